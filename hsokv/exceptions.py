@@ -1,0 +1,37 @@
+"""Errors a user can act on: each message says what was wanted, what came and what to do."""
+
+
+class HsokvError(Exception):
+    """Base of every error that is meant for a person, shown without a traceback."""
+
+
+class ConfigurationError(HsokvError, ValueError):
+    """A configuration value is unknown, of the wrong type or out of range."""
+
+
+class DataError(HsokvError, ValueError):
+    """A data file is there but is not what it should be."""
+
+
+class DataUnavailableError(HsokvError):
+    """Data or weights cannot be had now; the study goes on and says `not run: <reason>`.
+
+    The message is the reason that stands in tables, so it names no error of the moment:
+    the same machine state must give the same bytes.
+    """
+
+
+class EncoderError(HsokvError, ValueError):
+    """Encoder files are damaged, of another revision or fail their checksum."""
+
+
+class RecordError(HsokvError, ValueError):
+    """A record cannot be read, or was made by something else than what is asked for."""
+
+
+class BudgetError(HsokvError, ValueError):
+    """A budget is too small for one step, or an operation cannot be counted."""
+
+
+class SwarmCollapsedError(HsokvError, RuntimeError):
+    """Every agent of the swarm failed, so there is nothing to select from."""
