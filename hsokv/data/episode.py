@@ -1,0 +1,113 @@
+"""The few-shot episode: what a method may learn from, be ranked on, be calibrated on, and is tested on."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hsokv.exceptions import ConfigurationError, DataError
+
+
+class Shots(NamedTuple):
+    """Labelled feature vectors: `x` float [n, key_dim], `y` int64 [n]."""
+
+    x: Tensor
+    y: Tensor
+
+
+class Fold(NamedTuple):
+    """A small problem with its answer sheet: learn from `fit`, be scored on `score`."""
+
+    fit: Shots
+    score: Shots
+
+
+class Background(NamedTuple):
+    """Second-order statistics of labelled data that are not part of the task (frequent words).
+
+    `within` [key_dim, key_dim] is the pooled within-class covariance, `degrees` its degrees of freedom.
+    """
+
+    within: Tensor
+    degrees: int
+
+
+class Episode(NamedTuple):
+    """One few-shot task. Hyperparameters are ranked on `folds`; gate and final selection use `dev`; `test` is read once.
+
+    All parts have the same number of `classes` and share one feature space of unit vectors.
+    """
+
+    folds: tuple[Fold, ...]
+    dev: Fold
+    train: Shots
+    test: Shots
+    classes: int
+    background: Background | None = None
+
+
+def check_episode(episode: Episode) -> Episode:
+    """Refuse features that are not finite or labels outside the classes; return the episode unchanged."""
+    parts = [("train", episode.train), ("test", episode.test), ("dev.fit", episode.dev.fit)]
+    parts += [("dev.score", episode.dev.score)]
+    parts += [(f"fold {i}", part) for i, fold in enumerate(episode.folds) for part in fold]
+    for name, (x, y) in parts:
+        if x.ndim != 2 or len(x) != len(y) or len(y) == 0:
+            raise DataError(f"{name}: wanted features [n, key_dim] and n labels, n > 0; got {tuple(x.shape)} and {len(y)}")
+        if not torch.isfinite(x).all():
+            raise DataError(f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features")
+        if int(y.min()) < 0 or int(y.max()) >= episode.classes:
+            raise DataError(f"{name}: wanted labels in 0..{episode.classes - 1}, got {int(y.min())}..{int(y.max())}")
+    return episode
+
+
+def centre(x: Tensor, mean: Tensor) -> Tensor:
+    """Unit vectors around a mean: (x - mean) / ||x - mean||; `x` [..., key_dim], `mean` [key_dim].
+
+    >>> centre(torch.tensor([[3.0, 4.0]]), torch.zeros(2))
+    tensor([[0.6000, 0.8000]])
+    """
+    return torch.nn.functional.normalize(x - mean, dim=-1)
+
+
+def stratified_folds(shots: Shots, folds: int, classes: int) -> tuple[Fold, ...]:
+    """Cross-validation folds in which every class is spread as evenly as it goes.
+
+    Example j of a class (in the order given) is scored in fold j mod `folds` and learnt from in the others.
+    Raises ConfigurationError where a class has fewer examples than folds.
+    """
+    place = torch.empty_like(shots.y)
+    for c in range(classes):
+        members = (shots.y == c).nonzero().squeeze(1)
+        if len(members) < folds:
+            raise ConfigurationError(
+                f"wanted at least {folds} examples of every class for {folds} folds, class {c} has {len(members)}; "
+                "use fewer folds or more shots"
+            )
+        place[members] = torch.arange(len(members)) % folds
+    return tuple(
+        Fold(Shots(shots.x[place != f], shots.y[place != f]), Shots(shots.x[place == f], shots.y[place == f]))
+        for f in range(folds)
+    )
+
+
+def shots_episode(train: Shots, dev: Shots, test: Shots, classes: int, folds: int) -> Episode:
+    """The episode of a text task: folds of the train shots, dev shots of the same classes.
+
+    Features are centred on the mean of the train shots and normalised, alike for every method. Where a class has
+    fewer train shots than `folds`, hyperparameters are ranked on the dev shots instead (which may set them).
+    """
+    mean = train.x.mean(0)
+    train, dev, test = (Shots(centre(part.x, mean), part.y) for part in (train, dev, test))
+    on_dev = Fold(train, dev)
+    fewest = int(torch.bincount(train.y, minlength=classes).min())
+    ranked = stratified_folds(train, folds, classes) if fewest >= folds else (on_dev,)
+    return check_episode(Episode(ranked, on_dev, train, test, classes))
+
+
+def words_episode(fold: Fold, dev: Fold, test: Fold, classes: int, background: Background) -> Episode:
+    """The episode of one-shot vocabulary: words that rank, words that calibrate and words that test are disjoint.
+
+    Each part is an episode of its own (shown once, recognised later); features come centred and normalised.
+    """
+    return check_episode(Episode((fold,), dev, test.fit, test.score, classes, background))

@@ -1,0 +1,194 @@
+"""GLUE sentence classification: strict reading of its files, de-duplication, development split, few-shot draws.
+
+Every choice is made by SHA-256 of the text, so a reordered copy of a file gives the same examples in the same order.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hsokv.exceptions import ConfigurationError, DataError
+
+DEVELOPMENT_SALT = "hsokv development split"  # another salt is another development set
+
+
+class Task(NamedTuple):
+    """Columns of a task's files and its labels as written there; a label's class is its place in `labels`."""
+
+    name: str
+    text: str
+    label: str
+    labels: tuple[str, ...]
+
+
+TASKS = {"sst2": Task("sst2", text="sentence", label="label", labels=("0", "1"))}
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledTexts:
+    """Texts and their classes: `texts` of length n, `labels` int64 [n].
+
+    >>> examples = LabelledTexts(("good", "bad"), np.array([1, 0]))
+    >>> len(examples), examples.take([1]).texts
+    (2, ('bad',))
+    """
+
+    texts: tuple[str, ...]
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: Iterable[int]) -> "LabelledTexts":
+        """The examples at `rows`, in that order."""
+        rows = list(rows)
+        return LabelledTexts(tuple(self.texts[row] for row in rows), self.labels[rows])
+
+
+class Deduplicated(NamedTuple):
+    """One row per text, with the rows that repeated a text and the texts dropped because they carry two labels."""
+
+    examples: LabelledTexts
+    repeated_rows: int
+    conflicting_texts: int
+
+
+def read_split(path: Path, task: Task) -> LabelledTexts:
+    """Read a tab-separated GLUE file with a header; quotation marks are text, surrounding blanks are not.
+
+    Raises DataError naming the file and the line for an empty file, bytes that are no UTF-8, a missing column, a row
+    with too few or too many fields, an empty text, an unknown label, and a file without rows.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "train.tsv"
+    >>> _ = path.write_text('sentence\\tlabel\\nso " good \\t1\\n')
+    >>> read_split(path, TASKS["sst2"])
+    LabelledTexts(texts=('so " good',), labels=array([1]))
+    """
+    # Not str.splitlines nor csv: both break a row at characters that may stand inside a sentence.
+    lines = [line.removesuffix("\r") for line in _decode(path).split("\n")]
+    if lines[-1] == "":
+        lines.pop()
+    header = lines[0].split("\t")
+    missing = [column for column in (task.text, task.label) if column not in header]
+    if missing:
+        raise DataError(f"{path}: wanted the columns {[task.text, task.label]}, came {header}")
+    if len(lines) == 1:
+        raise DataError(f"{path}: wanted rows under the header, came none")
+    text_field, label_field = header.index(task.text), header.index(task.label)
+    classes = {label: number for number, label in enumerate(task.labels)}
+    texts, labels = [], []
+    for number, line in enumerate(lines[1:], start=2):
+        fields = line.split("\t")
+        if len(fields) != len(header):
+            raise DataError(
+                f"{path}, line {number}: wanted {len(header)} fields, came {len(fields)}: the file may be truncated"
+            )
+        text, label = fields[text_field].strip(), fields[label_field]
+        if not text:
+            raise DataError(f"{path}, line {number}: wanted a {task.text}, came an empty one")
+        if label not in classes:
+            raise DataError(f"{path}, line {number}: wanted a label of {list(task.labels)}, came {label!r}")
+        texts.append(text)
+        labels.append(classes[label])
+    return LabelledTexts(tuple(texts), np.array(labels, dtype=np.int64))
+
+
+def deduplicate(examples: LabelledTexts) -> Deduplicated:
+    """Keep the first row of each text, and none of a text that carries two labels.
+
+    >>> result = deduplicate(LabelledTexts(("a", "b", "a", "b"), np.array([0, 0, 0, 1])))
+    >>> result.examples.texts, result.repeated_rows, result.conflicting_texts
+    (('a',), 2, 1)
+    """
+    first: dict[str, int] = {}
+    conflicting = set()
+    for row, text in enumerate(examples.texts):
+        if examples.labels[first.setdefault(text, row)] != examples.labels[row]:
+            conflicting.add(text)
+    kept = [row for text, row in first.items() if text not in conflicting]
+    return Deduplicated(examples.take(kept), len(examples) - len(first), len(conflicting))
+
+
+def development_split(examples: LabelledTexts, rows_per_class: int = 500) -> tuple[LabelledTexts, LabelledTexts]:
+    """Carve a development set out of train data: per class the rows with the lowest SHA-256 of salt and text.
+
+    Returns (pool, development), disjoint by text, both in the order of that digest. Raises DataError where texts
+    repeat or a class would have no row left, ConfigurationError where rows_per_class is under 1.
+
+    >>> examples = LabelledTexts(("a", "b", "c", "d"), np.array([0, 0, 1, 1]))
+    >>> pool, development = development_split(examples, rows_per_class=1)
+    >>> pool.texts, development.texts
+    (('a', 'c'), ('b', 'd'))
+    """
+    if rows_per_class < 1:
+        raise ConfigurationError(f"development rows per class: wanted at least 1, came {rows_per_class}")
+    order = _order(examples, lambda text: f"{DEVELOPMENT_SALT}\t{text}")
+    taken: set[int] = set()
+    for label in np.unique(examples.labels):
+        rows = [row for row in order if examples.labels[row] == label]
+        if len(rows) <= rows_per_class:
+            raise DataError(
+                f"wanted {rows_per_class} development rows of class {label} and one more to learn from, "
+                f"came {len(rows)}"
+            )
+        taken.update(rows[:rows_per_class])
+    return (
+        examples.take(row for row in order if row not in taken),
+        examples.take(row for row in order if row in taken),
+    )
+
+
+def draw_shots(pool: LabelledTexts, shots: int, seed: int, classes: int) -> tuple[LabelledTexts, LabelledTexts]:
+    """Draw K train and K dev examples per class: the first and the next K by SHA-256 of "{seed}<tab>{text}".
+
+    Returns (train, dev), K = shots, each [classes * K] class by class. Raises ConfigurationError where shots is under
+    1, DataError where a class has fewer than 2 K texts or texts repeat.
+
+    >>> pool = LabelledTexts(("a", "b", "c", "d"), np.array([0, 0, 1, 1]))
+    >>> train, dev = draw_shots(pool, shots=1, seed=13, classes=2)
+    >>> train.labels.tolist(), sorted(train.texts + dev.texts)
+    ([0, 1], ['a', 'b', 'c', 'd'])
+    """
+    if shots < 1:
+        raise ConfigurationError(f"shots: wanted at least 1, came {shots}")
+    order = _order(pool, lambda text: f"{seed}\t{text}")
+    train: list[int] = []
+    dev: list[int] = []
+    for label in range(classes):
+        rows = [row for row in order if pool.labels[row] == label]
+        if len(rows) < 2 * shots:
+            raise DataError(
+                f"wanted {2 * shots} texts of class {label} ({shots} train and {shots} dev shots), came {len(rows)}: "
+                "ask for fewer shots"
+            )
+        train += rows[:shots]
+        dev += rows[shots : 2 * shots]
+    return pool.take(train), pool.take(dev)
+
+
+def _order(examples: LabelledTexts, key: Callable[[str], str]) -> list[int]:
+    """Rows by SHA-256 of key(text); with repeated texts the order would not follow from the texts alone."""
+    repeats = len(examples) - len(set(examples.texts))
+    if repeats:
+        raise DataError(f"wanted each text once, came {repeats} repeats: deduplicate first")
+    digests = [hashlib.sha256(key(text).encode()).digest() for text in examples.texts]
+    return sorted(range(len(examples)), key=digests.__getitem__)
+
+
+def _decode(path: Path) -> str:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: wanted a readable file, came {error.strerror}") from error
+    if not content.strip():
+        raise DataError(f"{path}: wanted a header and rows, came an empty file")
+    try:
+        return content.decode().removeprefix("\ufeff")  # Windows editors put it first
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {line}: wanted UTF-8, came other bytes at byte {error.start}") from error

@@ -1,0 +1,50 @@
+"""How often, and how surely, predicted labels are right."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+FLOOR = 1e-12  # the least probability that log_loss believes: one sure mistake costs 27.6 nats, not infinity
+
+
+def outcomes(predictions: ArrayLike, labels: ArrayLike) -> str:
+    """One character a test example, "1" where the predicted label is the true one: what a record keeps.
+
+    >>> outcomes([0, 1, 1], [0, 1, 0])
+    '110'
+    """
+    predictions, labels = np.asarray(predictions), np.asarray(labels)
+    if predictions.shape != labels.shape or labels.ndim != 1 or labels.size == 0:
+        raise ValueError(f"wanted one prediction and one label an example, came {predictions.shape} and {labels.shape}")
+    return "".join("1" if right else "0" for right in predictions == labels)
+
+
+def accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """The share of examples whose predicted label is the true one, 1/N sum_i [y'_i = y_i], in [0, 1].
+
+    Raises ValueError where the two are not vectors of the same length, at least 1.
+
+    >>> accuracy([0, 1, 1, 0], [0, 1, 0, 0])
+    0.75
+    """
+    right = outcomes(predictions, labels)
+    return right.count("1") / len(right)
+
+
+def log_loss(probabilities: ArrayLike, labels: ArrayLike) -> float:
+    """The mean surprise at the true label, -1/N sum_i log max(p_i[y_i], 1e-12), in nats.
+
+    Args:
+        probabilities: [examples, classes], each row non-negative with sum 1 (within 1e-3).
+        labels: [examples], integers in 0..classes - 1.
+
+    >>> round(log_loss([[0.5, 0.5], [0.25, 0.75]], [0, 1]), 4)
+    0.4904
+    """
+    p, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
+    if p.ndim != 2 or labels.shape != p.shape[:1] or labels.size == 0:
+        raise ValueError(f"wanted [examples, classes] and [examples], came {p.shape} and {labels.shape}")
+    if not ((p >= 0).all() and np.allclose(p.sum(axis=1), 1.0, atol=1e-3)):
+        raise ValueError("wanted rows of probabilities with sum 1, came others: pass a softmax, not logits")
+    if labels.min() < 0 or labels.max() >= p.shape[1]:
+        raise ValueError(f"wanted labels in 0..{p.shape[1] - 1}, came {labels.min()}..{labels.max()}")
+    return float(-np.log(np.maximum(p[np.arange(labels.size), labels], FLOOR)).mean())

@@ -1,0 +1,97 @@
+"""How tables stand on a page: shared reasons as notes, letters small enough, a cut between columns where none fit."""
+
+from collections import Counter
+from dataclasses import replace
+from string import ascii_lowercase
+
+from hsokv.reporting.latex import Tex, escape_latex
+from hsokv.reporting.tables import STAND_IN, Table
+
+NAMING = ("arm", "benchmark", "contrast", "criterion")  # columns that stand in every part of a table that is cut
+SIZES = {"small": 98, "footnotesize": 112}  # characters that fit beside each other on a line of 6.5 inches
+LONG = 28  # characters from which a cell breaks its line
+
+
+def tidy(table: Table) -> Table:
+    """Return the table without empty columns, with a reason that cells share, and the mark of stand-ins, as notes.
+
+    >>> tidy(Table(("arm", "sst2"), (("a", "not run: no data"), ("b", "not run: no data")), "Results", "")).rows
+    (('a', 'not run (a)'), ('b', 'not run (a)'))
+    """
+    count = Counter(cell for row in table.rows for cell in row if ": " in cell)
+    marks, notes = {}, [table.note] if table.note else []
+    for letter, cell in zip(ascii_lowercase, (cell for cell, times in count.items() if times > 1), strict=False):
+        what, reason = cell.split(": ", 1)
+        marks[cell] = f"{what} ({letter})"
+        notes.append(f"({letter}) {reason}.")
+    if any(STAND_IN in cell for row in table.rows for cell in row):
+        notes.append("* synthetic stand-in.")
+    kept = [i for i in range(len(table.columns)) if not table.rows or any(row[i] for row in table.rows)]
+    rows = tuple(tuple(marks.get(row[i], row[i]).replace(STAND_IN, "*") for i in kept) for row in table.rows)
+    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=rows, note=" ".join(notes))
+
+
+def lay_out(table: Table, label: str) -> Tex:
+    """Return floating LaTeX tables: one, in the largest letters that fit, or parts that repeat the naming columns."""
+    parts = _parts(table)
+    floats = []
+    for number, part in enumerate(parts, start=1):
+        caption = table.caption + (f" (part {number} of {len(parts)})" if len(parts) > 1 else "")
+        width = sum(_width(table, i) for i in part)
+        size = next((size for size, room in SIZES.items() if width <= room), "footnotesize")
+        floats.append(_float(table, part, size, caption, label if number == 1 else f"{label}-{number}"))
+    return Tex("\n".join(floats))
+
+
+def _parts(table: Table) -> list[list[int]]:
+    """Return the columns of each part: in as few parts as fit a line, of as equal numbers of columns as can be."""
+    named = next((i for i, column in enumerate(table.columns) if column not in NAMING), len(table.columns))
+    names, others = [*range(named)], [*range(named, len(table.columns))]
+    for count in range(1, len(others) + 1):
+        share = -(-len(others) // count)
+        parts = [names + others[start : start + share] for start in range(0, len(others), share)]
+        if all(sum(_width(table, i) for i in part) <= max(SIZES.values()) for part in parts):
+            return parts
+    return [[*names, i] for i in others] or [names]
+
+
+def _float(table: Table, part: list[int], size: str, caption: str, label: str) -> str:
+    long = [_is_long(table, i) for i in part]
+    kinds = "".join(r">{\raggedright\arraybackslash}X" if broken else "l" for broken in long)
+    begin, end = (r"tabularx}{\linewidth", "tabularx") if any(long) else ("tabular", "tabular")
+    header = " & ".join(_heading(table.columns[i]) for i in part)
+    body = [" & ".join(escape_latex(row[i]) for i in part) + r" \\" for row in table.rows]
+    note = [rf"\par\smallskip\parbox{{\linewidth}}{{\footnotesize {escape_latex(table.note)}}}"] if table.note else []
+    lines = [
+        rf"\begin{{table}}[!htbp]\centering\{size}\setlength{{\tabcolsep}}{{4pt}}",
+        rf"\caption{{{escape_latex(caption)}}}\label{{{label}}}",
+        rf"\begin{{{begin}}}{{{kinds}}}",
+        *(r"\toprule", rf"{header} \\", r"\midrule", *body, r"\bottomrule"),
+        *(rf"\end{{{end}}}", *note, r"\end{table}", ""),
+    ]
+    return "\n".join(lines)
+
+
+def _halves(heading: str) -> list[str]:
+    """Cut a long heading at the space nearest to its middle."""
+    spaces = [i for i, character in enumerate(heading) if character == " " and 3 < i < len(heading) - 3]
+    if len(heading) < 14 or not spaces:
+        return [heading]
+    cut = min(spaces, key=lambda i: abs(i - len(heading) / 2))
+    return [heading[:cut], heading[cut + 1 :]]
+
+
+def _heading(heading: str) -> str:
+    halves = [escape_latex(half) for half in _halves(heading)]
+    return halves[0] if len(halves) == 1 else rf"\shortstack[l]{{{halves[0]}\\{{}}{halves[1]}}}"
+
+
+def _is_long(table: Table, column: int) -> bool:
+    return any(len(row[column]) > LONG for row in table.rows)
+
+
+def _width(table: Table, column: int) -> int:
+    """Return the characters a column takes, its margins included; one that breaks its lines can do with few."""
+    heading = max(map(len, _halves(table.columns[column])))
+    longest = max((len(row[column]) for row in table.rows), default=0)
+    return 2 + max(heading, LONG // 2 if _is_long(table, column) else longest)

@@ -1,0 +1,163 @@
+"""The ledger: every number that the study prints, under one key, with its unit, its text and the records it is from."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from hsokv.exceptions import ConfigurationError
+
+UNITS = {
+    "accuracy": "share",
+    "accuracy_without_memory": "share",
+    "accuracy_lost_without_memory": "points",
+    "hit_rate": "share",
+    "hit_chance": "share",
+    "hit_corrected": "share",
+    "log_loss": "nats",
+    "gate_entropy": "bits",
+}
+PRINTED = {"share": "percent", "lift": "percent", "ratio": "", "text": "", "count": "", "p": ""}  # the unit of the text
+RULES = {
+    "mean": "mean over seeds",
+    "low": "lower end of the 95 % interval",
+    "high": "upper end of the 95 % interval",
+    "difference": "mean paired difference over seeds",
+    "lift": "difference over the mean of the second arm",
+    "lift_low": "lower end of the 95 % bootstrap interval of the lift",
+    "lift_high": "upper end of the 95 % bootstrap interval of the lift",
+    "p": "exact two-sided sign-flip test over seeds",
+    "p_holm": "Holm's adjustment of p over the family of contrasts",
+}
+CONTRAST_ENDS = ("difference", "low", "high", "lift", "lift_low", "lift_high", "p", "p_holm")  # p in the family alone
+NO_INTERVAL = "fewer than 2 seeds"
+NO_LIFT = "the second arm's interval reaches under 5 points"
+
+
+def unit_of(score: str) -> str:
+    """The unit a score is kept in; a score without a unit of its own is a ratio.
+
+    >>> unit_of("accuracy"), unit_of("diversity")
+    ('share', 'ratio')
+    """
+    return UNITS.get(score, "ratio")
+
+
+def format_value(value: float | str, unit: str) -> str:
+    """The text a value is printed as: shares in percent, differences and lifts signed, p to three places.
+
+    >>> [format_value(0.634, "share"), format_value(0.0213, "points"), format_value(1.23e9, "FLOPs")]
+    ['63.4', '+2.1', '1.2e9']
+    >>> [format_value(0.0004, "p"), format_value(0.6931, "nats"), format_value(0.5, "ratio")]
+    ['< 0.001', '0.693', '0.50']
+    """
+    if unit in ("count", "text"):
+        return str(value)
+    if unit == "p":
+        return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    if unit == "FLOPs":
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa}e{int(exponent)}" if value else "0"
+    if unit in ("points", "lift"):
+        text = f"{100 * value:+.1f}"
+    elif unit == "share":
+        text = f"{100 * value:.1f}"
+    else:
+        text = f"{value:.3f}" if unit in ("nats", "bits") else f"{value:.2f}"
+    return text.lstrip("+-") if float(text) == 0 else text  # no sign on what rounds to 0
+
+
+def lookup(numbers: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The entry under `key`.
+
+    Raises:
+        ConfigurationError: there is none; the message names the nearest key there is.
+    """
+    if key not in numbers:
+        near = get_close_matches(key, numbers, n=1, cutoff=0.0)
+        raise ConfigurationError(
+            f"no number is named {key!r} in the ledger; the nearest is {near[0]!r}: correct the name"
+            if near
+            else f"no number is named {key!r}: the ledger is empty, make the statistics first"
+        )
+    return numbers[key]
+
+
+def text(numbers: Mapping[str, Any], key: str) -> str:
+    """What is printed for `key`; raises like `lookup`."""
+    return lookup(numbers, key)["text"]
+
+
+def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The ledger of everything in the statistics and the criteria: values as kept (shares in 0..1), texts as printed.
+
+    Keys: `{benchmark}.{condition or headline}.{arm}.{score}.{mean, low, high}`;
+    `{contrast}.{difference, low, high, lift, lift_low, lift_high}`, with `p` and `p_holm` in the family alone;
+    `{benchmark}.{arm}.flops.{allowed, spent}`; `{benchmark}.seeds`; `criteria.{name}.{value, threshold, low, high,
+    verdict, reason}`; `study.{version, evaluate_on, benchmarks, arms, runs, runs_done, runs_not_run}`.
+
+    Raises:
+        ConfigurationError: two numbers of one name.
+    """
+    benchmarks = statistics["study"]["benchmarks"]
+    numbers: dict[str, dict[str, Any]] = {}
+
+    def add(
+        key: str, value: Any, unit: str, rule: str, reason: str | None = None, missing="not run", of=None, arms=("*",)
+    ) -> None:
+        """File a number; without a value, its status is `missing` and its text says why. `of`: benchmark, condition."""
+        if key in numbers:
+            raise ConfigurationError(f"two numbers are named {key!r}: rename a contrast, criterion, benchmark or arm")
+        benchmark = benchmarks.get(of[0]) if of else None
+        conditions = benchmark["headline"] if benchmark and of[1] == "headline" else [of[1]] if benchmark else []
+        numbers[key] = {
+            "value": value,
+            "unit": PRINTED.get(unit, unit),
+            "text": f"{missing}: {reason}" if value is None else format_value(value, unit),
+            "sources": [f"results/records/{of[0]}/{c}/{arm}/seed*.json" for c in conditions for arm in arms],
+            "rule": rule,
+            "seeds": list(benchmark["seeds"]) if benchmark else [],
+            "status": "done" if value is not None else missing,
+            "reason": reason if value is None else None,
+        }
+
+    for row in statistics["scores"]:
+        place = (row["benchmark"], row["condition"])
+        for end in ("mean", "low", "high"):
+            key = ".".join((*place, row["arm"], row["score"], end))
+            add(key, row[end], unit_of(row["score"]), RULES[end], *_why(row, NO_INTERVAL), place, (row["arm"],))
+    for row in statistics["contrasts"]:
+        place = (row["benchmark"], "headline")
+        for end in CONTRAST_ENDS[: 8 if row["family"] else 6]:
+            undefined = NO_LIFT if end == "lift" or (end[:4] == "lift" and row["lift"] is None) else NO_INTERVAL
+            unit = "lift" if end.startswith("lift") else "p" if end.startswith("p") else "points"
+            add(f"{row['name']}.{end}", row[end], unit, RULES[end], *_why(row, undefined), place, (row["a"], row["b"]))
+    for row in statistics["costs"]:
+        for end in ("allowed", "spent"):
+            key = f"{row['benchmark']}.{row['arm']}.flops.{end}"
+            place = (row["benchmark"], "*")
+            add(key, row[f"flops_{end}"], "FLOPs", "mean over runs", *_why(row, ""), place, (row["arm"],))
+    for entry in criteria:
+        place = (entry["benchmark"], "headline")
+        ends = entry["interval"] or (None, None)
+        value = zip(("value", "low", "high", "threshold"), (entry["value"], *ends, entry["threshold"]), strict=True)
+        for end, number in value:
+            rule = "set in the configuration" if end == "threshold" else "the criterion's headline value"
+            reason = "no threshold in the configuration" if end == "threshold" else entry["reason"]
+            add(f"criteria.{entry['name']}.{end}", number, entry["unit"], rule, reason, "not measured", place)
+        for end in ("verdict", "reason"):
+            add(f"criteria.{entry['name']}.{end}", entry[end], "text", "the verdict rule of its kind", of=place)
+    for name, benchmark in benchmarks.items():
+        add(f"{name}.seeds", len(benchmark["seeds"]), "count", "set in the configuration", of=(name, "headline"))
+    study = statistics["study"]
+    add("study.version", ", ".join(study["versions"]) or None, "text", "versions in the records", "no record")
+    add("study.evaluate_on", statistics["evaluate_on"], "text", "set in the configuration")
+    for name in ("benchmarks", "arms"):
+        add(f"study.{name}", len(study[name]), "count", "set in the configuration")
+    for name, key in (("runs", "asked"), ("runs_done", "done"), ("runs_not_run", "not_run")):
+        add(f"study.{name}", study["runs"][key], "count", "count of records")
+    return numbers
+
+
+def _why(row: Mapping[str, Any], undefined: str) -> tuple[str, str]:
+    """Why a value of the row may be missing: it was not run, or it was and there is nothing to say of it."""
+    return (row["reason"], "not run") if row["status"] != "done" else (undefined, "undefined")

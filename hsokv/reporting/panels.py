@@ -1,0 +1,147 @@
+"""The one look of every figure: sizes, colours that colour-blind readers can tell apart, and the parts of a panel."""
+
+import textwrap
+from collections.abc import Iterable
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+SMALL = "small run, not the study"
+TEXT_WIDTH = 7.0  # inches
+ROW = 0.17  # inches a row of a dot-and-interval panel takes
+DASHES = (0, (2, 2))
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"  # blue and vermillion of Okabe and Ito
+ARM_COLOURS = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", ORANGE, "#000000", "#8C6D1F")
+ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+KINDS = {"variant": (BLUE, "o"), "baseline": (ORANGE, "s"), "control": (GREY, "D")}
+
+STYLE = {
+    "font.family": "DejaVu Sans",  # shipped with matplotlib, so the same on every machine
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "#DDDDDD",
+    "hatch.linewidth": 0.4,
+    "lines.linewidth": 0.8,
+    "lines.markersize": 3.4,
+    "errorbar.capsize": 1.6,
+    "legend.frameon": False,
+    "figure.dpi": 200,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "hsokv",
+}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the names without repeats, in the order of their first appearance."""
+    return list(dict.fromkeys(names))
+
+
+def row_of_panels(statistics: dict, titles: list[str], height: float) -> tuple[Figure, dict[str, Axes]]:
+    """Open a figure of text width with a panel a title, all sharing the y axis; a small run says so above them."""
+    figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
+    axes = figure.subplots(1, max(len(titles), 1), sharey=True, squeeze=False)[0]
+    if statistics["small"]:
+        figure.suptitle(SMALL, fontsize=8, fontweight="bold", color=ORANGE)
+    if not titles:
+        sentence(axes[0], "not run: nothing of this figure is in the configuration")
+    return figure, dict(zip(titles or [""], axes, strict=True))
+
+
+def dress(axes: Axes, title: str, rows: list[dict]) -> bool:
+    """Give a panel its title, its number of seeds and a stand-in's hatch; return whether there is anything to draw."""
+    seeds = sorted({row["seeds"] for row in rows if row["status"] == "done"})
+    count = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seeds" if seeds else "no runs"
+    count = "1 seed" if seeds == [1] else count
+    if any(row["synthetic"] for row in rows):
+        count = f"synthetic stand-in, {count}"
+        axes.patch.set(hatch="////", edgecolor="#E4E4E4", linewidth=0)
+    axes.set_title(f"{title}\n{count}")
+    if rows and not seeds:
+        sentence(axes, "not run: " + "; ".join(in_order(row["reason"] for row in rows)))
+    return bool(seeds)
+
+
+def sentence(axes: Axes, words: str) -> None:
+    """Put words where the points of a panel would stand."""
+    words = textwrap.shorten(words, 240, placeholder=" ...")
+    axes.text(0.5, 0.5, textwrap.fill(words, 30), transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.set_xticks([])
+    axes.grid(False)
+
+
+def absent(axes: Axes, rows: list[dict]) -> None:
+    """Name the arms that are not run at the foot of a panel that gives arms no row of their own."""
+    names = in_order(row["arm"] for row in rows if row["status"] != "done")
+    if names:
+        words = textwrap.fill("not run: " + ", ".join(names), 40)
+        axes.text(0.02, 0.02, words, transform=axes.transAxes, va="bottom", fontsize=5.5, color=GREY)
+
+
+def kinds_of(statistics: dict) -> dict[str, str]:
+    """Return for each arm whether it is a `variant`, a `baseline` or a `control`."""
+    study = statistics["study"]
+    kinds = {arm: "control" for benchmark in study["benchmarks"].values() for arm in benchmark["controls"]}
+    return kinds | dict.fromkeys(study["arms"], "baseline") | dict.fromkeys(study["variants"], "variant")
+
+
+def whiskers(row: dict, middle: float) -> list[list[float]] | None:
+    """Return the interval as lengths below and above `middle`, in points; None where there is no interval."""
+    if row["low"] is None or row["high"] is None:
+        return None
+    return [[100 * (middle - row["low"])], [100 * (row["high"] - middle)]]
+
+
+def dot(axes: Axes, place: int, row: dict, middle: float | None) -> None:
+    """Draw one row of a dot-and-interval panel, or the words that say why it is empty."""
+    if row["status"] != "done":
+        words = textwrap.shorten(f"not run: {row['reason']}", 40, placeholder=" ...")
+        axes.text(0.03, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=5.5, color=GREY)
+        return
+    colour, marker = KINDS[row["kind"]]
+    look = {"color": colour, "marker": marker, "markerfacecolor": "white" if row["synthetic"] else colour}
+    axes.errorbar(100 * middle, place, xerr=whiskers(row, middle), **look)
+
+
+def name_rows(panels: dict[str, Axes], arms: list[str], label: str) -> None:
+    """Name the rows of all panels once, at the left, the first arm at the top."""
+    for axes in panels.values():
+        axes.set_ylim(len(arms) - 0.4, -0.6)
+        if axes.get_xticks().size:
+            axes.set_xlabel(label)
+    next(iter(panels.values())).set_yticks(range(len(arms)), arms)
+
+
+def explain_kinds(figure: Figure, rows: list[dict]) -> None:
+    """Explain the markers of dot-and-interval panels below them; a row has its kind and `synthetic`."""
+    kinds = {row["kind"] for row in rows}
+    handles = [
+        Line2D([], [], linestyle="", color=colour, marker=marker, label=kind)
+        for kind, (colour, marker) in KINDS.items()
+        if kind in kinds
+    ]
+    if "control" in kinds:
+        handles.append(Line2D([], [], color=GREY, linewidth=0.5, linestyle=DASHES, label="level of a control"))
+    if any(row["synthetic"] for row in rows):
+        open_marker = {"color": GREY, "marker": "o", "markerfacecolor": "white"}
+        handles.append(Line2D([], [], linestyle="", label="open: synthetic stand-in", **open_marker))
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.4, handletextpad=0.4)
+
+
+def arm_look(arms: list[str], arm: str, *, synthetic: bool = False) -> dict:
+    """Return colour and marker of an arm, the same in every figure that tells arms apart by them."""
+    place = arms.index(arm) % len(ARM_COLOURS)
+    colour = ARM_COLOURS[place]
+    return {"color": colour, "marker": ARM_MARKERS[place], "markerfacecolor": "white" if synthetic else colour}

@@ -1,0 +1,21 @@
+"""What a study says in the terminal when it ends."""
+
+import json
+from pathlib import Path
+
+
+def summary(results: Path, pdf: bool) -> str:
+    """Verdict lines, what was not run and why, and where the report lies; from the files in `results`."""
+    criteria = json.loads((results / "statistics" / "criteria.json").read_text(encoding="utf-8"))
+    statistics = json.loads((results / "statistics" / "statistics.json").read_text(encoding="utf-8"))
+    width = max(len(entry["name"]) for entry in criteria)
+    lines = ["", "Small run, not the study." if statistics["small"] else "The study's criteria:"]
+    for entry in criteria:
+        lines.append(f"  {entry['verdict']:<12}  {entry['name']:<{width}}  {entry['reason']}")
+    absent = {(row["benchmark"], row["reason"]) for row in statistics["scores"] if row["status"] != "done"}
+    lines += [f"  {benchmark} was not run: {reason}" for benchmark, reason in sorted(absent)]
+    report = results / "report"
+    lines.append(f"Report: {report / 'report.md'}, {report / ('report.pdf' if pdf else 'report.tex')}")
+    if not pdf:
+        lines.append("No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again.")
+    return "\n".join(lines)
