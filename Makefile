@@ -1,0 +1,37 @@
+# Two commands: `make report` and `make test`. Both make the environment in .venv first, from envs/lock.txt.
+PYTHON ?= python3
+CORES ?= 4
+PIP_FLAGS ?=
+BIN := .venv/bin
+
+# Byte code caches are wanted whatever the caller's shell says: without them every start-up takes three times as long.
+export PYTHONDONTWRITEBYTECODE :=
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: environment report test lint campaign
+
+environment: .venv/.complete
+
+.venv/.complete: envs/lock.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit("wanted Python 3.11, which this study was tried with; came %d.%d: run `make PYTHON=python3.11 ...`" % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(PIP_FLAGS) -r envs/lock.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+report: environment
+	$(BIN)/snakemake --cores $(CORES) report
+	@echo "The report: $(CURDIR)/results/report/report.md"
+
+lint: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check --compact-diff Snakefile rules
+	$(BIN)/snakemake --lint
+
+test: lint
+	$(BIN)/python -m pytest
+
+# What takes too long for every change: kills at many moments, damage, two runs byte by byte.
+campaign: environment
+	$(BIN)/python -m pytest tests/campaign --override-ini testpaths=tests/campaign

@@ -1,0 +1,31 @@
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/features.smk"
+include: "rules/training.smk"
+include: "rules/statistics.smk"
+include: "rules/report.smk"
+
+
+# No output of its own: whatever page, table, figure or record is missing or stale is made again.
+rule report:
+    default_target: True
+    input:
+        RECORDS,
+        STATISTICS,
+        TABLES,
+        FIGURES,
+        REPORT,
+    message:
+        "The report stands"
+
+
+onsuccess:
+    print_summary()

@@ -1,0 +1,40 @@
+"""The one interface of all arms: an episode, settings, a budget and a generator go in, a fitted method comes out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hsokv.data.episode import Episode
+from hsokv.training.budget import Budget
+
+
+class Prediction(NamedTuple):
+    """What a fitted method says of n queries.
+
+    log_probs [n, classes]; where there is a memory also: without_memory [n, classes] (log-probabilities with the
+    memory's share taken out), gate [n] in [0, 1], top_labels [members, n] (label of the heaviest retrieved entry),
+    top_similarity [n] in [0, 1].
+    """
+
+    log_probs: Tensor
+    without_memory: Tensor | None = None
+    gate: Tensor | None = None
+    top_labels: Tensor | None = None
+    top_similarity: Tensor | None = None
+
+
+class Fitted(NamedTuple):
+    """A fitted method: `predict` maps features [n, key_dim] to a Prediction and changes nothing.
+
+    `curves` (name -> numbers) and `instruments` (JSON values) go into the record.
+    """
+
+    predict: Callable[[Tensor], Prediction]
+    curves: dict[str, list[float]] = {}
+    instruments: dict[str, Any] = {}
+
+
+Fit = Callable[[Episode, Mapping[str, Any], Budget, torch.Generator], Fitted]
+"""`fit(episode, settings, budget, generator)`: learns from train, ranks on folds, calibrates on dev, never sees test."""

@@ -1,0 +1,110 @@
+"""From trained learners to a prediction: temperatures on folds, the gate on dev, an average over members.
+
+One code for all four variants: a single learner or several, with a memory or without.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hsokv.data.episode import Episode
+from hsokv.memory import functional as kv
+from hsokv.methods.interface import Fitted, Prediction
+from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob
+from hsokv.model.head import Head, logits
+from hsokv.training.loop import Hyperparameters, Learners, Problems, Scores
+from hsokv.training.optimisers import STRATEGIES
+
+
+class Branch(NamedTuple):
+    """The memory of every problem (leading axis problems) and how it is read: k entries at `sharpness` [members]."""
+
+    state: kv.MemoryState
+    k: int
+    sharpness: Tensor
+
+
+def default_hyperparameters(head: Mapping[str, Any]) -> Hyperparameters:
+    """The default agent's hyperparameters, for one member: tensors of shape [1]."""
+    return Hyperparameters(
+        torch.tensor([STRATEGIES.index(head["strategy"])]),
+        torch.tensor([float(head["learning_rate"])]),
+        torch.tensor([float(head["weight_decay"])]),
+    )
+
+
+def write_memories(episode: Episode, problems: Problems, entries: int) -> kv.MemoryState:
+    """One memory per problem, holding the shots that the problem may learn from; at most `entries` each."""
+    capacity = min(entries, problems.x.shape[1])
+    states = []
+    for x, y, mask in zip(problems.x, problems.y, problems.mask.bool(), strict=True):
+        states.append(kv.write(kv.init(capacity, x.shape[-1]), x[mask], y[mask], episode.classes))
+    return kv.MemoryState(*(torch.stack(parts) for parts in zip(*states, strict=True)))
+
+
+def read_problem(branch: Branch, problem: int | slice, x: Tensor) -> kv.Retrieval:
+    """Read the memory of one problem (or of a slice of them) with the queries x [..., n, key_dim]."""
+    return kv.read(kv.MemoryState(*(part[problem] for part in branch.state)), x, branch.k)
+
+
+def fold_temperature(head: Head, problems: Problems, scores: Scores) -> Tensor:
+    """One temperature per learner [...], fitted on what the folds hold out."""
+    on_folds = logits(
+        Head(head.weight[..., : problems.folds, :, :], head.bias[..., : problems.folds, :]), scores.x
+    ).flatten(-3, -2)
+    return fit_temperature(on_folds, scores.y.flatten(), scores.mask.flatten())
+
+
+def finish(learners: Learners, branch: Branch | None, episode: Episode, problems: Problems, scores: Scores) -> Fitted:
+    """Calibrate and average: p = (1 - g) mean_m softmax(z_m / T_m) + g mean_m p_mem,m.
+
+    `learners` lead with [members, problems]. T_m is fitted on the folds, the single gate g on the dev shots (which no
+    member trains on or stores).
+    """
+    temperature = fold_temperature(learners.head, problems, scores)
+
+    def parametric(problem: int, x: Tensor) -> Tensor:
+        scaled = logits(Head(learners.head.weight[:, problem], learners.head.bias[:, problem]), x)
+        return (scaled / temperature[:, None, None]).softmax(-1).mean(0)
+
+    if branch is None:
+        return Fitted(
+            lambda x: Prediction(parametric(problems.train, x).log()),
+            instruments={"temperature": temperature.tolist()},
+        )
+
+    def from_memory(retrieval: kv.Retrieval) -> Tensor:
+        return kv.label_distribution(retrieval, branch.sharpness[:, None], episode.classes).mean(0)
+
+    query, answer = episode.dev.score
+    at_label = label_log_prob(parametric(problems.dev, query).log(), answer)
+    memory_at_label = label_log_prob(from_memory(read_problem(branch, problems.dev, query)), answer)
+    gate, dev_loss = fit_gate(at_label, memory_at_label)
+
+    def predict(x: Tensor) -> Prediction:
+        retrieval = read_problem(branch, problems.train, x)
+        param = parametric(problems.train, x)
+        mixed = (1 - gate) * param + gate * from_memory(retrieval)
+        return Prediction(
+            log_probs=mixed.log(),
+            without_memory=param.log(),
+            gate=gate.expand(len(x)),
+            # One shared memory with equal confidences: every member's heaviest entry is the nearest one.
+            top_labels=torch.where(retrieval.confidence > 0, retrieval.labels, -1)[:, 0].expand(
+                len(branch.sharpness), -1
+            ),
+            top_similarity=retrieval.similarity[:, 0],
+        )
+
+    return Fitted(
+        predict,
+        instruments={
+            "temperature": temperature.tolist(),
+            "sharpness": branch.sharpness.tolist(),
+            "gate": float(gate),
+            "dev_log_loss": float(dev_loss),
+            "memory_labels": branch.state.labels[problems.train].tolist(),
+        },
+    )

@@ -1,0 +1,122 @@
+"""The swarm at work: `full` where the settings hold a memory, `swarm_only` where they do not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hsokv.data.episode import Episode
+from hsokv.memory import functional as kv
+from hsokv.methods.members import Branch, finish, fold_temperature, read_problem, write_memories
+from hsokv.methods.interface import Fitted
+from hsokv.metrics.swarm import diversity
+from hsokv.model.calibration import fit_gate, label_log_prob
+from hsokv.model.head import Head, logits
+from hsokv.swarm.manager import ManagerSettings
+from hsokv.swarm.state import Axis, Box
+from hsokv.swarm.supervisor import Swarm, SwarmSettings, run_swarm
+from hsokv.training.budget import Budget
+from hsokv.training.loop import (
+    Hyperparameters,
+    Learners,
+    Problems,
+    Scores,
+    init_learners,
+    stack_problems,
+    stack_scores,
+    train,
+)
+from hsokv.training.optimisers import STRATEGIES
+
+
+def search_box(settings: Mapping[str, Any]) -> Box:
+    """The region around the defaults that the swarm searches; the memory's axis only where there is a memory."""
+    defaults = {name: settings["head"][name] for name in ("learning_rate", "weight_decay")}
+    if "memory" in settings:
+        defaults["sharpness"] = settings["memory"]["sharpness"]
+    ranges = settings["swarm"]["box"]
+    axes = tuple(Axis(name, *map(float, ranges[name]), default=float(value)) for name, value in defaults.items())
+    return Box(axes, STRATEGIES, settings["head"]["strategy"])
+
+
+def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator: torch.Generator) -> Fitted:
+    """Agents train heads and search the hyperparameters, the memory's sharpness among them; the best are averaged.
+
+    All agents read one memory, into which the shots were written: at one shot there is nothing to choose between.
+    """
+    problems, scores = stack_problems(episode), stack_scores(episode)
+    shape = settings["swarm"]
+    swarm_settings = SwarmSettings(
+        shape["managers"],
+        shape["agents"],
+        shape["rounds"],
+        shape["averaged"],
+        ManagerSettings(shape["exploited"], shape["perturbation"], shape["resampled"]),
+    )
+    branch = None
+    if "memory" in settings:
+        state = budget.run(write_memories, episode, problems, settings["memory"]["entries"])
+        branch = Branch(state, settings["memory"]["k"], torch.tensor([]))
+    on_folds = read_problem(branch, slice(problems.folds), scores.x) if branch else None
+    steps = settings["head"]["steps"] // shape["rounds"]
+
+    def train_step(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
+        hyperparameters = Hyperparameters(strategy, values["learning_rate"], values["weight_decay"])
+        return train(learners, hyperparameters, problems, steps, budget)[0]
+
+    def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
+        return budget.run(fold_log_loss, learners, values.get("sharpness"), on_folds, episode.classes, problems, scores)
+
+    learners = init_learners((shape["managers"], shape["agents"]), problems, episode.classes)
+    swarm = run_swarm(learners, search_box(settings), swarm_settings, train_step, score, budget, generator)
+    if branch:
+        branch = branch._replace(sharpness=swarm.values["sharpness"])
+    fitted = budget.run(finish, swarm.learners, branch, episode, problems, scores)
+    return _with_history(fitted, swarm)
+
+
+def fold_log_loss(
+    learners: Learners,
+    sharpness: Tensor | None,
+    retrieval: kv.Retrieval | None,
+    classes: int,
+    problems: Problems,
+    scores: Scores,
+) -> Tensor:
+    """Log-loss of each agent [managers, agents] on what its folds hold out, in nats.
+
+    Raw log-loss ranks calibration, not recognition: each agent's temperature, and its gate where it has a memory, are
+    fitted inside the folds first.
+    """
+    temperature = fold_temperature(learners.head, problems, scores)
+    folds = Head(*(part[:, :, : problems.folds] for part in learners.head))
+    log_probs = (logits(folds, scores.x) / temperature[:, :, None, None, None]).log_softmax(-1)
+    at_label = label_log_prob(log_probs, scores.y).flatten(-2)
+    mask = scores.mask.flatten()
+    if retrieval is None:
+        return -(at_label * mask).sum(-1) / mask.sum()
+    memory = kv.label_distribution(retrieval, sharpness[:, :, None, None], classes)
+    return fit_gate(at_label, label_log_prob(memory, scores.y).flatten(-2), mask.expand(at_label.shape))[1]
+
+
+def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
+    """Add what the swarm did to what goes into the record."""
+    best = [float(step.score.min()) for step in swarm.history]
+    failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]
+    spread = [_diversity(step.strategy, step.point) for step in swarm.history]
+    initial = _diversity(swarm.initial.strategy, swarm.initial.point)
+    return fitted._replace(
+        curves={"fold_log_loss": best, "diversity": [initial, *spread], "failed_agents": failed},
+        instruments={
+            **fitted.instruments,
+            "diversity": spread[0],
+            "diversity_initial": initial,
+            "members": {name: value.tolist() for name, value in swarm.values.items()},
+            "lineage": [step.parent.tolist() for step in swarm.history],
+        },
+    )
+
+
+def _diversity(strategy: Tensor, point: Tensor) -> float:
+    return float(diversity(strategy.flatten().numpy(), len(STRATEGIES), point.flatten(0, 1).numpy()))

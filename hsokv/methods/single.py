@@ -1,0 +1,31 @@
+"""One default agent: `kv_only` where the settings hold a memory, `neither` where they do not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from hsokv.data.episode import Episode
+from hsokv.methods.members import Branch, default_hyperparameters, finish, write_memories
+from hsokv.methods.interface import Fitted
+from hsokv.training.budget import Budget
+from hsokv.training.loop import init_learners, stack_problems, stack_scores, train
+
+
+def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator: torch.Generator) -> Fitted:
+    """Train one linear head on the shots with the default settings; write the shots to the memory, if there is one.
+
+    The folds serve the temperature and the dev shots the gate; neither is learnt from. Nothing is drawn.
+    """
+    problems = stack_problems(episode)
+    learners = init_learners((1,), problems, episode.classes)
+    learners, steps = train(
+        learners, default_hyperparameters(settings["head"]), problems, settings["head"]["steps"], budget
+    )
+    branch = None
+    if "memory" in settings:
+        memory = settings["memory"]
+        state = budget.run(write_memories, episode, problems, memory["entries"])
+        branch = Branch(state, memory["k"], torch.tensor([float(memory["sharpness"])]))
+    fitted = budget.run(finish, learners, branch, episode, problems, stack_scores(episode))
+    return fitted._replace(instruments={**fitted.instruments, "steps": steps})

@@ -1,0 +1,114 @@
+"""The swarm's state: a population in groups, its hyperparameters as points in a box."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hsokv.exceptions import ConfigurationError
+
+
+class Axis(NamedTuple):
+    """One hyperparameter: its range low < high, its default inside it, and whether it is sampled on a log scale."""
+
+    name: str
+    low: float
+    high: float
+    default: float
+    log: bool = True
+
+
+class Box(NamedTuple):
+    """The region the swarm may search: one axis per hyperparameter, and the names of the update strategies.
+
+    Points are kept in unit coordinates on the sampling scale, so clamping to the box is clamping to [0, 1].
+    """
+
+    axes: tuple[Axis, ...]
+    strategies: tuple[str, ...]
+    default_strategy: str
+
+    def values(self, point: Tensor) -> dict[str, Tensor]:
+        """Hyperparameters by name at unit coordinates `point` [..., axes].
+
+        >>> Box((Axis("b", 1.0, 100.0, 10.0),), ("adam",), "adam").values(torch.tensor([0.5]))
+        {'b': tensor(10.0000)}
+        """
+        return {
+            axis.name: (
+                axis.low * (axis.high / axis.low) ** point[..., i]
+                if axis.log
+                else axis.low + (axis.high - axis.low) * point[..., i]
+            )
+            for i, axis in enumerate(self.axes)
+        }
+
+    def default_point(self) -> Tensor:
+        """Unit coordinates [axes] of the default configuration."""
+        return torch.tensor(
+            [
+                float(
+                    torch.log(torch.tensor(axis.default / axis.low)) / torch.log(torch.tensor(axis.high / axis.low))
+                    if axis.log
+                    else (axis.default - axis.low) / (axis.high - axis.low)
+                )
+                for axis in self.axes
+            ]
+        )
+
+
+def check_box(box: Box) -> Box:
+    """Refuse ranges that are reversed, not positive on a log scale, or without their default; return the box."""
+    for axis in box.axes:
+        if not axis.low < axis.high or (axis.log and axis.low <= 0):
+            raise ConfigurationError(
+                f"{axis.name}: wanted a range low < high{', low > 0' if axis.log else ''}; got [{axis.low}, {axis.high}]"
+            )
+        if not axis.low <= axis.default <= axis.high:
+            raise ConfigurationError(
+                f"{axis.name}: the default {axis.default} lies outside [{axis.low}, {axis.high}]; the default "
+                "configuration is always one of the agents, so widen the range or change the default"
+            )
+    if box.default_strategy not in box.strategies:
+        raise ConfigurationError(f"strategy {box.default_strategy!r} is none of {', '.join(box.strategies)}")
+    return box
+
+
+class SwarmState(NamedTuple):
+    """A population of managers x agents; every tensor leads with these two axes.
+
+    learners   whatever the train step works on, a nest of tensors [managers, agents, ...]
+    point      [managers, agents, axes] unit coordinates in the box
+    strategy   [managers, agents] int64, index into the box's strategies
+    score      [managers, agents] log-loss on folds in nats, lower is better, +inf for an agent that failed
+    parent     [managers, agents] int64, flat index of the agent it was copied from in this round, else its own
+    """
+
+    learners: Any
+    point: Tensor
+    strategy: Tensor
+    score: Tensor
+    parent: Tensor
+
+
+def init_swarm(learners: Any, box: Box, managers: int, agents: int, generator: torch.Generator) -> SwarmState:
+    """A Latin hypercube in the box: each axis is cut in managers x agents strata and each stratum is used once.
+
+    The first axis is dealt out in order, so groups start in different regions of it; strategies go round. Agent
+    (0, 0) is the default configuration.
+    """
+    if managers < 1 or agents < 1:
+        raise ConfigurationError(f"a swarm wants at least one manager and one agent, got {managers} and {agents}")
+    total = managers * agents
+    strata = [torch.arange(total)] + [torch.randperm(total, generator=generator) for _ in box.axes[1:]]
+    point = (torch.stack(strata, -1) + 0.5) / total
+    strategy = (torch.arange(total) + box.strategies.index(box.default_strategy)) % len(box.strategies)
+    point[0] = box.default_point()
+    own = torch.arange(total).reshape(managers, agents)
+    return SwarmState(
+        learners,
+        point.reshape(managers, agents, len(box.axes)),
+        strategy.reshape(managers, agents),
+        torch.full((managers, agents), torch.inf),
+        own,
+    )

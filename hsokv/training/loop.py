@@ -1,0 +1,112 @@
+"""Training of populations of heads on stacked problems; evaluation is read-only."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hsokv.data.episode import Episode, Shots
+from hsokv.exceptions import BudgetError
+from hsokv.model.head import Head, gradient, init_head
+from hsokv.training.budget import Budget, count_flops
+from hsokv.training.optimisers import Moments, init_moments, update
+
+
+class Problems(NamedTuple):
+    """All data sets one agent learns from, stacked: each fold, the dev episode and the task itself.
+
+    x [problems, n, key_dim], y [problems, n], mask [problems, n] (0 for padding). Folds come first; `dev` and `train`
+    are indices, the same one where dev is scored with what was learnt from the train shots.
+    """
+
+    x: Tensor
+    y: Tensor
+    mask: Tensor
+    folds: int
+    dev: int
+    train: int
+
+
+class Scores(NamedTuple):
+    """The answer sheets of the folds, stacked: x [folds, n, key_dim], y [folds, n], mask [folds, n]."""
+
+    x: Tensor
+    y: Tensor
+    mask: Tensor
+
+
+class Learners(NamedTuple):
+    """Heads in training: leading axes [..., problems], where `...` are the agents' axes."""
+
+    head: Head
+    moments: tuple[Moments, Moments]
+
+
+class Hyperparameters(NamedTuple):
+    """What training one agent needs: strategy int64, learning rate > 0, weight decay >= 0, all of shape [...]."""
+
+    strategy: Tensor
+    learning_rate: Tensor
+    weight_decay: Tensor
+
+
+def _stack(parts: list[Shots]) -> tuple[Tensor, Tensor, Tensor]:
+    length = max(len(part.y) for part in parts)
+    x = torch.stack([torch.nn.functional.pad(part.x, (0, 0, 0, length - len(part.y))) for part in parts])
+    y = torch.stack([torch.nn.functional.pad(part.y, (0, length - len(part.y))) for part in parts])
+    mask = torch.stack([(torch.arange(length) < len(part.y)).float() for part in parts])
+    return x, y, mask
+
+
+def stack_problems(episode: Episode) -> Problems:
+    """Everything an agent has to be fitted on in this episode, folds first."""
+    parts = [fold.fit for fold in episode.folds]
+    dev = len(parts)
+    if episode.dev.fit is not episode.train:
+        parts.append(episode.dev.fit)
+    parts.append(episode.train)
+    return Problems(*_stack(parts), folds=len(episode.folds), dev=dev, train=len(parts) - 1)
+
+
+def stack_scores(episode: Episode) -> Scores:
+    """What the agents' folds are scored on."""
+    return Scores(*_stack([fold.score for fold in episode.folds]))
+
+
+def init_learners(agents: tuple[int, ...], problems: Problems, classes: int) -> Learners:
+    """Fresh heads and moments for every agent and problem."""
+    batch = (*agents, len(problems.x))
+    head = init_head(batch, problems.x.shape[-1], classes)
+    return Learners(head, (init_moments(head.weight, batch), init_moments(head.bias, batch)))
+
+
+def train_step(learners: Learners, hyperparameters: Hyperparameters, problems: Problems) -> Learners:
+    """One full-batch gradient step of every agent on every problem."""
+    grads = gradient(learners.head, problems.x, problems.y, problems.mask)
+    per_problem = [part.unsqueeze(-1).expand(*part.shape, len(problems.x)) for part in hyperparameters]
+    moved = [
+        update(parameter, grad, moments, *per_problem)
+        for parameter, grad, moments in zip(learners.head, grads, learners.moments, strict=True)
+    ]
+    return Learners(Head(*(parameter for parameter, _ in moved)), (moved[0][1], moved[1][1]))
+
+
+def train(
+    learners: Learners, hyperparameters: Hyperparameters, problems: Problems, steps: int, budget: Budget
+) -> tuple[Learners, int]:
+    """Up to `steps` steps, as many as the budget affords; returns the learners and the steps taken.
+
+    The cost of a step is counted once, on the first, and charged for each. Raises BudgetError where not even one
+    step is affordable.
+    """
+    first, cost = count_flops(train_step, learners, hyperparameters, problems)
+    if not budget.affords(cost):
+        raise BudgetError(
+            f"one training step costs {cost:.3g} FLOPs, {budget.allowed - budget.spent:.3g} are left; "
+            "raise flops_allowed of this benchmark or train fewer agents"
+        )
+    taken = min(steps, (budget.allowed - budget.spent) // cost)
+    for step in range(taken):
+        learners = first if step == 0 else train_step(learners, hyperparameters, problems)
+    budget.charge(taken * cost)
+    return learners, taken

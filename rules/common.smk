@@ -1,0 +1,59 @@
+# Input: config.yaml and overlays. Output: nothing.
+# Checks configuration, data and folders before any rule can run; names that the other files share.
+import shutil
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+import hsokv
+from hsokv.data.sources import data_root
+from hsokv.exceptions import HsokvError
+from hsokv.methods.registry import METHODS
+from hsokv.study.configuration import check_configuration, task_of
+from hsokv.study.digest import code_digest, files_digest, value_digest
+from hsokv.study.preflight import attempt, check_data, hold_folder
+
+BASE = Path(workflow.basedir)
+R = config["results"]
+ENVIRONMENT = str(BASE / "envs" / "study.yaml")
+
+try:
+    if BASE not in Path(hsokv.__file__).parents:
+        raise HsokvError(
+            f"the package in use is {hsokv.__file__}, not the one of this study in {BASE}; "
+            "run `make environment`, or `pip install -e .` in your own"
+        )
+    check_configuration(
+        config, yaml.safe_load((BASE / "rules/config.schema.yaml").read_text())
+    )
+    DATA = check_data(config, data_root(config["data"]["root"]))
+    if workflow.is_main_process:
+        LOCK = hold_folder(Path(R))
+except HsokvError as error:
+    raise WorkflowError(str(error))
+
+config["arms"] = [*config["variants"], *config["baselines"]]
+BENCHMARKS = config["benchmarks"]
+
+
+def script_path(name):
+    return BASE / "rules" / "scripts" / name
+
+
+def records_of(benchmark, arm):
+    definition = BENCHMARKS[benchmark]
+    return expand(
+        f"{R}/records/{benchmark}/{{condition}}/{arm}/seed{{seed}}.json",
+        condition=definition["conditions"],
+        seed=definition["seeds"],
+    )
+
+
+RECORDS = [
+    record
+    for benchmark, definition in BENCHMARKS.items()
+    for arm in (*config["arms"], *definition.get("controls", []))
+    for record in records_of(benchmark, arm)
+]

@@ -1,0 +1,107 @@
+# Input: {results}/data/*.json. Output: {results}/features/<benchmark>/*.npz, one file per seed, and the controls' records.
+
+for benchmark, definition in BENCHMARKS.items():
+    if definition["kind"] == "words":
+
+        rule:
+            name:
+                f"encode_{benchmark}"
+            output:
+                update(
+                    expand(
+                        f"{R}/features/{benchmark}/seed{{seed}}.npz",
+                        seed=definition["seeds"],
+                    )
+                ),
+            log:
+                f"{R}/logs/encode/{benchmark}.log",
+            benchmark:
+                f"{R}/benchmarks/encode/{benchmark}.jsonl"
+            conda:
+                ENVIRONMENT
+            message:
+                f"{benchmark}: training an encoder on every seed's frequent words"
+            threads: 1
+            params:
+                seeds=definition["seeds"],
+                world=definition["world"],
+                conditions=definition["conditions"],
+                code=code_digest(
+                    ["hsokv.study.rare_words"], [script_path("encode_words.py")]
+                ),
+            script:
+                "scripts/encode_words.py"
+
+        rule:
+            name:
+                f"run_controls_{benchmark}"
+            output:
+                update(
+                    [
+                        record
+                        for control in definition["controls"]
+                        for record in records_of(benchmark, control)
+                    ]
+                ),
+            log:
+                f"{R}/logs/run_controls/{benchmark}.log",
+            benchmark:
+                f"{R}/benchmarks/run_controls/{benchmark}.jsonl"
+            conda:
+                ENVIRONMENT
+            message:
+                f"{benchmark}: controls"
+            threads: 1
+            params:
+                benchmark=benchmark,
+                controls=definition["controls"],
+                seeds=definition["seeds"],
+                world=definition["world"],
+                conditions=definition["conditions"],
+                records=f"{R}/records",
+                code=code_digest(
+                    ["hsokv.study.controls"], [script_path("run_controls.py")]
+                ),
+            script:
+                "scripts/run_controls.py"
+
+    else:
+
+        rule:
+            name:
+                f"encode_{benchmark}"
+            input:
+                encoder=f"{R}/data/text_encoder.json",
+                data=f"{R}/data/{definition['source']}.json",
+            output:
+                update(
+                    [
+                        f"{R}/features/{benchmark}/evaluation.npz",
+                        *expand(
+                            f"{R}/features/{benchmark}/seed{{seed}}.npz",
+                            seed=definition["seeds"],
+                        ),
+                    ]
+                ),
+            log:
+                f"{R}/logs/encode/{benchmark}.log",
+            benchmark:
+                f"{R}/benchmarks/encode/{benchmark}.jsonl"
+            conda:
+                ENVIRONMENT
+            message:
+                f"{benchmark}: drawing shots and encoding texts"
+            threads: 1
+            params:
+                source=definition["source"],
+                seeds=definition["seeds"],
+                conditions=definition["conditions"],
+                evaluate_on=config["evaluate_on"],
+                development_rows=config["data"]["development_rows"],
+                root=str(data_root(config["data"]["root"]) or ""),
+                encoder_folder=config["encoder"]["folder"],
+                code=code_digest(
+                    ["hsokv.study.text"], [script_path("encode_texts.py")]
+                ),
+            script:
+                "scripts/encode_texts.py"

@@ -1,0 +1,59 @@
+# Input: statistics, tables, figures and report/ (templates, captions, bibliography). Output: {results}/report/*.
+TEX = shutil.which("latexmk") and shutil.which("pdflatex")
+PAGES = expand(f"{R}/report/{{page}}", page=["report.md", "report.tex", "numbers.tex", "references.bib"])
+REPORT = [*PAGES, *([f"{R}/report/report.pdf"] if TEX else [])]
+SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file())
+
+
+rule render_report:
+    input:
+        RECORDS,
+        FIGURES,
+        statistics=f"{R}/statistics/statistics.json",
+        criteria=f"{R}/statistics/criteria.json",
+    output:
+        PAGES,
+    log:
+        f"{R}/logs/render_report.log",
+    benchmark:
+        f"{R}/benchmarks/render_report.jsonl"
+    conda:
+        ENVIRONMENT
+    message:
+        "Report"
+    params:
+        templates=str(BASE / "report"),
+        sources=files_digest(SOURCES, BASE),
+        study=STUDY,
+        digest=value_digest({key: value for key, value in config.items() if key not in ("data", "encoder", "results")}),
+        code=code_digest(["hsokv.reporting.render"], [script_path("render_report.py")]),
+    script:
+        "scripts/render_report.py"
+
+
+rule compile_pdf:
+    input:
+        rules.render_report.output,
+        FIGURES,
+    output:
+        f"{R}/report/report.pdf",
+    log:
+        f"{R}/logs/compile_pdf.log",
+    benchmark:
+        f"{R}/benchmarks/compile_pdf.jsonl"
+    conda:
+        ENVIRONMENT
+    message:
+        "PDF"
+    params:
+        code=code_digest(["hsokv.reporting.pdf"], [script_path("compile_pdf.py")]),
+    script:
+        "scripts/compile_pdf.py"
+
+
+def print_summary():
+    """Tell how the study stands, once it stands."""
+    from hsokv.reporting.summary import summary
+
+    if all(Path(path).exists() for path in STATISTICS):
+        print(summary(Path(R), pdf=bool(TEX)), file=sys.stderr)

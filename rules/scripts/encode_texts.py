@@ -1,0 +1,29 @@
+"""Draw the shots of every seed of a texts benchmark, encode them and the evaluation set, and write the features."""
+
+import json
+from pathlib import Path
+
+from hsokv.study.digest import value_digest
+from hsokv.study.job import job
+from hsokv.study.text import encode_shots
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        encoder, data = (json.loads(Path(path).read_text()) for path in (snakemake.input.encoder, snakemake.input.data))
+        shots = {name: condition["shots"] for name, condition in params.conditions.items()}
+        encode_shots(
+            seeds=params.seeds,
+            shots=shots,
+            source=params.source,
+            root=Path(params.root) if params.root else None,
+            evaluate_on=params.evaluate_on,
+            development_rows=params.development_rows,
+            encoder_folder=Path(params.encoder_folder) if params.encoder_folder else None,
+            manifests=(data, encoder),
+            folder=Path(snakemake.output[0]).parent,
+            stamp=value_digest(
+                [shots, params.evaluate_on, params.development_rows, data["files"], encoder["files"], params.code]
+            ),
+            report=print,
+        )

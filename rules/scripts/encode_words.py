@@ -1,0 +1,19 @@
+"""Train the context encoder of every seed of a words benchmark and write its features."""
+
+from pathlib import Path
+
+from hsokv.study.digest import value_digest
+from hsokv.study.job import job
+from hsokv.study.rare_words import encode_seeds
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        encode_seeds(
+            seeds=params.seeds,
+            world=params.world,
+            conditions=params.conditions,
+            folder=Path(snakemake.output[0]).parent,
+            stamp=value_digest([params.world, params.conditions, params.code]),
+            report=print,
+        )

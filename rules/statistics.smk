@@ -1,0 +1,86 @@
+# Input: every record. Output: {results}/statistics/*.json, {results}/tables/*, {results}/figures/*; nothing here trains.
+TABLE_NAMES = ["main", "memory", "contrasts", "criteria", "costs"] + [
+    f"conditions_{benchmark}" for benchmark in BENCHMARKS
+]
+FIGURE_NAMES = ["accuracy", "contrasts", "rare_words_levels", "flops"]
+STATISTICS = [
+    f"{R}/statistics/statistics.json",
+    f"{R}/statistics/criteria.json",
+]
+TABLES = expand(f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"])
+FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"])
+# What statistics depend on beside the records; the settings of methods are in the records.
+STUDY = {
+    key: config[key]
+    for key in ("small", "results", "evaluate_on", "variants", "baselines", "arms", "contrasts", "criteria")
+} | {
+    "benchmarks": {
+        name: {
+            key: list(definition.get(key, []))
+            for key in ("seeds", "headline", "conditions", "controls")
+        }
+        for name, definition in BENCHMARKS.items()
+    }
+}
+
+
+rule compute_statistics:
+    input:
+        RECORDS,
+    output:
+        statistics=f"{R}/statistics/statistics.json",
+        criteria=f"{R}/statistics/criteria.json",
+    log:
+        f"{R}/logs/compute_statistics.log",
+    benchmark:
+        f"{R}/benchmarks/compute_statistics.jsonl"
+    conda:
+        ENVIRONMENT
+    message:
+        "Statistics of {R}/records"
+    params:
+        study=STUDY,
+        code=code_digest(
+            ["hsokv.reporting.statistics"], [script_path("compute_statistics.py")]
+        ),
+    script:
+        "scripts/compute_statistics.py"
+
+
+rule write_tables:
+    input:
+        rules.compute_statistics.output,
+    output:
+        TABLES,
+    log:
+        f"{R}/logs/write_tables.log",
+    benchmark:
+        f"{R}/benchmarks/write_tables.jsonl"
+    conda:
+        ENVIRONMENT
+    message:
+        "Tables"
+    params:
+        code=code_digest(["hsokv.reporting.tables"], [script_path("write_tables.py")]),
+    script:
+        "scripts/write_tables.py"
+
+
+rule draw_figure:
+    input:
+        statistics=f"{R}/statistics/statistics.json",
+    output:
+        pdf=f"{R}/figures/{{name}}.pdf",
+        png=f"{R}/figures/{{name}}.png",
+    log:
+        f"{R}/logs/draw_figure/{{name}}.log",
+    benchmark:
+        f"{R}/benchmarks/draw_figure/{{name}}.jsonl"
+    conda:
+        ENVIRONMENT
+    message:
+        "Figure {wildcards.name}"
+    params:
+        code=code_digest(["hsokv.reporting.figures"], [script_path("draw_figure.py")]),
+    script:
+        "scripts/draw_figure.py"

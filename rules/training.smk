@@ -1,0 +1,43 @@
+# Input: {results}/features/<benchmark>/*.npz. Output: {results}/records/<benchmark>/<condition>/<arm>/seed<seed>.json.
+# One job per benchmark and arm with its seeds inside: starting torch costs more than most runs.
+
+for benchmark, definition in BENCHMARKS.items():
+    for arm in config["arms"]:
+
+        rule:
+            name:
+                f"run_{benchmark}_{arm}"
+            input:
+                expand(
+                    f"{R}/features/{benchmark}/{{part}}.npz",
+                    part=[f"seed{seed}" for seed in definition["seeds"]]
+                    + ([] if definition["kind"] == "words" else ["evaluation"]),
+                ),
+            output:
+                update(records_of(benchmark, arm)),
+            log:
+                f"{R}/logs/run_arm/{benchmark}.{arm}.log",
+            benchmark:
+                f"{R}/benchmarks/run_arm/{benchmark}.{arm}.jsonl"
+            conda:
+                ENVIRONMENT
+            message:
+                f"{benchmark}: {arm}"
+            threads: 1
+            params:
+                benchmark=benchmark,
+                arm=arm,
+                module=METHODS[arm].module,
+                settings={
+                    name: config["methods"][name] for name in METHODS[arm].settings
+                },
+                task=task_of(definition),
+                seeds=definition["seeds"],
+                features=f"{R}/features/{benchmark}",
+                records=f"{R}/records",
+                code=code_digest(
+                    ["hsokv.study.runs", METHODS[arm].module],
+                    [script_path("run_arm.py")],
+                ),
+            script:
+                "scripts/run_arm.py"
