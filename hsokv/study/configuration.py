@@ -1,0 +1,98 @@
+"""A study's configuration: checked against its closed schema and for sense, before anything runs."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hsokv.data.sources import find_source
+from hsokv.exceptions import ConfigurationError
+from hsokv.methods.registry import METHODS
+from hsokv.study.rare_words import world_settings
+
+
+def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """What an arm has to know of a benchmark of the configuration, its seeds apart."""
+    words = definition["kind"] == "words"
+    return {
+        "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
+        "classes": world_settings(definition["world"]).rare_words if words else 2,
+        "folds": None if words else definition["folds"],
+        "flops_allowed": int(definition["flops_allowed"]),
+    }
+
+
+def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError for the first thing wrong: its place, what was wanted, what came, the nearest name."""
+    from jsonschema import Draft202012Validator
+
+    errors = sorted(Draft202012Validator(schema).iter_errors(configuration), key=lambda error: list(map(str, error.path)))
+    if errors:
+        raise ConfigurationError(_explain(errors[0]))
+    arms = [*configuration["variants"], *configuration["baselines"]]
+    for key in ("variants", "baselines"):
+        for arm in configuration[key]:
+            _known(key, arm, METHODS)
+    if len(set(arms)) < len(arms):
+        raise ConfigurationError("variants and baselines: wanted each arm once, came one in both lists; remove it from one")
+    for name, benchmark in configuration["benchmarks"].items():
+        _check_benchmark(f"benchmarks.{name}", benchmark)
+    for contrast in configuration["contrasts"]:
+        for side in ("a", "b"):
+            _known(f"contrasts.{contrast['name']}.{side}", contrast[side], METHODS)
+    box, defaults = configuration["methods"]["swarm"]["box"], configuration["methods"]
+    for name, group in (("learning_rate", "head"), ("weight_decay", "head"), ("sharpness", "memory")):
+        low, high = box[name]
+        if not low < high or not low <= defaults[group][name] <= high:
+            raise ConfigurationError(
+                f"methods.swarm.box.{name}: wanted low < high around the default {group}.{name} = "
+                f"{defaults[group][name]}, which is always one of the agents; came [{low}, {high}]"
+            )
+
+
+def _check_benchmark(place: str, benchmark: Mapping[str, Any]) -> None:
+    words = benchmark["kind"] == "words"
+    needed = {"words": {"world", "controls"}, "texts": {"source", "folds"}}
+    for key in needed[benchmark["kind"]]:
+        if key not in benchmark:
+            raise ConfigurationError(f"{place}.{key}: wanted for a benchmark of kind {benchmark['kind']}, is missing")
+    for key in needed["texts" if words else "words"]:
+        if key in benchmark:
+            raise ConfigurationError(f"{place}.{key}: has no meaning for a benchmark of kind {benchmark['kind']}")
+    wanted = {"senses", "level"} if words else {"shots"}
+    for name, condition in benchmark["conditions"].items():
+        if set(condition) != wanted:
+            raise ConfigurationError(
+                f"{place}.conditions.{name}: wanted {', '.join(sorted(wanted))}, came {', '.join(sorted(condition)) or 'nothing'}"
+            )
+    for name in benchmark["headline"]:
+        _known(f"{place}.headline", name, benchmark["conditions"])
+    if words:
+        levels = world_settings(benchmark["world"]).levels
+        for name, condition in benchmark["conditions"].items():
+            _known(f"{place}.conditions.{name}.level", condition["level"], levels)
+    elif benchmark["source"] != "synthetic":
+        find_source(benchmark["source"])
+
+
+def _known(place: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ConfigurationError(f"{place}: unknown name {name!r}{_nearest(name, known)}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(map(str, known))
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(names)}"
+
+
+def _explain(error: Any) -> str:
+    place = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = sorted(set(error.instance) - set(known))[0]
+        return f"unknown configuration key {'.'.join(filter(None, (place, unknown)))}{_nearest(unknown, known)}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"configuration key {'.'.join(filter(None, (place, missing)))} is missing"
+    meaning = error.schema.get("description")
+    return f"configuration key {place}: {error.message}" + (f" ({meaning})" if meaning else "")

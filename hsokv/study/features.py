@@ -1,0 +1,74 @@
+"""Feature files: what the encoders left for the arms, one .npz per seed, with its provenance inside.
+
+A file holds arrays by name and one JSON text, `provenance`:
+{"status": "done" | "not run", "reason", "stamp", "data": {...}, "encoder": {...}}.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hsokv.exceptions import DataError
+from hsokv.files import write_arrays
+
+if TYPE_CHECKING:
+    from hsokv.data.episode import Episode
+
+
+def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays and their provenance atomically; the same content gives the same bytes."""
+    write_arrays(path, {**arrays, "provenance": np.array(json.dumps(provenance, sort_keys=True))})
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """The provenance of a feature file; raises DataError naming a file that is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return json.loads(str(stored["provenance"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: not a whole feature file ({error}): delete it and run again") from error
+
+
+def is_current(path: Path, stamp: str) -> bool:
+    """Whether the file is there, whole, done and made by what `stamp` stands for."""
+    try:
+        provenance = read_provenance(path)
+    except DataError:
+        return False
+    return provenance["status"] == "done" and provenance["stamp"] == stamp
+
+
+def not_run(reason: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The provenance of features that could not be made."""
+    return {"status": "not run", "reason": reason, "stamp": "", "data": dict(data), "encoder": {}}
+
+
+def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: int | None) -> "Episode":
+    """The episode of one seed and condition, from the feature files in `folder`.
+
+    With `folds` it is a task with shots (folds of the train shots, one test set for all seeds, in evaluation.npz),
+    without it a task with words (its own words to rank, to calibrate and to test).
+    """
+    import torch
+
+    from hsokv.data.episode import Background, Fold, Shots, shots_episode, words_episode
+
+    def shots(arrays: Mapping[str, np.ndarray], part: str) -> Shots:
+        return Shots(torch.from_numpy(arrays[f"{part}/x"]), torch.from_numpy(arrays[f"{part}/y"]))
+
+    with np.load(folder / f"seed{seed}.npz", allow_pickle=False) as arrays:
+        if folds is not None:
+            with np.load(folder / "evaluation.npz", allow_pickle=False) as evaluation:
+                test = shots(evaluation, "test")
+            return shots_episode(
+                shots(arrays, f"{condition}/train"), shots(arrays, f"{condition}/dev"), test, classes, folds
+            )
+        parts = {
+            split: Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
+            for split in ("fold", "dev", "test")
+        }
+        background = Background(torch.from_numpy(arrays["background/within"]), int(arrays["background/degrees"]))
+        return words_episode(parts["fold"], parts["dev"], parts["test"], classes, background)

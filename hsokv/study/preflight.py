@@ -1,0 +1,66 @@
+"""Checks before any work: the folder that is written to, the data that are there, what has to be looked for again."""
+
+import fcntl
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from hsokv.data.glue import TASKS, read_split
+from hsokv.data.sources import cache_folder, locate
+from hsokv.exceptions import HsokvError
+
+
+def hold_folder(folder: Path) -> IO[str]:
+    """Take the results folder for this process, until it ends however it ends; return what holds it.
+
+    Raises HsokvError where the folder cannot be written or another study holds it. Unlike a lock file, this needs no
+    unlocking after a kill.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = (folder / ".lock").open("w")
+        os.posix_fallocate(stream.fileno(), 0, 4096)
+    except OSError as error:
+        raise HsokvError(
+            f"cannot write to the results folder {folder.absolute()}: {error.strerror}; free some space, or make it writable"
+        ) from error
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise HsokvError(f"another run is writing to {folder.absolute()}; wait for it to end") from error
+    return stream
+
+
+def check_data(configuration: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
+    """What is known of each source before any job: checksums of a user's own copy, or that it will be downloaded.
+
+    A user's own files are read through, so that a missing, damaged or too small file is named before anything runs.
+    Raises DataError.
+    """
+    found: dict[str, Any] = {}
+    for benchmark in configuration["benchmarks"].values():
+        source = benchmark.get("source", "synthetic")
+        if source == "synthetic" or source in found:
+            continue
+        if root is None:
+            found[source] = "download"
+            continue
+        files = locate(source, root, cache_folder())
+        for path in files.paths.values():
+            read_split(path, TASKS[source])
+        found[source] = dict(files.sha256)
+    return found
+
+
+def attempt(manifest: Path) -> int:
+    """The number of earlier attempts to get what `manifest` tells of, not counting one that succeeded.
+
+    As a parameter of the job it changes, and so asks for another attempt, exactly while the last one failed.
+    """
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+        return content["attempts"] - (content["status"] == "done")
+    except (OSError, ValueError, KeyError):
+        return 0

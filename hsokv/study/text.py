@@ -1,0 +1,97 @@
+"""The features of text benchmarks: shots drawn from the pool of every seed, one evaluation set for all of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hsokv.data.glue import TASKS, LabelledTexts, deduplicate, development_split, draw_shots, read_split
+from hsokv.data.sources import cache_folder, locate
+from hsokv.data.synthetic_text import generate_sst2_synthetic
+from hsokv.exceptions import DataError
+from hsokv.study.features import is_current, not_run, write_features
+
+
+def load_texts(
+    source: str, root: Path | None, evaluate_on: str, development_rows: int
+) -> tuple[LabelledTexts, LabelledTexts]:
+    """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
+
+    The pool is the train file without repeated texts, contradicting labels, the development set and every text of the
+    final test; evaluation is the development set or, where `evaluate_on` is "final", the official one.
+    """
+    if source == "synthetic":
+        train, final = generate_sst2_synthetic()
+    else:
+        files = locate(source, root, cache_folder())
+        if files is None:
+            raise DataError(f"{source}: the data were there when the study began and are gone; run again")
+        train, final = (read_split(files.paths[split], TASKS[source]) for split in ("train", "dev"))
+    final_texts = set(final.texts)
+    unique = deduplicate(train).examples
+    unique = unique.take(row for row, text in enumerate(unique.texts) if text not in final_texts)
+    pool, development = development_split(unique, development_rows)
+    return pool, final if evaluate_on == "final" else development
+
+
+def encode_shots(
+    seeds: list[int],
+    shots: Mapping[str, int],
+    source: str,
+    root: Path | None,
+    evaluate_on: str,
+    development_rows: int,
+    encoder_folder: Path | None,
+    manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
+    folder: Path,
+    stamp: str,
+    report: Callable[[str], None],
+) -> None:
+    """Write evaluation.npz and the feature file of every seed that is not there yet; `shots` is K by condition.
+
+    `manifests` tell what was found of the data and of the encoder; where one was not, the files say `not run` and why.
+    """
+    paths = {"evaluation": folder / "evaluation.npz"} | {seed: folder / f"seed{seed}.npz" for seed in seeds}
+    missing = [key for key, path in paths.items() if not is_current(path, stamp)]
+    if not missing:
+        return
+    data, found_encoder = manifests
+    described = {key: data[key] for key in ("name", "kind", "synthetic", "files")} | {"evaluate_on": evaluate_on}
+    if reason := data["reason"] or found_encoder["reason"]:
+        for path in paths.values():
+            write_features(path, not_run(reason, described), {})
+        report(f"not run: {reason}")
+        return
+    from hsokv.model.text_encoder import encoder_flops, load_text_encoder, resolve_text_encoder
+
+    files = resolve_text_encoder(encoder_folder)
+    pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
+    classes = int(pool.labels.max()) + 1
+    encoder = load_text_encoder(files)
+    described_encoder = {"name": "all-MiniLM-L6-v2", "revision": files.revision, "sha256": dict(files.sha256)}
+
+    def write(path: Path, parts: Mapping[str, LabelledTexts]) -> None:
+        texts = [text for part in parts.values() for text in part.texts]
+        vectors = np.split(encoder.encode(texts), np.cumsum([len(part) for part in parts.values()])[:-1])
+        arrays = {f"{name}/x": x for name, x in zip(parts, vectors, strict=True)}
+        arrays |= {f"{name}/y": part.labels for name, part in parts.items()}
+        spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts))}
+        write_features(
+            path, {"status": "done", "reason": None, "stamp": stamp, "data": described, "encoder": spent}, arrays
+        )
+        report(f"{path.stem}: {len(texts)} texts encoded")
+
+    for key in missing:
+        if key == "evaluation":
+            write(paths[key], {"test": evaluation})
+        else:
+            write(paths[key], dict(_draw(pool, shots, key, classes)))
+
+
+def _draw(
+    pool: LabelledTexts, shots: Mapping[str, int], seed: int, classes: int
+) -> Iterable[tuple[str, LabelledTexts]]:
+    for condition, count in shots.items():
+        train, dev = draw_shots(pool, count, seed, classes)
+        yield from ((f"{condition}/train", train), (f"{condition}/dev", dev))

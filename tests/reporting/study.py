@@ -1,0 +1,109 @@
+"""A small made-up study: a configuration and records from plain rules, so that every mean is known."""
+
+from hsokv.records import RunRecord
+
+ARMS = ["full", "kv_only", "knn"]
+
+
+def configuration(**changes) -> dict:
+    return {
+        "evaluate_on": "final",
+        "benchmarks": {
+            "rare_words": {
+                "seeds": [1, 2, 3],
+                "headline": ["two_senses_level1", "two_senses_level2"],
+                "conditions": ["two_senses_level1", "two_senses_level2", "one_sense_level1"],
+                "controls": ["chance"],
+            },
+            "sst2": {"seeds": [13, 21], "headline": ["shots16"], "conditions": ["shots16"], "controls": []},
+            "sst2_synthetic": {"seeds": [13, 21], "headline": ["shots16"], "conditions": ["shots16"]},
+        },
+        "arms": ARMS,
+        "variants": ["full", "kv_only"],
+        "baselines": ["knn"],
+        "contrasts": [
+            {"name": "ablation", "benchmark": "rare_words", "a": "full", "b": "kv_only"},
+            {"name": "over_knn", "benchmark": "sst2", "a": "full", "b": "knn"},
+        ],
+        "criteria": [
+            {
+                "name": "kv_hit_rate",
+                "benchmark": "rare_words",
+                "arm": "full",
+                "score": "hit_rate",
+                "kind": "rate",
+                "above": 0.6,
+            },
+            {
+                "name": "lift",
+                "benchmark": "rare_words",
+                "arm": "full",
+                "over": "kv_only",
+                "score": "accuracy",
+                "kind": "lift",
+                "at_least": 0.1,
+            },
+            {
+                "name": "few_shot",
+                "benchmark": "sst2",
+                "arm": "full",
+                "score": "accuracy",
+                "kind": "rate",
+                "at_least": 0.85,
+            },
+            {
+                "name": "bwt",
+                "benchmark": "split_cifar10",
+                "arm": "full",
+                "score": "bwt",
+                "kind": "rate",
+                "below": 0.05,
+            },
+        ],
+    } | changes
+
+
+def right(arm: str, seed: int, condition: str) -> int:
+    """How many of 20 test examples an arm has right."""
+    return {"full": 14, "kv_only": 10, "knn": 15, "chance": 2}[arm] + seed % 2 + condition.endswith("level2")
+
+
+def record(benchmark: str, condition: str, arm: str, seed: int, **changes) -> RunRecord:
+    hits = right(arm, seed, condition)
+    scores = {"accuracy": hits / 20, "log_loss": 0.5}
+    if arm in ("full", "kv_only"):
+        scores |= {"hit_rate": 0.8, "hit_chance": 0.2, "accuracy_without_memory": 0.25}
+    content = {
+        "benchmark": benchmark,
+        "condition": condition,
+        "arm": arm,
+        "seed": seed,
+        "status": "done",
+        "reason": None,
+        "configuration": {"shots": 1},
+        "stamp": {"configuration": "a", "code": "b", "data": "c"},
+        "version": "0.1.0",
+        "data": {"name": benchmark, "synthetic": benchmark.endswith("_synthetic"), "evaluate_on": "final"},
+        "flops": {"allowed": 2_000_000, "spent": 1_500_000},
+        "scores": scores,
+        "outcomes": "1" * hits + "0" * (20 - hits),
+        "shared_test": benchmark != "rare_words",
+        "curves": {"gate": [0.5, seed / 10]},
+        "instruments": {},
+    }
+    return RunRecord(**content | changes)
+
+
+def not_run(benchmark: str, condition: str, arm: str, seed: int, reason: str = "no data") -> RunRecord:
+    none = {"scores": {}, "outcomes": "", "curves": {}}
+    return record(benchmark, condition, arm, seed, status="not run", reason=reason, **none)
+
+
+def records(asked: dict, make=record) -> list[RunRecord]:
+    return [
+        make(name, condition, arm, seed)
+        for name, slice_ in asked["benchmarks"].items()
+        for condition in slice_["conditions"]
+        for arm in (*asked["arms"], *slice_.get("controls", ()))
+        for seed in slice_["seeds"]
+    ]

@@ -1,0 +1,111 @@
+"""Laws of the figures: the same bytes, nothing left out, intervals where the statistics put them."""
+
+import copy
+
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.text import Text
+
+from hsokv.exceptions import ConfigurationError
+from hsokv.reporting.figures import FIGURES, accuracy, contrasts, draw, flops, rare_words_levels
+from tests.reporting.example_statistics import BASELINES, CONTROLS, NO_DATA, VARIANTS, example_statistics
+
+
+def texts(figure) -> str:
+    return "\n".join(" ".join(text.get_text().split()) for text in figure.findobj(Text))
+
+
+def intervals(axes) -> list[list[float]]:
+    """The ends of the intervals of a panel, in the order in which they were drawn."""
+    segments = [part.get_segments()[0] for part in axes.collections if isinstance(part, LineCollection)]
+    return [sorted(float(value) for value in segment[:, 0]) for segment in segments]
+
+
+def rows(statistics, benchmark) -> list[dict]:
+    return [
+        row
+        for row in statistics["scores"]
+        if (row["benchmark"], row["condition"], row["score"]) == (benchmark, "headline", "accuracy")
+    ]
+
+
+def test_the_same_statistics_give_the_same_bytes(tmp_path):
+    for folder in ("first", "second"):
+        draw("contrasts", example_statistics(), tmp_path / folder / "x.pdf", tmp_path / folder / "x.png")
+    for page in ("x.pdf", "x.png"):
+        assert (tmp_path / "first" / page).read_bytes() == (tmp_path / "second" / page).read_bytes()
+    assert b"CreationDate" not in (tmp_path / "first" / "x.pdf").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["x.pdf", "x.png"]
+
+
+@pytest.mark.parametrize("figure", [accuracy, contrasts, flops])
+def test_stand_ins_seeds_and_missing_runs_are_said_in_words(figure):
+    words = texts(figure(example_statistics()))
+    assert "sst2_synthetic synthetic stand-in, 4 seeds" in words
+    assert f"not run: {NO_DATA}" in words
+
+
+@pytest.mark.parametrize("figure", FIGURES.values())
+def test_a_small_run_says_so(figure):
+    assert "small run, not the study" in texts(figure(example_statistics(small=True)))
+
+
+@pytest.mark.parametrize(("figure", "names"), [(accuracy, [*CONTROLS]), (rare_words_levels, [*CONTROLS]), (flops, [])])
+def test_every_arm_and_control_is_named(figure, names):
+    words = texts(figure(example_statistics())).splitlines()
+    assert "small run, not the study" not in words
+    assert set(VARIANTS + BASELINES + names) <= set(words)
+
+
+def test_intervals_of_accuracy_are_those_of_the_statistics():
+    statistics = example_statistics()
+    panel = accuracy(statistics).axes[0]
+    wanted = [[100 * row["low"], 100 * row["high"]] for row in rows(statistics, "rare_words")]
+    for drawn, ends in zip(intervals(panel), wanted, strict=True):
+        assert drawn == pytest.approx(ends)
+
+
+def test_contrasts_are_full_minus_the_arm_once_each():
+    statistics = example_statistics()
+    panel = contrasts(statistics).axes[0]
+    wanted = [row for row in statistics["contrasts"] if row["benchmark"] == "rare_words"]
+    assert [label.get_text() for label in panel.get_yticklabels()] == [*VARIANTS[1:], *BASELINES]
+    for drawn, row in zip(intervals(panel), wanted, strict=True):
+        assert drawn == pytest.approx([100 * row["low"], 100 * row["high"]])
+    low, high = panel.get_xlim()
+    assert low == -high
+
+
+def test_stand_ins_have_open_markers_on_a_hatched_ground():
+    real, _, stand_in = accuracy(example_statistics()).axes
+    faces = {
+        name: {line.get_markerfacecolor() for line in axes.lines if line.get_marker() in ("o", "s", "D")}
+        for name, axes in (("real", real), ("stand-in", stand_in))
+    }
+    assert faces["stand-in"] == {"white"}
+    assert "white" not in faces["real"]
+    assert stand_in.patch.get_hatch()
+    assert not real.patch.get_hatch()
+
+
+def test_one_seed_is_drawn_without_an_interval():
+    statistics = copy.deepcopy(example_statistics())
+    for row in statistics["scores"] + statistics["contrasts"]:
+        row |= {"low": None, "high": None, "seeds": min(row["seeds"], 1)}
+    for figure in (accuracy, contrasts):
+        panel = figure(statistics).axes[0]
+        assert intervals(panel) == []
+        assert panel.get_title() == "rare_words\n1 seed"
+
+
+def test_an_arm_that_spent_nothing_stands_on_no_log_scale():
+    statistics = copy.deepcopy(example_statistics())
+    for row in statistics["costs"]:
+        row["flops_spent"] = 0 if row["arm"] == "knn" else row["flops_spent"]
+    before, after = (len(flops(s).axes[0].collections) for s in (example_statistics(), statistics))
+    assert after == before - 1
+
+
+def test_an_unknown_figure_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"wanted one of accuracy.*came 'acuracy'"):
+        draw("acuracy", example_statistics(), tmp_path / "x.pdf")

@@ -1,0 +1,231 @@
+"""Laws of the pages: every number from the ledger, both pages alike, nothing that changes between runs."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+
+from hsokv.exceptions import ConfigurationError, HsokvError
+from hsokv.reporting.bibliography import latex_citations, markdown_citations, read_entries
+from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.latex import escape_latex
+from hsokv.reporting.layout import lay_out, tidy
+from hsokv.reporting.pdf import compile_pdf
+from hsokv.reporting.render import FIGURES, render_report, report_context
+from hsokv.reporting.tables import Table, all_tables
+from tests.reporting.example_statistics import NO_DATA, configuration, example_statistics, records
+
+TEMPLATES = Path(__file__).parents[2] / "report"
+PAGES = ("report.md", "report.tex")
+
+
+def render(output: Path, *, small: bool = False, templates: Path = TEMPLATES, statistics=None, **changes) -> Path:
+    settings = configuration(small=small)
+    statistics = statistics or example_statistics(small=small)
+    criteria = judge_criteria(statistics, settings)
+    context = report_context(settings, records(small=small), digest="0f" * 32, versions={"python": "3.11"})
+    tables = all_tables(statistics, criteria)
+    render_report(statistics, criteria, tables, {**context, **changes}, templates, output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    return render(tmp_path_factory.mktemp("report"))
+
+
+def template(folder: Path, text: str) -> Path:
+    """A copy of the templates in which the Markdown page is `text`."""
+    folder.mkdir()
+    (folder / "captions").symlink_to(TEMPLATES / "captions")
+    for name in ("report.tex.j2", "references.bib"):
+        (folder / name).symlink_to(TEMPLATES / name)
+    (folder / "report.md.j2").write_text(text)
+    return folder
+
+
+def section(page: str, start: str, end: str) -> str:
+    found = re.search(re.escape(start) + "(.*?)" + re.escape(end), page, flags=re.DOTALL)
+    assert found, f"no section between {start} and {end}"
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("report.md.j2", "## Abstract", "\n## "),
+        ("report.md.j2", "## Results", "\n## "),
+        ("report.tex.j2", r"\begin{abstract}", r"\end{abstract}"),
+        ("report.tex.j2", r"\section{Results}", r"\section"),
+    ],
+)
+def test_no_number_is_typed_by_hand_in_abstract_and_results(name, start, end):
+    text = section((TEMPLATES / name).read_text(), start, end)
+    assert "n(" in text
+    printed = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|<<.*?>>|<%.*?%>", "", text)
+    assert re.findall(r"\d", printed) == []
+
+
+@pytest.mark.parametrize("name", ["report.md.j2", "report.tex.j2"])
+def test_no_digit_is_printed_from_within_an_expression(name):
+    expressions = re.findall(r"\{\{(.*?)\}\}|<<(.*?)>>", (TEMPLATES / name).read_text())
+    for expression in filter(None, (part for pair in expressions for part in pair)):
+        assert "cite(" in expression or not re.search(r"\b\d", expression), expression
+
+
+def test_both_pages_print_the_same_numbers(tmp_path):
+    statistics = copy.deepcopy(example_statistics())
+    for key, entry in statistics["numbers"].items():
+        entry["text"] = f"@{key}@"
+    render(tmp_path, statistics=statistics)
+    body = section((tmp_path / "report.tex").read_text(), r"\begin{document}", r"\end{document}")
+    macros = set(re.findall(r"(?<!\|)\\hsokv\{([\w.]+)\}", body))
+    prose = re.sub(r"^\|.*$", "", (tmp_path / "report.md").read_text(), flags=re.MULTILINE)
+    in_prose = set(re.findall(r"@([\w.]+)@", prose))
+    assert len(in_prose) > 10
+    assert macros == in_prose
+    defined = re.findall(r"\\hsokvdefine\{([\w.]+)\}", (tmp_path / "numbers.tex").read_text())
+    assert sorted(macros) == defined
+
+
+def test_the_same_statistics_give_the_same_bytes(report, tmp_path):
+    render(tmp_path)
+    files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    assert [str(path) for path in files] == ["numbers.tex", "references.bib", *PAGES]
+    for path in files:
+        assert (tmp_path / path).read_bytes() == (report / path).read_bytes()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_first_paragraph_names_the_best_baseline_and_how_full_stands_to_it(report, name):
+    page = (report / name).read_text()
+    first = page.split("\\maketitle")[-1] if name.endswith("tex") else page.split("\n\n", 1)[1]
+    first = re.split(r"\\begin\{abstract\}|## Abstract", first)[0]
+    assert re.search(r"best plain baseline, \S*full\S* is not told apart from \S*ridge", first)
+    assert NO_DATA in first
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_say_what_is_small_synthetic_not_run_and_where_data_are_from(report, tmp_path, name):
+    page = (report / name).read_text()
+    assert "Small run" not in page
+    assert "Small run, not the study" in (render(tmp_path, small=True) / name).read_text()
+    assert "synthetic stand-in" in page
+    assert "cartpole is not in this study's configuration" in page
+    assert "0123456789abcdef" * 4 in page.replace(r"\allowbreak{}", "")
+    assert "0f" * 32 in page.replace(r"\allowbreak{}", "")
+
+
+def test_both_pages_have_the_same_sections(report):
+    latex = re.findall(r"\\section\{(.*?)\}", (report / "report.tex").read_text())
+    markdown = re.findall(r"^## (.*)$", (report / "report.md").read_text(), flags=re.MULTILINE)
+    assert ["Abstract", *latex, "References"] == markdown
+
+
+def test_every_figure_is_included_and_has_a_caption(report):
+    for name in FIGURES.values():
+        assert f"](../figures/{name}.png)" in (report / "report.md").read_text()
+        assert rf"\includegraphics[width=\linewidth]{{{name}}}" in (report / "report.tex").read_text()
+        assert (TEMPLATES / "captions" / f"{name}.rst").is_file()
+
+
+def test_every_reference_is_cited_and_every_citation_is_a_reference(report):
+    entries = read_entries((TEMPLATES / "references.bib").read_text())
+    cited = re.findall(r"\\citep\{(.*?)\}", (report / "report.tex").read_text())
+    assert {key for keys in cited for key in keys.split(",")} == set(entries)
+    assert "(Mölder et al., 2021)" in (report / "report.md").read_text()
+
+
+@pytest.mark.parametrize("cite", [latex_citations({}), markdown_citations({})])
+def test_an_unknown_reference_is_refused(cite):
+    with pytest.raises(ConfigurationError, match=r"references\.bib: wanted the entry 'nobody1900'"):
+        cite("nobody1900")
+
+
+def test_an_unknown_number_ends_the_build_and_writes_nothing(tmp_path):
+    templates = template(tmp_path / "templates", '{{ n("rare_words.headline.full.acuracy.mean") }}')
+    with pytest.raises(ConfigurationError, match=r"nearest is 'rare_words\.headline\.full\.accuracy\.mean'"):
+        render(tmp_path / "report", templates=templates)
+    assert not (tmp_path / "report").exists()
+
+
+def test_an_unknown_name_ends_the_build(tmp_path):
+    templates = template(tmp_path / "templates", "{{ nobody }}")
+    with pytest.raises(ConfigurationError, match=r"report\.md\.j2: 'nobody' is undefined"):
+        render(tmp_path / "report", templates=templates)
+
+
+def test_a_missing_caption_ends_the_build(tmp_path):
+    templates = template(tmp_path / "templates", '{{ caption("nobody") }}')
+    with pytest.raises(ConfigurationError, match=r"wanted the file .*nobody\.rst"):
+        render(tmp_path / "report", templates=templates)
+
+
+def test_what_the_context_says_is_escaped_in_latex(tmp_path):
+    page = (render(tmp_path, versions={"a_b": "50% & #1 {x} ~^\\"}) / "report.tex").read_text()
+    assert r"a\_b 50\% \& \#1 \{x\} \textasciitilde{}\textasciicircum{}\textbackslash{}" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("-2.1", "$-$2.1"),
+        ("+2.1", "+2.1"),
+        ("1.2e9", r"$1.2\times 10^{9}$"),
+        ("< 0.001", "$<$ 0.001"),
+        ("16-shot", "16-shot"),
+        ("p >= 5 %", r"p $>$= 5 \%"),
+    ],
+)
+def test_ledger_texts_as_latex(text, latex):
+    assert escape_latex(text) == latex
+    assert escape_latex(escape_latex(text)) == latex
+
+
+def test_a_wide_table_is_cut_into_parts_that_hold_every_column_once():
+    columns = ("arm", *(f"condition {i} of them" for i in range(9)))
+    table = Table(columns, (("full", *("63.4 [61.2, 65.6]",) * 9),), "Wide", "")
+    latex = lay_out(table, "tab:wide")
+    assert latex.count(r"\begin{tabular}") == latex.count("(part ") == 2
+    assert latex.count("63.4 [61.2, 65.6]") == 9
+    assert latex.count("full") == 2
+    assert r"\label{tab:wide}" in latex
+    assert r"\label{tab:wide-2}" in latex
+
+
+def test_tidy_keeps_every_reason_and_drops_empty_columns():
+    table = Table(("arm", "x", "y"), (("a", "not run: no data", ""), ("b", "not run: no data", "")), "T", "N.")
+    assert tidy(table) == Table(("arm", "x"), (("a", "not run (a)"), ("b", "not run (a)")), "T", "N. (a) no data.")
+
+
+def fake_tex(folder: Path, script: str) -> str:
+    folder.mkdir()
+    for name in ("latexmk", "pdflatex"):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_without_tex_the_error_says_what_to_install(report, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(HsokvError, match=r"wanted latexmk and pdflatex.*install texlive"):
+        compile_pdf(report / "report.tex")
+
+
+def test_the_first_error_of_tex_is_in_the_message(report, tmp_path, monkeypatch):
+    monkeypatch.setenv(
+        "PATH", fake_tex(tmp_path / "bin", "echo '! Undefined control sequence.'; echo '! Later.'; exit 1")
+    )
+    with pytest.raises(HsokvError, match=r"report\.tex cannot be typeset; Undefined control sequence\.;"):
+        compile_pdf(report / "report.tex")
+    assert not (report / "report.pdf").exists()
+
+
+def test_only_the_pdf_and_the_bbl_are_left_beside_the_source(tmp_path, monkeypatch):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "report.tex").write_text("x")
+    write = 'echo "$SOURCE_DATE_EPOCH $FORCE_SOURCE_DATE" > report.pdf; echo b > report.bbl; echo a > report.aux'
+    monkeypatch.setenv("PATH", fake_tex(tmp_path / "bin", write))
+    assert compile_pdf(tmp_path / "report" / "report.tex").read_text() == "0 1\n"
+    assert sorted(p.name for p in (tmp_path / "report").iterdir()) == ["report.bbl", "report.pdf", "report.tex"]
