@@ -33,7 +33,7 @@ class Background(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """One few-shot task. Hyperparameters are ranked on `folds`; gate and final selection use `dev`; `test` is read once.
+    """One few-shot task: hyperparameters are ranked on `folds`, the gate is fitted on `dev`, `test` is read once.
 
     All parts have the same number of `classes` and share one feature space of unit vectors.
     """
@@ -53,9 +53,13 @@ def check_episode(episode: Episode) -> Episode:
     parts += [(f"fold {i}", part) for i, fold in enumerate(episode.folds) for part in fold]
     for name, (x, y) in parts:
         if x.ndim != 2 or len(x) != len(y) or len(y) == 0:
-            raise DataError(f"{name}: wanted features [n, key_dim] and n labels, n > 0; got {tuple(x.shape)} and {len(y)}")
+            raise DataError(
+                f"{name}: wanted features [n, key_dim] and n labels, n > 0; got {tuple(x.shape)} and {len(y)}"
+            )
         if not torch.isfinite(x).all():
-            raise DataError(f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features")
+            raise DataError(
+                f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features"
+            )
         if int(y.min()) < 0 or int(y.max()) >= episode.classes:
             raise DataError(f"{name}: wanted labels in 0..{episode.classes - 1}, got {int(y.min())}..{int(y.max())}")
     return episode

@@ -78,7 +78,7 @@ def write(state: MemoryState, keys: Tensor, labels: Tensor, classes: int) -> Mem
     serial = state.written.amax(-1, keepdim=True) + 1 + torch.arange(count)
     written = torch.cat([state.written, serial], -1)
     everything = MemoryState(
-        torch.cat([state.keys, torch.nn.functional.normalize(keys, dim=-1).to(state.keys.dtype)], -2),
+        torch.cat([state.keys, _unit(keys).to(state.keys.dtype)], -2),
         torch.cat([state.labels, labels], -1),
         torch.cat([state.confidence, torch.ones_like(serial, dtype=state.confidence.dtype)], -1),
         written,
@@ -95,11 +95,10 @@ def read(state: MemoryState, queries: Tensor, k: int) -> Retrieval:
     if k < 1:
         raise ConfigurationError(f"a read wants k >= 1, got {k}")
     similarity = (queries @ state.keys.mT).clamp(0, 1)
-    slots = similarity.topk(min(k, state.labels.shape[-1]), dim=-1).indices.sort(dim=-1).values
-    # topk leaves the order of equals open. Slots are in the order of writing, so a stable sort puts the older first;
-    # free slots come last and have zero keys: they never pass an entry and weigh nothing.
-    top, order = similarity.gather(-1, slots).sort(dim=-1, descending=True, stable=True)
-    slots = slots.gather(-1, order)
+    # Not topk, which leaves open which of several equals it takes. Slots are in the order of writing, so a stable sort
+    # puts the older first; free slots come last and have zero keys: they never pass an entry and weigh nothing.
+    ranked, order = similarity.sort(dim=-1, descending=True, stable=True)
+    top, slots = ranked[..., :k], order[..., :k]
 
     def look_up(values: Tensor) -> Tensor:
         return values.unsqueeze(-2).expand(*slots.shape[:-1], values.shape[-1]).gather(-1, slots)
@@ -118,10 +117,18 @@ def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes:
     tensor([[1.9287e-22, 1.0000e+00]])
     """
     b = torch.as_tensor(sharpness, dtype=retrieval.similarity.dtype).unsqueeze(-1)
-    weight = retrieval.confidence * torch.exp(-b * (1 - retrieval.similarity))
-    evidence = torch.exp(-b).expand(*weight.shape[:-1], classes)
+    top = retrieval.similarity.amax(
+        -1, keepdim=True
+    )  # all divided by e^{-b (1 - top)}: a sharp read must not underflow
+    weight = retrieval.confidence * torch.exp(-b * (top - retrieval.similarity))
+    evidence = torch.exp(-b * top).expand(*weight.shape[:-1], classes)
     evidence = evidence.scatter_add(-1, retrieval.labels.expand(weight.shape), weight)
     return evidence / evidence.sum(-1, keepdim=True)
+
+
+def _unit(keys: Tensor) -> Tensor:
+    # Scaled first, so that the squares of very small or very large numbers do not leave the range of floats.
+    return torch.nn.functional.normalize(keys / keys.abs().amax(-1, keepdim=True), dim=-1)
 
 
 def _keep(labels: Tensor, written: Tensor, capacity: int) -> Tensor:
@@ -144,9 +151,10 @@ def _keep(labels: Tensor, written: Tensor, capacity: int) -> Tensor:
 
 
 def _check_entries(state: MemoryState, keys: Tensor, labels: Tensor, classes: int) -> None:
-    if keys.shape[-1] != state.keys.shape[-1] or keys.shape[:-1] != labels.shape:
+    batch, key_dim = state.keys.shape[:-2], state.keys.shape[-1]
+    if keys.shape[:-2] != batch or keys.shape[-1] != key_dim or keys.shape[:-1] != labels.shape:
         raise DataError(
-            f"wanted keys [..., n, {state.keys.shape[-1]}] and labels [..., n], "
+            f"wanted keys {[*batch, 'n', key_dim]} and labels {[*batch, 'n']}, "
             f"got {tuple(keys.shape)} and {tuple(labels.shape)}"
         )
     if not torch.isfinite(keys).all() or (keys.abs().amax(-1) == 0).any():

@@ -1,6 +1,7 @@
 """The one interface of all arms: an episode, settings, a budget and a generator go in, a fitted method comes out."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -25,16 +26,17 @@ class Prediction(NamedTuple):
     top_similarity: Tensor | None = None
 
 
-class Fitted(NamedTuple):
+@dataclass(frozen=True)
+class Fitted:
     """A fitted method: `predict` maps features [n, key_dim] to a Prediction and changes nothing.
 
     `curves` (name -> numbers) and `instruments` (JSON values) go into the record.
     """
 
     predict: Callable[[Tensor], Prediction]
-    curves: dict[str, list[float]] = {}
-    instruments: dict[str, Any] = {}
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    instruments: dict[str, Any] = field(default_factory=dict)
 
 
 Fit = Callable[[Episode, Mapping[str, Any], Budget, torch.Generator], Fitted]
-"""`fit(episode, settings, budget, generator)`: learns from train, ranks on folds, calibrates on dev, never sees test."""
+"""`fit(episode, settings, budget, generator)`: learns from train, ranks on folds, calibrates on dev, not on test."""

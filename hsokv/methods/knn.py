@@ -18,7 +18,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     k = min(settings["knn"]["k"], len(train.y))
 
     def predict(x: Tensor) -> Prediction:
-        nearest = (x @ train.x.mT).topk(k, dim=-1).indices
+        nearest = (x @ train.x.mT).argsort(dim=-1, descending=True, stable=True)[..., :k]
         votes = one_hot(train.y[nearest], classes).sum(-2)
         return Prediction(((votes + 1 / classes) / (k + 1)).log())
 

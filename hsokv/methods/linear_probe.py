@@ -17,7 +17,9 @@ TOLERANCE = 1e-6
 """Largest absolute gradient entry at which the solution is taken as found."""
 
 
-def solve(x: Tensor, y: Tensor, mask: Tensor, decay: Tensor, classes: int, limit: int, budget: Budget) -> tuple[Head, int]:
+def solve(
+    x: Tensor, y: Tensor, mask: Tensor, decay: Tensor, classes: int, limit: int, budget: Budget
+) -> tuple[Head, int]:
     """Minimise cross-entropy(W, b) + decay / 2 ||W||^2 for every problem and strength at once.
 
     Accelerated gradient (Nesterov 2004, constant step 1 / L, momentum from the strong convexity `decay`), with

@@ -1,6 +1,7 @@
 """The swarm at work: `full` where the settings hold a memory, `swarm_only` where they do not."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,8 +9,8 @@ from torch import Tensor
 
 from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
-from hsokv.methods.members import Branch, finish, fold_temperature, read_problem, write_memories
 from hsokv.methods.interface import Fitted
+from hsokv.methods.members import Branch, finish, fold_temperature, read_problem, write_memories
 from hsokv.metrics.swarm import diversity
 from hsokv.model.calibration import fit_gate, label_log_prob
 from hsokv.model.head import Head, logits
@@ -58,7 +59,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     if "memory" in settings:
         state = budget.run(write_memories, episode, problems, settings["memory"]["entries"])
         branch = Branch(state, settings["memory"]["k"], torch.tensor([]))
-    on_folds = read_problem(branch, slice(problems.folds), scores.x) if branch else None
+    on_folds = budget.run(read_problem, branch, slice(problems.folds), scores.x) if branch else None
     steps = settings["head"]["steps"] // shape["rounds"]
 
     def train_step(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
@@ -106,7 +107,8 @@ def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]
     spread = [_diversity(step.strategy, step.point) for step in swarm.history]
     initial = _diversity(swarm.initial.strategy, swarm.initial.point)
-    return fitted._replace(
+    return replace(
+        fitted,
         curves={"fold_log_loss": best, "diversity": [initial, *spread], "failed_agents": failed},
         instruments={
             **fitted.instruments,

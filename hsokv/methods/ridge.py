@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from hsokv.data.episode import Background, Episode, Shots
-from hsokv.methods.prototypes import class_means
 from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.prototypes import class_means
 from hsokv.model.calibration import fit_temperature, label_log_prob
 from hsokv.training.budget import Budget
 

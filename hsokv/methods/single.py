@@ -1,13 +1,14 @@
 """One default agent: `kv_only` where the settings hold a memory, `neither` where they do not."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from hsokv.data.episode import Episode
-from hsokv.methods.members import Branch, default_hyperparameters, finish, write_memories
 from hsokv.methods.interface import Fitted
+from hsokv.methods.members import Branch, default_hyperparameters, finish, write_memories
 from hsokv.training.budget import Budget
 from hsokv.training.loop import init_learners, stack_problems, stack_scores, train
 
@@ -28,4 +29,4 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
         state = budget.run(write_memories, episode, problems, memory["entries"])
         branch = Branch(state, memory["k"], torch.tensor([float(memory["sharpness"])]))
     fitted = budget.run(finish, learners, branch, episode, problems, stack_scores(episode))
-    return fitted._replace(instruments={**fitted.instruments, "steps": steps})
+    return replace(fitted, instruments={**fitted.instruments, "steps": steps})

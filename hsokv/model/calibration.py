@@ -45,7 +45,9 @@ def fit_gate(log_param: Tensor, memory: Tensor, mask: Tensor | None = None) -> t
     """
     losses = torch.stack([mixture_log_loss(log_param, memory, g, mask) for g in GATES])
     if losses.isnan().all():
-        raise SwarmCollapsedError("every member's prediction is NaN, so no gate can be fitted; lower the learning rates")
+        raise SwarmCollapsedError(
+            "every member's prediction is NaN, so no gate can be fitted; lower the learning rates"
+        )
     losses = losses.nan_to_num(nan=torch.inf)
     best = losses.argmin(0)
     return GATES[best], losses.gather(0, best.unsqueeze(0)).squeeze(0)

@@ -35,7 +35,7 @@ def loss(head: Head, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
 
 
 def gradient(head: Head, x: Tensor, y: Tensor, mask: Tensor) -> Head:
-    """d loss / d head for each head by itself: heads share no parameter, so the gradient of the sum is all gradients."""
+    """d loss / d head for each head: heads share no parameter, so the gradient of the sum holds all of them."""
     with torch.enable_grad():
         leaves = Head(*(part.detach().requires_grad_() for part in head))
         return Head(*torch.autograd.grad(loss(leaves, x, y, mask).sum(), leaves))

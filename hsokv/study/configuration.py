@@ -2,8 +2,10 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
+from hsokv.data.rare_words import Settings
 from hsokv.data.sources import find_source
 from hsokv.exceptions import ConfigurationError
 from hsokv.methods.registry import METHODS
@@ -25,7 +27,9 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
     """Raise ConfigurationError for the first thing wrong: its place, what was wanted, what came, the nearest name."""
     from jsonschema import Draft202012Validator
 
-    errors = sorted(Draft202012Validator(schema).iter_errors(configuration), key=lambda error: list(map(str, error.path)))
+    errors = sorted(
+        Draft202012Validator(schema).iter_errors(configuration), key=lambda error: list(map(str, error.path))
+    )
     if errors:
         raise ConfigurationError(_explain(errors[0]))
     arms = [*configuration["variants"], *configuration["baselines"]]
@@ -33,13 +37,20 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
         for arm in configuration[key]:
             _known(key, arm, METHODS)
     if len(set(arms)) < len(arms):
-        raise ConfigurationError("variants and baselines: wanted each arm once, came one in both lists; remove it from one")
+        raise ConfigurationError(
+            "variants and baselines: wanted each arm once, came one in both lists; remove it from one"
+        )
     for name, benchmark in configuration["benchmarks"].items():
         _check_benchmark(f"benchmarks.{name}", benchmark)
     for contrast in configuration["contrasts"]:
         for side in ("a", "b"):
             _known(f"contrasts.{contrast['name']}.{side}", contrast[side], METHODS)
-    box, defaults = configuration["methods"]["swarm"]["box"], configuration["methods"]
+    defaults = configuration["methods"]
+    box, rounds, steps = defaults["swarm"]["box"], defaults["swarm"]["rounds"], defaults["head"]["steps"]
+    if rounds > steps:
+        raise ConfigurationError(
+            f"methods.swarm.rounds: wanted at most head.steps = {steps}, so that a round trains; came {rounds}"
+        )
     for name, group in (("learning_rate", "head"), ("weight_decay", "head"), ("sharpness", "memory")):
         low, high = box[name]
         if not low < high or not low <= defaults[group][name] <= high:
@@ -62,11 +73,14 @@ def _check_benchmark(place: str, benchmark: Mapping[str, Any]) -> None:
     for name, condition in benchmark["conditions"].items():
         if set(condition) != wanted:
             raise ConfigurationError(
-                f"{place}.conditions.{name}: wanted {', '.join(sorted(wanted))}, came {', '.join(sorted(condition)) or 'nothing'}"
+                f"{place}.conditions.{name}: wanted {', '.join(sorted(wanted))}, "
+                f"came {', '.join(sorted(condition)) or 'nothing'}"
             )
     for name in benchmark["headline"]:
         _known(f"{place}.headline", name, benchmark["conditions"])
     if words:
+        for key in benchmark["world"]:
+            _known(f"{place}.world", key, [field.name for field in fields(Settings)])
         levels = world_settings(benchmark["world"]).levels
         for name, condition in benchmark["conditions"].items():
             _known(f"{place}.conditions.{name}.level", condition["level"], levels)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -26,9 +27,10 @@ def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[st
 def read_provenance(path: Path) -> dict[str, Any]:
     """The provenance of a feature file; raises DataError naming a file that is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: np.load leaves a file it cannot read open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return json.loads(str(stored["provenance"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataError(f"{path}: not a whole feature file ({error}): delete it and run again") from error
 
 

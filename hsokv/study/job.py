@@ -1,6 +1,7 @@
 """What every job of the study does around its work: output to its log, and mistakes told in one line."""
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -12,14 +13,14 @@ from hsokv.exceptions import HsokvError
 def job(log: str | Path) -> Iterator[None]:
     """Send what is printed to `log`, line by line; an HsokvError ends the process with its message alone.
 
-    Any other exception is a fault of the program, so its traceback stays, in the log.
+    Any other exception is a fault of the program, so its traceback goes to the log.
     """
     with open(log, "w", buffering=1, encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
         try:
             yield
         except HsokvError as error:
-            print(f"error: {error}", file=stream)
+            stream.write(f"error: {error}\n")
             sys.exit(1)
-        except OSError as error:
-            print(f"error: {error.filename or 'a file'}: {error.strerror or error}", file=stream)
-            raise
+        except Exception:
+            traceback.print_exc(file=stream)
+            sys.exit(1)

@@ -24,11 +24,13 @@ def hold_folder(folder: Path) -> IO[str]:
         os.posix_fallocate(stream.fileno(), 0, 4096)
     except OSError as error:
         raise HsokvError(
-            f"cannot write to the results folder {folder.absolute()}: {error.strerror}; free some space, or make it writable"
+            f"cannot write to the results folder {folder.absolute()}: {error.strerror}; "
+            "free some space, or make it writable"
         ) from error
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        stream.close()
         raise HsokvError(f"another run is writing to {folder.absolute()}; wait for it to end") from error
     return stream
 

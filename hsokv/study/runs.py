@@ -9,8 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hsokv import __version__
 from hsokv.exceptions import RecordError
 from hsokv.files import checksum
@@ -133,7 +131,9 @@ def _run(
             "gate_mean": float(prediction.gate.mean()),
             "gate_entropy": gate_entropy(prediction.gate.numpy()),
         }
-    scores |= {name: fitted.instruments[name] for name in ("diversity", "diversity_initial") if name in fitted.instruments}
+    scores |= {
+        name: fitted.instruments[name] for name in ("diversity", "diversity_initial") if name in fitted.instruments
+    }
     found = {
         "status": "done",
         "reason": None,

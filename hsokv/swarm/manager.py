@@ -48,7 +48,7 @@ def manager_step(
 
 
 def copy_agents(state: SwarmState, sources: list[tuple[int, int]], targets: list[tuple[int, int]]) -> SwarmState:
-    """Everything an agent is, from each source (manager, agent) to the target at the same place of the list."""
+    """Everything an agent is, its parent too, from each source (manager, agent) to the target at the same place."""
     if not sources:
         return state
     agents = state.score.shape[1]
@@ -59,7 +59,4 @@ def copy_agents(state: SwarmState, sources: list[tuple[int, int]], targets: list
     def select(part: torch.Tensor) -> torch.Tensor:
         return part.flatten(0, 1)[take].unflatten(0, state.score.shape)
 
-    parent = state.parent.flatten().clone()
-    copied = take != torch.arange(len(take))
-    parent[copied] = take[copied]
-    return tree_map(select, state)._replace(parent=parent.reshape(state.score.shape))
+    return tree_map(select, state)

@@ -31,8 +31,9 @@ class Box(NamedTuple):
     def values(self, point: Tensor) -> dict[str, Tensor]:
         """Hyperparameters by name at unit coordinates `point` [..., axes].
 
-        >>> Box((Axis("b", 1.0, 100.0, 10.0),), ("adam",), "adam").values(torch.tensor([0.5]))
-        {'b': tensor(10.0000)}
+        >>> box = Box((Axis("b", 1.0, 100.0, 10.0),), ("adam",), "adam")
+        >>> round(float(box.values(torch.tensor([0.5]))["b"]), 4)
+        10.0
         """
         return {
             axis.name: (
@@ -62,7 +63,7 @@ def check_box(box: Box) -> Box:
     for axis in box.axes:
         if not axis.low < axis.high or (axis.log and axis.low <= 0):
             raise ConfigurationError(
-                f"{axis.name}: wanted a range low < high{', low > 0' if axis.log else ''}; got [{axis.low}, {axis.high}]"
+                f"{axis.name}: wanted low < high{', low > 0' if axis.log else ''}; got [{axis.low}, {axis.high}]"
             )
         if not axis.low <= axis.default <= axis.high:
             raise ConfigurationError(

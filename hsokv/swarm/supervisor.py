@@ -72,7 +72,8 @@ def run_swarm(
         before = budget.spent
         values = box.values(state.point)
         learners = train(state.learners, values, state.strategy)
-        scores = score(learners, values).nan_to_num(nan=torch.inf)
+        scores = score(learners, values)
+        scores = scores.where(scores.isfinite(), torch.inf)
         state = state._replace(learners=learners, score=scores, parent=initial.parent)
         if torch.isinf(scores).all():
             raise SwarmCollapsedError(
@@ -96,7 +97,9 @@ def run_swarm(
 def _migrate(state: SwarmState) -> SwarmState:
     """The best agent of the swarm replaces the worst agent of the weakest group, unless that group holds the best."""
     agents = state.score.shape[1]
-    best = int(state.score.argmin())
+    own = torch.arange(state.score.numel()).reshape(state.score.shape)
+    # A copy carries its source's score but has moved on from the point that earned it, so it is never the best.
+    best = int(state.score.where(state.parent == own, torch.inf).argmin())
     weakest = int(state.score.amin(1).argmax())
     if best // agents == weakest:
         return state

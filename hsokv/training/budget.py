@@ -17,25 +17,29 @@ from hsokv.exceptions import BudgetError
 
 T = TypeVar("T")
 
-# FLOPs by formula: topk keeps a heap of k while it scans each row; the factorisations are the textbook counts.
+# FLOPs by formula: topk keeps a heap of k while it scans each row, sort is along the last axis; the factorisations are
+# the textbook counts.
 FORMULAS: dict[str, Callable[..., float]] = {
     "topk": lambda x, k, *_, **__: x.numel() * max(1.0, math.log2(k)),
+    "sort": lambda x, *_, **__: x.numel() * max(1.0, math.log2(x.shape[-1])),
     "linalg_cholesky_ex": lambda x, *_, **__: x.numel() * x.shape[-1] / 3,
     "cholesky_solve": lambda b, factor, *_, **__: 2 * b.numel() * factor.shape[-1],
 }
 
-# Elementwise work, reductions, indexing and moves: linear in the tensor, dwarfed by the products that make it.
-NEGLIGIBLE = frozenset(
-    """
-    _linalg_check_errors _local_scalar_dense _log_softmax _log_softmax_backward_data _softmax _to_copy _unsafe_view
-    abs add add_ addcdiv_ addcmul_ all amax aminmax any arange argmax argmin cat clamp clamp_min clone cummax detach
-    diagonal div embedding embedding_dense_backward empty_like eq exp expand eye full gather ge gt index isnan lerp_
-    lift_fresh linalg_vector_norm log masked_fill masked_fill_ max maximum mean min mul mul_ nan_to_num ne neg
-    new_zeros nll_loss_backward nll_loss_forward ones ones_like pow rand randint randn relu rsub scalar_tensor
-    scatter scatter_ scatter_add select slice sort sqrt sqrt_ squeeze stack sub sum t threshold_backward transpose
-    unbind unsqueeze view where zeros zeros_like
-    """.split()
-)
+# Work linear in the tensor, dwarfed by the products that made it: besides the operations that torch tags as pointwise
+# or as reductions and those that are views, these: softmaxes, gathers, moves, draws and constants.
+NEGLIGIBLE = {
+    *("_softmax", "_log_softmax", "_log_softmax_backward_data", "nll_loss_forward", "nll_loss_backward", "cummax"),
+    *("gather", "scatter", "scatter_", "scatter_add", "index", "embedding", "embedding_dense_backward", "masked_fill_"),
+    *("cat", "stack", "clone", "_to_copy", "_unsafe_view", "_local_scalar_dense", "_linalg_check_errors"),
+    *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),
+    *("new_zeros", "scalar_tensor"),
+}
+
+
+def _is_negligible(operation: Any) -> bool:
+    tagged = {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
+    return bool(tagged) or operation.is_view or operation._overloadpacket.__name__ in NEGLIGIBLE
 
 
 class _FlopCounter(TorchDispatchMode):
@@ -55,7 +59,7 @@ class _FlopCounter(TorchDispatchMode):
             self.total += flop_registry[packet](*args, **(kwargs or {}), out_val=out)
         elif name in FORMULAS:
             self.total += math.ceil(FORMULAS[name](*args, **(kwargs or {})))
-        elif name not in NEGLIGIBLE:
+        elif not _is_negligible(func):
             raise BudgetError(
                 f"the operation aten.{name} is neither counted nor given a formula; "
                 "add its formula to hsokv/training/budget.py, or name it negligible there with reason"
@@ -66,6 +70,7 @@ class _FlopCounter(TorchDispatchMode):
 def count_flops(function: Callable[..., T], *args: Any) -> tuple[T, int]:
     """Run `function(*args)` and return its result with the floating-point operations it took.
 
+    >>> import torch
     >>> count_flops(torch.matmul, torch.ones(2, 3), torch.ones(3, 4))[1]  # 2 x 2 x 3 x 4
     48
     """

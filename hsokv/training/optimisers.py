@@ -30,7 +30,8 @@ def update(
     Decay is decoupled (Loshchilov and Hutter 2019): w <- w - lr (direction + decay w). `strategy` (int64),
     `learning_rate` > 0 and `weight_decay` >= 0 have the parameter's leading axes and are broadcast over the rest.
     All rules keep the same moments m and v, so a copied agent keeps its history when its strategy changes:
-    m <- 0.9 m + 0.1 g, v <- 0.999 v + 0.001 g^2; Adam m^ / (sqrt v^ + eps), SGD 10 m (= momentum), RMSprop g / (sqrt v^ + eps).
+    m <- 0.9 m + 0.1 g, v <- 0.999 v + 0.001 g^2;
+    Adam m^ / (sqrt v^ + eps), SGD 10 m (= momentum), RMSprop g / (sqrt v^ + eps).
     """
     spread = (...,) + (None,) * (parameter.ndim - learning_rate.ndim)
     steps = moments.steps + 1

@@ -1,0 +1,58 @@
+"""Small generated episodes that the tests of the core share."""
+
+import pytest
+import torch
+
+from hsokv.data.episode import Background, Fold, Shots, shots_episode, words_episode
+
+CLASSES, KEY_DIM = 4, 12
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+def draw_shots(generator, per_class, noise):
+    """Unit vectors around one axis per class, in a shuffled order."""
+    y = torch.arange(CLASSES).repeat(per_class)[torch.randperm(CLASSES * per_class, generator=generator)]
+    x = torch.eye(CLASSES, KEY_DIM)[y] + noise * torch.randn(len(y), KEY_DIM, generator=generator)
+    return Shots(torch.nn.functional.normalize(x, dim=-1), y)
+
+
+def draw_episode(kind, noise=0.25, seed=0, shots=8):
+    """An episode of kind "shots" (folds of the train shots) or "words" (one shot per class, a background)."""
+    generator = torch.Generator().manual_seed(seed)
+    if kind == "shots":
+        train, dev, test = (draw_shots(generator, count, noise) for count in (shots, shots, 10))
+        return shots_episode(train, dev, test, CLASSES, folds=4)
+    fold, dev, test = (Fold(draw_shots(generator, 1, noise), draw_shots(generator, 6, noise)) for _ in range(3))
+    background = Background(noise**2 * torch.eye(KEY_DIM), 100)
+    return words_episode(fold, dev, test, CLASSES, background)
+
+
+@pytest.fixture(scope="session")
+def make_episode():
+    return draw_episode
+
+
+@pytest.fixture
+def settings():
+    """All groups of the configuration's `methods`, small; a copy for each test."""
+    return {
+        "head": {"strategy": "adam", "learning_rate": 0.05, "weight_decay": 0.01, "steps": 12},
+        "memory": {"entries": 100, "k": 5, "sharpness": 10.0},
+        "swarm": {
+            "managers": 2,
+            "agents": 3,
+            "rounds": 3,
+            "averaged": 2,
+            "exploited": 0.34,
+            "perturbation": 0.2,
+            "resampled": 0.25,
+            "box": {"learning_rate": [0.02, 0.125], "weight_decay": [0.004, 0.025], "sharpness": [5.0, 20.0]},
+        },
+        "knn": {"k": 1},
+        "ridge": {"shrinkage": [0.1, 0.5]},
+        "linear_probe": {"strengths": [1.0, 100.0], "steps": 60},
+    }

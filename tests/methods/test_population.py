@@ -1,0 +1,155 @@
+import math
+
+import pytest
+import torch
+
+from hsokv.exceptions import BudgetError, ConfigurationError, SwarmCollapsedError
+from hsokv.memory import functional as kv
+from hsokv.methods import population, single
+from hsokv.methods.members import write_memories
+from hsokv.model.calibration import GATES, TEMPERATURES
+from hsokv.training.budget import Budget
+from hsokv.training.loop import Hyperparameters, init_learners, stack_problems, stack_scores, train
+
+ALLOWED = 10**9
+
+
+def groups(settings, *names):
+    return {name: settings[name] for name in names}
+
+
+def fit(module, episode, settings, budget=None, seed=0):
+    return module.fit(episode, settings, budget or Budget(ALLOWED), torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("kind", ["shots", "words"])
+@pytest.mark.parametrize("names", [("head", "memory"), ("head",)])
+def test_one_manager_one_agent_one_round_is_the_single_agent(make_episode, settings, kind, names):
+    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
+    episode = make_episode(kind)
+    swarm = fit(population, episode, groups(settings, "swarm", *names))
+    alone = fit(single, episode, groups(settings, *names))
+    queries = episode.test.x
+    torch.testing.assert_close(
+        swarm.predict(queries).log_probs, alone.predict(queries).log_probs, rtol=1e-3, atol=1e-3
+    )
+
+
+def test_the_memory_axis_is_searched_only_where_there_is_a_memory(settings):
+    with_memory = population.search_box(settings)
+    without = population.search_box(groups(settings, "head", "swarm"))
+    assert [axis.name for axis in with_memory.axes] == ["learning_rate", "weight_decay", "sharpness"]
+    assert [axis.name for axis in without.axes] == ["learning_rate", "weight_decay"]
+    defaults = with_memory.values(with_memory.default_point())
+    assert float(defaults["sharpness"]) == pytest.approx(settings["memory"]["sharpness"], rel=1e-5)
+
+
+def trained(episode, agents=3):
+    problems = stack_problems(episode)
+    hyperparameters = Hyperparameters(
+        torch.zeros(1, agents, dtype=torch.int64), torch.linspace(0.01, 0.2, agents)[None], torch.zeros(1, agents)
+    )
+    learners = init_learners((1, agents), problems, episode.classes)
+    return train(learners, hyperparameters, problems, 10, Budget(ALLOWED))[0], problems
+
+
+@pytest.mark.parametrize("kind", ["shots", "words"])
+@pytest.mark.parametrize("memory", [True, False])
+def test_fold_log_loss_equals_a_plain_loop(make_episode, kind, memory):
+    episode = make_episode(kind, noise=0.5)
+    learners, problems = trained(episode)
+    sharpness = torch.tensor([[2.0, 10.0, 30.0]])
+    state = write_memories(episode, problems, 100)
+    held = kv.MemoryState(*(part[: problems.folds] for part in state))
+    scores = stack_scores(episode)
+    retrieval = kv.read(held, scores.x, 5) if memory else None
+    found = population.fold_log_loss(learners, sharpness, retrieval, episode.classes, problems, scores)
+    for agent in range(3):
+        logits, recalled, labels = [], [], []
+        for f, fold in enumerate(episode.folds):
+            logits.append(fold.score.x @ learners.head.weight[0, agent, f] + learners.head.bias[0, agent, f])
+            own = kv.read(kv.MemoryState(*(part[f] for part in state)), fold.score.x, 5)
+            recalled.append(kv.label_distribution(own, float(sharpness[0, agent]), episode.classes))
+            labels.append(fold.score.y)
+        logits, recalled, labels = torch.cat(logits), torch.cat(recalled), torch.cat(labels)
+        rows = torch.arange(len(labels))
+        best = min(float(torch.nn.functional.cross_entropy(logits / t, labels)) for t in TEMPERATURES)
+        if memory:
+            t = min(TEMPERATURES, key=lambda t: float(torch.nn.functional.cross_entropy(logits / t, labels)))
+            p = (logits / t).softmax(-1)[rows, labels]
+            best = min(float(-((1 - g) * p + g * recalled[rows, labels]).log().mean()) for g in GATES)
+        assert float(found[0, agent]) == pytest.approx(best, rel=1e-4, abs=1e-5)
+
+
+def test_every_read_of_the_folds_is_paid(make_episode, settings):
+    """With a memory the swarm spends at least the products of that read more than without."""
+    episode = make_episode("shots")
+    scores, problems = stack_scores(episode), stack_problems(episode)
+    settings["swarm"]["rounds"] = 1
+    spent = []
+    for names in (("head", "swarm", "memory"), ("head", "swarm")):
+        budget = Budget(ALLOWED)
+        fit(population, episode, groups(settings, *names), budget)
+        spent.append(budget.spent)
+    folds, queries, key_dim = scores.x.shape
+    dev = 2 * len(episode.dev.score.y) * problems.x.shape[1] * key_dim
+    assert spent[0] - spent[1] >= 2 * folds * queries * problems.x.shape[1] * key_dim + dev
+
+
+def test_history_goes_into_the_record(make_episode, settings):
+    fitted = fit(population, make_episode("words"), settings)
+    rounds = settings["swarm"]["rounds"]
+    assert {name: len(curve) for name, curve in fitted.curves.items()} == {
+        "fold_log_loss": rounds,
+        "diversity": rounds + 1,
+        "failed_agents": rounds,
+    }
+    assert fitted.instruments["diversity_initial"] == fitted.curves["diversity"][0]
+    assert fitted.instruments["diversity"] == fitted.curves["diversity"][1]
+    assert len(fitted.instruments["members"]["learning_rate"]) == settings["swarm"]["averaged"]
+    assert len(fitted.instruments["lineage"]) == rounds
+
+
+@pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
+def test_agents_that_overflow_are_counted_and_left_out(make_episode, settings, names):
+    """SGD at rates near the largest float fails; the default agent and its like do not."""
+    settings["head"] |= {"strategy": "adam", "steps": 6}
+    settings["swarm"] |= {"rounds": 1, "averaged": 6}
+    settings["swarm"]["box"]["learning_rate"] = [0.02, 1e38]
+    episode = make_episode("shots")
+    fitted = fit(population, episode, groups(settings, *names))
+    failed = fitted.curves["failed_agents"][0]
+    assert 0 < failed < 6
+    assert len(fitted.instruments["members"]["learning_rate"]) == 6 - failed
+    assert math.isfinite(fitted.curves["fold_log_loss"][0])
+    assert torch.isfinite(fitted.predict(episode.test.x).log_probs.exp()).all()
+
+
+@pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
+def test_a_swarm_that_fails_whole_is_an_error(make_episode, settings, names):
+    settings["head"] |= {"strategy": "sgd", "learning_rate": 2e38}
+    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
+    settings["swarm"]["box"]["learning_rate"] = [1e38, 3e38]
+    with pytest.raises(SwarmCollapsedError, match="lower the learning rates"):
+        fit(population, make_episode("shots"), groups(settings, *names))
+
+
+def test_a_default_outside_the_box_is_refused(make_episode, settings):
+    settings["head"]["learning_rate"] = 1.0
+    with pytest.raises(ConfigurationError, match=r"learning_rate: the default 1.0 lies outside \[0.02, 0.125\]"):
+        fit(population, make_episode("shots"), settings)
+
+
+@pytest.mark.parametrize("allowed", [10**5, 3 * 10**5, 10**6])
+def test_a_small_budget_is_kept_or_refused(make_episode, settings, allowed):
+    budget = Budget(allowed)
+    try:
+        fit(population, make_episode("shots"), settings, budget)
+    except BudgetError as error:
+        assert "left" in str(error)
+    assert 0 < budget.spent <= allowed
+
+
+def test_more_members_than_agents_are_all_agents(make_episode, settings):
+    settings["swarm"]["averaged"] = 50
+    assert len(fit(population, make_episode("shots"), settings).instruments["temperature"]) == 6

@@ -1,0 +1,74 @@
+import math
+
+import pytest
+import torch
+
+from hsokv.exceptions import SwarmCollapsedError
+from hsokv.model.calibration import GATES, TEMPERATURES, fit_gate, fit_temperature, label_log_prob, mixture_log_loss
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_label_log_prob_picks_the_label():
+    assert label_log_prob(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1, 0])).tolist() == [2.0, 3.0]
+
+
+def test_fit_temperature_is_the_best_of_its_grid():
+    z, y = 3 * draw(40, 3), torch.arange(40) % 3
+    losses = [float(torch.nn.functional.cross_entropy(z / t, y)) for t in TEMPERATURES]
+    assert float(fit_temperature(z, y)) == float(TEMPERATURES[losses.index(min(losses))])
+
+
+def test_temperature_of_scaled_logits_is_scaled():
+    y = torch.arange(60) % 3
+    z = torch.nn.functional.one_hot(y, 3) + draw(60, 3)
+    assert float(fit_temperature(4 * z, y)) == 4 * float(fit_temperature(z, y))
+
+
+def test_temperatures_are_fitted_for_each_learner_alone():
+    z, y = draw(2, 3, 20, 3) * 5, torch.arange(20) % 3
+    together = fit_temperature(z, y)
+    assert together.shape == (2, 3)
+    assert together[1, 2] == fit_temperature(z[1, 2], y)
+
+
+def test_masked_examples_do_not_move_the_temperature():
+    z, y = draw(20, 3), torch.arange(20) % 3
+    mask = (torch.arange(20) < 12).float()
+    assert fit_temperature(z, y, mask) == fit_temperature(z[:12], y[:12])
+
+
+def test_mixture_log_loss_equals_a_hand_computation():
+    found = mixture_log_loss(torch.tensor([0.5, 0.2]).log(), torch.tensor([0.1, 0.8]), torch.tensor(0.25))
+    assert float(found) == pytest.approx(-(math.log(0.4) + math.log(0.35)) / 2)
+
+
+def test_an_impossible_label_costs_much_but_not_infinity():
+    assert float(mixture_log_loss(torch.tensor([-math.inf]), torch.tensor([0.0]), torch.tensor(0.5))) == 1e4
+
+
+def test_gate_is_the_best_of_its_grid_and_returns_its_loss():
+    p, m = draw(30).sigmoid(), draw(30, seed=1).sigmoid()
+    losses = [float(-((1 - g) * p + g * m).log().mean()) for g in GATES]
+    gate, loss = fit_gate(p.log(), m)
+    assert float(gate) == pytest.approx(float(GATES[losses.index(min(losses))]))
+    assert float(loss) == pytest.approx(min(losses), abs=1e-6)
+
+
+@pytest.mark.parametrize(("memory", "gate"), [(0.9, 1.0), (0.1, 0.0)])
+def test_a_branch_that_does_not_help_is_switched_off(memory, gate):
+    assert float(fit_gate(torch.full((8,), 0.5).log(), torch.full((8,), memory))[0]) == gate
+
+
+def test_a_member_that_failed_gets_an_infinite_loss_and_the_others_theirs():
+    p = torch.tensor([[math.nan, math.nan], [0.5, 0.5]]).log()
+    loss = fit_gate(p, torch.tensor([[0.5, 0.5], [0.5, 0.5]]))[1]
+    assert loss[0] == math.inf
+    assert float(loss[1]) == pytest.approx(math.log(2))
+
+
+def test_all_failed_is_an_error():
+    with pytest.raises(SwarmCollapsedError, match="lower the learning rates"):
+        fit_gate(torch.full((2, 3), math.nan), torch.full((3,), 0.5))

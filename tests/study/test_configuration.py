@@ -1,0 +1,152 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hsokv.exceptions import ConfigurationError
+from hsokv.methods.registry import METHODS
+from hsokv.study.configuration import check_configuration, task_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(name):
+    return yaml.safe_load((ROOT / name).read_text())
+
+
+def merge(below, above):
+    """An overlay as Snakemake lays it: maps are merged, everything else is replaced."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return below | {key: merge(below.get(key), value) for key, value in above.items()}
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return load("rules/config.schema.yaml")
+
+
+@pytest.fixture
+def configuration():
+    return load("config.yaml")
+
+
+def test_the_study_passes(configuration, schema):
+    check_configuration(configuration, schema)
+
+
+def test_the_small_study_passes(configuration, schema):
+    check_configuration(merge(configuration, load("config/small.yaml")), schema)
+
+
+def test_checking_changes_nothing(configuration, schema):
+    before = copy.deepcopy(configuration)
+    check_configuration(configuration, schema)
+    assert configuration == before
+
+
+def test_every_arm_reads_groups_that_the_study_has(configuration):
+    for arm in (*configuration["variants"], *configuration["baselines"]):
+        assert set(METHODS[arm].settings) <= set(configuration["methods"])
+
+
+def test_every_key_of_the_schema_is_typed(schema):
+    def walk(node, place):
+        for name, child in node.get("properties", {}).items():
+            assert child.keys() & {"type", "enum", "$ref"}, f"{place}.{name}"
+            walk(child, f"{place}.{name}")
+
+    walk(schema, "")
+    walk(schema["$defs"]["benchmark"], "benchmark")
+
+
+BAD = [
+    ("evaluateon", "final", r"unknown configuration key evaluateon; did you mean 'evaluate_on'\?"),
+    ("methods.head.step", 3, r"unknown configuration key methods\.head\.step; did you mean 'steps'\?"),
+    ("benchmarks.sst2.seed", [1], r"unknown configuration key benchmarks\.sst2\.seed; did you mean 'seeds'\?"),
+    ("methods.head.steps", "many", r"methods\.head\.steps: 'many' is not of type 'integer' \(Full-batch"),
+    ("small", "yes", r"small: 'yes' is not of type 'boolean'"),
+    ("methods.memory.k", 0, r"methods\.memory\.k: 0 is less than the minimum of 1"),
+    ("methods.swarm.exploited", 0.6, r"methods\.swarm\.exploited: 0\.6 is greater than the maximum of 0\.5"),
+    ("methods.head.learning_rate", 0, r"methods\.head\.learning_rate: 0 is less than or equal to the minimum of 0"),
+    ("methods.head.strategy", "lion", r"methods\.head\.strategy: 'lion' is not one of \['adam', 'sgd', 'rmsprop'\]"),
+    ("evaluate_on", "test", r"evaluate_on: 'test' is not one of \['development', 'final'\]"),
+    ("benchmarks.sst2.kind", "text", r"benchmarks\.sst2\.kind: 'text' is not one of \['words', 'texts'\]"),
+    ("benchmarks.sst2.source", "sst3", r"unknown data 'sst3'; did you mean 'sst2'"),
+    ("benchmarks.sst2.conditions.shots1.shots", 0, r"conditions\.shots1\.shots: 0 is less than the minimum of 1"),
+    ("benchmarks.sst2.conditions.shots1", {}, r"conditions\.shots1: wanted shots, came nothing"),
+    ("benchmarks.sst2.conditions.shots1", {"senses": 1, "shots": 1}, r"wanted shots, came senses, shots"),
+    ("benchmarks.sst2.headline", ["shot16"], r"benchmarks\.sst2\.headline: unknown name 'shot16'; did you mean 'shots16'"),
+    ("benchmarks.sst2.world", {}, r"benchmarks\.sst2\.world: has no meaning for a benchmark of kind texts"),
+    ("benchmarks.sst2.seeds", [], r"benchmarks\.sst2\.seeds: \[\] should be non-empty"),
+    ("benchmarks.rare_words.folds", 4, r"benchmarks\.rare_words\.folds: has no meaning for a benchmark of kind words"),
+    (
+        "benchmarks.rare_words.conditions.one_sense_level1.level",
+        "level9",
+        r"one_sense_level1\.level: unknown name 'level9'; did you mean 'level\d'",
+    ),
+    (
+        "benchmarks.rare_words.world",
+        {"rare_word": 3},
+        r"benchmarks\.rare_words\.world: unknown name 'rare_word'; did you mean 'rare_words'",
+    ),
+    ("benchmarks.rare_words.world", {"rare_words": 1}, r"rare_words: wanted an integer of at least 2, came 1"),
+    ("benchmarks.rare_words.controls", ["orakel"], r"controls\.0: 'orakel' is not one of"),
+    ("variants", ["fulll"], r"variants: unknown name 'fulll'; did you mean 'full'\?"),
+    ("baselines", ["knn", "full"], r"variants and baselines: wanted each arm once"),
+    ("methods.swarm.rounds", 101, r"methods\.swarm\.rounds: wanted at most head\.steps = 100.*came 101"),
+    ("methods.swarm.box.sharpness", [20.0, 5.0], r"box\.sharpness: wanted low < high .*came \[20\.0, 5\.0\]"),
+    ("methods.swarm.box.learning_rate", [0.1, 0.2], r"box\.learning_rate: .*default head\.learning_rate = 0\.05"),
+    ("methods.swarm.box.weight_decay", [0.1], r"box\.weight_decay: \[0\.1\] is too short"),
+]
+
+
+@pytest.mark.parametrize(("place", "value", "message"), BAD, ids=[f"{place}={value}" for place, value, _ in BAD])
+def test_a_mistake_is_named_with_its_place(configuration, schema, place, value, message):
+    *parents, last = place.split(".")
+    node = configuration
+    for key in parents:
+        node = node[key]
+    node[last] = value
+    with pytest.raises(ConfigurationError, match=message):
+        check_configuration(configuration, schema)
+
+
+@pytest.mark.parametrize("place", ["methods.head.steps", "benchmarks.sst2.seeds", "results"])
+def test_a_missing_key_is_named(configuration, schema, place):
+    *parents, last = place.split(".")
+    node = configuration
+    for key in parents:
+        node = node[key]
+    del node[last]
+    with pytest.raises(ConfigurationError, match=f"configuration key {place} is missing"):
+        check_configuration(configuration, schema)
+
+
+@pytest.mark.parametrize("key", ["source", "folds"])
+def test_a_text_benchmark_needs_its_keys(configuration, schema, key):
+    del configuration["benchmarks"]["sst2"][key]
+    with pytest.raises(ConfigurationError, match=rf"benchmarks\.sst2\.{key}: wanted for a benchmark of kind texts"):
+        check_configuration(configuration, schema)
+
+
+def test_an_unknown_arm_of_a_contrast_is_named(configuration, schema):
+    configuration["contrasts"][0]["b"] = "kv_olny"
+    with pytest.raises(ConfigurationError, match=r"contrasts\.\w+\.b: unknown name 'kv_olny'; did you mean 'kv_only'"):
+        check_configuration(configuration, schema)
+
+
+def test_a_family_of_more_than_eight_tests_is_refused(configuration, schema):
+    configuration["contrasts"] *= 2
+    with pytest.raises(ConfigurationError, match="contrasts: .* is too long"):
+        check_configuration(configuration, schema)
+
+
+def test_what_an_arm_knows_of_a_benchmark(configuration):
+    words, texts = (task_of(configuration["benchmarks"][name]) for name in ("rare_words", "sst2"))
+    assert (words["classes"], words["folds"]) == (100, None)
+    assert (texts["classes"], texts["folds"]) == (2, configuration["benchmarks"]["sst2"]["folds"])
+    assert isinstance(texts["flops_allowed"], int)
+    assert "seeds" not in texts
+    assert texts["conditions"]["shots1"] == {"shots": 1}

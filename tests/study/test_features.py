@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+
+from hsokv.exceptions import DataError
+from hsokv.study.features import is_current, load_episode, not_run, read_provenance, write_features
+
+DONE = {"status": "done", "reason": None, "stamp": "s", "data": {"name": "d"}, "encoder": {}}
+
+
+def vectors(count, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, 5)).astype(np.float32)
+
+
+def test_provenance_comes_back(tmp_path):
+    write_features(tmp_path / "a.npz", DONE, {"x": np.arange(3)})
+    assert read_provenance(tmp_path / "a.npz") == DONE
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    reordered = dict(reversed(DONE.items()))
+    write_features(tmp_path / "a.npz", DONE, {"x": np.arange(3), "y": np.ones(2)})
+    write_features(tmp_path / "b.npz", reordered, {"y": np.ones(2), "x": np.arange(3)})
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0, 10, 300, -5])
+def test_a_cut_file_is_damaged_and_not_current(tmp_path, kept):
+    path = tmp_path / "a.npz"
+    write_features(path, DONE, {"x": np.arange(1000)})
+    path.write_bytes(path.read_bytes()[:kept])
+    assert not is_current(path, "s")
+    with pytest.raises(DataError, match=r"a\.npz: not a whole feature file .*delete it and run again"):
+        read_provenance(path)
+
+
+def test_a_file_of_something_else_is_damaged(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(3))
+    with pytest.raises(DataError, match="not a whole feature file"):
+        read_provenance(tmp_path / "a.npz")
+
+
+def test_current_means_there_done_and_of_the_same_stamp(tmp_path):
+    path = tmp_path / "a.npz"
+    assert not is_current(path, "s")
+    write_features(path, DONE, {})
+    assert is_current(path, "s")
+    assert not is_current(path, "other")
+    write_features(path, not_run("no data", {"name": "d"}), {})
+    assert not is_current(path, "s")
+    assert not is_current(path, "")
+
+
+def test_what_was_not_run_says_why(tmp_path):
+    write_features(tmp_path / "a.npz", not_run("no data", {"name": "d"}), {})
+    found = read_provenance(tmp_path / "a.npz")
+    assert (found["status"], found["reason"], found["data"]) == ("not run", "no data", {"name": "d"})
+
+
+def test_an_episode_of_shots(tmp_path):
+    arrays = {}
+    for part in ("train", "dev"):
+        arrays |= {f"shots4/{part}/x": vectors(8, len(part)), f"shots4/{part}/y": np.arange(8) % 2}
+    write_features(tmp_path / "seed3.npz", DONE, arrays)
+    write_features(tmp_path / "evaluation.npz", DONE, {"test/x": vectors(6), "test/y": np.arange(6) % 2})
+    episode = load_episode(tmp_path, 3, "shots4", classes=2, folds=2)
+    assert len(episode.folds) == 2
+    assert episode.dev.fit is episode.train
+    assert episode.test.y.tolist() == [0, 1, 0, 1, 0, 1]
+    assert episode.background is None
+    mean = arrays["shots4/train/x"].mean(0)
+    centred = vectors(6) - mean
+    expected = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    np.testing.assert_allclose(episode.test.x.numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_episode_of_words(tmp_path):
+    arrays = {"background/within": np.eye(5, dtype=np.float32), "background/degrees": np.array(7)}
+    for i, split in enumerate(("fold", "dev", "test")):
+        arrays |= {f"one/{split}/support/x": vectors(2, i), f"one/{split}/support/y": np.arange(2)}
+        arrays |= {f"one/{split}/query/x": vectors(4, i + 9), f"one/{split}/query/y": np.arange(4) % 2}
+    write_features(tmp_path / "seed3.npz", DONE, arrays)
+    episode = load_episode(tmp_path, 3, "one", classes=2, folds=None)
+    assert len(episode.folds) == 1
+    assert torch.equal(episode.train.x, torch.from_numpy(vectors(2, 2)))
+    assert torch.equal(episode.dev.fit.x, torch.from_numpy(vectors(2, 1)))
+    assert episode.background.degrees == 7
+
+
+def test_features_that_are_not_finite_are_refused(tmp_path):
+    x = vectors(6)
+    x[2] = np.nan
+    write_features(tmp_path / "evaluation.npz", DONE, {"test/x": x, "test/y": np.arange(6) % 2})
+    arrays = {f"c/{part}/x": vectors(8, 1) for part in ("train", "dev")}
+    arrays |= {f"c/{part}/y": np.arange(8) % 2 for part in ("train", "dev")}
+    write_features(tmp_path / "seed1.npz", DONE, arrays)
+    with pytest.raises(DataError, match="test: 1 feature rows are not finite"):
+        load_episode(tmp_path, 1, "c", classes=2, folds=2)

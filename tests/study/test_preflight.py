@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from hsokv.data import sources
+from hsokv.exceptions import DataError, HsokvError
+from hsokv.study.preflight import attempt, check_data, hold_folder
+
+TEXTS = {"benchmarks": {"sst2": {"source": "sst2"}, "again": {"source": "sst2"}, "made": {"source": "synthetic"}}}
+
+
+def test_the_folder_is_made_and_held(tmp_path):
+    folder = tmp_path / "a" / "results"
+    with hold_folder(folder):
+        assert folder.is_dir()
+        with pytest.raises(HsokvError, match=f"another run is writing to {folder}; wait"):
+            hold_folder(folder)
+
+
+def test_it_can_be_held_again_after_it_was_let_go(tmp_path):
+    hold_folder(tmp_path).close()
+    hold_folder(tmp_path).close()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HsokvError, match=r"cannot write to the results folder .*file/results: .*free some space"):
+        hold_folder(tmp_path / "file" / "results")
+
+
+def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
+    assert check_data(TEXTS, None) == {"sst2": "download"}
+
+
+def test_generated_benchmarks_need_nothing():
+    assert check_data({"benchmarks": {"rare_words": {}, "made": {"source": "synthetic"}}}, None) == {}
+
+
+@pytest.fixture
+def own_copy(tmp_path, monkeypatch):
+    monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
+    paths = [tmp_path / "own" / member.path for member in sources.SOURCES["sst2"].members]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("sentence\tlabel\ngood\t1\nbad\t0\n")
+    return tmp_path / "own", paths
+
+
+def test_ones_own_files_are_read_and_named_by_checksum(own_copy):
+    root, _ = own_copy
+    found = check_data(TEXTS, root)
+    assert set(found["sst2"]) == {member.path for member in sources.SOURCES["sst2"].members} or len(found["sst2"]) == 2
+    assert all(len(digest) == 64 for digest in found["sst2"].values())
+
+
+def test_a_damaged_file_of_ones_own_is_named_before_any_work(own_copy):
+    root, paths = own_copy
+    paths[0].write_text("nothing\n")
+    with pytest.raises(DataError, match=paths[0].name):
+        check_data(TEXTS, root)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, 0),
+        ("{", 0),
+        ("{}", 0),
+        (json.dumps({"attempts": 1, "status": "done"}), 0),
+        (json.dumps({"attempts": 1, "status": "not run"}), 1),
+        (json.dumps({"attempts": 3, "status": "not run"}), 3),
+        (json.dumps({"attempts": 4, "status": "done"}), 3),
+    ],
+)
+def test_attempts_that_failed_are_counted(tmp_path, content, expected):
+    manifest = tmp_path / "manifest.json"
+    if content is not None:
+        manifest.write_text(content)
+    assert attempt(manifest) == expected

@@ -1,0 +1,155 @@
+import math
+
+import pytest
+import torch
+
+from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
+from hsokv.swarm.manager import ManagerSettings
+from hsokv.swarm.state import Axis, Box
+from hsokv.swarm.supervisor import SwarmSettings, run_swarm
+from hsokv.training.budget import Budget
+
+BOX = Box((Axis("a", 0.0, 1.0, 0.3, log=False), Axis("b", 0.0, 1.0, 0.6, log=False)), ("adam", "sgd"), "adam")
+EXPLOIT = ManagerSettings(exploited=0.25, perturbation=0.1, resampled=0.25)
+
+
+def distance(learners, values):
+    """The score: how far an agent's hyperparameters are from (0.7, 0.7)."""
+    return (values["a"] - 0.7).abs() + (values["b"] - 0.7).abs()
+
+
+def count(learners, values, strategy):
+    return {"steps": learners["steps"] + 1, "owner": learners["owner"]}
+
+
+def population(managers, agents):
+    return {"steps": torch.zeros(managers, agents), "owner": torch.arange(managers * agents).reshape(managers, agents)}
+
+
+def run(managers=2, agents=4, rounds=3, averaged=2, train=count, score=distance, budget=None, seed=0, exploit=EXPLOIT):
+    settings = SwarmSettings(managers, agents, rounds, averaged, exploit)
+    generator = torch.Generator().manual_seed(seed)
+    return run_swarm(population(managers, agents), BOX, settings, train, score, budget or Budget(10**9), generator)
+
+
+def test_members_are_the_best_of_the_last_round_best_first():
+    swarm = run()
+    last = swarm.history[-1].score.flatten().sort().values
+    assert torch.equal(swarm.score, last[:2])
+    torch.testing.assert_close(distance(None, swarm.values), swarm.score)
+    assert swarm.learners["steps"].tolist() == [3.0, 3.0]
+
+
+def test_the_best_score_never_gets_worse():
+    """The best agent of a group is never overwritten, and this score does not change by training."""
+    best = [float(step.score.min()) for step in run(rounds=8).history]
+    assert best == sorted(best, reverse=True)
+
+
+def test_the_last_round_copies_and_moves_nothing():
+    last = run().history[-1]
+    assert torch.equal(last.parent.flatten(), torch.arange(8))
+    torch.testing.assert_close(distance(None, BOX.values(last.point)), last.score)
+
+
+def test_one_manager_one_agent_one_round_is_plain_training_of_the_default():
+    swarm = run(1, 1, 1, 1)
+    assert swarm.learners["steps"].tolist() == [1.0]
+    assert float(swarm.values["a"]) == pytest.approx(0.3)
+    assert float(swarm.values["b"]) == pytest.approx(0.6)
+    assert len(swarm.history) == 1
+
+
+def test_copies_cross_groups_only_by_migration():
+    """At most one agent per round has a parent in another group, and that parent is the best of all."""
+    crossings = 0
+    for step in run(4, 4, 6).history:
+        foreign = (step.parent // 4) != torch.arange(4)[:, None]
+        assert foreign.sum() <= 1
+        crossings += int(foreign.sum())
+        assert (step.parent[foreign] == step.score.argmin()).all()
+    assert crossings > 0
+
+
+def test_a_migrant_arrives_with_the_point_that_earned_its_score():
+    checked = 0
+    for seed in range(5):
+        swarm = run(3, 4, 4, seed=seed)
+        before = swarm.initial.point
+        for step in swarm.history:
+            foreign = (step.parent // 4) != torch.arange(3)[:, None]
+            for parent, point in zip(step.parent[foreign], step.point[foreign], strict=True):
+                assert torch.equal(point, before.flatten(0, 1)[parent])
+                checked += 1
+            before = step.point
+    assert checked > 0
+
+
+def test_the_weakest_group_receives_the_best_agent():
+    """Scores are fixed by the agent's owner: group 1 is the weakest, and agent 0 the best."""
+    fixed = torch.tensor([0.1, 0.5, 0.6, 0.9, 1.0, 2.0])
+    swarm = run(
+        2, 3, 2, 6, score=lambda learners, values: fixed[learners["owner"]], exploit=EXPLOIT._replace(exploited=0.01)
+    )
+    assert swarm.history[0].parent.tolist() == [[0, 1, 0], [3, 0, 3]]
+
+
+@pytest.mark.parametrize("failure", [math.nan, math.inf, -math.inf])
+def test_a_failed_agent_ranks_last_is_never_copied_and_is_not_a_member(failure):
+    failing = torch.tensor([1, 3, 4, 6])
+
+    def score(learners, values):
+        bad = torch.isin(learners["owner"], failing)
+        return torch.where(bad, failure, distance(learners, values))
+
+    swarm = run(2, 4, 4, 8, score=score)
+    assert int(torch.isinf(swarm.history[0].score).sum()) == 4
+    assert torch.isfinite(swarm.score).all()
+    assert not torch.isin(swarm.learners["owner"], failing).any()
+    for step in swarm.history:
+        copied = step.parent.flatten() != torch.arange(8)
+        assert torch.isfinite(step.score.flatten()[step.parent.flatten()[copied]]).all()
+
+
+def test_all_failed_is_an_error():
+    with pytest.raises(SwarmCollapsedError, match=r"all 8 agents failed in round 1 .*lower the learning rates"):
+        run(score=lambda learners, values: torch.full((2, 4), math.nan))
+
+
+def test_equal_scores_keep_the_first_agents():
+    swarm = run(score=lambda learners, values: torch.ones(2, 4), rounds=1)
+    assert swarm.learners["owner"].tolist() == [0, 1]
+
+
+def test_the_same_generator_gives_the_same_swarm():
+    one, same, other = run(seed=1), run(seed=1), run(seed=2)
+    assert all(torch.equal(a.point, b.point) for a, b in zip(one.history, same.history, strict=True))
+    assert not all(torch.equal(a.point, b.point) for a, b in zip(one.history, other.history, strict=True))
+
+
+@pytest.mark.parametrize("allowed", [1, 2, 3, 7, 100])
+def test_rounds_stop_before_the_budget_is_exceeded(allowed):
+    """A round costs one operation here."""
+    budget = Budget(allowed)
+
+    def train(learners, values, strategy):
+        budget.charge(1)
+        return count(learners, values, strategy)
+
+    swarm = run(train=train, budget=budget, rounds=5)
+    assert budget.spent == min(allowed, 5) == len(swarm.history)
+    assert swarm.learners["steps"].tolist() == [float(min(allowed, 5))] * 2
+
+
+def test_the_initial_state_is_kept_as_it_was():
+    swarm = run()
+    assert torch.equal(swarm.initial.point[0, 0], BOX.default_point())
+    assert swarm.initial.learners["steps"].sum() == 0
+
+
+def test_a_reversed_box_is_refused():
+    box = BOX._replace(axes=(Axis("a", 1.0, 0.0, 0.5, log=False),))
+    with pytest.raises(ConfigurationError, match="a: wanted low < high"):
+        run_swarm(
+            population(1, 1), box, SwarmSettings(1, 1, 1, 1, EXPLOIT), count, distance, Budget(1), torch.Generator()
+        )
