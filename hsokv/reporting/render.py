@@ -141,7 +141,7 @@ def report_context(
                 **{key: list(settings.get(key, ())) for key in ("headline", "conditions", "controls", "seeds")},
                 "reason": next((record.reason for record in here if record.reason), None if data else "no record"),
                 "data": data,
-                "encoder": sorted(_flat((data or {}).get("encoder") or {})),
+                "encoder": _encoder((data or {}).get("encoder") or {}),
             }
         )
     kept = {key: configuration[key] for key in ("arms", "contrasts", "evaluate_on")}
@@ -192,12 +192,10 @@ def _read(path: Path) -> str:
         raise ConfigurationError(f"report: wanted the file {path}; {error.strerror}; add it") from error
 
 
-def _flat(tree: Mapping[str, Any], stem: str = "") -> Iterable[tuple[str, str]]:
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{stem}{name}.")
-        else:
-            yield f"{stem}{name}", str(value)
+def _encoder(described: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name, revision and checksums; what it cost differs by seed and stands in the records."""
+    lines = [(key, described[key]) for key in ("name", "revision") if key in described]
+    return lines + [(f"{file}, SHA-256", digest) for file, digest in sorted(described.get("sha256", {}).items())]
 
 
 def _not_run(statistics: dict, criteria: list[dict]) -> list[tuple[str, str]]:

@@ -127,7 +127,9 @@ def test_leading_axes_equal_a_loop():
         state = kv.write(kv.init(4, 4), keys[i, j], labels[i, j], CLASSES)
         states.append(kv.write(state, keys[i, j].flip(0), labels[i, j].flip(0), CLASSES))
         memories.append(kv.read(states[-1], queries[i, j], 2))
-    for together, alone in zip((*batched, *found), (*zip(*states), *zip(*memories)), strict=True):
+    for together, alone in zip(
+        (*batched, *found), (*zip(*states, strict=True), *zip(*memories, strict=True)), strict=True
+    ):
         torch.testing.assert_close(together, torch.stack(alone).unflatten(0, (2, 3)))
 
 

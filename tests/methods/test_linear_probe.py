@@ -64,7 +64,7 @@ def test_a_budget_that_ends_on_the_way_is_an_error(make_episode):
 
 def test_the_strength_is_the_best_on_the_folds(make_episode):
     episode = make_episode("shots", noise=0.7)
-    options = {"strengths": [0.001, 1.0], "steps": 500}
+    options = {"strengths": [0.001, 1.0], "steps": 100}
     found = fit(episode, {"linear_probe": options}, Budget(10**12), torch.Generator()).instruments
     losses = {}
     for strength in options["strengths"]:
@@ -78,7 +78,7 @@ def test_the_strength_is_the_best_on_the_folds(make_episode):
                 torch.ones(1, len(learn.y)),
                 torch.tensor([1 / (strength * len(learn.y))]),
                 4,
-                500,
+                100,
                 Budget(10**12),
             )
             total += float(torch.nn.functional.cross_entropy(logits(head, score.x)[0, 0] / temperature, score.y))

@@ -1,4 +1,5 @@
 import math
+from contextlib import suppress
 
 import pytest
 import torch
@@ -30,9 +31,7 @@ def test_one_manager_one_agent_one_round_is_the_single_agent(make_episode, setti
     swarm = fit(population, episode, groups(settings, "swarm", *names))
     alone = fit(single, episode, groups(settings, *names))
     queries = episode.test.x
-    torch.testing.assert_close(
-        swarm.predict(queries).log_probs, alone.predict(queries).log_probs, rtol=1e-3, atol=1e-3
-    )
+    torch.testing.assert_close(swarm.predict(queries).log_probs, alone.predict(queries).log_probs, rtol=1e-3, atol=1e-3)
 
 
 def test_the_memory_axis_is_searched_only_where_there_is_a_memory(settings):
@@ -141,12 +140,10 @@ def test_a_default_outside_the_box_is_refused(make_episode, settings):
 
 
 @pytest.mark.parametrize("allowed", [10**5, 3 * 10**5, 10**6])
-def test_a_small_budget_is_kept_or_refused(make_episode, settings, allowed):
+def test_a_small_budget_is_never_exceeded(make_episode, settings, allowed):
     budget = Budget(allowed)
-    try:
+    with suppress(BudgetError):
         fit(population, make_episode("shots"), settings, budget)
-    except BudgetError as error:
-        assert "left" in str(error)
     assert 0 < budget.spent <= allowed
 
 

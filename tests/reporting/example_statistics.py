@@ -71,7 +71,7 @@ def _record(benchmark: str, condition: str, arm: str, seed: int) -> RunRecord:
         scores |= {"hit_rate": 0.7 + 0.01 * generator.random(), "hit_chance": 0.01}
     synthetic = benchmark == "sst2_synthetic"
     files = {"sst2/train.tsv": "0123456789abcdef" * 4} if synthetic else {}
-    encoder = {"name": "all-MiniLM-L6-v2", "sha256": "fedcba9876543210" * 4} if synthetic else {}
+    encoder = {"name": "all-MiniLM-L6-v2", "sha256": {"model.safetensors": "fedcba9876543210" * 4}} if synthetic else {}
     data = {"name": benchmark, "kind": "generated", "synthetic": synthetic, "evaluate_on": "generated"}
     return RunRecord(
         benchmark=benchmark,

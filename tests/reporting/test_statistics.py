@@ -99,7 +99,9 @@ def test_no_records_at_all_still_make_statistics():
     assert {r["reason"] for r in found["scores"]} == {"no record"}
     assert found["numbers"]["study.version"]["text"] == "not run: no record"
     assert {e["verdict"] for e in judge_criteria(found, configuration())} == {"not measured"}
-    assert headline(found)["benchmarks"][0]["sentence"] == "On rare_words: not run: no record."
+    first = headline(found)["benchmarks"][0]
+    assert (first["status"], first["reason"]) == ("not run", "no record")
+    assert "no run compares it" in headline(found)["lead"]
 
 
 def test_criteria(statistics):
@@ -172,15 +174,17 @@ def test_a_small_overlay_without_some_arms():
 
 
 def test_headline_says_who_is_ahead(statistics):
-    rare, sst2, synthetic = headline(statistics)["benchmarks"]
-    assert rare["best"]["arm"] == "knn"
-    assert rare["behind"] == ["knn"]
+    found = headline(statistics)
+    rare, sst2, synthetic = found["benchmarks"]
+    assert rare["best_baseline"]["arm"] == "knn"
+    assert rare["best_baseline"]["relation"] == "behind"
     assert rare["best_baseline"]["difference"] == pytest.approx(-0.05)
-    assert rare["best_baseline"]["text"] == "-5.0 points [-5.0, -5.0]"
     assert rare["kv_only"]["relation"] == "ahead"
-    assert "full is behind knn (-5.0 points" in rare["sentence"]
-    assert sst2["not_told_apart"] == ["knn"]
-    assert synthetic["sentence"].startswith("On sst2_synthetic (synthetic stand-in)")
+    assert sst2["best_baseline"]["relation"] == "not told apart"
+    assert synthetic["synthetic"] is True
+    assert "it is behind the best plain baseline on rare_words" in found["lead"]
+    assert "it is not told apart from the best plain baseline on sst2" in found["lead"]
+    assert "synthetic" not in found["lead"]
 
 
 @pytest.mark.parametrize(

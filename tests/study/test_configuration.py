@@ -77,7 +77,11 @@ BAD = [
     ("benchmarks.sst2.conditions.shots1.shots", 0, r"conditions\.shots1\.shots: 0 is less than the minimum of 1"),
     ("benchmarks.sst2.conditions.shots1", {}, r"conditions\.shots1: wanted shots, came nothing"),
     ("benchmarks.sst2.conditions.shots1", {"senses": 1, "shots": 1}, r"wanted shots, came senses, shots"),
-    ("benchmarks.sst2.headline", ["shot16"], r"benchmarks\.sst2\.headline: unknown name 'shot16'; did you mean 'shots16'"),
+    (
+        "benchmarks.sst2.headline",
+        ["shot16"],
+        r"benchmarks\.sst2\.headline: unknown name 'shot16'; did you mean 'shots16'",
+    ),
     ("benchmarks.sst2.world", {}, r"benchmarks\.sst2\.world: has no meaning for a benchmark of kind texts"),
     ("benchmarks.sst2.seeds", [], r"benchmarks\.sst2\.seeds: \[\] should be non-empty"),
     ("benchmarks.rare_words.folds", 4, r"benchmarks\.rare_words\.folds: has no meaning for a benchmark of kind words"),
@@ -139,7 +143,7 @@ def test_an_unknown_arm_of_a_contrast_is_named(configuration, schema):
 
 def test_a_family_of_more_than_eight_tests_is_refused(configuration, schema):
     configuration["contrasts"] *= 2
-    with pytest.raises(ConfigurationError, match="contrasts: .* is too long"):
+    with pytest.raises(ConfigurationError, match=r"contrasts: .* is too long"):
         check_configuration(configuration, schema)
 
 

@@ -85,7 +85,9 @@ def test_one_agent_has_nobody_to_copy():
 
 def test_resampling_draws_among_all_strategies():
     settings = SETTINGS._replace(resampled=1.0)
-    drawn = {int(step(swarm([[3.0, 1.0, 9.0, 4.0]]), settings=settings, seed=seed).strategy[0, 2]) for seed in range(30)}
+    drawn = {
+        int(step(swarm([[3.0, 1.0, 9.0, 4.0]]), settings=settings, seed=seed).strategy[0, 2]) for seed in range(30)
+    }
     assert drawn == {0, 1, 2}
 
 

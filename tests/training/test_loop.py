@@ -19,9 +19,7 @@ CLASSES = 4
 
 
 def agents(count):
-    return Hyperparameters(
-        torch.arange(count) % 3, torch.linspace(0.02, 0.1, count), torch.linspace(0.0, 0.02, count)
-    )
+    return Hyperparameters(torch.arange(count) % 3, torch.linspace(0.02, 0.1, count), torch.linspace(0.0, 0.02, count))
 
 
 def fit(problems, hyperparameters, steps=6):

@@ -1,0 +1,99 @@
+"""Mistakes of a user end before any work, in one clear message, and nothing that was made is lost."""
+
+import shutil
+
+import pytest
+
+from tests.workflow.conftest import Study
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory, data) -> Study:
+    """Sources without results."""
+    return Study(tmp_path_factory.mktemp("fresh") / "study", data)
+
+
+def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
+    code, output = study.run("report", overlay=overlay)
+    assert code == 1
+    assert "Traceback" not in output
+    for text in wanted:
+        assert text in output
+    assert not list((study.folder / "results").rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("overlay", "wanted"),
+    [
+        ("methods: {memry: {k: 3}}", ["methods.memry", "did you mean 'memory'"]),
+        ("methods: {memory: {k: three}}", ["methods.memory.k", "'three' is not of type 'integer'"]),
+        ("methods: {memory: {k: 0}}", ["methods.memory.k", "less than the minimum of 1"]),
+        ("baselines: [knm]", ["baselines", "'knm'", "did you mean 'knn'"]),
+        ("benchmarks: {sst3: {seeds: [1]}}", ["benchmarks.sst3", "is missing"]),
+        ("benchmarks: {sst2: {source: sst3}}", ["'sst3'", "did you mean 'sst2'"]),
+        ("benchmarks: {sst2: {conditions: {shots16: {shots: 0}}}}", ["shots", "less than the minimum of 1"]),
+        ("benchmarks: {sst2: {conditions: {shots16: {shots: 5000}}}}", ["5000", "fewer shots"]),
+        ("methods: {swarm: {box: {sharpness: [20, 5]}}}", ["sharpness", "low < high"]),
+        ("benchmarks: {rare_words: {world: {values: 1}}}", ["values", "at least 2"]),
+    ],
+)
+def test_bad_configuration(fresh, overlay, wanted):
+    refused(fresh, *wanted, overlay=overlay)
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b"", "empty"),
+        (b"text\tlabel\nfine\t1\n", "sentence"),
+        (b"sentence\tlabel\nfine\t2\n", "'2'"),
+        (b"sentence\tlabel\nfine\t1\nfin", "line 3"),
+        (b"sentence\tlabel\nfine \xff\t1\n", "UTF-8"),
+    ],
+)
+def test_bad_data_file(fresh, data, tmp_path, content, wanted):
+    shutil.copytree(data, tmp_path / "data")
+    path = tmp_path / "data" / "glue" / "SST-2" / "train.tsv"
+    path.write_bytes(content)
+    study = Study(tmp_path / "study", tmp_path / "data")
+    refused(study, str(path), wanted)
+
+
+def test_a_data_folder_that_is_not_there_is_no_reason_for_a_stand_in(tmp_path):
+    refused(Study(tmp_path / "study", tmp_path / "nowhere"), "nowhere", "came no such file")
+
+
+def test_an_encoder_file_with_a_wrong_checksum(tmp_path, data):
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    for name in ("model.safetensors", "tokenizer.json"):
+        (folder / name).write_bytes(b"{}")
+    study = Study(tmp_path / "study", data)
+    code, output = study.run("report", overlay=f"encoder: {{folder: {folder}}}")
+    assert code == 1
+    assert "Traceback" not in output
+    assert "wanted SHA-256" in output or "wanted a tokenizer" in output
+
+
+def test_a_results_folder_that_cannot_be_written(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    (study.folder / "results").write_text("a file where the folder should be")
+    code, output = study.run("report")
+    assert code == 1
+    assert "Traceback" not in output
+    assert "cannot write to the results folder" in output
+
+
+def test_a_corrupt_record_among_good_ones_is_named(built):
+    before = built.contents()
+    record = built.folder / "results/small/records/sst2/shots16/knn/seed1.json"
+    good = record.read_bytes()
+    record.write_bytes(good[: len(good) // 2])
+    code, output = built.run("report")
+    assert code == 1
+    assert "records/sst2/shots16/knn/seed1.json" in output
+    assert "delete the file and run" in output
+    assert "Traceback" not in output
+    record.unlink()
+    assert built.run("report")[0] == 0
+    assert built.contents() == before

@@ -1,0 +1,104 @@
+"""What a change makes stale, and what it does not."""
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+
+STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 4})
+PAGES = Counter({"render_report": 1} | ({"compile_pdf": 1} if shutil.which("latexmk") else {}))
+BENCHMARKS = ("rare_words", "sst2", "sst2_synthetic")
+
+
+@pytest.fixture
+def changed(built):
+    """Change a file of the study's sources for one test."""
+    originals = {}
+
+    def change(name: str, old: str, new: str) -> None:
+        path = built.folder / name
+        originals.setdefault(path, path.read_text())
+        assert old in path.read_text(), f"{name} holds no {old!r}"
+        path.write_text(path.read_text().replace(old, new, 1))
+
+    yield change
+    for path, text in originals.items():
+        path.write_text(text)
+
+
+def test_a_finished_study_has_nothing_to_do(built):
+    assert built.planned() == Counter()
+
+
+def test_a_deleted_record_reruns_that_run_and_what_hangs_on_it(built):
+    before = built.contents()
+    record = built.folder / "results/small/records/rare_words/two_senses_level2/kv_only/seed2.json"
+    record.unlink()
+    assert built.planned() == Counter({"run_rare_words_kv_only": 1}) + STATISTICS + PAGES
+    code, output = built.run("report")
+    assert code == 0, output
+    log = (built.folder / "results/small/logs/run_arm/rare_words.kv_only.log").read_text().splitlines()
+    assert [line.split(":")[0] for line in log if "kept" not in line] == ["rare_words/two_senses_level2/kv_only/seed2"]
+    assert built.contents() == before
+
+
+def test_a_new_seed_runs_that_seed_alone(built):
+    before = built.contents()
+    overlay = "benchmarks: {sst2_synthetic: {seeds: [1, 2, 3]}}"
+    assert not [rule for rule in built.planned(overlay) if rule.startswith(("run_rare_words", "run_sst2_knn"))]
+    code, output = built.run("results/small/records/sst2_synthetic/shots16/full/seed3.json", overlay=overlay)
+    assert code == 0, output
+    log = (built.folder / "results/small/logs/run_arm/sst2_synthetic.full.log").read_text().splitlines()
+    assert [line.split(":")[0] for line in log if "kept" not in line] == ["sst2_synthetic/shots16/full/seed3"]
+    (built.folder / "results/small/records/sst2_synthetic/shots16/full/seed3.json").unlink()
+    code, output = built.run("report")  # without the seed again: the jobs run, and keep every record
+    assert code == 0, output
+    assert built.contents() == before
+
+
+def test_a_changed_template_rebuilds_the_report_alone(built, changed):
+    changed("report/report.md.j2", "# ", "# \n\n# ")
+    assert built.planned() == PAGES
+
+
+def test_a_changed_caption_rebuilds_the_report_alone(built, changed):
+    caption = next((built.folder / "report/captions").glob("accuracy.rst"))
+    changed("report/captions/accuracy.rst", caption.read_text()[0], "X" + caption.read_text()[0])
+    assert built.planned() == PAGES
+
+
+def test_a_changed_line_of_the_swarm_reruns_the_arms_that_use_it(built, changed):
+    changed("hsokv/swarm/manager.py", "* 2.0 - 1", "* 2.0 - 1.0")
+    arms = Counter({f"run_{benchmark}_{arm}": 1 for benchmark in BENCHMARKS for arm in ("full", "swarm_only")})
+    assert built.planned() == arms + STATISTICS + PAGES
+
+
+def test_a_changed_setting_reruns_the_arms_that_read_it(built):
+    arms = Counter({f"run_{benchmark}_{arm}": 1 for benchmark in BENCHMARKS for arm in ("full", "kv_only")})
+    assert built.planned("methods: {memory: {k: 8}}") == arms + STATISTICS + PAGES
+
+
+def test_a_comment_and_a_docstring_rerun_nothing(built, changed):
+    changed("hsokv/swarm/manager.py", "import math\n", "import math  # for ceil\n")
+    changed("hsokv/memory/functional.py", '"""The key-value memory', '"""A key-value memory')
+    changed("rules/scripts/run_arm.py", '"""Run one arm', '"""Run an arm')
+    assert built.planned() == Counter()
+
+
+def test_touching_files_reruns_nothing(built, data):
+    for path in [*built.folder.rglob("*"), *data.rglob("*")]:
+        if path.is_file() and not {"results", ".snakemake"} & set(path.relative_to(path.anchor).parts):
+            os.utime(path)
+    assert built.planned() == Counter()
+
+
+def test_single_targets_are_remade_alone(built):
+    figure = built.folder / "results/small/figures/flops.png"
+    before = figure.read_bytes()
+    figure.unlink()
+    code, output = built.run("results/small/figures/flops.png")
+    assert code == 0, output
+    assert "2 of 2 steps" not in output
+    assert figure.read_bytes() == before
+    assert built.run("report")[0] == 0
