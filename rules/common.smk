@@ -11,6 +11,7 @@ import hsokv
 from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
 from hsokv.methods.registry import METHODS
+from hsokv.reporting.summary import summary
 from hsokv.study.configuration import check_configuration, task_of
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.preflight import attempt, check_data, hold_folder
@@ -40,6 +41,12 @@ BENCHMARKS = config["benchmarks"]
 
 def script_path(name):
     return BASE / "rules" / "scripts" / name
+
+
+def print_summary():
+    """Tell how the study stands, once it stands."""
+    if all(Path(path).exists() for path in STATISTICS):
+        print(summary(Path(R), pdf=bool(TEX)), file=sys.stderr)
 
 
 def records_of(benchmark, arm):

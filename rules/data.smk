@@ -11,8 +11,6 @@ rule fetch_data:
         f"{R}/benchmarks/fetch_data/{{source}}.jsonl"
     conda:
         ENVIRONMENT
-    message:
-        "Looking for {wildcards.source}"
     params:
         root=str(data_root(config["data"]["root"]) or ""),
         encoder_folder=config["encoder"]["folder"],
@@ -23,5 +21,7 @@ rule fetch_data:
             ["hsokv.data.sources", "hsokv.model.text_encoder"],
             [script_path("fetch_data.py")],
         ),
+    message:
+        "Looking for {wildcards.source}"
     script:
         "scripts/fetch_data.py"

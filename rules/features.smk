@@ -19,16 +19,17 @@ for benchmark, definition in BENCHMARKS.items():
                 f"{R}/benchmarks/encode/{benchmark}.jsonl"
             conda:
                 ENVIRONMENT
-            message:
-                f"{benchmark}: training an encoder on every seed's frequent words"
             threads: 1
             params:
                 seeds=definition["seeds"],
                 world=definition["world"],
+                encoder_steps=definition["encoder_steps"],
                 conditions=definition["conditions"],
                 code=code_digest(
                     ["hsokv.study.rare_words"], [script_path("encode_words.py")]
                 ),
+            message:
+                f"{benchmark}: training an encoder on every seed's frequent words"
             script:
                 "scripts/encode_words.py"
 
@@ -49,8 +50,6 @@ for benchmark, definition in BENCHMARKS.items():
                 f"{R}/benchmarks/run_controls/{benchmark}.jsonl"
             conda:
                 ENVIRONMENT
-            message:
-                f"{benchmark}: controls"
             threads: 1
             params:
                 benchmark=benchmark,
@@ -58,10 +57,12 @@ for benchmark, definition in BENCHMARKS.items():
                 seeds=definition["seeds"],
                 world=definition["world"],
                 conditions=definition["conditions"],
-                records=f"{R}/records",
+                records=lambda wildcards, output: str(Path(output[0]).parents[3]),
                 code=code_digest(
                     ["hsokv.study.controls"], [script_path("run_controls.py")]
                 ),
+            message:
+                f"{benchmark}: controls"
             script:
                 "scripts/run_controls.py"
 
@@ -89,8 +90,6 @@ for benchmark, definition in BENCHMARKS.items():
                 f"{R}/benchmarks/encode/{benchmark}.jsonl"
             conda:
                 ENVIRONMENT
-            message:
-                f"{benchmark}: drawing shots and encoding texts"
             threads: 1
             params:
                 source=definition["source"],
@@ -100,8 +99,8 @@ for benchmark, definition in BENCHMARKS.items():
                 development_rows=config["data"]["development_rows"],
                 root=str(data_root(config["data"]["root"]) or ""),
                 encoder_folder=config["encoder"]["folder"],
-                code=code_digest(
-                    ["hsokv.study.text"], [script_path("encode_texts.py")]
-                ),
+                code=code_digest(["hsokv.study.text"], [script_path("encode_texts.py")]),
+            message:
+                f"{benchmark}: drawing shots and encoding texts"
             script:
                 "scripts/encode_texts.py"

@@ -1,6 +1,9 @@
 # Input: statistics, tables, figures and report/ (templates, captions, bibliography). Output: {results}/report/*.
 TEX = shutil.which("latexmk") and shutil.which("pdflatex")
-PAGES = expand(f"{R}/report/{{page}}", page=["report.md", "report.tex", "numbers.tex", "references.bib"])
+PAGES = expand(
+    f"{R}/report/{{page}}",
+    page=["report.md", "report.tex", "numbers.tex", "references.bib"],
+)
 REPORT = [*PAGES, *([f"{R}/report/report.pdf"] if TEX else [])]
 SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file())
 
@@ -19,14 +22,20 @@ rule render_report:
         f"{R}/benchmarks/render_report.jsonl"
     conda:
         ENVIRONMENT
-    message:
-        "Report"
     params:
         templates=str(BASE / "report"),
         sources=files_digest(SOURCES, BASE),
         study=STUDY,
-        digest=value_digest({key: value for key, value in config.items() if key not in ("data", "encoder", "results")}),
+        digest=value_digest(
+            {
+                key: value
+                for key, value in config.items()
+                if key not in ("data", "encoder", "results")
+            }
+        ),
         code=code_digest(["hsokv.reporting.render"], [script_path("render_report.py")]),
+    message:
+        "Report"
     script:
         "scripts/render_report.py"
 
@@ -43,17 +52,9 @@ rule compile_pdf:
         f"{R}/benchmarks/compile_pdf.jsonl"
     conda:
         ENVIRONMENT
-    message:
-        "PDF"
     params:
         code=code_digest(["hsokv.reporting.pdf"], [script_path("compile_pdf.py")]),
+    message:
+        "PDF"
     script:
         "scripts/compile_pdf.py"
-
-
-def print_summary():
-    """Tell how the study stands, once it stands."""
-    from hsokv.reporting.summary import summary
-
-    if all(Path(path).exists() for path in STATISTICS):
-        print(summary(Path(R), pdf=bool(TEX)), file=sys.stderr)

@@ -7,12 +7,25 @@ STATISTICS = [
     f"{R}/statistics/statistics.json",
     f"{R}/statistics/criteria.json",
 ]
-TABLES = expand(f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"])
-FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"])
+TABLES = expand(
+    f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"]
+)
+FIGURES = expand(
+    f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"]
+)
 # What statistics depend on beside the records; the settings of methods are in the records.
 STUDY = {
     key: config[key]
-    for key in ("small", "results", "evaluate_on", "variants", "baselines", "arms", "contrasts", "criteria")
+    for key in (
+        "small",
+        "results",
+        "evaluate_on",
+        "variants",
+        "baselines",
+        "arms",
+        "contrasts",
+        "criteria",
+    )
 } | {
     "benchmarks": {
         name: {
@@ -36,13 +49,13 @@ rule compute_statistics:
         f"{R}/benchmarks/compute_statistics.jsonl"
     conda:
         ENVIRONMENT
-    message:
-        "Statistics of {R}/records"
     params:
         study=STUDY,
         code=code_digest(
             ["hsokv.reporting.statistics"], [script_path("compute_statistics.py")]
         ),
+    message:
+        "Statistics of {R}/records"
     script:
         "scripts/compute_statistics.py"
 
@@ -58,10 +71,10 @@ rule write_tables:
         f"{R}/benchmarks/write_tables.jsonl"
     conda:
         ENVIRONMENT
-    message:
-        "Tables"
     params:
         code=code_digest(["hsokv.reporting.tables"], [script_path("write_tables.py")]),
+    message:
+        "Tables"
     script:
         "scripts/write_tables.py"
 
@@ -78,9 +91,9 @@ rule draw_figure:
         f"{R}/benchmarks/draw_figure/{{name}}.jsonl"
     conda:
         ENVIRONMENT
-    message:
-        "Figure {wildcards.name}"
     params:
         code=code_digest(["hsokv.reporting.figures"], [script_path("draw_figure.py")]),
+    message:
+        "Figure {wildcards.name}"
     script:
         "scripts/draw_figure.py"

@@ -21,8 +21,6 @@ for benchmark, definition in BENCHMARKS.items():
                 f"{R}/benchmarks/run_arm/{benchmark}.{arm}.jsonl"
             conda:
                 ENVIRONMENT
-            message:
-                f"{benchmark}: {arm}"
             threads: 1
             params:
                 benchmark=benchmark,
@@ -33,11 +31,13 @@ for benchmark, definition in BENCHMARKS.items():
                 },
                 task=task_of(definition),
                 seeds=definition["seeds"],
-                features=f"{R}/features/{benchmark}",
-                records=f"{R}/records",
+                features=lambda wildcards, input: str(Path(input[0]).parent),
+                records=lambda wildcards, output: str(Path(output[0]).parents[3]),
                 code=code_digest(
                     ["hsokv.study.runs", METHODS[arm].module],
                     [script_path("run_arm.py")],
                 ),
+            message:
+                f"{benchmark}: {arm}"
             script:
                 "scripts/run_arm.py"

@@ -62,7 +62,7 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
 
 def _check_benchmark(place: str, benchmark: Mapping[str, Any]) -> None:
     words = benchmark["kind"] == "words"
-    needed = {"words": {"world", "controls"}, "texts": {"source", "folds"}}
+    needed = {"words": {"world", "controls", "encoder_steps"}, "texts": {"source", "folds"}}
     for key in needed[benchmark["kind"]]:
         if key not in benchmark:
             raise ConfigurationError(f"{place}.{key}: wanted for a benchmark of kind {benchmark['kind']}, is missing")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from hsokv.data.glue import TASKS, read_split
 from hsokv.data.sources import cache_folder, locate
 from hsokv.exceptions import HsokvError
+from hsokv.study.text import check_shots, read_texts
 
 
 def hold_folder(folder: Path) -> IO[str]:
@@ -38,21 +38,21 @@ def hold_folder(folder: Path) -> IO[str]:
 def check_data(configuration: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
     """What is known of each source before any job: checksums of a user's own copy, or that it will be downloaded.
 
-    A user's own files are read through, so that a missing, damaged or too small file is named before anything runs.
-    Raises DataError.
+    What is on this machine is read through, so that a missing, damaged or too small file is named before anything
+    runs. Raises DataError.
     """
     found: dict[str, Any] = {}
-    for benchmark in configuration["benchmarks"].values():
-        source = benchmark.get("source", "synthetic")
-        if source == "synthetic" or source in found:
+    rows = configuration["data"]["development_rows"]
+    for name, benchmark in configuration["benchmarks"].items():
+        source = benchmark.get("source")
+        if source is None:
             continue
-        if root is None:
-            found[source] = "download"
-            continue
-        files = locate(source, root, cache_folder())
-        for path in files.paths.values():
-            read_split(path, TASKS[source])
-        found[source] = dict(files.sha256)
+        if source != "synthetic":
+            files = None if root is None else locate(source, root, cache_folder())
+            found[source] = "download" if files is None else dict(files.sha256)
+        if found.get(source) != "download":
+            shots = max(condition["shots"] for condition in benchmark["conditions"].values())
+            check_shots(read_texts(source, root)[0], shots, rows, name)
     return found
 
 

@@ -37,7 +37,7 @@ def provenance_data(evaluate_on: str = "generated") -> dict[str, Any]:
 
 
 def encode_seed(
-    seed: int, settings: Settings, conditions: Mapping[str, Mapping[str, Any]]
+    seed: int, settings: Settings, encoder_steps: int, conditions: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays of one seed and what the encoder cost.
 
@@ -46,7 +46,7 @@ def encode_seed(
     """
     import torch
 
-    from hsokv.model.context_encoder import STEPS, encode, train_context_encoder
+    from hsokv.model.context_encoder import encode, train_context_encoder
     from hsokv.training.budget import count_flops
 
     world = make_world(settings, seed)
@@ -58,7 +58,7 @@ def encode_seed(
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     _, flops_of_a_step = count_flops(train, 1)
-    encoder = train(STEPS)
+    encoder = train(encoder_steps)
     raw = encode(encoder, background.tokens)
     mean = raw.mean(0)
 
@@ -74,12 +74,13 @@ def encode_seed(
             for part, contexts in (("support", episode.support), ("query", episode.query)):
                 arrays[f"{name}/{split}/{part}/x"] = features(contexts)
                 arrays[f"{name}/{split}/{part}/y"] = contexts.labels
-    return arrays, {"name": "context encoder", "training_flops": STEPS * flops_of_a_step}
+    return arrays, {"name": "context encoder", "training_flops": encoder_steps * flops_of_a_step}
 
 
 def encode_seeds(
     seeds: list[int],
     world: Mapping[str, Any],
+    encoder_steps: int,
     conditions: Mapping[str, Mapping[str, Any]],
     folder: Path,
     stamp: str,
@@ -92,7 +93,7 @@ def encode_seeds(
         if is_current(path, stamp):
             report(f"seed {seed}: kept")
             continue
-        arrays, encoder = encode_seed(seed, settings, conditions)
+        arrays, encoder = encode_seed(seed, settings, encoder_steps, conditions)
         provenance = {"status": "done", "reason": None, "stamp": stamp, "data": provenance_data(), "encoder": encoder}
         write_features(path, provenance, arrays)
         report(f"seed {seed}: encoded")

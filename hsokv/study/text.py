@@ -13,13 +13,10 @@ from hsokv.exceptions import DataError
 from hsokv.study.features import is_current, not_run, write_features
 
 
-def load_texts(
-    source: str, root: Path | None, evaluate_on: str, development_rows: int
-) -> tuple[LabelledTexts, LabelledTexts]:
-    """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
+def read_texts(source: str, root: Path | None) -> tuple[LabelledTexts, LabelledTexts]:
+    """(unique, final): the train file without repeated or contradicting texts and texts of the final test; the latter.
 
-    The pool is the train file without repeated texts, contradicting labels, the development set and every text of the
-    final test; evaluation is the development set or, where `evaluate_on` is "final", the official one.
+    Raises DataError where a file is missing or damaged.
     """
     if source == "synthetic":
         train, final = generate_sst2_synthetic()
@@ -30,7 +27,27 @@ def load_texts(
         train, final = (read_split(files.paths[split], TASKS[source]) for split in ("train", "dev"))
     final_texts = set(final.texts)
     unique = deduplicate(train).examples
-    unique = unique.take(row for row, text in enumerate(unique.texts) if text not in final_texts)
+    return unique.take(row for row, text in enumerate(unique.texts) if text not in final_texts), final
+
+
+def check_shots(unique: LabelledTexts, shots: int, development_rows: int, name: str) -> None:
+    """Raise DataError where a class has fewer texts than the development set and the train and dev shots need."""
+    counts = np.bincount(unique.labels)
+    if counts.min() < 2 * shots + development_rows:
+        raise DataError(
+            f"{name}: wanted {development_rows} development rows, {shots} train and {shots} dev shots of every class, "
+            f"class {counts.argmin()} has {counts.min()} different texts; ask for fewer shots or development rows"
+        )
+
+
+def load_texts(
+    source: str, root: Path | None, evaluate_on: str, development_rows: int
+) -> tuple[LabelledTexts, LabelledTexts]:
+    """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
+
+    Evaluation is the development set, carved out of the train file, or, where `evaluate_on` is "final", the final test.
+    """
+    unique, final = read_texts(source, root)
     pool, development = development_split(unique, development_rows)
     return pool, final if evaluate_on == "final" else development
 

@@ -12,8 +12,9 @@ if __name__ == "__main__":
         encode_seeds(
             seeds=params.seeds,
             world=params.world,
+            encoder_steps=params.encoder_steps,
             conditions=params.conditions,
             folder=Path(snakemake.output[0]).parent,
-            stamp=value_digest([params.world, params.conditions, params.code]),
+            stamp=value_digest([params.world, params.encoder_steps, params.conditions, params.code]),
             report=print,
         )

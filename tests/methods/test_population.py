@@ -150,3 +150,32 @@ def test_a_small_budget_is_never_exceeded(make_episode, settings, allowed):
 def test_more_members_than_agents_are_all_agents(make_episode, settings):
     settings["swarm"]["averaged"] = 50
     assert len(fit(population, make_episode("shots"), settings).instruments["temperature"]) == 6
+
+
+@pytest.mark.parametrize("kind", ["shots", "words"])
+def test_the_gate_is_fitted_on_dev_with_what_dev_was_learnt_from_and_mixes_the_test(make_episode, settings, kind):
+    """The single agent by hand: p = (1 - g) softmax(z / T) + g p_mem, g the best of the grid on the dev shots."""
+    episode = make_episode(kind, noise=0.6)
+    fitted = fit(single, episode, groups(settings, "head", "memory"))
+    problems = stack_problems(episode)
+    learners = init_learners((1,), problems, episode.classes)
+    default = Hyperparameters(torch.zeros(1, dtype=torch.int64), torch.tensor([0.05]), torch.tensor([0.01]))
+    head = train(learners, default, problems, settings["head"]["steps"], Budget(ALLOWED))[0].head
+
+    def branches(problem, shots, x):
+        z = x @ head.weight[0, problem] + head.bias[0, problem]
+        state = kv.write(kv.init(len(shots.y), x.shape[1]), *shots, episode.classes)
+        memory = kv.label_distribution(kv.read(state, x, settings["memory"]["k"]), 10.0, episode.classes)
+        return (z / fitted.instruments["temperature"][0]).softmax(-1), memory
+
+    query, answer = episode.dev.score
+    param, memory = (p[torch.arange(len(answer)), answer] for p in branches(problems.dev, episode.dev.fit, query))
+    losses = [float(-((1 - g) * param + g * memory).log().mean()) for g in GATES]
+    gate = fitted.instruments["gate"]
+    assert 0 < gate < 1
+    assert gate == pytest.approx(float(GATES[losses.index(min(losses))]))
+    assert fitted.instruments["dev_log_loss"] == pytest.approx(min(losses), abs=1e-5)
+    param, memory = branches(problems.train, episode.train, episode.test.x)
+    prediction = fitted.predict(episode.test.x)
+    torch.testing.assert_close(prediction.log_probs.exp(), (1 - gate) * param + gate * memory, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(prediction.without_memory.exp(), param, rtol=1e-4, atol=1e-5)

@@ -94,6 +94,15 @@ def test_the_weakest_group_receives_the_best_agent():
     assert swarm.history[0].parent.tolist() == [[0, 1, 0], [3, 0, 3]]
 
 
+def test_nobody_migrates_to_the_group_that_holds_the_best():
+    """One group alone: what it copies is the manager's doing, and nobody comes from outside."""
+    fixed = torch.tensor([0.1, 0.5, 0.6, 0.9])
+    swarm = run(
+        1, 4, 2, 4, score=lambda learners, values: fixed[learners["owner"]], exploit=EXPLOIT._replace(exploited=0.01)
+    )
+    assert swarm.history[0].parent.tolist() == [[0, 1, 2, 0]]
+
+
 @pytest.mark.parametrize("failure", [math.nan, math.inf, -math.inf])
 def test_a_failed_agent_ranks_last_is_never_copied_and_is_not_a_member(failure):
     failing = torch.tensor([1, 3, 4, 6])

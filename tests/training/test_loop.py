@@ -113,3 +113,13 @@ def test_learners_lead_with_agents_and_problems(make_episode):
     assert isinstance(learners, Learners)
     assert learners.head.weight.shape == (2, 3, 3, problems.x.shape[-1], CLASSES)
     assert learners.moments[1].steps.shape == (2, 3, 3)
+
+
+def test_training_is_its_steps_one_after_the_other(make_episode):
+    problems = stack_problems(make_episode("shots"))
+    learners = init_learners((2,), problems, CLASSES)
+    for _ in range(4):
+        learners = train_step(learners, agents(2), problems)
+    together = fit(problems, agents(2), 4)
+    assert torch.equal(together.head.weight, learners.head.weight)
+    assert together.moments[0].steps.unique().tolist() == [4.0]
