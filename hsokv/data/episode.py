@@ -62,6 +62,12 @@ def check_episode(episode: Episode) -> Episode:
             )
         if int(y.min()) < 0 or int(y.max()) >= episode.classes:
             raise DataError(f"{name}: wanted labels in 0..{episode.classes - 1}, got {int(y.min())}..{int(y.max())}")
+    learnt = [("train", episode.train), ("dev.fit", episode.dev.fit)]
+    learnt += [(f"fold {i}", fold.fit) for i, fold in enumerate(episode.folds)]
+    for name, (_, y) in learnt:
+        counts = torch.bincount(y, minlength=episode.classes)
+        if int(counts.min()) == 0:
+            raise DataError(f"{name}: wanted an example of every class, class {int(counts.argmin())} has none")
     return episode
 
 

@@ -24,19 +24,17 @@ def solve(
 
     Accelerated gradient (Nesterov 2004, constant step 1 / L, momentum from the strong convexity `decay`), with
     L = (max ||x||^2 + 1) / 2 + decay the smoothness of the softmax loss; stops when every gradient entry is below
-    1e-6 or after `limit` steps. `decay` [strengths], x [problems, n, key_dim]; heads lead with [strengths, problems].
+    1e-6 or after `limit` steps. `decay` [strengths, problems], x [problems, n, key_dim]; heads have decay's axes.
     """
-    batch = (len(decay), len(x))
-    head = ahead = init_head(batch, x.shape[-1], classes)
-    strength = decay[:, None, None, None]
+    head = ahead = init_head(tuple(decay.shape), x.shape[-1], classes)
     smoothness = (x.square().sum(-1).amax() + 1) / 2 + decay
-    step = (1 / smoothness)[:, None, None]
+    step = (1 / smoothness).unsqueeze(-1)
     root = (decay / smoothness).sqrt()
-    momentum = ((1 - root) / (1 + root))[:, None, None]
+    momentum = ((1 - root) / (1 + root)).unsqueeze(-1)
 
     def advance(head: Head, ahead: Head) -> tuple[Head, Head, Tensor]:
         slope = gradient(ahead, x, y, mask)
-        slope = Head(slope.weight + strength * ahead.weight, slope.bias)
+        slope = Head(slope.weight + decay[..., None, None] * ahead.weight, slope.bias)
         moved = Head(ahead.weight - step[..., None] * slope.weight, ahead.bias - step * slope.bias)
         pushed = Head(
             moved.weight + momentum[..., None] * (moved.weight - head.weight),
@@ -44,29 +42,31 @@ def solve(
         )
         return moved, pushed, torch.maximum(slope.weight.abs().amax(), slope.bias.abs().amax())
 
-    _, cost = count_flops(advance, head, ahead)
-    for taken in range(limit):
+    (head, ahead, largest), cost = count_flops(advance, head, ahead)
+    budget.charge(cost)
+    steps = 1
+    while steps < limit and float(largest) >= TOLERANCE:
         budget.charge(cost)
         head, ahead, largest = advance(head, ahead)
-        if float(largest) < TOLERANCE:
-            return head, taken + 1
-    return head, limit
+        steps += 1
+    return head, steps
 
 
 def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator: torch.Generator) -> Fitted:
     """Solve all strengths on all folds, take the best by log-loss (after a temperature), solve on the train shots.
 
-    A strength C weighs the data as in scikit-learn: decay = 1 / (C n) with n the number of shots learnt from.
+    A strength C weighs the data as in scikit-learn, decay = 1 / (C n) with n the number of shots learnt from; with two
+    classes softmax keeps two weight vectors where scikit-learn keeps their difference, so C here is its 2 C.
     """
     problems, scores = stack_problems(episode), stack_scores(episode)
     strengths, limit = torch.tensor(settings["linear_probe"]["strengths"]), settings["linear_probe"]["steps"]
 
     def solved(part: slice, strengths: Tensor) -> tuple[Head, int]:
         selected = Problems(*(tensor[part] for tensor in problems[:3]), *problems[3:])
-        count = selected.mask.sum(-1).max()
-        return solve(*selected[:3], 1 / (strengths * count), episode.classes, limit, budget)
+        decay = 1 / (strengths[:, None] * selected.mask.sum(-1))
+        return solve(*selected[:3], decay, episode.classes, limit, budget)
 
-    heads, _ = solved(slice(problems.folds), strengths)
+    heads, fold_steps = solved(slice(problems.folds), strengths)
     labels, mask = scores.y.flatten(), scores.mask.flatten()
     held_out = budget.run(logits, heads, scores.x).flatten(-3, -2)
     temperatures = fit_temperature(held_out, labels, mask)
@@ -76,5 +76,10 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     head = Head(head.weight[0, 0], head.bias[0, 0])
     return Fitted(
         lambda x: Prediction((logits(head, x) / temperatures[best]).log_softmax(-1)),
-        instruments={"strength": float(strengths[best]), "temperature": float(temperatures[best]), "steps": steps},
+        instruments={
+            "strength": float(strengths[best]),
+            "temperature": float(temperatures[best]),
+            "steps": steps,
+            "fold_steps": fold_steps,
+        },
     )

@@ -15,19 +15,24 @@ def label_log_prob(log_probs: Tensor, labels: Tensor) -> Tensor:
 
 
 def fit_temperature(logits: Tensor, labels: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The temperature T of softmax(z / T) with the least log-loss over the last two axes but one.
+    """The temperature T of softmax(z / T) with the least log-loss over n examples and one more of unknown label.
 
-    A grid from 2^-7 to 2^3: at 16 shots a finer choice is noise. `logits` [..., n, classes], `labels` [..., n];
-    returns [...]; the first of equals wins, so constant logits get the sharpest, which changes nothing.
+    The one more (its label uniform, its logits those of the n in turn) keeps T from its sharpest where all n happen to
+    be right. A grid from 2^-7 to 2^3: at 16 shots a finer choice is noise. `logits` [..., n, classes], `labels`
+    [..., n]; returns [...]; the first of equals wins.
 
     >>> fit_temperature(torch.tensor([[2.0, 0.0], [2.0, 0.0]]), torch.tensor([0, 1]))
     tensor(8.)
+    >>> fit_temperature(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1]))
+    tensor(1.)
     """
     mask = torch.ones(labels.shape) if mask is None else mask
-    losses = torch.stack(
-        [-(label_log_prob((logits / t).log_softmax(-1), labels) * mask).sum(-1) / mask.sum(-1) for t in TEMPERATURES]
-    )
-    return TEMPERATURES[losses.argmin(0)]
+    losses = []
+    for temperature in TEMPERATURES:
+        log_probs = (logits / temperature).log_softmax(-1)
+        unknown = (log_probs.mean(-1) * mask).sum(-1) / mask.sum(-1)
+        losses.append(-(label_log_prob(log_probs, labels) * mask).sum(-1) - unknown)
+    return TEMPERATURES[torch.stack(losses).argmin(0)]
 
 
 def mixture_log_loss(log_param: Tensor, memory: Tensor, gate: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -173,8 +173,11 @@ def costs(statistics: Mapping[str, Any]) -> Table:
         rows.append(
             (_titled(statistics, row["benchmark"]), row["arm"], *(text(statistics["numbers"], k) for k in ends))
         )
-    caption = "Counted floating-point operations per run, forward and backward, discarded agents and tuning included"
-    return _table(statistics, ("benchmark", "arm", "allowed", "spent"), rows, caption, "")
+    caption = (
+        "Counted floating-point operations to fit a run, forward and backward, tuning and discarded agents included"
+    )
+    note = "Predictions on the test set are charged to no arm."
+    return _table(statistics, ("benchmark", "arm", "allowed", "spent"), rows, caption, note)
 
 
 _LIFT = ("lift", "lift_low", "lift_high")

@@ -43,13 +43,28 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
     for name, benchmark in configuration["benchmarks"].items():
         _check_benchmark(f"benchmarks.{name}", benchmark)
     for contrast in configuration["contrasts"]:
+        place = f"contrasts.{contrast['name']}"
+        _known(f"{place}.benchmark", contrast["benchmark"], configuration["benchmarks"])
         for side in ("a", "b"):
-            _known(f"contrasts.{contrast['name']}.{side}", contrast[side], METHODS)
+            _known(f"{place}.{side}", contrast[side], METHODS)
+        if contrast["a"] == contrast["b"]:
+            raise ConfigurationError(f"{place}: wanted two different arms, came {contrast['a']} twice")
+    for key in ("contrasts", "criteria"):
+        names = [entry["name"] for entry in configuration[key]]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ConfigurationError(f"{key}: wanted each name once, came {twice!r} twice; rename one")
     defaults = configuration["methods"]
     box, rounds, steps = defaults["swarm"]["box"], defaults["swarm"]["rounds"], defaults["head"]["steps"]
-    if rounds > steps:
+    if steps % rounds:
         raise ConfigurationError(
-            f"methods.swarm.rounds: wanted at most head.steps = {steps}, so that a round trains; came {rounds}"
+            f"methods.swarm.rounds: wanted a divisor of head.steps = {steps}, so that an agent of the swarm takes as "
+            f"many steps as the default agent; came {rounds}"
+        )
+    agents = defaults["swarm"]["managers"] * defaults["swarm"]["agents"]
+    if defaults["swarm"]["averaged"] > agents:
+        raise ConfigurationError(
+            f"methods.swarm.averaged: wanted at most managers x agents = {agents}, came {defaults['swarm']['averaged']}"
         )
     for name, group in (("learning_rate", "head"), ("weight_decay", "head"), ("sharpness", "memory")):
         low, high = box[name]

@@ -14,7 +14,7 @@ from hsokv.exceptions import RecordError
 from hsokv.files import checksum
 from hsokv.metrics.classification import accuracy, log_loss, outcomes
 from hsokv.metrics.memory import chance_hit_rate, gate_entropy, hit_rate, similarity_range
-from hsokv.records import CostRecord, RunRecord, read_record, record_path, write_record
+from hsokv.records import CostRecord, RunRecord, cost_path, read_record, record_path, write_record
 from hsokv.study.digest import value_digest
 from hsokv.study.features import load_episode, read_provenance
 
@@ -72,7 +72,8 @@ def run_arm(
                 "shared_test": task["folds"] is not None,
             }
             if provenance["status"] == "not run":
-                write_record(not_run_record(common, provenance["reason"], task["flops_allowed"]), None, records)
+                kept = write_record(not_run_record(common, provenance["reason"], task["flops_allowed"]), None, records)
+                cost_path(kept).unlink(missing_ok=True)
                 report(f"{name}: not run: {provenance['reason']}")
                 continue
             found, cost = _run(common, module, settings, task, features)

@@ -93,10 +93,10 @@ class SwarmState(NamedTuple):
 
 
 def init_swarm(learners: Any, box: Box, managers: int, agents: int, generator: torch.Generator) -> SwarmState:
-    """A Latin hypercube in the box: each axis is cut in managers x agents strata and each stratum is used once.
+    """A Latin hypercube in the box: each axis is cut in managers x agents strata and each agent has strata of its own.
 
     The first axis is dealt out in order, so groups start in different regions of it; strategies go round. Agent
-    (0, 0) is the default configuration.
+    (0, 0) leaves its strata to be the default configuration.
     """
     if managers < 1 or agents < 1:
         raise ConfigurationError(f"a swarm wants at least one manager and one agent, got {managers} and {agents}")

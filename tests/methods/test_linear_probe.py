@@ -11,7 +11,7 @@ from hsokv.training.budget import Budget
 
 
 def solved(shots, strength, classes, limit=5000, budget=None):
-    decay = torch.tensor([1 / (strength * len(shots.y))])
+    decay = torch.tensor([[1 / (strength * len(shots.y))]])
     mask = torch.ones(1, len(shots.y))
     head, steps = solve(shots.x[None], shots.y[None], mask, decay, classes, limit, budget or Budget(10**12))
     return logits(head, shots.x)[0, 0].softmax(-1), steps
@@ -40,10 +40,10 @@ def test_two_classes_have_two_weight_vectors_here_and_one_in_scikit_learn(make_e
 
 def test_problems_and_strengths_do_not_touch_each_other(make_episode):
     one, other = (make_episode("shots", noise=0.4, seed=seed).train for seed in (0, 1))
-    decay = torch.tensor([0.01, 0.1])
+    decay = torch.tensor([[0.01, 0.02], [0.1, 0.2]])
     x, y = torch.stack([one.x, other.x]), torch.stack([one.y, other.y])
     together, _ = solve(x, y, torch.ones(y.shape), decay, 4, 3000, Budget(10**12))
-    alone, _ = solve(x[1:], y[1:], torch.ones(1, len(other.y)), decay[1:], 4, 3000, Budget(10**12))
+    alone, _ = solve(x[1:], y[1:], torch.ones(1, len(other.y)), decay[1:, 1:], 4, 3000, Budget(10**12))
     torch.testing.assert_close(together.weight[1, 1], alone.weight[0, 0], rtol=1e-3, atol=1e-3)
 
 
@@ -76,7 +76,7 @@ def test_the_strength_is_the_best_on_the_folds(make_episode):
                 learn.x[None],
                 learn.y[None],
                 torch.ones(1, len(learn.y)),
-                torch.tensor([1 / (strength * len(learn.y))]),
+                torch.tensor([[1 / (strength * len(learn.y))]]),
                 4,
                 100,
                 Budget(10**12),

@@ -72,3 +72,9 @@ def test_a_member_that_failed_gets_an_infinite_loss_and_the_others_theirs():
 def test_all_failed_is_an_error():
     with pytest.raises(SwarmCollapsedError, match="lower the learning rates"):
         fit_gate(torch.full((2, 3), math.nan), torch.full((3,), 0.5))
+
+
+def test_folds_that_are_all_right_do_not_make_the_sharpest_temperature():
+    logits = torch.tensor([[1.0, 0.0], [0.0, 1.0]] * 8)
+    labels = torch.tensor([0, 1] * 8)
+    assert fit_temperature(logits, labels) > TEMPERATURES[0]

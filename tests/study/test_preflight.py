@@ -6,7 +6,14 @@ from hsokv.data import sources
 from hsokv.exceptions import DataError, HsokvError
 from hsokv.study.preflight import attempt, check_data, hold_folder
 
-TEXTS = {"benchmarks": {"sst2": {"source": "sst2"}, "again": {"source": "sst2"}, "made": {"source": "synthetic"}}}
+
+def texts(**sources):
+    conditions = {"shots1": {"shots": 1}}
+    benchmarks = {name: {"source": source, "conditions": conditions} for name, source in sources.items()}
+    return {"data": {"development_rows": 1}, "benchmarks": {"rare_words": {}, **benchmarks}}
+
+
+TEXTS = texts(sst2="sst2", again="sst2", made="synthetic")
 
 
 def test_the_folder_is_made_and_held(tmp_path):
@@ -33,7 +40,7 @@ def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
 
 
 def test_generated_benchmarks_need_nothing():
-    assert check_data({"benchmarks": {"rare_words": {}, "made": {"source": "synthetic"}}}, None) == {}
+    assert check_data(texts(made="synthetic"), None) == {}
 
 
 @pytest.fixture
@@ -42,7 +49,8 @@ def own_copy(tmp_path, monkeypatch):
     paths = [tmp_path / "own" / member.path for member in sources.SOURCES["sst2"].members]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("sentence\tlabel\ngood\t1\nbad\t0\n")
+        rows = [f"{path.stem} {number}\t{number % 2}" for number in range(6)]
+        path.write_text("\n".join(["sentence\tlabel", *rows, ""]))
     return tmp_path / "own", paths
 
 
@@ -58,6 +66,13 @@ def test_a_damaged_file_of_ones_own_is_named_before_any_work(own_copy):
     paths[0].write_text("nothing\n")
     with pytest.raises(DataError, match=paths[0].name):
         check_data(TEXTS, root)
+
+
+def test_more_shots_than_the_data_have_are_refused(own_copy):
+    asked = texts(sst2="sst2")
+    asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
+    with pytest.raises(DataError, match=r"sst2: wanted 1 development rows, 2 train and 2 dev shots .* has 3 different"):
+        check_data(asked, own_copy[0])
 
 
 @pytest.mark.parametrize(
