@@ -9,7 +9,7 @@ from hsokv.data.episode import Episode, Shots
 from hsokv.exceptions import BudgetError
 from hsokv.model.head import Head, gradient, init_head
 from hsokv.training.budget import Budget, count_flops
-from hsokv.training.optimisers import Moments, init_moments, update
+from hsokv.training.optimisers import UNIT_RATES, Moments, init_moments, update
 
 
 class Problems(NamedTuple):
@@ -43,7 +43,8 @@ class Learners(NamedTuple):
 
 
 class Hyperparameters(NamedTuple):
-    """What training one agent needs: strategy int64, learning rate > 0, weight decay >= 0, all of shape [...]."""
+    """What training one agent needs, all of shape [...]: strategy int64, learning rate > 0 relative to the unit rate of
+    that strategy, weight decay >= 0."""
 
     strategy: Tensor
     learning_rate: Tensor
@@ -83,7 +84,9 @@ def init_learners(agents: tuple[int, ...], problems: Problems, classes: int) -> 
 def train_step(learners: Learners, hyperparameters: Hyperparameters, problems: Problems) -> Learners:
     """One full-batch gradient step of every agent on every problem."""
     grads = gradient(learners.head, problems.x, problems.y, problems.mask)
-    per_problem = [part.unsqueeze(-1).expand(*part.shape, len(problems.x)) for part in hyperparameters]
+    strategy, learning_rate, weight_decay = hyperparameters
+    rate = learning_rate * torch.tensor(UNIT_RATES)[strategy]
+    per_problem = [part.unsqueeze(-1).expand(*part.shape, len(problems.x)) for part in (strategy, rate, weight_decay)]
     moved = [
         update(parameter, grad, moments, *per_problem)
         for parameter, grad, moments in zip(learners.head, grads, learners.moments, strict=True)

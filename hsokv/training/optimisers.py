@@ -8,6 +8,10 @@ from torch import Tensor
 STRATEGIES = ("adam", "sgd", "rmsprop")
 """Names of the update rules; an agent's strategy is an index into this tuple."""
 
+UNIT_RATES = (0.05, 1.0, 0.05)
+"""The step size that a relative learning rate of 1 stands for, by rule: adaptive rules need smaller ones, and an agent
+that changes its rule keeps its place in the box."""
+
 
 class Moments(NamedTuple):
     """First and second moment of the gradient, shaped like the parameter, and the steps taken, one count per head."""

@@ -99,9 +99,9 @@ BAD = [
     ("benchmarks.rare_words.controls", ["orakel"], r"controls\.0: 'orakel' is not one of"),
     ("variants", ["fulll"], r"variants: unknown name 'fulll'; did you mean 'full'\?"),
     ("baselines", ["knn", "full"], r"variants and baselines: wanted each arm once"),
-    ("methods.swarm.rounds", 101, r"methods\.swarm\.rounds: wanted a divisor of head\.steps = 100.*came 101"),
+    ("methods.swarm.rounds", 101, r"methods\.swarm\.rounds: wanted a divisor of head\.steps = 50.*came 101"),
     ("methods.swarm.box.sharpness", [20.0, 5.0], r"box\.sharpness: wanted low < high .*came \[20\.0, 5\.0\]"),
-    ("methods.swarm.box.learning_rate", [0.1, 0.2], r"box\.learning_rate: .*default head\.learning_rate = 0\.05"),
+    ("methods.swarm.box.learning_rate", [0.1, 0.2], r"box\.learning_rate: .*default head\.learning_rate = 1\.0"),
     ("methods.swarm.box.weight_decay", [0.1], r"box\.weight_decay: \[0\.1\] is too short"),
 ]
 
