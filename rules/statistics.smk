@@ -72,7 +72,10 @@ rule write_tables:
     conda:
         ENVIRONMENT
     params:
-        code=code_digest(["hsokv.reporting.tables"], [script_path("write_tables.py")]),
+        code=code_digest(
+            ["hsokv.reporting.tables", "hsokv.reporting.layout"],
+            [script_path("write_tables.py")],
+        ),
     message:
         "Tables"
     script:

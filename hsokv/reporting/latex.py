@@ -26,6 +26,7 @@ _SPECIAL = {
     "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
     "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+    "\N{DAGGER}": r"\dag{}",
 }
 _MINUS = re.compile(r"(?<![\w.,$}-])-(?=\d)")
 _POWER = re.compile(r"(?<![\w.])(\d+\.\d+)e(-?\d+)(?!\w)")

@@ -1,8 +1,7 @@
-"""The tables of the report, from the statistics alone, as Markdown, LaTeX and CSV."""
+"""The tables of the report, from the statistics alone, as Markdown and CSV; layout.py sets them in LaTeX."""
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,17 +10,6 @@ from hsokv.reporting.ledger import format_value, text
 
 SMALL = "small run, not the study"
 STAND_IN = "(synthetic stand-in)"
-LINE = 86  # characters of a line of LaTeX in small type
-
-_LATEX = {
-    **{character: f"\\{character}" for character in "&%$#{}"},
-    "_": r"\_\allowbreak{}",
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-}
 
 
 @dataclass(frozen=True)
@@ -39,47 +27,11 @@ class Table:
         lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
         return "\n".join([f"**{self.caption}**", "", *lines, *(["", f"*{self.note}*"] if self.note else [])]) + "\n"
 
-    def to_latex(self, label: str = "") -> str:
-        """A floating `table` with booktabs rules, every text escaped; wants the packages booktabs and tabularx."""
-        begin, end = rf"\begin{{tabular}}{{l{'r' * (len(self.columns) - 1)}}}", r"\end{tabular}"
-        longest = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
-        if sum(longest) + 3 * len(longest) > LINE:  # too wide for a line: columns share it by their longest texts
-            shares = [min(max(length, 13), 26) for length in longest]
-            parts = (
-                rf">{{\hsize={len(shares) * s / sum(shares):.3f}\hsize\raggedright\arraybackslash}}X" for s in shares
-            )
-            begin, end = rf"\begin{{tabularx}}{{\linewidth}}{{{''.join(parts)}}}", r"\end{tabularx}"
-        header, *body = (" & ".join(map(escape_latex, row)) + r" \\" for row in (self.columns, *self.rows))
-        lines = [
-            *(
-                r"\begin{table}[tbp]",
-                r"\centering",
-                r"\small\setlength{\tabcolsep}{4pt}",
-                rf"\caption{{{escape_latex(self.caption)}}}",
-            ),
-            *([rf"\label{{{label}}}"] if label else []),
-            *(begin, r"\toprule", header, r"\midrule", *body, r"\bottomrule"),
-            end,
-        ]
-        if self.note:
-            lines.append(rf"\par\smallskip\footnotesize {escape_latex(self.note)}")
-        return "\n".join([*lines, r"\end{table}"]) + "\n"
-
     def to_csv(self) -> str:
         """Comma-separated values, the columns' names first; caption and note are left out."""
         page = io.StringIO()
         csv.writer(page, lineterminator="\n").writerows([self.columns, *self.rows])
         return page.getvalue()
-
-
-def escape_latex(plain: str) -> str:
-    r"""The LaTeX that prints a plain text as it stands.
-
-    >>> escape_latex("kv_only, 5 %")
-    'kv\\_\\allowbreak{}only, 5 \\%'
-    """
-    escaped = "".join(_LATEX.get(character, character) for character in plain)
-    return re.sub(r"(?<!\w)-(?=\d)", "$-$", escaped)  # a minus, not a hyphen
 
 
 def all_tables(statistics: Mapping[str, Any], judged: Sequence[Mapping[str, Any]]) -> dict[str, Table]:
@@ -110,9 +62,9 @@ def conditions(statistics: Mapping[str, Any], benchmark: str) -> Table:
     arms = [(arm, arm) for arm in statistics["study"]["arms"]]
     arms += [(arm, f"{arm} (control)") for arm in slice_["controls"]]
     rows = [(title, *(_score(statistics, benchmark, c, arm) for c in slice_["conditions"])) for arm, title in arms]
-    columns = ("arm", *(f"{c} *" if c in slice_["headline"] else c for c in slice_["conditions"]))
+    columns = ("arm", *(f"{c} †" if c in slice_["headline"] else c for c in slice_["conditions"]))
     caption = f"{_titled(statistics, benchmark)}: accuracy in percent with its 95 % interval, by condition"
-    return _table(statistics, columns, rows, caption, "* counts in the headline.")
+    return _table(statistics, columns, rows, caption, "† counts in the headline.")
 
 
 def memory(statistics: Mapping[str, Any]) -> Table:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from hsokv.files import write_text
+from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.tables import all_tables
 from hsokv.study.job import job
 
@@ -13,8 +14,8 @@ def main(statistics: Path, criteria: Path, targets: list[Path]) -> None:
     tables = all_tables(json.loads(statistics.read_text()), json.loads(criteria.read_text()))
     for target in targets:
         table = tables[target.stem]
-        form = {".md": table.to_markdown, ".tex": table.to_latex, ".csv": table.to_csv}[target.suffix]
-        write_text(target, form())
+        forms = {".md": table.to_markdown(), ".tex": lay_out(tidy(table), f"tab:{target.stem}"), ".csv": table.to_csv()}
+        write_text(target, forms[target.suffix])
 
 
 if __name__ == "__main__":

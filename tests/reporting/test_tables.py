@@ -5,8 +5,9 @@ import pytest
 
 from hsokv.reporting import tables
 from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.layout import lay_out
 from hsokv.reporting.statistics import compute_statistics
-from hsokv.reporting.tables import Table, escape_latex
+from hsokv.reporting.tables import Table
 
 from .study import configuration, not_run, record, records
 
@@ -41,7 +42,7 @@ def test_main_results(statistics):
 
 def test_conditions_show_controls_and_mark_the_headline(statistics):
     table = tables.conditions(statistics, "rare_words")
-    assert table.columns == ("arm", "two_senses_level1 *", "two_senses_level2 *", "one_sense_level1")
+    assert table.columns == ("arm", "two_senses_level1 †", "two_senses_level2 †", "one_sense_level1")
     assert table.rows[-1][0] == "chance (control)"
     assert "synthetic stand-in" in tables.conditions(statistics, "sst2_synthetic").caption
 
@@ -75,7 +76,7 @@ def test_costs(statistics):
 def test_every_table_of_a_small_run_says_so(statistics):
     for table in every(study(configuration(small=True))):
         assert "small run, not the study" in table.to_markdown()
-        assert "small run, not the study" in table.to_latex()
+        assert "small run, not the study" in lay_out(table, "tab:a")
     assert all("small run" not in table.to_markdown() for table in every(statistics))
 
 
@@ -83,43 +84,21 @@ def test_every_form_has_every_row(statistics):
     for table in every(statistics):
         assert all(len(row) == len(table.columns) for row in table.rows)
         assert [tuple(row) for row in csv.reader(io.StringIO(table.to_csv()))] == [table.columns, *table.rows]
-        assert table.to_latex().count(r"\\") == 1 + len(table.rows)
         assert sum(line.startswith("|") for line in table.to_markdown().splitlines()) == 2 + len(table.rows)
 
 
-def test_markdown_and_latex_by_hand():
+def test_markdown_by_hand():
     table = Table(("arm", "a|b"), (("kv_only", "-1.0 [-2.0, 0.5]"),), "5 %", "Note.")
     assert (
         table.to_markdown() == "**5 %**\n\n| arm | a\\|b |\n| --- | --- |\n| kv_only | -1.0 [-2.0, 0.5] |\n\n*Note.*\n"
     )
-    assert table.to_latex("tab:a").splitlines() == [
-        r"\begin{table}[tbp]",
-        r"\centering",
-        r"\small\setlength{\tabcolsep}{4pt}",
-        r"\caption{5 \%}",
-        r"\label{tab:a}",
-        r"\begin{tabular}{lr}",
-        r"\toprule",
-        r"arm & a|b \\",
-        r"\midrule",
-        r"kv\_\allowbreak{}only & $-$1.0 [$-$2.0, 0.5] \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\par\smallskip\footnotesize Note.",
-        r"\end{table}",
-    ]
 
 
-def test_a_table_wider_than_a_line_shares_the_line_by_its_longest_texts():
-    table = Table(("arm", "sst2"), (("full", "not run: " + "the data could not be fetched " * 3),), "c", "")
-    latex = table.to_latex()
-    assert r"\begin{tabularx}{\linewidth}{>{\hsize=0.667\hsize\raggedright\arraybackslash}X" in latex
-    assert r">{\hsize=1.333\hsize\raggedright\arraybackslash}X}" in latex
-    assert r"\end{tabularx}" in latex
-
-
-def test_latex_escapes_every_special_character():
-    assert escape_latex(r"\{}$&#%_^~<>") == (
-        r"\textbackslash{}\{\}\$\&\#\%\_\allowbreak{}\textasciicircum{}\textasciitilde{}\textless{}\textgreater{}"
-    )
-    assert escape_latex("one-shot 1.2e-9 -3") == "one-shot 1.2e-9 $-$3"
+def test_latex_holds_every_row_escaped():
+    table = Table(("arm", "a|b †"), (("kv_only", "-1.0 [-2.0, 0.5]"), ("x", "5 %")), "5 %", "Note.")
+    latex = lay_out(table, "tab:a")
+    assert latex.count(r"\\") == 1 + len(table.rows)
+    assert r"$-$1.0 [$-$2.0, 0.5]" in latex
+    assert r"5 \%" in latex
+    assert r"\dag{}" in latex
+    assert r"\label{tab:a}" in latex

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -35,19 +36,19 @@ class Study:
             else:
                 shutil.copy2(source, folder / part)
 
-    def start(self, *arguments: str, overlay: str | None = None) -> subprocess.Popen:
+    def start(self, *arguments: str, overlay: str | None = None, cores: int = 2) -> subprocess.Popen:
         """Start Snakemake on the small overlay, and on `overlay` (YAML) above it."""
         files = ["config/small.yaml"]
         if overlay is not None:
             (self.folder / "overlay.yaml").write_text(overlay)
             files.append("overlay.yaml")
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--configfile", *files]
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments, "--configfile", *files]
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe)
 
-    def run(self, *arguments: str, overlay: str | None = None) -> tuple[int, str]:
+    def run(self, *arguments: str, overlay: str | None = None, cores: int = 2) -> tuple[int, str]:
         """Run Snakemake to its end: exit code and all it printed."""
-        process = self.start(*arguments, overlay=overlay)
+        process = self.start(*arguments, overlay=overlay, cores=cores)
         output, _ = process.communicate()
         return process.returncode, output
 
@@ -68,6 +69,19 @@ class Study:
             for path in sorted((results / part).rglob("*"))
             if path.is_file() and not path.name.endswith(".cost.json")
         }
+
+
+def stop_after(study: Study, finished: int, stop: signal.Signals) -> None:
+    """Run the report and stop the whole process group once so many jobs have ended, while others are running."""
+    process = study.start("report")
+    ended = 0
+    for line in process.stdout:
+        ended += line.startswith("Finished jobid")
+        if ended == finished:
+            os.killpg(process.pid, stop)
+            break
+    process.communicate()
+    assert process.returncode != 0
 
 
 @pytest.fixture(scope="session")
