@@ -117,9 +117,8 @@ def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes:
     tensor([[1.9287e-22, 1.0000e+00]])
     """
     b = torch.as_tensor(sharpness, dtype=retrieval.similarity.dtype).unsqueeze(-1)
-    top = retrieval.similarity.amax(
-        -1, keepdim=True
-    )  # all divided by e^{-b (1 - top)}: a sharp read must not underflow
+    # All is divided by e^{-b (1 - top)}, top the nearest similarity, so that a sharp read does not underflow.
+    top = retrieval.similarity.amax(-1, keepdim=True)
     weight = retrieval.confidence * torch.exp(-b * (top - retrieval.similarity))
     evidence = torch.exp(-b * top).expand(*weight.shape[:-1], classes)
     evidence = evidence.scatter_add(-1, retrieval.labels.expand(weight.shape), weight)
