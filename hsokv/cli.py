@@ -135,8 +135,11 @@ def _encoder() -> dict[str, str | None]:
 
 
 def _verdict(*needed: dict[str, str | None]) -> str:
-    missing = [row["found"] for row in needed if row["folder"] is None]
-    return f"not run: {'; '.join(missing)}" if missing else "will run"
+    missing = [row for row in needed if row["folder"] is None]
+    if refused := [row["found"] for row in missing if row["found"].startswith("refused")]:
+        return f"stops with an error: {'; '.join(refused)}"
+    names = " and ".join(row["name"] for row in missing)
+    return f"will run if {names} can be downloaded, else says `not run`" if missing else "will run"
 
 
 def _memory_gib() -> float | None:
