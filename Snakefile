@@ -27,5 +27,9 @@ rule report:
         "The report stands"
 
 
+onstart:
+    begin()
+
+
 onsuccess:
     print_summary()

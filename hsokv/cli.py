@@ -83,7 +83,7 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
     found = [_found(name, folder) for name in sorted(SOURCES)]
     benchmarks = {"rare_words": _verdict(), "sst2_synthetic": _verdict(encoder)}
     benchmarks |= {row["name"]: _verdict(row, encoder) for row in found}
-    pdf = shutil.which("pdflatex")
+    pdf = shutil.which("latexmk") and shutil.which("pdflatex")
     report = {
         "python": platform.python_version(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -93,7 +93,9 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
         "data": found,
         "encoder": encoder,
         "benchmarks": benchmarks,
-        "report": "PDF, TeX and Markdown" if pdf else "TeX and Markdown, no PDF: pdflatex is not installed",
+        "report": "PDF, TeX and Markdown"
+        if pdf
+        else "TeX and Markdown, no PDF: latexmk and pdflatex are not both installed",
     }
     if as_json:
         _print_json(report)

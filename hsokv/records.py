@@ -12,7 +12,7 @@ from hsokv.files import write_json
 
 FORMAT = "hsokv-record/1"
 ROOT = "results/records"
-_REMAKE = "delete the file and run `snakemake --cores 4 report` again"
+_REMAKE = "delete the file and run the same snakemake command again"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # no dot: names are parts of paths and of the ledger's dotted keys
 
 
@@ -52,7 +52,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class CostRecord:
-    """What a run cost: wall time in seconds, peak memory in bytes, and where. Differs from run to run, never hashed."""
+    """What a run cost: wall seconds, peak memory in bytes of its process so far, and where; never hashed."""
 
     wall_seconds: float
     peak_memory_bytes: int

@@ -2,6 +2,7 @@
 # Checks configuration, data and folders before any rule can run; names that the other files share.
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,8 @@ from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.preflight import attempt, check_data, hold_folder
 
 BASE = Path(workflow.basedir)
+STARTED = time.monotonic()
+HELD = []  # what holds the results folder
 R = config["results"]
 ENVIRONMENT = str(BASE / "envs" / "study.yaml")
 
@@ -29,9 +32,7 @@ try:
     check_configuration(
         config, yaml.safe_load((BASE / "rules/config.schema.yaml").read_text())
     )
-    DATA = check_data(config, data_root(config["data"]["root"]))
-    if workflow.is_main_process:
-        LOCK = hold_folder(Path(R))
+    DATA = check_data(config, data_root(config["data"]["root"]), Path(R) / "data")
 except HsokvError as error:
     raise WorkflowError(str(error))
 
@@ -46,7 +47,16 @@ def script_path(name):
 def print_summary():
     """Tell how the study stands, once it stands."""
     if all(Path(path).exists() for path in STATISTICS):
-        print(summary(Path(R), pdf=bool(TEX)), file=sys.stderr)
+        minutes = (time.monotonic() - STARTED) / 60
+        print(summary(Path(R), pdf=bool(TEX), minutes=minutes), file=sys.stderr)
+
+
+def begin():
+    """Take the results folder for this run, until the process ends."""
+    try:
+        HELD.append(hold_folder(Path(R)))
+    except HsokvError as error:
+        raise WorkflowError(str(error))
 
 
 def records_of(benchmark, arm):

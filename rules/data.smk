@@ -12,11 +12,12 @@ rule fetch_data:
     conda:
         ENVIRONMENT
     params:
-        root=str(data_root(config["data"]["root"]) or ""),
-        encoder_folder=config["encoder"]["folder"],
+        # With `output` as an argument a parameter is not compared: a folder that moved makes nothing stale.
+        root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
+        encoder_folder=lambda wildcards, output: config["encoder"]["folder"],
         found=lambda wildcards: DATA.get(wildcards.source),
         # What was not to be had is looked for again on every run.
-        attempt=lambda wildcards, output: attempt(Path(output[0])),
+        attempt=lambda wildcards: attempt(Path(f"{R}/data/{wildcards.source}.json")),
         code=code_digest(
             ["hsokv.data.sources", "hsokv.model.text_encoder"],
             [script_path("fetch_data.py")],

@@ -97,8 +97,10 @@ for benchmark, definition in BENCHMARKS.items():
                 conditions=definition["conditions"],
                 evaluate_on=config["evaluate_on"],
                 development_rows=config["data"]["development_rows"],
-                root=str(data_root(config["data"]["root"]) or ""),
-                encoder_folder=config["encoder"]["folder"],
+                root=lambda wildcards, output: str(
+                    data_root(config["data"]["root"]) or ""
+                ),
+                encoder_folder=lambda wildcards, output: config["encoder"]["folder"],
                 code=code_digest(["hsokv.study.text"], [script_path("encode_texts.py")]),
             message:
                 f"{benchmark}: drawing shots and encoding texts"

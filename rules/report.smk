@@ -10,8 +10,8 @@ SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file()
 
 rule render_report:
     input:
-        RECORDS,
         FIGURES,
+        records=RECORDS,
         statistics=f"{R}/statistics/statistics.json",
         criteria=f"{R}/statistics/criteria.json",
     output:
@@ -30,8 +30,9 @@ rule render_report:
             {
                 key: value
                 for key, value in config.items()
-                if key not in ("data", "encoder", "results")
+                if key not in ("data", "encoder", "results", "arms")
             }
+            | {"development_rows": config["data"]["development_rows"]}
         ),
         code=code_digest(["hsokv.reporting.render"], [script_path("render_report.py")]),
     message:

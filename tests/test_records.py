@@ -97,7 +97,7 @@ def test_a_damaged_record_is_named_with_the_way_to_remake_it(record, tmp_path, d
     with pytest.raises(RecordError, match=match) as error:
         read_record(path)
     assert str(path) in str(error.value)
-    assert "delete the file and run `snakemake --cores 4 report` again" in str(error.value)
+    assert "delete the file and run the same snakemake command again" in str(error.value)
 
 
 def test_a_missing_record_and_a_broken_cost_are_record_errors(record, tmp_path):

@@ -18,13 +18,14 @@ TOLERANCE = 1e-6
 
 
 def solve(
-    x: Tensor, y: Tensor, mask: Tensor, decay: Tensor, classes: int, limit: int, budget: Budget
+    x: Tensor, y: Tensor, mask: Tensor, decay: Tensor, classes: int, limit: int, budget: Budget, reserve: int = 0
 ) -> tuple[Head, int]:
     """Minimise cross-entropy(W, b) + decay / 2 ||W||^2 for every problem and strength at once.
 
     Accelerated gradient (Nesterov 2004, constant step 1 / L, momentum from the strong convexity `decay`), with
     L = (max ||x||^2 + 1) / 2 + decay the smoothness of the softmax loss; stops when every gradient entry is below
-    1e-6 or after `limit` steps. `decay` [strengths, problems], x [problems, n, key_dim]; heads have decay's axes.
+    1e-6, after `limit` steps, or where another step would leave less than `reserve` FLOPs of the budget.
+    `decay` [strengths, problems], x [problems, n, key_dim]; heads have decay's axes.
     """
     head = ahead = init_head(tuple(decay.shape), x.shape[-1], classes)
     smoothness = (x.square().sum(-1).amax() + 1) / 2 + decay
@@ -45,7 +46,7 @@ def solve(
     (head, ahead, largest), cost = count_flops(advance, head, ahead)
     budget.charge(cost)
     steps = 1
-    while steps < limit and float(largest) >= TOLERANCE:
+    while steps < limit and float(largest) >= TOLERANCE and budget.affords(cost + reserve):
         budget.charge(cost)
         head, ahead, largest = advance(head, ahead)
         steps += 1
@@ -61,18 +62,18 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     problems, scores = stack_problems(episode), stack_scores(episode)
     strengths, limit = torch.tensor(settings["linear_probe"]["strengths"]), settings["linear_probe"]["steps"]
 
-    def solved(part: slice, strengths: Tensor) -> tuple[Head, int]:
+    def solved(part: slice, strengths: Tensor, reserve: int) -> tuple[Head, int]:
         selected = Problems(*(tensor[part] for tensor in problems[:3]), *problems[3:])
         decay = 1 / (strengths[:, None] * selected.mask.sum(-1))
-        return solve(*selected[:3], decay, episode.classes, limit, budget)
+        return solve(*selected[:3], decay, episode.classes, limit, budget, reserve)
 
-    heads, fold_steps = solved(slice(problems.folds), strengths)
+    heads, fold_steps = solved(slice(problems.folds), strengths, reserve=budget.allowed // 4)
     labels, mask = scores.y.flatten(), scores.mask.flatten()
     held_out = budget.run(logits, heads, scores.x).flatten(-3, -2)
     temperatures = fit_temperature(held_out, labels, mask)
     at_label = label_log_prob((held_out / temperatures[:, None, None]).log_softmax(-1), labels)
     best = int((-(at_label * mask).sum(-1)).argmin())
-    head, steps = solved(slice(problems.train, problems.train + 1), strengths[best : best + 1])
+    head, steps = solved(slice(problems.train, problems.train + 1), strengths[best : best + 1], reserve=0)
     head = Head(head.weight[0, 0], head.bias[0, 0])
     return Fitted(
         lambda x: Prediction((logits(head, x) / temperatures[best]).log_softmax(-1)),

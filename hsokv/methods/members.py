@@ -12,6 +12,7 @@ from torch import Tensor
 from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
 from hsokv.methods.interface import Fitted, Prediction
+from hsokv.metrics.swarm import disagreement
 from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob
 from hsokv.model.head import Head, logits
 from hsokv.training.loop import Hyperparameters, Learners, Problems, Scores
@@ -65,15 +66,19 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
     """
     temperature = fold_temperature(learners.head, problems, scores)
 
-    def parametric(problem: int, x: Tensor) -> Tensor:
+    def by_member(problem: int, x: Tensor) -> Tensor:
         scaled = logits(Head(learners.head.weight[:, problem], learners.head.bias[:, problem]), x)
-        return (scaled / temperature[:, None, None]).softmax(-1).mean(0)
+        return (scaled / temperature[:, None, None]).softmax(-1)
 
+    def parametric(problem: int, x: Tensor) -> Tensor:
+        return by_member(problem, x).mean(0)
+
+    instruments: dict[str, Any] = {"temperature": temperature.tolist()}
+    if len(temperature) > 1:
+        predicted = by_member(problems.dev, episode.dev.score.x).argmax(-1)
+        instruments["disagreement"] = disagreement(predicted.numpy())
     if branch is None:
-        return Fitted(
-            lambda x: Prediction(parametric(problems.train, x).log()),
-            instruments={"temperature": temperature.tolist()},
-        )
+        return Fitted(lambda x: Prediction(parametric(problems.train, x).log()), instruments=instruments)
 
     def from_memory(retrieval: kv.Retrieval) -> Tensor:
         return kv.label_distribution(retrieval, branch.sharpness[:, None], episode.classes).mean(0)
@@ -101,10 +106,10 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
     return Fitted(
         predict,
         instruments={
-            "temperature": temperature.tolist(),
+            **instruments,
             "sharpness": branch.sharpness.tolist(),
             "gate": float(gate),
             "dev_log_loss": float(dev_loss),
-            "memory_labels": branch.state.labels[problems.train].tolist(),
+            "memory_labels": branch.state.labels[problems.train][branch.state.occupied[problems.train]].tolist(),
         },
     )

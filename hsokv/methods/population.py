@@ -64,7 +64,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
 
     def train_step(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
         hyperparameters = Hyperparameters(strategy, values["learning_rate"], values["weight_decay"])
-        return train(learners, hyperparameters, problems, steps, budget)[0]
+        return train(learners, hyperparameters, problems, steps, budget, reserve=budget.allowed // 4)[0]
 
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
         return budget.run(fold_log_loss, learners, values.get("sharpness"), on_folds, episode.classes, problems, scores)

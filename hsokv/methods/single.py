@@ -21,7 +21,12 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     problems = stack_problems(episode)
     learners = init_learners((1,), problems, episode.classes)
     learners, steps = train(
-        learners, default_hyperparameters(settings["head"]), problems, settings["head"]["steps"], budget
+        learners,
+        default_hyperparameters(settings["head"]),
+        problems,
+        settings["head"]["steps"],
+        budget,
+        budget.allowed // 4,
     )
     branch = None
     if "memory" in settings:

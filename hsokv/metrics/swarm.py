@@ -4,27 +4,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def positions(values: ArrayLike, low: ArrayLike, high: ArrayLike, logarithmic: ArrayLike) -> np.ndarray:
-    """Where hyperparameters lie in their box, on the scale they are sampled on: (v - low) / (high - low), in [0, 1].
-
-    Args:
-        values: [agents, axes]; low, high: [axes], the box, low < high; logarithmic: [axes], true where the axis is
-            sampled on a log scale (v, low and high are replaced by their logarithms; low > 0).
-
-    >>> positions([[0.01, 5.0]], [0.001, 0.0], [0.1, 10.0], [True, False]).round(3).tolist()
-    [[0.5, 0.5]]
-    """
-    logarithmic = np.asarray(logarithmic, dtype=bool)
-    if np.any(np.asarray(low) >= np.asarray(high)) or np.any(np.asarray(low)[logarithmic] <= 0):
-        raise ValueError("wanted low < high on each axis, and low > 0 on a logarithmic one: mend the box")
-
-    def scale(x: ArrayLike) -> np.ndarray:
-        x = np.asarray(x, dtype=np.float64)
-        return np.where(logarithmic, np.log(np.where(logarithmic, x, 1.0)), x)
-
-    return (scale(values) - scale(low)) / (scale(high) - scale(low))
-
-
 def strategy_entropy(strategies: ArrayLike, available: int) -> float:
     """Entropy of the agents' strategies over log min(agents, available), in [0, 1]; 0 where that is log 1.
 
@@ -50,7 +29,7 @@ def coverage(position: ArrayLike) -> float:
     1 for a Latin hypercube; 0 for one agent. Unlike one minus a discrepancy, which gives 16 coinciding agents .97.
 
     Args:
-        position: [agents, axes] in [0, 1], see `positions`.
+        position: [agents, axes] in [0, 1], places in the box on the scale they are sampled on.
 
     >>> coverage([[0.1, 0.1], [0.4, 0.1], [0.9, 0.1]])
     0.5

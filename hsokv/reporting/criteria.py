@@ -90,7 +90,7 @@ def _row(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> Mapping
 def _evidence(statistics: Mapping[str, Any], name: str, arms: list[str]) -> list[str]:
     benchmark = statistics["study"]["benchmarks"][name]
     return [
-        record_path(name, condition, arm, seed).as_posix()
+        record_path(name, condition, arm, seed, statistics["study"]["records"]).as_posix()
         for condition in benchmark["headline"]
         for arm in arms
         for seed in benchmark["seeds"]

@@ -54,7 +54,7 @@ def _lead(rows: list[dict[str, Any]]) -> str:
         for relation, words in RELATIONS.items():
             if names := [name for name, found in standings.items() if found == relation]:
                 claims.append(f"it {words} {rival} on {' and '.join(names)}")
-    return f"The full system at equal counted cost: {'; '.join(claims)}."
+    return f"With the same allowance of counted operations, the full system: {'; '.join(claims)}."
 
 
 def _standing(statistics: Mapping[str, Any], benchmark: str, arm: str) -> dict[str, Any]:

@@ -113,7 +113,9 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
             "value": value,
             "unit": PRINTED.get(unit, unit),
             "text": f"{missing}: {reason}" if value is None else format_value(value, unit),
-            "sources": [f"results/records/{of[0]}/{c}/{arm}/seed*.json" for c in conditions for arm in arms],
+            "sources": [
+                f"{statistics['study']['records']}/{of[0]}/{c}/{arm}/seed*.json" for c in conditions for arm in arms
+            ],
             "rule": rule,
             "seeds": list(benchmark["seeds"]) if benchmark else [],
             "status": "done" if value is not None else missing,

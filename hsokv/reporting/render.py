@@ -178,10 +178,8 @@ def _environment(templates: Path, *, latex: bool) -> jinja2.Environment:
         keep_trailing_newline=True,
         **(marks if latex else {}),
     )
-    environment.filters["latex"] = escape_latex
     environment.filters["tex"] = Tex
     environment.filters["code"] = latex_code if latex else "`{}`".format
-    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     return environment
 
 

@@ -57,6 +57,7 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         "evaluate_on": configuration["evaluate_on"],
         "small": bool(configuration.get("small", False)),
         "study": {
+            "records": f"{configuration.get('results', 'results')}/records",
             "versions": sorted({run.version for run in runs.values()}),
             "arms": list(configuration["arms"]),
             "variants": [arm for arm in configuration["variants"] if arm in configuration["arms"]],

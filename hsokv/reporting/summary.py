@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 
-def summary(results: Path, pdf: bool) -> str:
-    """Verdict lines, what was not run and why, and where the report lies; from the files in `results`."""
+def summary(results: Path, pdf: bool, minutes: float) -> str:
+    """Verdict lines, what was not run and why, the time, and where the report lies; from the files in `results`."""
     criteria = json.loads((results / "statistics" / "criteria.json").read_text(encoding="utf-8"))
     statistics = json.loads((results / "statistics" / "statistics.json").read_text(encoding="utf-8"))
     width = max(len(entry["name"]) for entry in criteria)
@@ -15,6 +15,7 @@ def summary(results: Path, pdf: bool) -> str:
     absent = {(row["benchmark"], row["reason"]) for row in statistics["scores"] if row["status"] != "done"}
     lines += [f"  {benchmark} was not run: {reason}" for benchmark, reason in sorted(absent)]
     report = results / "report"
+    lines.append(f"Time: {minutes:.1f} minutes")
     lines.append(f"Report: {report / 'report.md'}, {report / ('report.pdf' if pdf else 'report.tex')}")
     if not pdf:
         lines.append("No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again.")

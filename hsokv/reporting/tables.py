@@ -73,11 +73,12 @@ def memory(statistics: Mapping[str, Any]) -> Table:
         "hit_rate": "hit rate",
         "hit_chance": "chance",
         "hit_corrected": "above chance",
-        "similarity_mean": "mean cosine",
+        "similarity_mean": "nearest cosine",
         "gate_mean": "gate",
         "gate_entropy": "gate entropy (bits)",
         "accuracy_lost_without_memory": "lost without memory (points)",
         "diversity": "diversity",
+        "disagreement": "disagreement on dev",
     }
     numbers, rows = statistics["numbers"], []
     for benchmark in statistics["study"]["benchmarks"]:

@@ -11,6 +11,12 @@ from hsokv.exceptions import ConfigurationError
 from hsokv.methods.registry import METHODS
 from hsokv.study.rare_words import world_settings
 
+MOST_SEEDS = 32
+"""Seeds for which the exact sign-flip test can be computed."""
+
+TUNING_WORLDS = 1000
+"""Worlds of rare words with smaller seeds serve tuning, the others the study."""
+
 
 def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
     """What an arm has to know of a benchmark of the configuration, its seeds apart."""
@@ -25,11 +31,7 @@ def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     """Raise ConfigurationError for the first thing wrong: its place, what was wanted, what came, the nearest name."""
-    from jsonschema import Draft202012Validator
-
-    errors = sorted(
-        Draft202012Validator(schema).iter_errors(configuration), key=lambda error: list(map(str, error.path))
-    )
+    errors = sorted(_validator(schema).iter_errors(configuration), key=lambda error: list(map(str, error.path)))
     if errors:
         raise ConfigurationError(_explain(errors[0]))
     arms = [*configuration["variants"], *configuration["baselines"]]
@@ -41,7 +43,7 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
             "variants and baselines: wanted each arm once, came one in both lists; remove it from one"
         )
     for name, benchmark in configuration["benchmarks"].items():
-        _check_benchmark(f"benchmarks.{name}", benchmark)
+        _check_benchmark(name, benchmark, configuration["evaluate_on"])
     for contrast in configuration["contrasts"]:
         place = f"contrasts.{contrast['name']}"
         _known(f"{place}.benchmark", contrast["benchmark"], configuration["benchmarks"])
@@ -49,6 +51,12 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
             _known(f"{place}.{side}", contrast[side], METHODS)
         if contrast["a"] == contrast["b"]:
             raise ConfigurationError(f"{place}: wanted two different arms, came {contrast['a']} twice")
+        if len(configuration["benchmarks"][contrast["benchmark"]]["seeds"]) > MOST_SEEDS:
+            raise ConfigurationError(
+                f"{place}: wanted at most {MOST_SEEDS} seeds, so that its exact test can be computed"
+            )
+    for criterion in configuration["criteria"]:
+        _check_criterion(f"criteria.{criterion['name']}", criterion, configuration["benchmarks"])
     for key in ("contrasts", "criteria"):
         names = [entry["name"] for entry in configuration[key]]
         if len(set(names)) < len(names):
@@ -75,8 +83,24 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
             )
 
 
-def _check_benchmark(place: str, benchmark: Mapping[str, Any]) -> None:
-    words = benchmark["kind"] == "words"
+def _check_criterion(place: str, criterion: Mapping[str, Any], benchmarks: Mapping[str, Any]) -> None:
+    bounds = [key for key in ("above", "at_least", "below") if key in criterion]
+    if len(bounds) != 1:
+        raise ConfigurationError(
+            f"{place}: wanted one of above, at_least and below, came {' and '.join(bounds) or 'none'}"
+        )
+    if ("over" in criterion) == (criterion["kind"] == "rate"):
+        raise ConfigurationError(f"{place}.over: wanted for kinds lift and difference and for no other, see its kind")
+    if criterion["benchmark"] not in benchmarks:
+        return  # a part of the study that is not built yet: reported as not measured
+    if bounds == ["below"] or (criterion["kind"] != "rate" and criterion["score"] != "accuracy"):
+        raise ConfigurationError(
+            f"{place}: wanted `above` or `at_least`, and accuracy for a lift or a difference; no more is judged yet"
+        )
+
+
+def _check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) -> None:
+    place, words = f"benchmarks.{name}", benchmark["kind"] == "words"
     needed = {"words": {"world", "controls", "encoder_steps"}, "texts": {"source", "folds"}}
     for key in needed[benchmark["kind"]]:
         if key not in benchmark:
@@ -85,22 +109,49 @@ def _check_benchmark(place: str, benchmark: Mapping[str, Any]) -> None:
         if key in benchmark:
             raise ConfigurationError(f"{place}.{key}: has no meaning for a benchmark of kind {benchmark['kind']}")
     wanted = {"senses", "level"} if words else {"shots"}
-    for name, condition in benchmark["conditions"].items():
+    for condition_name, condition in benchmark["conditions"].items():
         if set(condition) != wanted:
             raise ConfigurationError(
-                f"{place}.conditions.{name}: wanted {', '.join(sorted(wanted))}, "
+                f"{place}.conditions.{condition_name}: wanted {', '.join(sorted(wanted))}, "
                 f"came {', '.join(sorted(condition)) or 'nothing'}"
             )
-    for name in benchmark["headline"]:
-        _known(f"{place}.headline", name, benchmark["conditions"])
+    for condition_name in benchmark["headline"]:
+        _known(f"{place}.headline", condition_name, benchmark["conditions"])
     if words:
         for key in benchmark["world"]:
             _known(f"{place}.world", key, [field.name for field in fields(Settings)])
         levels = world_settings(benchmark["world"]).levels
-        for name, condition in benchmark["conditions"].items():
-            _known(f"{place}.conditions.{name}.level", condition["level"], levels)
-    elif benchmark["source"] != "synthetic":
+        for condition_name, condition in benchmark["conditions"].items():
+            _known(f"{place}.conditions.{condition_name}.level", condition["level"], levels)
+            wanted_name = f"{'one_sense' if condition['senses'] == 1 else 'two_senses'}_{condition['level']}"
+            if condition_name != wanted_name:
+                raise ConfigurationError(
+                    f"{place}.conditions.{condition_name}: wanted the name {wanted_name}; rename it"
+                )
+        misplaced = [seed for seed in benchmark["seeds"] if (seed < TUNING_WORLDS) == (evaluate_on == "final")]
+        if misplaced:
+            raise ConfigurationError(
+                f"{place}.seeds: wanted worlds of {TUNING_WORLDS} and more for evaluate_on: final and under "
+                f"{TUNING_WORLDS} for development, came {misplaced[0]} for {evaluate_on}"
+            )
+        return
+    if benchmark["source"] != "synthetic":
         find_source(benchmark["source"])
+    if (benchmark["source"] == "synthetic") != name.endswith("_synthetic"):
+        raise ConfigurationError(
+            f"{place}: wanted a name that ends in _synthetic for the source `synthetic` and for no other, so that a "
+            f"stand-in always carries its name; came source {benchmark['source']!r}"
+        )
+
+
+def _validator(schema: Mapping[str, Any]) -> Any:
+    """JSON Schema, but an integer is written without a point: 16.0 could not count anything later."""
+    from jsonschema import Draft202012Validator, validators
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    return validators.extend(Draft202012Validator, type_checker=checker)(schema)
 
 
 def _known(place: str, name: str, known: Iterable[str]) -> None:

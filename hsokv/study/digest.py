@@ -6,6 +6,7 @@ import importlib.util
 import json
 from collections.abc import Iterable
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ def value_digest(value: Any) -> str:
 
 
 def code_digest(modules: Iterable[str], scripts: Iterable[Path] = ()) -> str:
-    """SHA-256 over the syntax of modules, of all they import from this package, and of scripts.
+    """SHA-256 over the syntax of modules, of all they import from this package, of scripts, and over the versions of
+    torch and numpy.
 
     Comments, docstrings and layout do not count; a module named only in a string (a table of methods) is not followed.
     """
     closure: set[Path] = set()
     for path in (*map(Path, scripts), *(_find(module) for module in modules)):
         _follow(Path(path), closure)
-    lines = sorted(f"{path.name} {_syntax(path)}" for path in closure)
+    lines = [f"{name} {version(name)}" for name in ("numpy", "torch")]
+    lines += sorted(f"{path.name} {_syntax(path)}" for path in closure)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

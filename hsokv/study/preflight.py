@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from hsokv.data.sources import cache_folder, locate
 from hsokv.exceptions import HsokvError
+from hsokv.model.text_encoder import resolve_text_encoder
 from hsokv.study.text import check_shots, read_texts
 
 
@@ -35,12 +36,15 @@ def hold_folder(folder: Path) -> IO[str]:
     return stream
 
 
-def check_data(configuration: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
+def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: Path) -> dict[str, Any]:
     """What is known of each source before any job: checksums of a user's own copy, or that it will be downloaded.
 
-    What is on this machine is read through, so that a missing, damaged or too small file is named before anything
-    runs. Raises DataError.
+    What is on this machine is read through, so that a missing, damaged or too small file and a damaged encoder are
+    named before anything runs. Where no folder is given, a source that the study has found before (its manifest in
+    `manifests` says so) stays found, so that a forgotten folder loses nothing. Raises DataError and EncoderError.
     """
+    if folder := configuration["encoder"]["folder"]:
+        resolve_text_encoder(Path(folder), download=False)
     found: dict[str, Any] = {}
     rows = configuration["data"]["development_rows"]
     for name, benchmark in configuration["benchmarks"].items():
@@ -49,8 +53,10 @@ def check_data(configuration: Mapping[str, Any], root: Path | None) -> dict[str,
             continue
         if source != "synthetic":
             files = None if root is None else locate(source, root, cache_folder())
-            found[source] = "download" if files is None else dict(files.sha256)
-        if found.get(source) != "download":
+            kept = _manifest(manifests / f"{source}.json")
+            earlier = kept.get("found", "download") if kept.get("status") == "done" else "download"
+            found[source] = earlier if files is None else dict(files.sha256)
+        if source == "synthetic" or root is not None:
             shots = max(condition["shots"] for condition in benchmark["conditions"].values())
             check_shots(read_texts(source, root)[0], shots, rows, name)
     return found
@@ -61,8 +67,12 @@ def attempt(manifest: Path) -> int:
 
     As a parameter of the job it changes, and so asks for another attempt, exactly while the last one failed.
     """
+    content = _manifest(manifest)
+    return content["attempts"] - (content["status"] == "done") if {"attempts", "status"} <= content.keys() else 0
+
+
+def _manifest(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        return content["attempts"] - (content["status"] == "done")
-    except (OSError, ValueError, KeyError):
-        return 0
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

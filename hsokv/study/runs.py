@@ -133,7 +133,9 @@ def _run(
             "gate_entropy": gate_entropy(prediction.gate.numpy()),
         }
     scores |= {
-        name: fitted.instruments[name] for name in ("diversity", "diversity_initial") if name in fitted.instruments
+        name: fitted.instruments[name]
+        for name in ("diversity", "diversity_initial", "disagreement")
+        if name in fitted.instruments
     }
     found = {
         "status": "done",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hsokv.data.glue import TASKS, LabelledTexts, deduplicate, development_split, draw_shots, read_split
-from hsokv.data.sources import cache_folder, locate
+from hsokv.data.sources import cache_folder, fetch, locate
 from hsokv.data.synthetic_text import generate_sst2_synthetic
 from hsokv.exceptions import DataError
 from hsokv.study.features import is_current, not_run, write_features
@@ -21,9 +21,7 @@ def read_texts(source: str, root: Path | None) -> tuple[LabelledTexts, LabelledT
     if source == "synthetic":
         train, final = generate_sst2_synthetic()
     else:
-        files = locate(source, root, cache_folder())
-        if files is None:
-            raise DataError(f"{source}: the data were there when the study began and are gone; run again")
+        files = locate(source, root, cache_folder()) if root else fetch(source, cache_folder())
         train, final = (read_split(files.paths[split], TASKS[source]) for split in ("train", "dev"))
     final_texts = set(final.texts)
     unique = deduplicate(train).examples

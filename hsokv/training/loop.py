@@ -95,20 +95,25 @@ def train_step(learners: Learners, hyperparameters: Hyperparameters, problems: P
 
 
 def train(
-    learners: Learners, hyperparameters: Hyperparameters, problems: Problems, steps: int, budget: Budget
+    learners: Learners,
+    hyperparameters: Hyperparameters,
+    problems: Problems,
+    steps: int,
+    budget: Budget,
+    reserve: int = 0,
 ) -> tuple[Learners, int]:
-    """Up to `steps` steps, as many as the budget affords; returns the learners and the steps taken.
+    """Up to `steps` steps, as many as leave `reserve` FLOPs of the budget; returns the learners and the steps taken.
 
     The cost of a step is counted once, on the first, and charged for each. Raises BudgetError where not even one
     step is affordable.
     """
     first, cost = count_flops(train_step, learners, hyperparameters, problems)
-    if not budget.affords(cost):
+    if not budget.affords(cost + reserve):
         raise BudgetError(
             f"one training step costs {cost:.3g} FLOPs, {budget.allowed - budget.spent:.3g} are left; "
             "raise flops_allowed of this benchmark or train fewer agents"
         )
-    taken = min(steps, (budget.allowed - budget.spent) // cost)
+    taken = min(steps, (budget.allowed - budget.spent - reserve) // cost)
     for step in range(taken):
         learners = first if step == 0 else train_step(learners, hyperparameters, problems)
     budget.charge(taken * cost)

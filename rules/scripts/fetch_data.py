@@ -21,15 +21,15 @@ def describe(source: str, root: Path | None, encoder_folder: Path | None) -> dic
     return {"name": source, "kind": found.kind, "synthetic": False, "files": dict(found.sha256)}
 
 
-def main(source: str, root: Path | None, encoder_folder: Path | None, attempt: int, output: Path) -> None:
+def main(source: str, root: Path | None, encoder_folder: Path | None, found: Any, attempt: int, output: Path) -> None:
     """Write what was found, how often it was looked for, and why it was not found where it was not."""
     try:
-        found = {"status": "done", "reason": None, **describe(source, root, encoder_folder)}
+        manifest = {"status": "done", "reason": None, **describe(source, root, encoder_folder)}
     except DataUnavailableError as error:
         print(f"not run: {error} ({error.__cause__})")
-        found = {"status": "not run", "reason": str(error), "name": source, "kind": "none", "files": {}}
-        found["synthetic"] = source == "synthetic"
-    write_json(output, {**found, "attempts": attempt + 1})
+        manifest = {"status": "not run", "reason": str(error), "name": source, "kind": "none", "files": {}}
+        manifest["synthetic"] = source == "synthetic"
+    write_json(output, {**manifest, "found": found, "attempts": attempt + 1})
 
 
 if __name__ == "__main__":
@@ -38,6 +38,7 @@ if __name__ == "__main__":
             snakemake.wildcards.source,
             Path(snakemake.params.root) if snakemake.params.root else None,
             Path(snakemake.params.encoder_folder) if snakemake.params.encoder_folder else None,
+            snakemake.params.found,
             snakemake.params.attempt,
             Path(snakemake.output[0]),
         )

@@ -28,7 +28,7 @@ def main(records: list[str], statistics: Path, criteria: Path, study: dict[str, 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         main(
-            [path for path in snakemake.input if "/records/" in path],
+            list(snakemake.input.records),
             Path(snakemake.input.statistics),
             Path(snakemake.input.criteria),
             snakemake.params.study,

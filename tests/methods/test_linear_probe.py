@@ -55,11 +55,16 @@ def test_every_step_is_charged_and_the_limit_holds(make_episode):
     assert budget.spent == 7 * (2 * (2 * len(train.y) * train.x.shape[1] * 4))
 
 
-def test_a_budget_that_ends_on_the_way_is_an_error(make_episode):
+def test_a_budget_that_ends_on_the_way_ends_the_steps(make_episode):
     budget = Budget(20_000)
-    with pytest.raises(BudgetError, match="raise flops_allowed"):
-        solved(make_episode("shots").train, 100.0, 4, budget=budget)
+    _, steps = solved(make_episode("shots").train, 100.0, 4, budget=budget)
+    assert steps > 1
     assert 0 < budget.spent <= 20_000
+
+
+def test_a_budget_too_small_for_one_step_is_an_error(make_episode):
+    with pytest.raises(BudgetError, match="raise flops_allowed"):
+        solved(make_episode("shots").train, 100.0, 4, budget=Budget(100))
 
 
 def test_the_strength_is_the_best_on_the_folds(make_episode):

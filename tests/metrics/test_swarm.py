@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsokv.metrics.swarm import coverage, disagreement, diversity, positions, strategy_entropy
+from hsokv.metrics.swarm import coverage, disagreement, diversity, strategy_entropy
 
 
 def test_coinciding_agents_have_no_diversity():
@@ -36,11 +36,6 @@ def test_the_ends_of_the_box_lie_in_its_first_and_last_bin():
     assert coverage([[0.0], [1.0]]) == 1.0
 
 
-def test_positions_follow_the_sampling_scale():
-    found = positions([[1e-4, 0.5], [1e-2, 1.0]], [1e-4, 0.0], [1.0, 1.0], [True, False])
-    assert found == pytest.approx(np.array([[0.0, 0.5], [0.5, 1.0]]))
-
-
 def test_diversity_is_the_same_in_any_order_of_agents():
     generator = np.random.default_rng(1)
     strategies, position = generator.integers(3, size=10), generator.random((10, 2))
@@ -59,8 +54,6 @@ def test_disagreement_over_pairs():
         (lambda: coverage([[1.5]]), r"in \[0, 1\]"),
         (lambda: coverage([[np.nan]]), r"in \[0, 1\]"),
         (lambda: diversity([0], 2, [[0.1], [0.2]]), "one strategy an agent"),
-        (lambda: positions([[1.0]], [0.0], [1.0], [True]), "low > 0"),
-        (lambda: positions([[1.0]], [1.0], [1.0], [False]), "low < high"),
         (lambda: disagreement([0, 1]), "agents, examples"),
     ],
 )

@@ -1,16 +1,23 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from hsokv.data import sources
-from hsokv.exceptions import DataError, HsokvError
+from hsokv.exceptions import DataError, EncoderError, HsokvError
 from hsokv.study.preflight import attempt, check_data, hold_folder
+
+NOWHERE = Path("/nowhere")
 
 
 def texts(**sources):
     conditions = {"shots1": {"shots": 1}}
     benchmarks = {name: {"source": source, "conditions": conditions} for name, source in sources.items()}
-    return {"data": {"development_rows": 1}, "benchmarks": {"rare_words": {}, **benchmarks}}
+    return {
+        "data": {"development_rows": 1},
+        "encoder": {"folder": None},
+        "benchmarks": {"rare_words": {}, **benchmarks},
+    }
 
 
 TEXTS = texts(sst2="sst2", again="sst2", made="synthetic")
@@ -36,11 +43,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
-    assert check_data(TEXTS, None) == {"sst2": "download"}
+    assert check_data(TEXTS, None, NOWHERE) == {"sst2": "download"}
 
 
 def test_generated_benchmarks_need_nothing():
-    assert check_data(texts(made="synthetic"), None) == {}
+    assert check_data(texts(made="synthetic"), None, NOWHERE) == {}
 
 
 @pytest.fixture
@@ -56,7 +63,7 @@ def own_copy(tmp_path, monkeypatch):
 
 def test_ones_own_files_are_read_and_named_by_checksum(own_copy):
     root, _ = own_copy
-    found = check_data(TEXTS, root)
+    found = check_data(TEXTS, root, NOWHERE)
     assert set(found["sst2"]) == {member.path for member in sources.SOURCES["sst2"].members}
     assert all(len(digest) == 64 for digest in found["sst2"].values())
 
@@ -65,14 +72,30 @@ def test_a_damaged_file_of_ones_own_is_named_before_any_work(own_copy):
     root, paths = own_copy
     paths[0].write_text("nothing\n")
     with pytest.raises(DataError, match=paths[0].name):
-        check_data(TEXTS, root)
+        check_data(TEXTS, root, NOWHERE)
+
+
+def test_a_forgotten_folder_makes_nothing_stale(own_copy, tmp_path):
+    root, _ = own_copy
+    found = check_data(TEXTS, root, tmp_path)["sst2"]
+    (tmp_path / "sst2.json").write_text(json.dumps({"status": "done", "found": found}))
+    assert check_data(TEXTS, None, tmp_path)["sst2"] == found
+    (tmp_path / "sst2.json").write_text(json.dumps({"status": "not run", "found": found}))
+    assert check_data(TEXTS, None, tmp_path)["sst2"] == "download"
+
+
+def test_a_damaged_encoder_is_named_before_any_work(tmp_path):
+    for name in ("model.safetensors", "tokenizer.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(EncoderError, match="wanted"):
+        check_data(texts() | {"encoder": {"folder": str(tmp_path)}}, None, NOWHERE)
 
 
 def test_more_shots_than_the_data_have_are_refused(own_copy):
     asked = texts(sst2="sst2")
     asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
     with pytest.raises(DataError, match=r"sst2: wanted 1 development rows, 2 train and 2 dev shots .* has 3 different"):
-        check_data(asked, own_copy[0])
+        check_data(asked, own_copy[0], NOWHERE)
 
 
 @pytest.mark.parametrize(

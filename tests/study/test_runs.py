@@ -90,7 +90,7 @@ def test_arms_with_a_memory_and_a_swarm_say_more(study):
     study.run("full", "hsokv.methods.population", ("head", "memory", "swarm"), seeds=[1])
     scores = read_record(study.path("easy", 1, "full")).scores
     expected = {"accuracy", "log_loss", "accuracy_without_memory", "hit_rate", "hit_chance", "similarity_mean"}
-    assert set(scores) == expected | {"gate_mean", "gate_entropy", "diversity", "diversity_initial"}
+    assert set(scores) == expected | {"gate_mean", "gate_entropy", "diversity", "diversity_initial", "disagreement"}
     assert scores["hit_chance"] == 0.5
 
 

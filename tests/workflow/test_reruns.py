@@ -1,10 +1,13 @@
 """What a change makes stale, and what it does not."""
 
+import json
 import os
 import shutil
 from collections import Counter
 
 import pytest
+
+from tests.workflow.conftest import Study
 
 STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 4})
 PAGES = Counter({"render_report": 1} | ({"compile_pdf": 1} if shutil.which("latexmk") else {}))
@@ -99,6 +102,25 @@ def test_single_targets_are_remade_alone(built):
     figure.unlink()
     code, output = built.run("results/small/figures/flops.png")
     assert code == 0, output
-    assert "2 of 2 steps" not in output
+    assert "1 of 1 steps" in output
     assert figure.read_bytes() == before
     assert built.run("report")[0] == 0
+
+
+def test_what_could_not_be_had_is_looked_for_again_until_it_is(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    manifest = study.folder / "results/small/data/sst2.json"
+    study.environment |= {"https_proxy": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    del study.environment["HSOKV_DATA_DIR"]
+    for attempts in (1, 2):
+        code, output = study.run(str(manifest.relative_to(study.folder)))
+        assert code == 0, output
+        content = json.loads(manifest.read_text())
+        assert (content["status"], content["attempts"]) == ("not run", attempts)
+        assert content["reason"].startswith("sst2 is not on this machine and could not be downloaded")
+    study.environment["HSOKV_DATA_DIR"] = str(data)
+    assert study.run(str(manifest.relative_to(study.folder)))[0] == 0
+    assert json.loads(manifest.read_text())["status"] == "done"
+    del study.environment["HSOKV_DATA_DIR"]  # forgotten: what was found stays found
+    code, output = study.run(str(manifest.relative_to(study.folder)))
+    assert "Nothing to be done" in output
