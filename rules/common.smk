@@ -15,7 +15,7 @@ from hsokv.methods.registry import METHODS
 from hsokv.reporting.summary import summary
 from hsokv.study.configuration import check_configuration, task_of
 from hsokv.study.digest import code_digest, files_digest, value_digest
-from hsokv.study.preflight import attempt, check_data, hold_folder
+from hsokv.study.preflight import attempt, check_data, check_folder, hold_folder
 
 BASE = Path(workflow.basedir)
 STARTED = time.monotonic()
@@ -32,6 +32,7 @@ try:
     check_configuration(
         config, yaml.safe_load((BASE / "rules/config.schema.yaml").read_text())
     )
+    check_folder(Path(R))
     DATA = check_data(config, data_root(config["data"]["root"]), Path(R) / "data")
 except HsokvError as error:
     raise WorkflowError(str(error))

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -11,6 +12,25 @@ from hsokv.data.sources import cache_folder, locate
 from hsokv.exceptions import HsokvError
 from hsokv.model.text_encoder import resolve_text_encoder
 from hsokv.study.text import check_shots, read_texts
+
+ROOM = 50_000_000
+"""Bytes that a whole study writes, with some to spare."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise HsokvError where `folder` could not be made or written, or the disk has no room; nothing is written."""
+    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    reason = None
+    if not there.is_dir():
+        reason = f"{there} is a file; move it"
+    elif not os.access(there, os.W_OK):
+        reason = f"{there} is read-only; make it writable"
+    elif shutil.disk_usage(there).free < ROOM:
+        reason = f"the disk has less than {ROOM // 10**6} MB left; free some space"
+    if reason:
+        raise HsokvError(
+            f"cannot write to the results folder {folder.absolute()}: {reason}, or choose another (`results`)"
+        )
 
 
 def hold_folder(folder: Path) -> IO[str]:
@@ -55,7 +75,7 @@ def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: P
             files = None if root is None else locate(source, root, cache_folder())
             kept = _manifest(manifests / f"{source}.json")
             earlier = kept.get("found", "download") if kept.get("status") == "done" else "download"
-            found[source] = earlier if files is None else dict(files.sha256)
+            found[source] = earlier if files is None else dict(sorted(files.sha256.items()))
         if source == "synthetic" or root is not None:
             shots = max(condition["shots"] for condition in benchmark["conditions"].values())
             check_shots(read_texts(source, root)[0], shots, rows, name)

@@ -1,11 +1,14 @@
 import json
+import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hsokv.data import sources
 from hsokv.exceptions import DataError, EncoderError, HsokvError
-from hsokv.study.preflight import attempt, check_data, hold_folder
+from hsokv.study.preflight import ROOM, attempt, check_data, check_folder, hold_folder
 
 NOWHERE = Path("/nowhere")
 
@@ -40,6 +43,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HsokvError, match=r"cannot write to the results folder .*file/results: .*free some space"):
         hold_folder(tmp_path / "file" / "results")
+
+
+def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
+    check_folder(tmp_path / "a" / "results")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HsokvError, match=r"cannot write to the results folder .*/file/results: .*file is a file"):
+        check_folder(tmp_path / "file" / "results")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=ROOM - 1))
+    with pytest.raises(HsokvError, match="free some space"):
+        check_folder(tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(HsokvError, match="read-only"):
+        check_folder(tmp_path)
 
 
 def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
