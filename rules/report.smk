@@ -23,7 +23,7 @@ rule render_report:
     conda:
         ENVIRONMENT
     params:
-        templates=str(BASE / "report"),
+        templates=lambda wildcards, output: str(BASE / "report"),  # moved: not stale
         sources=files_digest(SOURCES, BASE),
         study=STUDY,
         digest=value_digest(

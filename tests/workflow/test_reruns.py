@@ -96,6 +96,13 @@ def test_touching_files_reruns_nothing(built, data):
     assert built.planned() == Counter()
 
 
+def test_a_fresh_checkout_elsewhere_with_the_results_moved_along_reruns_nothing(built, data, tmp_path):
+    moved = Study(tmp_path / "study", data)
+    for part in ("results", ".snakemake"):
+        shutil.copytree(built.folder / part, moved.folder / part)
+    assert moved.planned() == Counter()
+
+
 def test_single_targets_are_remade_alone(built):
     figure = built.folder / "results/small/figures/flops.png"
     before = figure.read_bytes()
