@@ -34,4 +34,4 @@ test: lint
 
 # What takes too long for every change: kills at many moments, damage, two runs byte by byte.
 campaign: environment
-	$(BIN)/python -m pytest tests/campaign --override-ini addopts="-q --import-mode=importlib"
+	$(BIN)/python -m pytest tests/workflow/campaign --override-ini addopts="-q --import-mode=importlib"

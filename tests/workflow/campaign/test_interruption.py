@@ -4,11 +4,11 @@ import signal
 
 import pytest
 
-from tests.workflow.conftest import Study, built, data, stop_after  # noqa: F401  (fixtures)
+from tests.workflow.conftest import Study, stop_after
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_again_and_again_equals_uninterrupted(built, data, tmp_path, stop):  # noqa: F811
+def test_interrupted_again_and_again_equals_uninterrupted(built, data, tmp_path, stop):
     study = Study(tmp_path / "study", data)
     for finished in (1, 3, 5, 7, 9):
         stop_after(study, finished, stop)
@@ -17,7 +17,7 @@ def test_interrupted_again_and_again_equals_uninterrupted(built, data, tmp_path,
     assert study.contents() == built.contents()
 
 
-def test_two_folders_and_other_cores_give_the_same_bytes(built, data, tmp_path):  # noqa: F811
+def test_two_folders_and_other_cores_give_the_same_bytes(built, data, tmp_path):
     study = Study(tmp_path / "study", data)
     code, output = study.run("report", cores=1)
     assert code == 0, output
