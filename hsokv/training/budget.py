@@ -23,6 +23,7 @@ FORMULAS: dict[str, Callable[..., float]] = {
     "topk": lambda x, k, *_, **__: x.numel() * max(1.0, math.log2(k)),
     "sort": lambda x, *_, **__: x.numel() * max(1.0, math.log2(x.shape[-1])),
     "linalg_cholesky_ex": lambda x, *_, **__: x.numel() * x.shape[-1] / 3,
+    "_linalg_eigh": lambda x, *_, **__: 9 * x.numel() * x.shape[-1],  # Golub and Van Loan 2013, section 8.3
     "cholesky_solve": lambda b, factor, *_, **__: 2 * b.numel() * factor.shape[-1],
 }
 
@@ -30,7 +31,8 @@ FORMULAS: dict[str, Callable[..., float]] = {
 # or as reductions and those that are views, these: softmaxes, gathers, moves, draws and constants.
 NEGLIGIBLE = {
     *("_softmax", "_log_softmax", "_log_softmax_backward_data", "nll_loss_forward", "nll_loss_backward", "cummax"),
-    *("gather", "scatter", "scatter_", "scatter_add", "index", "embedding", "embedding_dense_backward", "masked_fill_"),
+    *("gather", "scatter", "scatter_", "scatter_add", "index", "index_select", "embedding", "embedding_dense_backward"),
+    *("max_pool1d", "max_pool2d_with_indices", "floor_divide", "remainder", "masked_fill_", "constant_pad_nd", "flip"),
     *("cat", "stack", "clone", "_to_copy", "_unsafe_view", "_local_scalar_dense", "_linalg_check_errors"),
     *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),
     *("new_zeros", "scalar_tensor"),

@@ -22,6 +22,7 @@ POSITIVE = 4 * torch.eye(6) + 1
         (torch.sort, (torch.ones(7, 32),), 7 * 32 * 5),
         (torch.linalg.cholesky, (POSITIVE,), 6**3 / 3),
         (torch.cholesky_solve, (torch.ones(6, 2), torch.linalg.cholesky(POSITIVE)), 2 * 2 * 6**2),
+        (torch.linalg.eigh, (torch.eye(4),), 9 * 4**3),
         (torch.exp, (torch.ones(100),), 0),
     ],
 )
@@ -42,7 +43,7 @@ def test_forward_and_backward_of_a_linear_head():
     assert count_flops(gradient, head, x, y, torch.ones(n))[1] == agents * 2 * (2 * n * key_dim * classes)
 
 
-@pytest.mark.parametrize("function", [torch.linalg.svd, torch.linalg.eigh, lambda x: torch.cdist(x, x), torch.fft.fft])
+@pytest.mark.parametrize("function", [torch.linalg.svd, torch.linalg.qr, lambda x: torch.cdist(x, x), torch.fft.fft])
 def test_an_operation_without_a_count_raises(function):
     with pytest.raises(BudgetError, match=r"aten\.\w+ is neither counted nor given a formula"):
         count_flops(function, POSITIVE)
