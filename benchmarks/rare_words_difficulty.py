@@ -1,4 +1,4 @@
-"""Print the controls of the rare-words benchmark, with 1-NN on the study's own encoder, over tuning worlds.
+"""Print the controls of the rare-words benchmark, with 1-NN on the study's own encoders, over tuning worlds.
 
     python -m benchmarks.rare_words_difficulty --seeds 1 2 3
 
@@ -14,32 +14,34 @@ import torch
 
 from hsokv.data.rare_words import LEVELS, Contexts, Settings, World, draw_background, draw_episode, make_world
 from hsokv.data.rare_words_controls import CONTROLS, nearest
-from hsokv.model.context_encoder import ContextEncoder, encode, train_context_encoder
+from hsokv.model.context_encoder import ContextEncoder, encode, train_context_encoders
 
 CONDITIONS = [(senses, level) for senses in (2, 1) for level in LEVELS]
 READERS = [*CONTROLS, "encoder_1nn"]
 
 
-def score_condition(world: World, background: Contexts, encoder: ContextEncoder, mean: np.ndarray, condition: tuple):
-    """Accuracy of every control and of 1-NN on the encoder, in [0, 1], on the test episode of (senses, level)."""
+def score_condition(
+    world: World, background: Contexts, encoders: tuple[ContextEncoder, ...], mean: np.ndarray, condition: tuple
+) -> list[float]:
+    """Accuracy of every control and of 1-NN on the encoders, in [0, 1], on the test episode of (senses, level)."""
     episode = draw_episode(world, "test", *condition)
     predictions = [control(world, background, episode) for control in CONTROLS.values()]
-    support, query = (encode(encoder, part.tokens) - mean for part in (episode.support, episode.query))
+    support, query = (encode(encoders, part.tokens) - mean for part in (episode.support, episode.query))
     predictions.append(nearest(support, query, episode.support.labels))
     return [float(np.mean(prediction == episode.query.labels)) for prediction in predictions]
 
 
 def score_world(seed: int) -> tuple[np.ndarray, float]:
-    """Accuracies [conditions, readers] in the world of a seed, and the seconds that world and encoder took."""
+    """Accuracies [conditions, readers] in the world of a seed, and the seconds that world and encoders took."""
     start = time.perf_counter()
     settings = Settings()
     world = make_world(settings, seed)
     background = draw_background(world)
     generator = torch.Generator().manual_seed(seed)
-    encoder = train_context_encoder(background.tokens, background.labels, settings.vocabulary, generator)
-    mean = encode(encoder, background.tokens).mean(axis=0)
+    encoders = train_context_encoders(background.tokens, background.labels, settings.vocabulary, generator)
+    mean = encode(encoders, background.tokens).mean(axis=0)
     seconds = time.perf_counter() - start
-    scores = [score_condition(world, background, encoder, mean, condition) for condition in CONDITIONS]
+    scores = [score_condition(world, background, encoders, mean, condition) for condition in CONDITIONS]
     return np.array(scores), seconds
 
 
@@ -64,7 +66,7 @@ def main() -> None:
         name = f"{'one' if senses == 1 else 'two'}_sense{'s' * (senses > 1)}_{level}"
         ratios = f"{surface:.2f}, {means['encoder_1nn']:.2f} of the oracle: {'holds' if holds else 'fails'}"
         print(f"| {name} | " + " | ".join(cells) + f" | {ratios} |")
-    print(f"\nWorld, background and encoder: {np.mean(seconds):.1f} s a seed on one thread.")
+    print(f"\nWorld, background and encoders: {np.mean(seconds):.1f} s a seed on one thread.")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ for benchmark, definition in BENCHMARKS.items():
                     ["hsokv.study.rare_words"], [script_path("encode_words.py")]
                 ),
             message:
-                f"{benchmark}: training an encoder on every seed's frequent words"
+                f"{benchmark}: training the encoders on every seed's frequent words"
             script:
                 "scripts/encode_words.py"
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hsokv.exceptions import ConfigurationError
 
-VERSION = "rare_words/1"
+VERSION = "rare_words/2"
 PADDING = 0
 SPLITS = ("fold", "dev", "test")
 SENSES = 2
@@ -62,7 +62,7 @@ LEVELS: dict[str, Level] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Every knob of a world; the defaults are those of `rare_words/1` (docs/rare-words.md says how they were fixed).
+    """Every knob of a world; the defaults are those of `rare_words/2` (docs/rare-words.md says how they were fixed).
 
     Counts: `attributes` of a word, `values` of an attribute, `synonyms` of an (attribute, value) pair in a register
     (even: half for supports, half for queries), `registers`, `marker_words` of a register, `markers` in a context,
@@ -216,16 +216,16 @@ def make_world(settings: Settings, seed: int) -> World:
     return World(settings, seed, meaning, np.argsort(meaning, axis=2), assignments)
 
 
-def draw_episode(world: World, split: str, senses: int, level: str) -> EpisodeContexts:
-    """Draw one support context a sense and `queries` contexts a word, labelled 0 to `rare_words` - 1.
+def draw_episode(world: World, split: str, senses: int, level: str, shots: int = 1) -> EpisodeContexts:
+    """Draw `shots` support contexts a sense and `queries` contexts a word, labelled 0 to `rare_words` - 1.
 
     Args:
         split: "fold" (to rank hyperparameters), "dev" (selection and gate) or "test".
         senses: 1 (each word keeps its first sense) or 2.
         level: a name in `settings.levels`.
+        shots: at least 1; more come in rounds, every sense of every word once in each.
 
-    Raises:
-        ConfigurationError: unknown split, senses or level.
+    Raises ConfigurationError for an unknown split, senses or level, and for no shots.
 
     >>> episode = draw_episode(make_world(Settings(), seed=1), "test", senses=2, level="level1")
     >>> len(episode.support.labels), len(episode.query.labels)
@@ -236,14 +236,16 @@ def draw_episode(world: World, split: str, senses: int, level: str) -> EpisodeCo
     for name, (value, known) in wanted.items():
         if value not in known:
             raise ConfigurationError(f"{name}: wanted one of {', '.join(map(str, known))}, came {value}; choose one")
+    if shots < 1:
+        raise ConfigurationError(f"shots: wanted an integer of at least 1, came {shots}; raise it")
     path = [world.seed, _EPISODE, SPLITS.index(split), senses, list(settings.levels).index(level)]
     rng = np.random.default_rng(path)
     entries = np.arange(settings.rare_words * senses)
-    queries = np.repeat(entries, settings.queries // senses)
+    supports, queries = np.tile(entries, shots), np.repeat(entries, settings.queries // senses)
     half = settings.synonyms // 2
     support, query = (
         _draw_contexts(world, split, order // senses, order % senses, settings.levels[level], synonyms, rng)
-        for order, synonyms in ((entries, (0, half)), (queries, (half, settings.synonyms)))
+        for order, synonyms in ((supports, (0, half)), (queries, (half, settings.synonyms)))
     )
     return EpisodeContexts(support, query, split, senses, level)
 

@@ -1,4 +1,4 @@
-"""The study's own encoder for rare words: contexts of tokens in, 64 features out, trained on frequent words only.
+"""The study's own encoders for rare words: contexts of tokens in, 64 features each, trained on frequent words only.
 
     m = mean_j(e_j),   h_i = relu(e_i + m W + b),   f = mean_i(h_i) U
 
@@ -7,10 +7,13 @@ names the masked frequent word, by cosine, and one context word that was hidden:
 
     loss = CE(s f / |f| @ A, word) + w CE(f @ B, hidden word)
 
-A deep averaging network (Iyyer et al. 2015) with its hidden layer moved inside the mean. Never sees a rare word, never
-uses the global generator; matrix products and embeddings only, so its operations can be counted.
+A deep averaging network (Iyyer et al. 2015) with its hidden layer moved inside the mean. Three of them, which differ in
+their draws alone, are read side by side: a deep ensemble (Lakshminarayanan et al. 2017), except that features are put
+beside each other where theirs averages predictions. Never sees a rare word, never uses the global generator; matrix
+products and embeddings only, so its operations can be counted.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +26,7 @@ from hsokv.exceptions import DataError
 
 PADDING = 0
 HIDDEN, FEATURES = 96, 64
+ENCODERS = 3
 STEPS, BATCH, WARM_UP, RATE = 900, 128, 50, 0.02
 WORD_SCALE, CONTEXT_WEIGHT = 8.0, 0.5  # s and w of the loss
 DECAYS = (0.9, 0.99)  # of Adam's first and second moment
@@ -44,59 +48,45 @@ class _Heads(NamedTuple):
     context: Tensor
 
 
-def train_context_encoder(
+def train_context_encoders(
     tokens: NDArray[np.int64],
     labels: NDArray[np.int64],
     vocabulary: int,
     generator: torch.Generator,
     steps: int = STEPS,
-) -> ContextEncoder:
+    count: int = ENCODERS,
+) -> tuple[ContextEncoder, ...]:
     """Train on masked contexts of frequent words with Adam (Kingma & Ba 2015), the rate falling linearly to 0.
 
-    On one thread the same arguments give the same bytes.
+    One encoder after the other, so the first are the same whatever the count. On one thread the same arguments give
+    the same bytes.
 
     Args:
         tokens: contexts, int [n, length], 0 is padding.
         labels: the masked word of each, int [n], from 0.
         vocabulary: number of tokens, padding included.
         generator: drawn from for the first parameters, the batches and the hidden words.
-        steps: updates of 128 contexts each.
+        steps: updates of 128 contexts each, of every encoder.
+        count: number of encoders, 1 or more.
 
     Raises:
         DataError: tokens outside the vocabulary, or not one label a context.
+        ValueError: no encoder is asked for.
 
     >>> tokens, labels = np.array([[1, 2, 0], [3, 4, 5]]), np.array([0, 1])
-    >>> encoder = train_context_encoder(tokens, labels, 6, torch.Generator().manual_seed(0), steps=2)
-    >>> encode(encoder, tokens).shape
-    (2, 64)
+    >>> encoders = train_context_encoders(tokens, labels, 6, torch.Generator().manual_seed(0), steps=2)
+    >>> encode(encoders, tokens).shape
+    (2, 192)
     """
+    if count < 1:
+        raise ValueError(f"count: wanted at least 1 encoder, came {count}; leave it out for {ENCODERS}")
     _check(tokens, vocabulary)
     if labels.shape != tokens.shape[:1]:
         raise DataError(
             f"labels: wanted one for each of {len(tokens)} contexts, came {labels.shape}; draw them together"
         )
-
-    def normal(*shape: int, scale: float) -> Tensor:
-        return (torch.randn(shape, generator=generator) * scale).requires_grad_()
-
-    encoder = ContextEncoder(
-        embedding=normal(vocabulary, HIDDEN, scale=0.2),
-        mixing=normal(HIDDEN, HIDDEN, scale=HIDDEN**-0.5),
-        bias=torch.zeros(HIDDEN, requires_grad=True),
-        output=normal(HIDDEN, FEATURES, scale=HIDDEN**-0.5),
-    )
-    words = int(labels.max()) + 1
-    heads = _Heads(normal(FEATURES, words, scale=FEATURES**-0.5), normal(FEATURES, vocabulary, scale=FEATURES**-0.5))
     contexts, targets = torch.from_numpy(tokens), torch.from_numpy(labels)
-    parameters = [*encoder, *heads]
-    moments = [(torch.zeros_like(parameter), torch.zeros_like(parameter)) for parameter in parameters]
-    for step in range(steps):
-        rows = torch.randint(len(contexts), (BATCH,), generator=generator)
-        gradients = torch.autograd.grad(_loss(encoder, heads, contexts[rows], targets[rows], generator), parameters)
-        rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
-        for parameter, gradient, (first, second) in zip(parameters, gradients, moments, strict=True):
-            _adam(parameter, gradient, first, second, step + 1, rate)
-    return ContextEncoder(*(parameter.detach() for parameter in encoder))
+    return tuple(_train(contexts, targets, vocabulary, generator, steps) for _ in range(count))
 
 
 def features(encoder: ContextEncoder, tokens: Tensor) -> Tensor:
@@ -108,15 +98,55 @@ def features(encoder: ContextEncoder, tokens: Tensor) -> Tensor:
     return (share @ torch.relu(embedded + shift)).squeeze(1) @ encoder.output
 
 
-def encode(encoder: ContextEncoder, tokens: NDArray[np.int64], batch: int = 1024) -> NDArray[np.float32]:
-    """Features of contexts, int [n, length] -> float32 [n, 64], `batch` contexts at a time, without gradients.
+def encode(encoders: Sequence[ContextEncoder], tokens: NDArray[np.int64], batch: int = 1024) -> NDArray[np.float32]:
+    """f / |f| of every encoder side by side: contexts, int [n, length] -> float32 [n, 64 * encoders].
+
+    Every encoder has the same weight, and lengths, which naming a word by cosine leaves free, are not read. Takes
+    `batch` contexts at a time, without gradients.
 
     Raises:
-        DataError: tokens outside the encoder's vocabulary.
+        DataError: tokens outside the encoders' vocabulary.
+        TypeError: not a sequence of encoders, or an empty one.
     """
-    _check(tokens, len(encoder.embedding))
+    if not encoders or not all(isinstance(encoder, ContextEncoder) for encoder in encoders):
+        raise TypeError(
+            "encoders: wanted a sequence of at least one ContextEncoder, "
+            f"came {type(encoders).__name__} of {len(encoders)}; use what train_context_encoders returns"
+        )
+    _check(tokens, min(len(encoder.embedding) for encoder in encoders))
+
+    def side_by_side(part: Tensor) -> Tensor:
+        return torch.cat([functional.normalize(features(encoder, part), dim=1) for encoder in encoders], dim=1)
+
     with torch.no_grad():
-        return torch.cat([features(encoder, part) for part in torch.from_numpy(tokens).split(batch)]).numpy()
+        return torch.cat([side_by_side(part) for part in torch.from_numpy(tokens).split(batch)]).numpy()
+
+
+def _train(
+    contexts: Tensor, targets: Tensor, vocabulary: int, generator: torch.Generator, steps: int
+) -> ContextEncoder:
+    """One encoder, from parameters drawn at random."""
+
+    def normal(*shape: int, scale: float) -> Tensor:
+        return (torch.randn(shape, generator=generator) * scale).requires_grad_()
+
+    encoder = ContextEncoder(
+        embedding=normal(vocabulary, HIDDEN, scale=0.2),
+        mixing=normal(HIDDEN, HIDDEN, scale=HIDDEN**-0.5),
+        bias=torch.zeros(HIDDEN, requires_grad=True),
+        output=normal(HIDDEN, FEATURES, scale=HIDDEN**-0.5),
+    )
+    words = int(targets.max()) + 1
+    heads = _Heads(normal(FEATURES, words, scale=FEATURES**-0.5), normal(FEATURES, vocabulary, scale=FEATURES**-0.5))
+    parameters = [*encoder, *heads]
+    moments = [(torch.zeros_like(parameter), torch.zeros_like(parameter)) for parameter in parameters]
+    for step in range(steps):
+        rows = torch.randint(len(contexts), (BATCH,), generator=generator)
+        gradients = torch.autograd.grad(_loss(encoder, heads, contexts[rows], targets[rows], generator), parameters)
+        rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
+        for parameter, gradient, (first, second) in zip(parameters, gradients, moments, strict=True):
+            _adam(parameter, gradient, first, second, step + 1, rate)
+    return ContextEncoder(*(parameter.detach() for parameter in encoder))
 
 
 def _loss(encoder: ContextEncoder, heads: _Heads, tokens: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""Train the context encoder of every seed of a words benchmark and write its features."""
+"""Train the context encoders of every seed of a words benchmark and write its features."""
 
 from pathlib import Path
 

@@ -80,6 +80,20 @@ def test_an_episode_holds_one_support_a_sense_and_even_queries(senses):
     assert counts.tolist() == [4 // senses] * 10 * senses
 
 
+def test_more_shots_come_in_rounds_and_queries_stay_even():
+    episode = draw_episode(make_world(SMALL, 1), "dev", 2, "level1", shots=3)
+    rounds = episode.support.labels.reshape(3, 20)
+    assert (rounds == np.repeat(np.arange(10), 2)).all()
+    assert (episode.support.sense.reshape(3, 20) == np.tile([0, 1], 10)).all()
+    assert len(np.unique(episode.support.tokens, axis=0)) == 60
+    assert np.bincount(episode.query.labels).tolist() == [4] * 10
+
+
+def test_no_shots_are_refused():
+    with pytest.raises(ConfigurationError, match="shots: wanted an integer of at least 1, came 0"):
+        draw_episode(make_world(SMALL, 1), "dev", 2, "level1", shots=0)
+
+
 def test_contexts_hold_attribute_words_markers_and_noise_in_the_numbers_of_their_level_and_nothing_else():
     level = SMALL.levels["level2"]
     tokens = draw_episode(make_world(SMALL, 1), "test", 2, "level2").query.tokens
