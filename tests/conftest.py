@@ -27,7 +27,7 @@ def draw_episode(kind, noise=0.25, seed=0, shots=8):
         train, dev, test = (draw_shots(generator, count, noise) for count in (shots, shots, 10))
         return shots_episode(train, dev, test, CLASSES, folds=4)
     fold, dev, test = (Fold(draw_shots(generator, 1, noise), draw_shots(generator, 6, noise)) for _ in range(3))
-    background = Background(noise**2 * torch.eye(KEY_DIM), 100)
+    background = Background(noise**2 * torch.eye(KEY_DIM), 100, torch.eye(KEY_DIM) / CLASSES)
     return words_episode(fold, dev, test, CLASSES, background)
 
 
@@ -42,6 +42,7 @@ def settings():
     return {
         "head": {"strategy": "adam", "learning_rate": 0.05, "weight_decay": 0.01, "steps": 12},
         "memory": {"entries": 100, "k": 5, "sharpness": 10.0},
+        "keys": {"shrinkage": 0.1, "directions": 6},
         "swarm": {
             "managers": 2,
             "agents": 3,

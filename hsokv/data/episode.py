@@ -25,11 +25,13 @@ class Fold(NamedTuple):
 class Background(NamedTuple):
     """Second-order statistics of labelled data that are not part of the task (frequent words).
 
-    `within` [key_dim, key_dim] is the pooled within-class covariance, `degrees` its degrees of freedom.
+    `within` [key_dim, key_dim] is the pooled within-class covariance, `degrees` its degrees of freedom, `between`
+    [key_dim, key_dim] the covariance of the class means.
     """
 
     within: Tensor
     degrees: int
+    between: Tensor
 
 
 class Episode(NamedTuple):

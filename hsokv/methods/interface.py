@@ -15,14 +15,14 @@ class Prediction(NamedTuple):
     """What a fitted method says of n queries.
 
     log_probs [n, classes]; where there is a memory also: without_memory [n, classes] (log-probabilities with the
-    memory's share taken out), gate [n] in [0, 1], top_labels [members, n] (label of the heaviest retrieved entry),
-    top_similarity [n] in [0, 1].
+    memory's share taken out), gate [n] in [0, 1], top_entries [members, n] (place of the heaviest retrieved entry among
+    those of instruments["memory"], -1 where there is none), top_similarity [n] in [0, 1].
     """
 
     log_probs: Tensor
     without_memory: Tensor | None = None
     gate: Tensor | None = None
-    top_labels: Tensor | None = None
+    top_entries: Tensor | None = None
     top_similarity: Tensor | None = None
 
 

@@ -8,21 +8,28 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
 from hsokv.methods.interface import Fitted, Prediction
 from hsokv.metrics.swarm import disagreement
 from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob
+from hsokv.model.discriminant import key_projection
 from hsokv.model.head import Head, logits
 from hsokv.training.loop import Hyperparameters, Learners, Problems, Scores
 from hsokv.training.optimisers import STRATEGIES
 
 
 class Branch(NamedTuple):
-    """The memory of every problem (leading axis problems) and how it is read: k entries at `sharpness` [members]."""
+    """The memory of every problem (leading axis problems) and how it is read.
+
+    Queries go through `projection` [key_dim, new_dim] as the keys did (None: as they are); then the nearest `k`
+    entries count, at `sharpness` [members].
+    """
 
     state: kv.MemoryState
+    projection: Tensor | None
     k: int
     sharpness: Tensor
 
@@ -36,18 +43,37 @@ def default_hyperparameters(head: Mapping[str, Any]) -> Hyperparameters:
     )
 
 
-def write_memories(episode: Episode, problems: Problems, entries: int) -> kv.MemoryState:
-    """One memory per problem, holding the shots that the problem may learn from; at most `entries` each."""
-    capacity = min(entries, problems.x.shape[1])
+def write_memories(episode: Episode, problems: Problems, settings: Mapping[str, Any], sharpness: Tensor) -> Branch:
+    """One memory per problem, holding the shots that the problem may learn from.
+
+    `settings` are the arm's: `memory`, and `keys` where keys are to live on discriminative directions, which takes a
+    task that brings a background; elsewhere keys are the features themselves.
+    """
+    capacity = min(settings["memory"]["entries"], problems.x.shape[1])
     states = []
     for x, y, mask in zip(problems.x, problems.y, problems.mask.bool(), strict=True):
-        states.append(kv.write(kv.init(capacity, x.shape[-1]), x[mask], y[mask], episode.classes))
-    return kv.MemoryState(*(torch.stack(parts) for parts in zip(*states, strict=True)))
+        kv.check_entries(x[mask], y[mask], episode.classes)
+        states.append(kv.write(kv.init(capacity, x.shape[-1]), x[mask], y[mask]))
+    state = kv.MemoryState(*(torch.stack(parts) for parts in zip(*states, strict=True)))
+    projection = None
+    if "keys" in settings and episode.background is not None:
+        projection = key_projection(episode.background.within, episode.background.between, **settings["keys"])
+        state = kv.project(state, projection)
+    return Branch(state, projection, settings["memory"]["k"], sharpness)
 
 
 def read_problem(branch: Branch, problem: int | slice, x: Tensor) -> kv.Retrieval:
     """Read the memory of one problem (or of a slice of them) with the queries x [..., n, key_dim]."""
-    return kv.read(kv.MemoryState(*(part[problem] for part in branch.state)), x, branch.k)
+    queries = x if branch.projection is None else normalize(x @ branch.projection, dim=-1)
+    return kv.read(kv.MemoryState(*(part[problem] for part in branch.state)), queries, branch.k)
+
+
+def heaviest(retrieval: kv.Retrieval, sharpness: Tensor) -> Tensor:
+    """Slot [members, n] of the entry that weighs most, n_j e^{b cos_j}; of equals the first; -1 in an empty memory."""
+    weight = retrieval.count.log() + sharpness[:, None, None] * retrieval.similarity
+    best = weight.argmax(-1, keepdim=True)
+    slots = retrieval.slots.expand(weight.shape).gather(-1, best)
+    return torch.where(retrieval.count.expand(weight.shape).gather(-1, best) > 0, slots, -1).squeeze(-1)
 
 
 def fold_temperature(head: Head, problems: Problems, scores: Scores) -> Tensor:
@@ -83,10 +109,12 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
     def from_memory(retrieval: kv.Retrieval) -> Tensor:
         return kv.label_distribution(retrieval, branch.sharpness[:, None], episode.classes).mean(0)
 
+    slots = branch.state.occupied[problems.train]  # free ones come last, so places among the entries are slots
+    held = kv.MemoryState(*(part[problems.train][slots] for part in branch.state[:-1]), branch.state.clock)
     query, answer = episode.dev.score
     at_label = label_log_prob(parametric(problems.dev, query).log(), answer)
     memory_at_label = label_log_prob(from_memory(read_problem(branch, problems.dev, query)), answer)
-    gate, dev_loss = fit_gate(at_label, memory_at_label)
+    gate = fit_gate(at_label, memory_at_label)
 
     def predict(x: Tensor) -> Prediction:
         retrieval = read_problem(branch, problems.train, x)
@@ -96,10 +124,7 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
             log_probs=mixed.log(),
             without_memory=param.log(),
             gate=gate.expand(len(x)),
-            # One shared memory with equal confidences: every member's heaviest entry is the nearest one.
-            top_labels=torch.where(retrieval.confidence > 0, retrieval.labels, -1)[:, 0].expand(
-                len(branch.sharpness), -1
-            ),
+            top_entries=heaviest(retrieval, branch.sharpness),
             top_similarity=retrieval.similarity[:, 0],
         )
 
@@ -109,7 +134,10 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
             **instruments,
             "sharpness": branch.sharpness.tolist(),
             "gate": float(gate),
-            "dev_log_loss": float(dev_loss),
-            "memory_labels": branch.state.labels[problems.train][branch.state.occupied[problems.train]].tolist(),
+            "memory": {
+                "labels": held.labels.tolist(),
+                "counts": held.count.tolist(),
+                "numbers": held.number.tolist(),
+            },
         },
     )

@@ -10,9 +10,9 @@ from torch import Tensor
 from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
 from hsokv.methods.interface import Fitted
-from hsokv.methods.members import Branch, finish, fold_temperature, read_problem, write_memories
+from hsokv.methods.members import finish, fold_temperature, read_problem, write_memories
 from hsokv.metrics.swarm import diversity
-from hsokv.model.calibration import fit_gate, label_log_prob
+from hsokv.model.calibration import label_log_prob, least_log_loss
 from hsokv.model.head import Head, logits
 from hsokv.swarm.manager import ManagerSettings
 from hsokv.swarm.state import Axis, Box
@@ -57,8 +57,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     )
     branch = None
     if "memory" in settings:
-        state = budget.run(write_memories, episode, problems, settings["memory"]["entries"])
-        branch = Branch(state, settings["memory"]["k"], torch.tensor([]))
+        branch = budget.run(write_memories, episode, problems, settings, torch.tensor([]))
     on_folds = budget.run(read_problem, branch, slice(problems.folds), scores.x) if branch else None
     steps = settings["head"]["steps"] // shape["rounds"]
 
@@ -98,7 +97,7 @@ def fold_log_loss(
     if retrieval is None:
         return -(at_label * mask).sum(-1) / mask.sum()
     memory = kv.label_distribution(retrieval, sharpness[:, :, None, None], classes)
-    return fit_gate(at_label, label_log_prob(memory, scores.y).flatten(-2), mask.expand(at_label.shape))[1]
+    return least_log_loss(at_label, label_log_prob(memory, scores.y).flatten(-2), mask.expand(at_label.shape))
 
 
 def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:

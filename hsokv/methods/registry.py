@@ -16,10 +16,11 @@ class Method(NamedTuple):
 
 
 METHODS: dict[str, Method] = {
-    "full": Method("hsokv.methods.population", ("head", "memory", "swarm")),
+    "full": Method("hsokv.methods.population", ("head", "memory", "keys", "swarm")),
     "kv_only": Method("hsokv.methods.single", ("head", "memory")),
     "swarm_only": Method("hsokv.methods.population", ("head", "swarm")),
     "neither": Method("hsokv.methods.single", ("head",)),
+    "kv_closed_form": Method("hsokv.methods.single", ("head", "memory", "keys")),
     "knn": Method("hsokv.methods.knn", ("knn",)),
     "prototypes": Method("hsokv.methods.prototypes", ()),
     "ridge": Method("hsokv.methods.ridge", ("ridge",)),

@@ -8,7 +8,7 @@ import torch
 
 from hsokv.data.episode import Episode
 from hsokv.methods.interface import Fitted
-from hsokv.methods.members import Branch, default_hyperparameters, finish, write_memories
+from hsokv.methods.members import default_hyperparameters, finish, write_memories
 from hsokv.training.budget import Budget
 from hsokv.training.loop import init_learners, stack_problems, stack_scores, train
 
@@ -30,8 +30,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     )
     branch = None
     if "memory" in settings:
-        memory = settings["memory"]
-        state = budget.run(write_memories, episode, problems, memory["entries"])
-        branch = Branch(state, memory["k"], torch.tensor([float(memory["sharpness"])]))
+        sharpness = torch.tensor([float(settings["memory"]["sharpness"])])
+        branch = budget.run(write_memories, episode, problems, settings, sharpness)
     fitted = budget.run(finish, learners, branch, episode, problems, stack_scores(episode))
     return replace(fitted, instruments={**fitted.instruments, "steps": steps})

@@ -53,6 +53,27 @@ def chance_hit_rate(entry_labels: ArrayLike, query_labels: ArrayLike) -> float:
     )
 
 
+def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLike) -> dict[str, list[int]]:
+    """How often each entry was the heaviest of a read, `reads`, and how often it then had the query's label, `right`.
+
+    Args:
+        top_entries: [members, queries], place of the heaviest entry, -1 where there is none; members are added up.
+        entry_labels: [entries]; query_labels: [queries].
+
+    >>> reads([[0, 1, -1]], [5, 6], [5, 5, 5])
+    {'reads': [1, 1], 'right': [1, 0]}
+    """
+    top, entry_labels = np.asarray(top_entries), np.asarray(entry_labels)
+    labels = np.broadcast_to(np.asarray(query_labels), top.shape)
+    found = top >= 0
+    places, right = top[found], entry_labels[top[found]] == labels[found]
+    entries = len(entry_labels)
+    return {
+        "reads": np.bincount(places, minlength=entries).tolist(),
+        "right": np.bincount(places[right], minlength=entries).tolist(),
+    }
+
+
 def chance_corrected(rate: float, chance: float) -> float | None:
     """(rate - chance) / (1 - chance): 0 at chance, 1 when all hit; None where chance is 1 and nothing can be shown.
 

@@ -35,24 +35,44 @@ def fit_temperature(logits: Tensor, labels: Tensor, mask: Tensor | None = None) 
     return TEMPERATURES[torch.stack(losses).argmin(0)]
 
 
-def mixture_log_loss(log_param: Tensor, memory: Tensor, gate: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean -log((1 - g) p_param + g p_mem) at the labels, in nats; inputs [..., n], gate broadcast; returns [...]."""
-    mask = torch.ones(log_param.shape) if mask is None else mask
-    mixed = torch.log((1 - gate) * log_param.exp() + gate * memory).clamp_min(-1e4)
-    return -(mixed * mask).sum(-1) / mask.sum(-1)
+def least_log_loss(log_param: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The least mean -log((1 - g) p_param + g p_mem) at the labels over all gates g, in nats: what ranks agents.
 
-
-def fit_gate(log_param: Tensor, memory: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The share g in [0, 1] of the memory in p = (1 - g) p_param + g p_mem with the least log-loss, and that loss.
-
-    `log_param` = log p_param(label) and `memory` = p_mem(label), both [..., n]; both results [...]. Both ends are on
-    the grid: a branch that does not help can be switched off.
+    `log_param` = log p_param(label) and `memory` = p_mem(label), both [..., n]; returns [...], infinite for NaN.
+    Raises SwarmCollapsedError where all is NaN.
     """
-    losses = torch.stack([mixture_log_loss(log_param, memory, g, mask) for g in GATES])
-    if losses.isnan().all():
+    losses = _losses(log_param, memory)
+    mask = torch.ones(log_param.shape) if mask is None else mask
+    return _mean(losses, mask).amin(0)
+
+
+def fit_gate(log_param: Tensor, memory: Tensor) -> Tensor:
+    """The share g in [0, 1] of the memory in p = (1 - g) p_param + g p_mem; inputs as above, returns [...].
+
+    The smallest g whose log-loss is within one standard error, of the paired difference, of the best: the rule of one
+    standard error (Breiman et al. 1984). Where the examples do not show that the memory helps, it is left out.
+
+    >>> half, surely = torch.full((100,), 0.5), torch.full((100,), 0.9)
+    >>> float(fit_gate(half.log(), surely)), float(fit_gate(surely.log(), half))
+    (1.0, 0.0)
+    """
+    losses = _losses(log_param, memory)
+    n = losses.shape[-1]
+    least = _mean(losses, torch.ones(n)).argmin(0)
+    excess = losses - losses.gather(0, least[None, ..., None].expand(1, *losses.shape[1:]))
+    error = excess.std(-1) / n**0.5 if n > 1 else torch.full(excess.shape[:-1], torch.inf)  # one example shows nothing
+    return GATES[(excess.mean(-1) <= error).to(torch.int64).argmax(0)]
+
+
+def _losses(log_param: Tensor, memory: Tensor) -> Tensor:
+    """-log((1 - g) p_param + g p_mem) [gates, ..., n]; an impossible label costs much, but not infinity."""
+    mixed = torch.stack([(1 - g) * log_param.exp() + g * memory for g in GATES])
+    if mixed.isnan().all():
         raise SwarmCollapsedError(
             "every member's prediction is NaN, so no gate can be fitted; lower the learning rates"
         )
-    losses = losses.nan_to_num(nan=torch.inf)
-    best = losses.argmin(0)
-    return GATES[best], losses.gather(0, best.unsqueeze(0)).squeeze(0)
+    return -torch.log(mixed).clamp_min(-1e4)
+
+
+def _mean(losses: Tensor, mask: Tensor) -> Tensor:
+    return ((losses * mask).sum(-1) / mask.sum(-1)).nan_to_num(nan=torch.inf)

@@ -48,6 +48,13 @@ def not_run(reason: str, data: Mapping[str, Any]) -> dict[str, Any]:
     return {"status": "not run", "reason": reason, "stamp": "", "data": dict(data), "encoder": {}}
 
 
+def read_texts(folder: Path, seed: int, condition: str) -> list[str]:
+    """The train shots of one seed and condition as people would read them, in their order."""
+    with np.load(folder / f"seed{seed}.npz", allow_pickle=False) as arrays:
+        part = f"{condition}/test/support" if f"{condition}/test/support/text" in arrays else f"{condition}/train"
+        return arrays[f"{part}/text"].tolist()
+
+
 def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: int | None) -> "Episode":
     """The episode of one seed and condition, from the feature files in `folder`.
 
@@ -72,5 +79,9 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
             split: Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
             for split in ("fold", "dev", "test")
         }
-        background = Background(torch.from_numpy(arrays["background/within"]), int(arrays["background/degrees"]))
+        background = Background(
+            torch.from_numpy(arrays["background/within"]),
+            int(arrays["background/degrees"]),
+            torch.from_numpy(arrays["background/between"]),
+        )
         return words_episode(parts["fold"], parts["dev"], parts["test"], classes, background)

@@ -1,4 +1,4 @@
-"""The features and the controls of `rare_words`: one world and one encoder per seed, every condition drawn from it."""
+"""The features and the controls of `rare_words`: one world and its encoders per seed, every condition drawn from it."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hsokv.data.rare_words import (
+    PADDING,
     SPLITS,
     VERSION,
     Contexts,
@@ -39,42 +40,43 @@ def provenance_data(evaluate_on: str = "generated") -> dict[str, Any]:
 def encode_seed(
     seed: int, settings: Settings, encoder_steps: int, conditions: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Arrays of one seed and what the encoder cost.
+    """Arrays of one seed and what the encoders cost.
 
-    Features are centred on the background's mean and normalised; of the background only its pooled within-word
-    covariance is kept.
+    Features of the encoders stand side by side, centred on the background's mean and normalised as a whole; of the
+    background only second-order statistics are kept. Texts are those of the contexts that an arm may learn from.
     """
     import torch
 
-    from hsokv.model.context_encoder import encode, train_context_encoder
+    from hsokv.model.context_encoder import encode, train_context_encoders
     from hsokv.training.budget import count_flops
 
     world = make_world(settings, seed)
     background = draw_background(world)
 
-    def train(steps: int) -> "ContextEncoder":
+    def train(steps: int) -> "tuple[ContextEncoder, ...]":
         generator = torch.Generator().manual_seed(seed)
-        return train_context_encoder(background.tokens, background.labels, settings.vocabulary, generator, steps)
+        return train_context_encoders(background.tokens, background.labels, settings.vocabulary, generator, steps)
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     _, flops_of_a_step = count_flops(train, 1)
-    encoder = train(encoder_steps)
-    raw = encode(encoder, background.tokens)
+    encoders = train(encoder_steps)
+    raw = encode(encoders, background.tokens)
     mean = raw.mean(0)
 
     def features(contexts: Contexts) -> np.ndarray:
-        centred = encode(encoder, contexts.tokens) - mean
+        centred = encode(encoders, contexts.tokens) - mean
         return centred / np.linalg.norm(centred, axis=1, keepdims=True)
 
-    known = features(background)
-    arrays = dict(zip(("background/within", "background/degrees"), _within(known, background.labels), strict=True))
+    arrays = _statistics(features(background), background.labels)
     for name, condition in conditions.items():
         for split in SPLITS:
             episode = draw_episode(world, split, condition["senses"], condition["level"])
             for part, contexts in (("support", episode.support), ("query", episode.query)):
                 arrays[f"{name}/{split}/{part}/x"] = features(contexts)
                 arrays[f"{name}/{split}/{part}/y"] = contexts.labels
-    return arrays, {"name": "context encoder", "training_flops": encoder_steps * flops_of_a_step}
+            if split == "test":
+                arrays[f"{name}/{split}/support/text"] = np.array(spell(settings, episode.support.tokens))
+    return arrays, {"name": f"{len(encoders)} context encoders", "training_flops": encoder_steps * flops_of_a_step}
 
 
 def encode_seeds(
@@ -99,14 +101,35 @@ def encode_seeds(
         report(f"seed {seed}: encoded")
 
 
-def _within(x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled within-class covariance [key_dim, key_dim] and its degrees of freedom n - classes."""
-    classes = int(labels.max()) + 1
-    sums = np.zeros((classes, x.shape[1]))
-    np.add.at(sums, labels, x)
-    residual = x - (sums / np.bincount(labels, minlength=classes)[:, None])[labels]
-    degrees = len(labels) - classes
-    return (residual.T @ residual / degrees).astype(np.float32), np.array(degrees)
+def spell(settings: Settings, tokens: np.ndarray) -> list[str]:
+    """Contexts as people may read them: an attribute's surface word, a register's marker, a topic's noise word.
+
+    >>> spell(Settings(), np.array([[1, 7, 241, 261, 281, 0]]))
+    ['a0g0s0 a0g1s0 r0m0 t0n0 t1n0']
+    """
+
+    def word(token: int) -> str:
+        if token < settings.first_marker:
+            group, synonym = divmod(token - 1, settings.synonyms)
+            return f"a{group // settings.values}g{group % settings.values}s{synonym}"
+        if token < settings.first_noise:
+            return "r{}m{}".format(*divmod(token - settings.first_marker, settings.marker_words))
+        return "t{}n{}".format(*divmod(token - settings.first_noise, settings.topic_words))
+
+    return [" ".join(word(token) for token in row if token != PADDING) for row in tokens.tolist()]
+
+
+def _statistics(x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The background's second-order statistics: pooled within-word covariance, its degrees of freedom, between-word."""
+    import torch
+
+    from hsokv.model.moments import add, between, init_moments, within
+
+    moments = add(init_moments(int(labels.max()) + 1, x.shape[1]), torch.from_numpy(x), torch.from_numpy(labels))
+    scatter, degrees = within(moments)
+    found = {"within": scatter / degrees, "between": between(moments)}
+    arrays = {f"background/{name}": value.numpy().astype(np.float32) for name, value in found.items()}
+    return arrays | {"background/degrees": np.array(degrees)}
 
 
 def draw_world(seed: int, world: Mapping[str, Any]) -> tuple[World, Contexts]:

@@ -13,10 +13,10 @@ from hsokv import __version__
 from hsokv.exceptions import RecordError
 from hsokv.files import checksum
 from hsokv.metrics.classification import accuracy, log_loss, outcomes
-from hsokv.metrics.memory import chance_hit_rate, gate_entropy, hit_rate, similarity_range
+from hsokv.metrics.memory import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
 from hsokv.records import CostRecord, RunRecord, cost_path, read_record, record_path, write_record
 from hsokv.study.digest import value_digest
-from hsokv.study.features import load_episode, read_provenance
+from hsokv.study.features import load_episode, read_provenance, read_texts
 
 
 def is_done(path: Path, stamp: Mapping[str, str]) -> bool:
@@ -98,6 +98,7 @@ def not_run_record(common: Mapping[str, Any], reason: str, allowed: int) -> RunR
 def _run(
     common: Mapping[str, Any], module: str, settings: Mapping[str, Any], task: Mapping[str, Any], features: Path
 ) -> tuple[dict[str, Any], CostRecord]:
+    import numpy as np
     import torch
 
     from hsokv.training.budget import Budget
@@ -124,11 +125,18 @@ def _run(
     }
     if prediction.gate is not None:
         without = prediction.without_memory.argmax(-1).numpy()
+        held, top = np.array(fitted.instruments["memory"]["labels"]), prediction.top_entries.numpy()
+        retrieved = np.where(top >= 0, held[top], -1)
+        similarity = similarity_range(prediction.top_similarity.numpy())
+        inside = reads(top, held, labels) | {"texts": read_texts(features, common["seed"], common["condition"])}
+        fitted.instruments["memory"].update(inside)
         scores |= {
             "accuracy_without_memory": accuracy(without, labels),
-            "hit_rate": hit_rate(prediction.top_labels.numpy(), labels),
-            "hit_chance": chance_hit_rate(fitted.instruments["memory_labels"], labels),
-            "similarity_mean": similarity_range(prediction.top_similarity.numpy()).mean,
+            "hit_rate": hit_rate(retrieved, labels),
+            "hit_chance": chance_hit_rate(held, labels),
+            "similarity_min": similarity.minimum,
+            "similarity_mean": similarity.mean,
+            "similarity_max": similarity.maximum,
             "gate_mean": float(prediction.gate.mean()),
             "gate_entropy": gate_entropy(prediction.gate.numpy()),
         }

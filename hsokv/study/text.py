@@ -91,6 +91,7 @@ def encode_shots(
         vectors = np.split(encoder.encode(texts), np.cumsum([len(part) for part in parts.values()])[:-1])
         arrays = {f"{name}/x": x for name, x in zip(parts, vectors, strict=True)}
         arrays |= {f"{name}/y": part.labels for name, part in parts.items()}
+        arrays |= {f"{name}/text": np.array(part.texts) for name, part in parts.items() if name.endswith("train")}
         spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts))}
         write_features(
             path, {"status": "done", "reason": None, "stamp": stamp, "data": described, "encoder": spent}, arrays

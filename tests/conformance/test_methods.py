@@ -60,13 +60,16 @@ def test_a_memory_is_told_of_in_full(fit, make_episode, arm, kind):
     if "memory" not in METHODS[arm].settings:
         assert prediction[1:] == (None,) * 4
         return
-    assert prediction.top_labels.shape == (prediction.top_labels.shape[0], n)
-    assert ((prediction.top_labels >= -1) & (prediction.top_labels < episode.classes)).all()
+    held = fitted.instruments["memory"]
+    assert prediction.top_entries.shape == (prediction.top_entries.shape[0], n)
+    assert ((prediction.top_entries >= 0) & (prediction.top_entries < len(held["labels"]))).all()
     assert ((prediction.top_similarity >= 0) & (prediction.top_similarity <= 1)).all()
     assert prediction.gate.shape == (n,)
     assert ((prediction.gate >= 0) & (prediction.gate <= 1)).all()
     torch.testing.assert_close(prediction.without_memory.logsumexp(-1), torch.zeros(n), rtol=0, atol=1e-5)
-    assert sorted(fitted.instruments["memory_labels"]) == sorted(episode.train.y.tolist())
+    assert held["labels"] == episode.train.y.tolist()
+    assert held["numbers"] == list(range(len(episode.train.y)))
+    assert set(held["counts"]) == {1.0}
 
 
 def test_same_inputs_and_seed_give_the_same_bits(fit, make_episode, arm, kind):

@@ -29,7 +29,7 @@ def test_one_shot_and_no_background_is_the_nearest_mean():
 def test_one_shot_with_a_background_is_whitened_by_it():
     within = torch.tensor([[4.0, 0.0], [0.0, 1.0]])
     shots = Shots(torch.tensor([[2.0, 0.0], [0.0, 2.0]]), torch.arange(2))
-    weight, bias = discriminant(shots, 2, 0.5, Background(within, 10))
+    weight, bias = discriminant(shots, 2, 0.5, Background(within, 10, torch.eye(2)))
     spread = torch.tensor([0.5 * 4 + 0.5 * 2.5, 0.5 * 1 + 0.5 * 2.5])
     torch.testing.assert_close(weight, torch.diag(2 / spread))
     torch.testing.assert_close(bias, -2 / spread)
@@ -40,7 +40,7 @@ def test_background_and_shots_are_weighted_by_their_degrees_of_freedom(make_epis
     means = torch.stack([train.x[train.y == c].mean(0) for c in range(classes)])
     residual = train.x - means[train.y]
     degrees = len(train.y) - classes
-    background = Background(residual.mT @ residual / degrees, 7)
+    background = Background(residual.mT @ residual / degrees, 7, torch.eye(train.x.shape[1]))
     alone, together = discriminant(train, classes, 0.2, None), discriminant(train, classes, 0.2, background)
     torch.testing.assert_close(together[0], alone[0], rtol=1e-3, atol=1e-3)
 

@@ -27,6 +27,7 @@ def write_seed(folder, seed, provenance=DONE):
         for part in ("train", "dev"):
             x, y = labelled(8, noise, seed + len(part))
             arrays |= {f"{condition}/{part}/x": x, f"{condition}/{part}/y": y}
+        arrays[f"{condition}/train/text"] = np.array([f"text {i}" for i in range(8)])
     write_features(folder / f"seed{seed}.npz", provenance, arrays)
 
 
@@ -89,9 +90,21 @@ def test_the_record_says_what_came_out(study):
 def test_arms_with_a_memory_and_a_swarm_say_more(study):
     study.run("full", "hsokv.methods.population", ("head", "memory", "swarm"), seeds=[1])
     scores = read_record(study.path("easy", 1, "full")).scores
-    expected = {"accuracy", "log_loss", "accuracy_without_memory", "hit_rate", "hit_chance", "similarity_mean"}
-    assert set(scores) == expected | {"gate_mean", "gate_entropy", "diversity", "diversity_initial", "disagreement"}
+    expected = {"accuracy", "log_loss", "accuracy_without_memory", "hit_rate", "hit_chance", "gate_mean"}
+    expected |= {f"similarity_{end}" for end in ("min", "mean", "max")}
+    assert set(scores) == expected | {"gate_entropy", "diversity", "diversity_initial", "disagreement"}
     assert scores["hit_chance"] == 0.5
+
+
+def test_a_memory_says_what_it_holds_and_what_was_read(study, settings):
+    study.run("kv_only", "hsokv.methods.single", ("head", "memory"), seeds=[1])
+    record = read_record(study.path("easy", 1, "kv_only"))
+    inside = record.instruments["memory"]
+    assert inside["labels"] == [0, 1] * 4
+    assert inside["texts"] == [f"text {i}" for i in range(8)]
+    assert sum(inside["reads"]) == len(record.outcomes)
+    assert sum(inside["right"]) == round(record.scores["hit_rate"] * len(record.outcomes))
+    assert record.scores["similarity_min"] <= record.scores["similarity_mean"] <= record.scores["similarity_max"]
 
 
 def test_what_is_done_is_kept(study, fitted):

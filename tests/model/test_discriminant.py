@@ -1,0 +1,73 @@
+import pytest
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch.nn.functional import normalize
+
+from hsokv.exceptions import ConfigurationError
+from hsokv.model.discriminant import key_projection, lda_head, shrink
+from hsokv.model.head import logits
+from hsokv.model.moments import add, init_moments, within
+
+
+def spread(*diagonal):
+    return torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+
+
+def test_lda_head_equals_scikit_learn():
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(4).repeat(30)
+    x = (3 * torch.randn(4, 6, generator=generator)[y] + torch.randn(120, 6, generator=generator)).double()
+    moments = add(init_moments(4, 6), x, y)
+    scatter, _ = within(moments)
+    found = logits(lda_head(moments.total / moments.count.unsqueeze(1), scatter / len(y), 0.3), x).log_softmax(-1)
+    covariance = sum(torch.cov(x[y == c].mT, correction=0) for c in range(4)) / 4
+    torch.testing.assert_close(scatter / len(y), covariance)
+    reference = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=_Given(shrink(covariance, 0.3)))
+    reference.set_params(priors=[0.25] * 4).fit(x.numpy(), y.numpy())
+    torch.testing.assert_close(found, torch.from_numpy(reference.predict_log_proba(x.numpy())), rtol=1e-6, atol=1e-6)
+
+
+class _Given:
+    """A covariance estimator of scikit-learn's kind that returns what it was given."""
+
+    def __init__(self, covariance):
+        self.covariance = covariance
+
+    def fit(self, x):
+        self.covariance_ = self.covariance.numpy()
+        return self
+
+
+def test_nothing_within_falls_back_on_the_identity():
+    assert torch.equal(shrink(torch.zeros(3, 3), 0.1), torch.eye(3))
+
+
+def test_directions_come_in_the_order_of_what_they_tell_apart():
+    projection = key_projection(spread(1, 4, 1), spread(1, 16, 0), shrinkage=1e-9, directions=2)
+    # Axis 1 has e = 16 / 4 = 4, axis 0 has 1, axis 2 nothing: 1 / sd within times sqrt(e / (e + 1)).
+    expected = torch.tensor([[0, 0.5**0.5], [0.5 * 0.8**0.5, 0], [0, 0]], dtype=torch.float64)
+    torch.testing.assert_close(projection.abs(), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_cosines_do_not_depend_on_the_coordinates_of_the_features():
+    """Without shrinkage any invertible map of the features leaves the cosines of the keys as they were."""
+    generator = torch.Generator().manual_seed(0)
+    root, other, mix, x = (torch.randn(5, 5, generator=generator, dtype=torch.float64) for _ in range(4))
+    w, b = root @ root.mT + torch.eye(5), other @ other.mT
+    keys = normalize(x @ key_projection(w, b, 1e-12, 3), dim=-1)
+    mapped = normalize(x @ mix.mT @ key_projection(mix @ w @ mix.mT, mix @ b @ mix.mT, 1e-12, 3), dim=-1)
+    torch.testing.assert_close(mapped @ mapped.mT, keys @ keys.mT, rtol=1e-6, atol=1e-6)
+
+
+def test_directions_without_a_class_in_them_weigh_nothing():
+    projection = key_projection(spread(1, 1), spread(2, -1), shrinkage=0.1, directions=2)
+    assert projection[1].abs().max() == 0
+
+
+def test_more_directions_than_features_are_all():
+    assert key_projection(spread(1, 1), spread(2, 1), shrinkage=0.1, directions=50).shape == (2, 2)
+
+
+def test_no_direction_is_refused():
+    with pytest.raises(ConfigurationError, match="at least 1, got 0"):
+        key_projection(spread(1.0), spread(1.0), shrinkage=0.1, directions=0)
