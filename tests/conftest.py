@@ -21,11 +21,13 @@ def draw_shots(generator, per_class, noise):
 
 
 def draw_episode(kind, noise=0.25, seed=0, shots=8):
-    """An episode of kind "shots" (folds of the train shots) or "words" (one shot per class, a background)."""
+    """An episode of kind "shots" (folds of the train shots), "described" (the same, two descriptions a class before
+    them) or "words" (one shot per class, a background)."""
     generator = torch.Generator().manual_seed(seed)
-    if kind == "shots":
+    if kind in ("shots", "described"):
         train, dev, test = (draw_shots(generator, count, noise) for count in (shots, shots, 10))
-        return shots_episode(train, dev, test, CLASSES, folds=4)
+        descriptions = draw_shots(generator, 2, noise) if kind == "described" else None
+        return shots_episode(train, dev, test, CLASSES, 4, descriptions)
     fold, dev, test = (Fold(draw_shots(generator, 1, noise), draw_shots(generator, 6, noise)) for _ in range(3))
     background = Background(noise**2 * torch.eye(KEY_DIM), 100, torch.eye(KEY_DIM) / CLASSES)
     return words_episode(fold, dev, test, CLASSES, background)

@@ -37,7 +37,8 @@ class Background(NamedTuple):
 class Episode(NamedTuple):
     """One few-shot task: hyperparameters are ranked on `folds`, the gate is fitted on `dev`, `test` is read once.
 
-    All parts have the same number of `classes` and share one feature space of unit vectors.
+    All parts have the same number of `classes` and share one feature space of unit vectors. The first `described` rows
+    of everything that is learnt from (train, and `fit` of dev and folds) are descriptions of the labels, not examples.
     """
 
     folds: tuple[Fold, ...]
@@ -46,6 +47,7 @@ class Episode(NamedTuple):
     test: Shots
     classes: int
     background: Background | None = None
+    described: int = 0
 
 
 def check_episode(episode: Episode) -> Episode:
@@ -103,18 +105,32 @@ def stratified_folds(shots: Shots, folds: int, classes: int) -> tuple[Fold, ...]
     )
 
 
-def shots_episode(train: Shots, dev: Shots, test: Shots, classes: int, folds: int) -> Episode:
+def shots_episode(
+    train: Shots, dev: Shots, test: Shots, classes: int, folds: int, descriptions: Shots | None = None
+) -> Episode:
     """The episode of a text task: folds of the train shots, dev shots of the same classes.
 
     Features are centred on the mean of the train shots and normalised, alike for every method. Where a class has
     fewer train shots than `folds`, hyperparameters are ranked on the dev shots instead (which may set them).
+    `descriptions` of the labels, centred on their own mean (they are shorter and lie elsewhere), stand before the shots
+    wherever shots are learnt from.
     """
     mean = train.x.mean(0)
     train, dev, test = (Shots(centre(part.x, mean), part.y) for part in (train, dev, test))
     on_dev = Fold(train, dev)
     fewest = int(torch.bincount(train.y, minlength=classes).min())
     ranked = stratified_folds(train, folds, classes) if fewest >= folds else (on_dev,)
-    return check_episode(Episode(ranked, on_dev, train, test, classes))
+    if descriptions is None:
+        return check_episode(Episode(ranked, on_dev, train, test, classes))
+    described = Shots(centre(descriptions.x, descriptions.x.mean(0)), descriptions.y)
+
+    def with_descriptions(shots: Shots) -> Shots:
+        return Shots(*(torch.cat(parts) for parts in zip(described, shots, strict=True)))
+
+    ranked, on_dev = ([Fold(with_descriptions(f.fit), f.score) for f in folds] for folds in (ranked, (on_dev,)))
+    return check_episode(
+        Episode(tuple(ranked), on_dev[0], with_descriptions(train), test, classes, described=len(described.y))
+    )
 
 
 def words_episode(fold: Fold, dev: Fold, test: Fold, classes: int, background: Background) -> Episode:

@@ -20,6 +20,9 @@ from hsokv.model.head import Head, logits
 from hsokv.training.loop import Hyperparameters, Learners, Problems, Scores
 from hsokv.training.optimisers import STRATEGIES
 
+EXAMPLE, DESCRIPTION = range(2)
+"""Origins of entries: what they were written from."""
+
 
 class Branch(NamedTuple):
     """The memory of every problem (leading axis problems) and how it is read.
@@ -44,7 +47,7 @@ def default_hyperparameters(head: Mapping[str, Any]) -> Hyperparameters:
 
 
 def write_memories(episode: Episode, problems: Problems, settings: Mapping[str, Any], sharpness: Tensor) -> Branch:
-    """One memory per problem, holding the shots that the problem may learn from.
+    """One memory per problem, holding what the problem may learn from: descriptions of the labels, then shots.
 
     `settings` are the arm's: `memory`, and `keys` where keys are to live on discriminative directions, which takes a
     task that brings a background; elsewhere keys are the features themselves.
@@ -52,8 +55,11 @@ def write_memories(episode: Episode, problems: Problems, settings: Mapping[str, 
     capacity = min(settings["memory"]["entries"], problems.x.shape[1])
     states = []
     for x, y, mask in zip(problems.x, problems.y, problems.mask.bool(), strict=True):
-        kv.check_entries(x[mask], y[mask], episode.classes)
-        states.append(kv.write(kv.init(capacity, x.shape[-1]), x[mask], y[mask]))
+        x, y = x[mask], y[mask]
+        kv.check_entries(x, y, episode.classes)
+        state, first = kv.init(capacity, x.shape[-1]), episode.described
+        state = kv.write(state, x[:first], y[:first], DESCRIPTION)
+        states.append(kv.write(state, x[first:], y[first:], EXAMPLE))
     state = kv.MemoryState(*(torch.stack(parts) for parts in zip(*states, strict=True)))
     projection = None
     if "keys" in settings and episode.background is not None:
@@ -138,6 +144,7 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
                 "labels": held.labels.tolist(),
                 "counts": held.count.tolist(),
                 "numbers": held.number.tolist(),
+                "origins": held.origin.tolist(),
             },
         },
     )

@@ -18,12 +18,15 @@ TUNING_WORLDS = 1000
 """Worlds of rare words with smaller seeds serve tuning, the others the study."""
 
 
+TEXT_CLASSES = 2
+
+
 def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
     """What an arm has to know of a benchmark of the configuration, its seeds apart."""
     words = definition["kind"] == "words"
     return {
         "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
-        "classes": world_settings(definition["world"]).rare_words if words else 2,
+        "classes": world_settings(definition["world"]).rare_words if words else TEXT_CLASSES,
         "folds": None if words else definition["folds"],
         "flops_allowed": int(definition["flops_allowed"]),
     }
@@ -110,7 +113,7 @@ def _check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) 
             raise ConfigurationError(f"{place}.{key}: has no meaning for a benchmark of kind {benchmark['kind']}")
     wanted = {"senses", "level"} if words else {"shots"}
     for condition_name, condition in benchmark["conditions"].items():
-        if set(condition) != wanted:
+        if set(condition) - (set() if words else {"descriptions"}) != wanted:
             raise ConfigurationError(
                 f"{place}.conditions.{condition_name}: wanted {', '.join(sorted(wanted))}, "
                 f"came {', '.join(sorted(condition)) or 'nothing'}"
@@ -135,6 +138,13 @@ def _check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) 
                 f"{TUNING_WORLDS} for development, came {misplaced[0]} for {evaluate_on}"
             )
         return
+    for condition_name, condition in benchmark["conditions"].items():
+        described = condition.get("descriptions", {"words": [()] * TEXT_CLASSES})["words"]
+        if len(described) != TEXT_CLASSES:
+            raise ConfigurationError(
+                f"{place}.conditions.{condition_name}.descriptions.words: wanted a list for each of {TEXT_CLASSES} "
+                f"classes, came {len(described)}"
+            )
     if benchmark["source"] != "synthetic":
         find_source(benchmark["source"])
     if (benchmark["source"] == "synthetic") != name.endswith("_synthetic"):

@@ -49,10 +49,10 @@ def not_run(reason: str, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_texts(folder: Path, seed: int, condition: str) -> list[str]:
-    """The train shots of one seed and condition as people would read them, in their order."""
+    """What the arms learn from, of one seed and condition, as people would read it and in its order."""
     with np.load(folder / f"seed{seed}.npz", allow_pickle=False) as arrays:
-        part = f"{condition}/test/support" if f"{condition}/test/support/text" in arrays else f"{condition}/train"
-        return arrays[f"{part}/text"].tolist()
+        parts = [f"{condition}/{part}/text" for part in ("descriptions", "train", "test/support")]
+        return [text for part in parts if part in arrays for text in arrays[part].tolist()]
 
 
 def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: int | None) -> "Episode":
@@ -72,9 +72,9 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
         if folds is not None:
             with np.load(folder / "evaluation.npz", allow_pickle=False) as evaluation:
                 test = shots(evaluation, "test")
-            return shots_episode(
-                shots(arrays, f"{condition}/train"), shots(arrays, f"{condition}/dev"), test, classes, folds
-            )
+            train, dev = (shots(arrays, f"{condition}/{part}") for part in ("train", "dev"))
+            described = shots(arrays, f"{condition}/descriptions") if f"{condition}/descriptions/x" in arrays else None
+            return shots_episode(train, dev, test, classes, folds, described)
         parts = {
             split: Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
             for split in ("fold", "dev", "test")

@@ -1,6 +1,6 @@
 """The features of text benchmarks: shots drawn from the pool of every seed, one evaluation set for all of them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def load_texts(
 
 def encode_shots(
     seeds: list[int],
-    shots: Mapping[str, int],
+    conditions: Mapping[str, Mapping[str, Any]],
     source: str,
     root: Path | None,
     evaluate_on: str,
@@ -63,7 +63,9 @@ def encode_shots(
     stamp: str,
     report: Callable[[str], None],
 ) -> None:
-    """Write evaluation.npz and the feature file of every seed that is not there yet; `shots` is K by condition.
+    """Write evaluation.npz and the feature file of every seed that is not there yet.
+
+    `conditions`, by name, say how many `shots` to draw and, where there are any, the `descriptions` of the labels.
 
     `manifests` tell what was found of the data and of the encoder; where one was not, the files say `not run` and why.
     """
@@ -91,7 +93,7 @@ def encode_shots(
         vectors = np.split(encoder.encode(texts), np.cumsum([len(part) for part in parts.values()])[:-1])
         arrays = {f"{name}/x": x for name, x in zip(parts, vectors, strict=True)}
         arrays |= {f"{name}/y": part.labels for name, part in parts.items()}
-        arrays |= {f"{name}/text": np.array(part.texts) for name, part in parts.items() if name.endswith("train")}
+        arrays |= {f"{name}/text": np.array(part.texts) for name, part in parts.items() if not name.endswith("dev")}
         spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts))}
         write_features(
             path, {"status": "done", "reason": None, "stamp": stamp, "data": described, "encoder": spent}, arrays
@@ -102,12 +104,27 @@ def encode_shots(
         if key == "evaluation":
             write(paths[key], {"test": evaluation})
         else:
-            write(paths[key], dict(_draw(pool, shots, key, classes)))
+            write(paths[key], dict(_draw(pool, conditions, key, classes)))
+
+
+def describe(templates: Iterable[str], words: Sequence[Sequence[str]]) -> LabelledTexts:
+    """Texts that describe the labels: every word of a class, `words[class]`, in every template.
+
+    >>> describe(["a {} film"], [["bad"], ["good"]]).texts
+    ('a bad film', 'a good film')
+    """
+    described = [
+        (template.format(word), label) for label, own in enumerate(words) for word in own for template in templates
+    ]
+    texts, labels = zip(*described, strict=True)
+    return LabelledTexts(texts, np.array(labels))
 
 
 def _draw(
-    pool: LabelledTexts, shots: Mapping[str, int], seed: int, classes: int
+    pool: LabelledTexts, conditions: Mapping[str, Mapping[str, Any]], seed: int, classes: int
 ) -> Iterable[tuple[str, LabelledTexts]]:
-    for condition, count in shots.items():
-        train, dev = draw_shots(pool, count, seed, classes)
-        yield from ((f"{condition}/train", train), (f"{condition}/dev", dev))
+    for name, condition in conditions.items():
+        train, dev = draw_shots(pool, condition["shots"], seed, classes)
+        yield from ((f"{name}/train", train), (f"{name}/dev", dev))
+        if "descriptions" in condition:
+            yield f"{name}/descriptions", describe(**condition["descriptions"])

@@ -11,10 +11,9 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
         encoder, data = (json.loads(Path(path).read_text()) for path in (snakemake.input.encoder, snakemake.input.data))
-        shots = {name: condition["shots"] for name, condition in params.conditions.items()}
         encode_shots(
             seeds=params.seeds,
-            shots=shots,
+            conditions=params.conditions,
             source=params.source,
             root=Path(params.root) if params.root else None,
             evaluate_on=params.evaluate_on,
@@ -23,7 +22,14 @@ if __name__ == "__main__":
             manifests=(data, encoder),
             folder=Path(snakemake.output[0]).parent,
             stamp=value_digest(
-                [shots, params.evaluate_on, params.development_rows, data["files"], encoder["files"], params.code]
+                [
+                    params.conditions,
+                    params.evaluate_on,
+                    params.development_rows,
+                    data["files"],
+                    encoder["files"],
+                    params.code,
+                ]
             ),
             report=print,
         )

@@ -8,12 +8,13 @@ import torch
 
 from hsokv.data.episode import Fold, Shots
 from hsokv.exceptions import BudgetError
+from hsokv.methods.members import DESCRIPTION, EXAMPLE
 from hsokv.methods.registry import METHODS
 from hsokv.training.budget import Budget
 
 ALLOWED = 10**9
 
-pytestmark = [pytest.mark.parametrize("kind", ["shots", "words"]), pytest.mark.parametrize("arm", METHODS)]
+pytestmark = [pytest.mark.parametrize("kind", ["shots", "words", "described"]), pytest.mark.parametrize("arm", METHODS)]
 
 
 @pytest.fixture
@@ -70,6 +71,7 @@ def test_a_memory_is_told_of_in_full(fit, make_episode, arm, kind):
     assert held["labels"] == episode.train.y.tolist()
     assert held["numbers"] == list(range(len(episode.train.y)))
     assert set(held["counts"]) == {1.0}
+    assert held["origins"] == [DESCRIPTION] * episode.described + [EXAMPLE] * (len(episode.train.y) - episode.described)
 
 
 def test_same_inputs_and_seed_give_the_same_bits(fit, make_episode, arm, kind):

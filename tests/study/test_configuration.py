@@ -83,6 +83,21 @@ BAD = [
         r"benchmarks\.sst2\.headline: unknown name 'shot16'; did you mean 'shots16'",
     ),
     ("benchmarks.sst2.world", {}, r"benchmarks\.sst2\.world: has no meaning for a benchmark of kind texts"),
+    (
+        "benchmarks.sst2.conditions.shots16_descriptions.descriptions.words",
+        [["bad"], ["good"], ["so so"]],
+        r"shots16_descriptions\.descriptions\.words: wanted a list for each of 2 classes, came 3",
+    ),
+    (
+        "benchmarks.sst2.conditions.shots16_descriptions.descriptions.templates",
+        ["a film"],
+        r"templates\.0: 'a film' does not match",
+    ),
+    (
+        "benchmarks.sst2.conditions.shots16",
+        {"shots": 16, "senses": 2},
+        r"conditions\.shots16: wanted shots, came senses, shots",
+    ),
     ("benchmarks.sst2.seeds", [], r"benchmarks\.sst2\.seeds: \[\] should be non-empty"),
     ("benchmarks.rare_words.folds", 4, r"benchmarks\.rare_words\.folds: has no meaning for a benchmark of kind words"),
     (

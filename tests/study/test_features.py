@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from hsokv.exceptions import DataError
-from hsokv.study.features import is_current, load_episode, not_run, read_provenance, write_features
+from hsokv.study.features import is_current, load_episode, not_run, read_provenance, read_texts, write_features
 
 DONE = {"status": "done", "reason": None, "stamp": "s", "data": {"name": "d"}, "encoder": {}}
 
@@ -98,3 +98,27 @@ def test_features_that_are_not_finite_are_refused(tmp_path):
     write_features(tmp_path / "seed1.npz", DONE, arrays)
     with pytest.raises(DataError, match="test: 1 feature rows are not finite"):
         load_episode(tmp_path, 1, "c", classes=2, folds=2)
+
+
+def test_descriptions_stand_before_the_shots_wherever_shots_are_learnt_from(tmp_path):
+    arrays = {f"c/{part}/x": vectors(8, len(part)) for part in ("train", "dev")}
+    arrays |= {f"c/{part}/y": np.arange(8) % 2 for part in ("train", "dev")}
+    arrays |= {"c/train/text": np.array([f"shot {i}" for i in range(8)])}
+    described = {"c/descriptions/x": vectors(3, 1), "c/descriptions/y": np.array([0, 0, 1])}
+    described |= {"c/descriptions/text": np.array(["bad", "dull", "good"])}
+    write_features(tmp_path / "evaluation.npz", DONE, {"test/x": vectors(6), "test/y": np.arange(6) % 2})
+    write_features(tmp_path / "seed1.npz", DONE, arrays)
+    write_features(tmp_path / "seed2.npz", DONE, arrays | described)
+    plain, found = (load_episode(tmp_path, seed, "c", classes=2, folds=2) for seed in (1, 2))
+    assert (plain.described, found.described) == (0, 3)
+    for one, other in (
+        (plain.train, found.train),
+        (plain.dev.fit, found.dev.fit),
+        (plain.folds[1].fit, found.folds[1].fit),
+    ):
+        assert torch.equal(other.x[3:], one.x)
+        assert other.y[:3].tolist() == [0, 0, 1]
+        np.testing.assert_allclose(other.x[:3].norm(dim=1), 1, rtol=1e-5)
+    assert torch.equal(plain.dev.score.x, found.dev.score.x)
+    assert torch.equal(plain.test.x, found.test.x)
+    assert read_texts(tmp_path, 2, "c") == ["bad", "dull", "good", *read_texts(tmp_path, 1, "c")]
