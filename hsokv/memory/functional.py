@@ -80,8 +80,9 @@ def write(state: MemoryState, keys: Tensor, labels: Tensor, origin: int | Tensor
 def merge(state: MemoryState, other: MemoryState) -> MemoryState:
     """The union of two memories, with the slots of both; of an entry held by both, the copy with the larger count.
 
-    Exactly commutative, associative and idempotent, up to free slots. What one side has folded into an entry and the
-    other still holds is in both, so merge first, all of them, and `prune` to the capacity wanted once, at the end.
+    Exactly commutative, associative and idempotent, up to free slots. An entry is known by its origin and number, so
+    memories that were written apart need different origins. What one side has folded into an entry and the other still
+    holds is in both, so merge first, all of them, and `prune` to the capacity wanted once, at the end.
     """
     both = join(state, other)
     order = sort(_digest(both.keys), -both.count, both.origin, age(both))
@@ -138,8 +139,9 @@ def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes:
     """What the retrieved entries say about the label: p_c ∝ e^{-b} + sum_{j: y_j = c} n_j e^{-b (1 - cos_j)}.
 
     n_j is the count of an entry: it weighs what the examples it stands for would. The constant is the evidence of one
-    example at right angles, so that no class is impossible. `sharpness` b > 0 is the inverse temperature of the branch
-    (broadcast against [..., n]); returns [..., n, classes], rows sum to 1.
+    example at right angles, so that no class is impossible (for b under 100, where float32 ends).
+    `sharpness` b > 0 is the inverse temperature of the branch (broadcast against [..., n]); returns [..., n, classes],
+    rows sum to 1.
 
     >>> one = Retrieval(torch.ones(1, 1), torch.tensor([[1]]), torch.ones(1, 1), torch.tensor([[0]]))
     >>> label_distribution(one, 50.0, 2)
@@ -158,8 +160,11 @@ def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes:
 
 def check_entries(keys: Tensor, labels: Tensor, classes: int) -> None:
     """Raise DataError for keys that are zero or not finite, or labels outside 0..classes-1."""
-    if not torch.isfinite(keys).all() or (keys.abs().amax(-1) == 0).any():
-        raise DataError("wanted finite keys that are not zero; some are not: remake the features")
+    bad = ~torch.isfinite(keys).all(-1) | (keys == 0).all(-1)
+    if bad.any():
+        raise DataError(
+            f"wanted finite keys that are not zero, {int(bad.sum())} of {bad.numel()} are not: remake the features"
+        )
     if labels.numel() and (int(labels.min()) < 0 or int(labels.max()) >= classes):
         raise DataError(f"wanted labels in 0..{classes - 1}, got {int(labels.min())}..{int(labels.max())}")
 
@@ -203,6 +208,7 @@ def _first(cosine: Tensor, k: int, ranked: bool = True) -> Tensor:
 
 def _digest(keys: Tensor) -> Tensor:
     """A whole number for the bits of each key, so that copies of an entry that differ can be told apart exactly."""
-    bits = keys.detach().view(torch.int32 if keys.dtype is torch.float32 else torch.int64).to(torch.int64)
+    keys = keys.detach().to(torch.promote_types(keys.dtype, torch.float32))
+    bits = keys.view(torch.int32 if keys.dtype is torch.float32 else torch.int64).to(torch.int64)
     odd = 2 * torch.arange(keys.shape[-1], device=keys.device) + 1
     return (bits * (odd * 0x9E3779B97F4A7C1)).sum(-1)  # modulo 2^64, so the order of the sum does not matter

@@ -1,0 +1,286 @@
+"""The key-value memory as a module for any training loop: what it holds are buffers, what it does is `functional`."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.memory import functional as kv
+
+
+class KeyValueMemory(nn.Module):
+    """Labelled feature vectors, and what the `k` nearest of them say about the label of a query.
+
+    p_mem(c | q) ∝ e^{-b} + sum_{j: y_j = c} n_j e^{-b (1 - cos(q, x_j))}, j among the k nearest entries.
+
+    An entry is a feature x_j [key_dim], kept as a unit vector, its label y_j in 0..classes-1 and the number n_j of
+    examples it stands for: 1, until a memory that is full folds further ones into it. `sharpness` b > 0 is the inverse
+    temperature; its logarithm is a parameter. `origin` names this memory as a writer: memories that are to be merged
+    need different ones. Reading changes nothing. Everything is saved by `state_dict`, and computed in float32 or wider.
+    Values are checked at each call; inside `torch.func.vmap`, where they cannot be, use `hsokv.memory.functional`.
+
+    Raises ConfigurationError for a number below 1 or a sharpness that is not finite and positive.
+
+    >>> memory = KeyValueMemory(key_dim=2, classes=2)
+    >>> memory.write(torch.eye(2), torch.tensor([0, 1]))
+    >>> memory(torch.tensor([[3.0, 0.0]])).exp().detach()
+    tensor([[9.9991e-01, 9.0788e-05]])
+    """
+
+    def __init__(
+        self,
+        key_dim: int,
+        classes: int,
+        capacity: int = 1000,
+        k: int = 16,
+        sharpness: float = 10.0,
+        origin: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value in {"key_dim": key_dim, "classes": classes, "capacity": capacity, "k": k}.items():
+            if not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"a memory wants {name} a whole number >= 1, got {value!r}: give at least 1")
+        if not (math.isfinite(sharpness) and sharpness > 0):
+            raise ConfigurationError(f"a memory wants a finite sharpness > 0, got {sharpness!r}: 10 is a fair start")
+        if not isinstance(origin, int):
+            raise ConfigurationError(
+                f"a memory wants a whole number as its origin, got {origin!r}: number your writers"
+            )
+        self.key_dim, self.classes, self.capacity, self.k, self.writer = key_dim, classes, capacity, k, origin
+        self._sharpness_at_first = sharpness
+        dtype = _wide(torch.get_default_dtype())
+        for name, part in kv.init(capacity, key_dim, dtype=dtype)._asdict().items():
+            self.register_buffer(name, part)
+        # No other tensor has an axis of classes: this one lets a checkpoint of other classes be recognised by shape.
+        self.register_buffer("label_set", torch.zeros(classes, dtype=torch.bool))
+        self.register_buffer("projection", None)
+        self.log_sharpness = nn.Parameter(torch.full((), math.log(sharpness), dtype=dtype))
+
+    @property
+    def sharpness(self) -> Tensor:
+        """The inverse temperature b, a scalar."""
+        return self.log_sharpness.exp()
+
+    @property
+    def state(self) -> kv.MemoryState:
+        """What is held, for the functions of `hsokv.memory.functional`; features, not their projections."""
+        wide = _wide(self.keys.dtype)  # the functions know no half precision, in which counts would soon stand still
+        return kv.MemoryState(
+            self.keys.to(wide), self.labels, self.count.to(wide), self.number, self.origin, self.clock
+        )
+
+    def __len__(self) -> int:
+        """The number of entries held."""
+        return int(self.state.occupied.sum())
+
+    # --- what changes the memory; each checks first, so that an error leaves everything as it was
+
+    @torch.inference_mode(False)  # so that what was written there can be trained on
+    @torch.no_grad()
+    def write(self, features: Tensor, labels: Tensor) -> None:
+        """Add entries: `features` [n, key_dim], finite and not zero; `labels` [n], int64 in 0..classes-1.
+
+        Where they are too many, a quota per class decides which entries stay, and the others are averaged into the
+        nearest of these (hsokv/memory/folding.py). Raises DataError.
+        """
+        features = self._checked(features, "features")
+        if labels.shape != features.shape[:-1] or features.ndim != 2 or labels.dtype is not torch.int64:
+            raise DataError(
+                f"wanted features [n, {self.key_dim}] with labels [n] of int64, got {list(features.shape)} "
+                f"with {list(labels.shape)} of {labels.dtype}: give one label a row"
+            )
+        if labels.device != self.labels.device:
+            raise DataError(f"wanted labels on {self.labels.device}, got them on {labels.device}: move them there")
+        kv.check_entries(features, labels, self.classes)
+        self._keep(kv.write(self.state, features, labels, self.writer))
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def forget(self, slots: Tensor | None = None, *, label: int | None = None) -> None:
+        """Remove the entries of some slots (bool [capacity], or int64 of any shape), or all those of a label.
+
+        The entries that stay move up, so slots found by an earlier read name others now. Raises DataError, and
+        ConfigurationError unless exactly one of both is given.
+        """
+        if (slots is None) == (label is None):
+            raise ConfigurationError("forget wants either slots or a label, got both or neither: give one of them")
+        if slots is None:
+            if not 0 <= label < self.classes:
+                raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
+            chosen = self.labels == label  # free slots too, which changes nothing
+        elif slots.dtype is torch.bool and slots.shape == self.labels.shape:
+            chosen = slots
+        elif slots.dtype is torch.int64 and ((slots >= 0) & (slots < self.capacity)).all():
+            chosen = torch.zeros_like(self.labels, dtype=torch.bool)
+            chosen[slots.flatten()] = True
+        else:
+            raise DataError(
+                f"wanted slots as bool [{self.capacity}] or as int64 in 0..{self.capacity - 1}, "
+                f"got {list(slots.shape)} of {slots.dtype}: take them from a read"
+            )
+        self._keep(kv.remove(self.state, chosen))
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def merge(self, other: "KeyValueMemory") -> None:
+        """Take in what another memory holds, its copies of own entries once; where too much, as `write` does.
+
+        An entry is known by its writer and the time of writing, so the two memories need different origins. Raises
+        ConfigurationError for equal ones, and for another key_dim or other classes.
+        """
+        if (other.key_dim, other.classes) != (self.key_dim, self.classes):
+            raise ConfigurationError(
+                f"wanted a memory of key_dim {self.key_dim} and {self.classes} classes, got key_dim {other.key_dim} "
+                f"and {other.classes} classes: merge memories of the same features and labels"
+            )
+        if other.writer == self.writer:
+            raise ConfigurationError(
+                f"wanted a memory of another origin, got {other.writer} in both: their entries could not be told "
+                "apart; make each memory that writes with an origin of its own"
+            )
+        state = self.state
+        theirs = (part.to(like) for part, like in zip(other.state, state, strict=True))
+        self._keep(kv.prune(kv.merge(state, kv.MemoryState(*theirs)), self.capacity))
+
+    @torch.inference_mode(False)
+    def set_projection(self, projection: Tensor | None) -> None:
+        """Compare features x by the cosine of x P from now on; `projection` P [key_dim, new_dim], finite; None: of x.
+
+        An `nn.Parameter` is registered as it is and learns; of any other tensor a copy is kept. Features are stored as
+        they were written, and keys are made from them at each read, so none is ever stale; it costs a product of
+        [capacity, key_dim] by [key_dim, new_dim] a read. Raises DataError.
+        """
+        if projection is not None:
+            good = projection.ndim == 2 and projection.shape[0] == self.key_dim and projection.shape[1] > 0
+            if not good or not projection.is_floating_point() or projection.device != self.keys.device:
+                raise DataError(
+                    f"wanted a projection [{self.key_dim}, new_dim] of floats on {self.keys.device}, got "
+                    f"{list(projection.shape)} of {projection.dtype} on {projection.device}: its rows are the features'"
+                )
+            if not projection.isfinite().all():
+                raise DataError("wanted a finite projection, got NaN or infinity in it: make it anew")
+        del self.projection  # the name moves between parameters and buffers
+        if isinstance(projection, nn.Parameter):
+            self.register_parameter("projection", projection)
+        else:
+            self.register_buffer("projection", None if projection is None else projection.detach().clone())
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """Empty the memory and set the sharpness back; needed after `to_empty`, which leaves chance in every tensor."""
+        empty = kv.init(self.capacity, self.key_dim, dtype=self.keys.dtype)
+        self._keep(kv.MemoryState(*(part.to(self.keys.device) for part in empty)))
+        self.label_set = torch.zeros_like(self.label_set)
+        self.log_sharpness.fill_(math.log(self._sharpness_at_first))
+
+    # --- what only reads
+
+    def read(self, queries: Tensor, k: int | None = None) -> kv.Retrieval:
+        """The entries nearest to each query by cosine; `queries` [..., n, key_dim], finite and not zero.
+
+        Without `k`, the memory's own k (at most the capacity): where it holds fewer entries, those come first, then
+        free slots with count and similarity 0. With `k`, exactly as many. Raises DataError for bad queries,
+        ConfigurationError for a `k` of less than 1 or more than the entries.
+        """
+        if k is not None and k > len(self):
+            raise ConfigurationError(
+                f"wanted k of at most {len(self)}, the entries held, got {k}: leave k out to take what is there"
+            )
+        queries = self._checked(queries, "queries")
+        # Divided by the largest number first, so that no square leaves the range of floats.
+        queries = normalize(queries / queries.detach().abs().amax(-1, keepdim=True), dim=-1)
+        state = self.state
+        queries = state._replace(keys=queries.to(state.keys.dtype))  # a query is projected as a key is
+        return kv.read(self._projected(state), self._projected(queries).keys, self.k if k is None else k)
+
+    def forward(self, queries: Tensor) -> Tensor:
+        """log p_mem(label | query) [..., n, classes]; `queries` as in `read`; an empty memory says 1 / classes.
+
+        Logarithms, because `nll_loss` wants them and `mix` needs them. At a sharpness beyond 80 they end at the
+        logarithm of the least positive float, -87 in float32, not at minus infinity.
+        """
+        p = kv.label_distribution(self.read(queries), self.sharpness, self.classes)
+        return p.clamp_min(torch.finfo(p.dtype).tiny).log()
+
+    def mix(self, log_param: Tensor, queries: Tensor, gate: Tensor | float) -> Tensor:
+        """log((1 - g) p_param + g p_mem) [..., n, classes], with g = 0 while the memory is empty.
+
+        `log_param` [..., n, classes] are log-probabilities of another branch (not logits), `queries` [..., n, key_dim]
+        as in `read`, `gate` g one number or [..., n], in 0..1. Where g is exactly 0 or 1 the result is the one branch,
+        bit for bit, and the gate gets no gradient. Raises DataError.
+        """
+        g = torch.as_tensor(gate, device=log_param.device)
+        if log_param.shape != (*queries.shape[:-1], self.classes) or g.shape not in ((), queries.shape[:-1]):
+            raise DataError(
+                f"for queries {list(queries.shape)} wanted log_param {[*queries.shape[:-1], self.classes]} and a gate "
+                f"[] or {list(queries.shape[:-1])}, got {list(log_param.shape)} and {list(g.shape)}: make them fit"
+            )
+        if not ((g >= 0) & (g <= 1)).all():
+            raise DataError("wanted a gate in 0..1, got some outside or NaN: take the sigmoid of what you have")
+        log_memory = self(queries)
+        g = g.unsqueeze(-1) * self.state.occupied.any()
+        # Both logarithms of the gate are taken where they are finite: a gradient of 0 times infinity would be NaN.
+        inside = (g > 0) & (g < 1)
+        share = torch.where(inside, g, 0.5)
+        mixed = torch.logaddexp(log_param + torch.log1p(-share), log_memory + share.log())
+        return torch.where(inside, mixed, torch.where(g > 0, log_memory, log_param)).to(log_param.dtype)
+
+    def extra_repr(self) -> str:
+        entries = "?" if self.number.is_meta else len(self)
+        return f"capacity={self.capacity}, entries={entries}, classes={self.classes}, k={self.k}"
+
+    # --- inside
+
+    def _checked(self, rows: Tensor, name: str) -> Tensor:
+        if rows.ndim < 2 or rows.shape[-1] != self.key_dim or not rows.is_floating_point():
+            raise DataError(
+                f"wanted {name} [n, {self.key_dim}] of floats, got {list(rows.shape)} of {rows.dtype}: "
+                "give one vector a row"
+            )
+        if rows.device != self.keys.device:
+            raise DataError(f"wanted {name} on {self.keys.device}, got them on {rows.device}: move them or the memory")
+        bad = ~rows.isfinite().all(-1) | (rows == 0).all(-1)
+        if bad.any():
+            raise DataError(
+                f"wanted finite {name} that are not zero, got {int(bad.sum())} of {bad.numel()} that are not: "
+                "leave them out or make them anew"
+            )
+        return rows.to(_wide(rows.dtype))
+
+    def _projected(self, state: kv.MemoryState) -> kv.MemoryState:
+        if self.projection is None:
+            return state
+        return kv.project(state, self.projection.to(state.keys.dtype))
+
+    def _keep(self, state: kv.MemoryState) -> None:
+        # New tensors instead of changed ones, so that a loss of an earlier read can still be differentiated.
+        for name, part in state._asdict().items():
+            setattr(self, name, part.to(getattr(self, name).dtype))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Refuse a checkpoint of another shape, or only a part of one, before torch copies what fits."""
+        tensors = [*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)]
+        mine = {name: list(part.shape) for name, part in tensors}
+        names = [name for name in {**mine, "projection": None} if prefix + name in state_dict]
+        came = {name: list(state_dict[prefix + name].shape) for name in names}
+        if came and came != mine:
+            differ = sorted(name for name in mine | came if mine.get(name) != came.get(name))
+            raise DataError(
+                f"wanted a checkpoint of a memory with {_described(mine)}; got one with {_described(came)} "
+                f"(they differ in {', '.join(differ)}): make the memory with these numbers, and set a projection of "
+                "this shape or none"
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _described(shapes: dict[str, list[int]]) -> str:
+    axes = {"[capacity, key_dim]": "keys", "[classes]": "label_set", "projection": "projection"}
+    return ", ".join(f"{what} = {shapes.get(name, 'none')}" for what, name in axes.items())
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
