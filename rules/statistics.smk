@@ -1,8 +1,15 @@
 # Input: every record. Output: {results}/statistics/*.json, {results}/tables/*, {results}/figures/*; nothing here trains.
-TABLE_NAMES = ["main", "memory", "contrasts", "criteria", "costs"] + [
-    f"conditions_{benchmark}" for benchmark in BENCHMARKS
-]
-FIGURE_NAMES = ["accuracy", "contrasts", "rare_words_levels", "flops"]
+TABLE_NAMES = [
+    "main",
+    "contrasts",
+    "memory",
+    "occupancy",
+    "most_read",
+    "swarm",
+    "criteria",
+    "costs",
+] + [f"conditions_{benchmark}" for benchmark in BENCHMARKS]
+FIGURE_NAMES = ["accuracy", "contrasts", "memory", "rare_words_levels", "flops"]
 STATISTICS = [
     f"{R}/statistics/statistics.json",
     f"{R}/statistics/criteria.json",

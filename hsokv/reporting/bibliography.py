@@ -27,7 +27,8 @@ def list_references(entries: Entries) -> list[str]:
     lines = []
     for _, fields in sorted(entries.items()):
         people = ", ".join(" ".join(reversed(person.split(", "))) for person in _people(fields))
-        lines.append(f"{people}. {fields['title']}. {fields.get('journal') or fields['booktitle']}, {fields['year']}.")
+        place = next(fields[kind] for kind in ("journal", "booktitle", "publisher") if kind in fields)
+        lines.append(f"{people}. {fields['title']}. {place}, {fields['year']}.")
     return lines
 
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import NullFormatter
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import write_bytes
 from hsokv.reporting import panels as parts
+from hsokv.reporting.memory_figure import memory
 from hsokv.reporting.panels import DASHES, GREY, ROW, STYLE, in_order
 
 
@@ -121,6 +122,7 @@ def flops(statistics: dict) -> Figure:
 FIGURES: dict[str, Callable[[dict], Figure]] = {
     "accuracy": accuracy,
     "contrasts": contrasts,
+    "memory": memory,
     "rare_words_levels": rare_words_levels,
     "flops": flops,
 }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from string import ascii_lowercase
 
 from hsokv.reporting.latex import Tex, escape_latex
+from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.tables import STAND_IN, Table
 
 NAMING = ("arm", "benchmark", "contrast", "criterion")  # columns that stand in every part of a table that is cut
@@ -18,16 +19,20 @@ def tidy(table: Table) -> Table:
     >>> tidy(Table(("arm", "sst2"), (("a", "not run: no data"), ("b", "not run: no data")), "Results", "")).rows
     (('a', 'not run (a)'), ('b', 'not run (a)'))
     """
-    count = Counter(cell for row in table.rows for cell in row if ": " in cell)
+    count = Counter(cell for row in table.rows for cell in row if ": " in cell and not isinstance(cell, Quoted))
     marks, notes = {}, [table.note] if table.note else []
     for letter, cell in zip(ascii_lowercase, (cell for cell, times in count.items() if times > 1), strict=False):
         what, reason = cell.split(": ", 1)
         marks[cell] = f"{what} ({letter})"
         notes.append(f"({letter}) {reason}.")
-    if any(STAND_IN in cell for row in table.rows for cell in row):
+    if any(STAND_IN in cell and not isinstance(cell, Quoted) for row in table.rows for cell in row):
         notes.append("* synthetic stand-in.")
     kept = [i for i in range(len(table.columns)) if not table.rows or any(row[i] for row in table.rows)]
-    rows = tuple(tuple(marks.get(row[i], row[i]).replace(STAND_IN, "*") for i in kept) for row in table.rows)
+
+    def tidied(cell: str) -> str:
+        return cell if isinstance(cell, Quoted) else marks.get(cell, cell).replace(STAND_IN, "*")
+
+    rows = tuple(tuple(tidied(row[i]) for i in kept) for row in table.rows)
     return replace(table, columns=tuple(table.columns[i] for i in kept), rows=rows, note=" ".join(notes))
 
 

@@ -15,6 +15,9 @@ UNITS = {
     "hit_corrected": "share",
     "log_loss": "nats",
     "gate_entropy": "bits",
+    **{f"memory_{name}": "entries" for name in ("entries", "capacity", "class_min", "class_median", "class_max")},
+    **{f"memory_age_{name}": "writes" for name in ("mean", "oldest", "read")},
+    **{f"memory_{name}": "share" for name in ("folded", "never_read", "top_tenth", "top_tenth_right")},
 }
 PRINTED = {"share": "percent", "lift": "percent", "ratio": "", "text": "", "count": "", "p": ""}  # the unit of the text
 RULES = {
@@ -28,8 +31,17 @@ RULES = {
     "p": "exact two-sided sign-flip test over seeds",
     "p_holm": "Holm's adjustment of p over the family of contrasts",
 }
+MOST_READ = {  # what is kept of each of the most read entries: its unit and its rule
+    "label": ("count", "number of the entry's class"),
+    "count": ("examples", "examples that the entry stands for"),
+    "number": ("count", "when the entry was written: place in the order of the stream, from 0"),
+    "reads": ("share", "share of this run's test reads in which the entry weighed most"),
+    "right": ("share", "share of the entry's reads in which it had the query's label"),
+    "text": ("text", "the example the entry was written from, shortened"),
+}
 CONTRAST_ENDS = ("difference", "low", "high", "lift", "lift_low", "lift_high", "p", "p_holm")  # p in the family alone
 NO_INTERVAL = "fewer than 2 seeds"
+NO_TEXT = "the record holds no text of this entry"
 NO_LIFT = "the second arm's interval reaches under 5 points"
 
 
@@ -52,6 +64,8 @@ def format_value(value: float | str, unit: str) -> str:
     """
     if unit in ("count", "text"):
         return str(value)
+    if unit in ("entries", "examples", "writes"):
+        return f"{value:.1f}".removesuffix(".0")
     if unit == "p":
         return "< 0.001" if value < 0.001 else f"{value:.3f}"
     if unit == "FLOPs":
@@ -92,7 +106,8 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
 
     Keys: `{benchmark}.{condition or headline}.{arm}.{score}.{mean, low, high}`;
     `{contrast}.{difference, low, high, lift, lift_low, lift_high}`, with `p` and `p_holm` in the family alone;
-    `{benchmark}.{arm}.flops.{allowed, spent}`; `{benchmark}.seeds`; `criteria.{name}.{value, threshold, low, high,
+    `{benchmark}.{arm}.flops.{allowed, spent}`; `{benchmark}.{condition}.{arm}.most_read.{rank}.{label, count, number,
+    reads, right, text}`, of one run; `{benchmark}.seeds`; `criteria.{name}.{value, threshold, low, high,
     verdict, reason}`; `study.{version, evaluate_on, benchmarks, arms, runs, runs_done, runs_not_run}`.
 
     Raises:
@@ -102,9 +117,20 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
     numbers: dict[str, dict[str, Any]] = {}
 
     def add(
-        key: str, value: Any, unit: str, rule: str, reason: str | None = None, missing="not run", of=None, arms=("*",)
+        key: str,
+        value: Any,
+        unit: str,
+        rule: str,
+        reason: str | None = None,
+        missing="not run",
+        of=None,
+        arms=("*",),
+        seed=None,
     ) -> None:
-        """File a number; without a value, its status is `missing` and its text says why. `of`: benchmark, condition."""
+        """File a number; without a value, its status is `missing` and its text says why.
+
+        `of`: benchmark and condition; `seed`: the one run it is from, where it is not from all.
+        """
         if key in numbers:
             raise ConfigurationError(f"two numbers are named {key!r}: rename a contrast, criterion, benchmark or arm")
         benchmark = benchmarks.get(of[0]) if of else None
@@ -114,10 +140,12 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
             "unit": PRINTED.get(unit, unit),
             "text": f"{missing}: {reason}" if value is None else format_value(value, unit),
             "sources": [
-                f"{statistics['study']['records']}/{of[0]}/{c}/{arm}/seed*.json" for c in conditions for arm in arms
+                f"{statistics['study']['records']}/{of[0]}/{c}/{arm}/seed{'*' if seed is None else seed}.json"
+                for c in conditions
+                for arm in arms
             ],
             "rule": rule,
-            "seeds": list(benchmark["seeds"]) if benchmark else [],
+            "seeds": [seed] if seed is not None else list(benchmark["seeds"]) if benchmark else [],
             "status": "done" if value is not None else missing,
             "reason": reason if value is None else None,
         }
@@ -138,6 +166,12 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
             key = f"{row['benchmark']}.{row['arm']}.flops.{end}"
             place = (row["benchmark"], "*")
             add(key, row[f"flops_{end}"], "FLOPs", "mean over runs", *_why(row, ""), place, (row["arm"],))
+    for row in statistics["memory"]["most_read"]:
+        of, arms = (row["benchmark"], row["condition"]), (row["arm"],)
+        for entry in row["entries"]:
+            for name, (unit, rule) in MOST_READ.items():
+                key = ".".join((*of, *arms, "most_read", str(entry["rank"]), name))
+                add(key, entry[name], unit, rule, NO_TEXT, "undefined", of, arms, row["seed"])
     for entry in criteria:
         place = (entry["benchmark"], "headline")
         ends = entry["interval"] or (None, None)

@@ -49,10 +49,12 @@ def in_order(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def row_of_panels(statistics: dict, titles: list[str], height: float) -> tuple[Figure, dict[str, Axes]]:
+def row_of_panels(
+    statistics: dict, titles: list[str], height: float, *, sharey: bool = True
+) -> tuple[Figure, dict[str, Axes]]:
     """Open a figure of text width with a panel a title, all sharing the y axis; a small run says so above them."""
     figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
-    axes = figure.subplots(1, max(len(titles), 1), sharey=True, squeeze=False)[0]
+    axes = figure.subplots(1, max(len(titles), 1), sharey=sharey, squeeze=False)[0]
     if statistics["small"]:
         figure.suptitle(SMALL, fontsize=8, fontweight="bold", color=ORANGE)
     if not titles:
@@ -63,8 +65,7 @@ def row_of_panels(statistics: dict, titles: list[str], height: float) -> tuple[F
 def dress(axes: Axes, title: str, rows: list[dict]) -> bool:
     """Give a panel its title, its number of seeds and a stand-in's hatch; return whether there is anything to draw."""
     seeds = sorted({row["seeds"] for row in rows if row["status"] == "done"})
-    count = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seeds" if seeds else "no runs"
-    count = "1 seed" if seeds == [1] else count
+    count = count_seeds(seeds)
     if any(row["synthetic"] for row in rows):
         count = f"synthetic stand-in, {count}"
         axes.patch.set(hatch="////", edgecolor="#E4E4E4", linewidth=0)
@@ -72,6 +73,12 @@ def dress(axes: Axes, title: str, rows: list[dict]) -> bool:
     if rows and not seeds:
         sentence(axes, "not run: " + "; ".join(in_order(row["reason"] for row in rows)))
     return bool(seeds)
+
+
+def count_seeds(seeds: list[int]) -> str:
+    """Say the numbers of seeds, in ascending order, behind what a panel shows."""
+    count = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seeds" if seeds else "no runs"
+    return "1 seed" if seeds == [1] else count
 
 
 def sentence(axes: Axes, words: str) -> None:
@@ -82,12 +89,13 @@ def sentence(axes: Axes, words: str) -> None:
     axes.grid(False)
 
 
-def absent(axes: Axes, rows: list[dict]) -> None:
-    """Name the arms that are not run at the foot of a panel that gives arms no row of their own."""
-    names = in_order(row["arm"] for row in rows if row["status"] != "done")
+def absent(axes: Axes, rows: list[dict], name: str = "arm", *, right: bool = False) -> None:
+    """Name the arms (or what `name` names) that are not run at the foot of a panel that gives them no row."""
+    names = in_order(row[name] for row in rows if row["status"] != "done")
     if names:
         words = textwrap.fill("not run: " + ", ".join(names), 40)
-        axes.text(0.02, 0.02, words, transform=axes.transAxes, va="bottom", fontsize=5.5, color=GREY)
+        place = {"x": 0.98, "ha": "right"} if right else {"x": 0.02}
+        axes.text(y=0.02, s=words, transform=axes.transAxes, va="bottom", fontsize=5.5, color=GREY, **place)
 
 
 def kinds_of(statistics: dict) -> dict[str, str]:
@@ -107,12 +115,17 @@ def whiskers(row: dict, middle: float) -> list[list[float]] | None:
 def dot(axes: Axes, place: int, row: dict, middle: float | None) -> None:
     """Draw one row of a dot-and-interval panel, or the words that say why it is empty."""
     if row["status"] != "done":
-        words = textwrap.shorten(f"not run: {row['reason']}", 40, placeholder=" ...")
-        axes.text(0.03, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=5.5, color=GREY)
+        missing(axes, place, row["reason"])
         return
     colour, marker = KINDS[row["kind"]]
     look = {"color": colour, "marker": marker, "markerfacecolor": "white" if row["synthetic"] else colour}
     axes.errorbar(100 * middle, place, xerr=whiskers(row, middle), **look)
+
+
+def missing(axes: Axes, place: int, reason: str) -> None:
+    """Say in a row of a panel why it has no point."""
+    words = textwrap.shorten(f"not run: {reason}", 40, placeholder=" ...")
+    axes.text(0.03, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=5.5, color=GREY)
 
 
 def name_rows(panels: dict[str, Axes], arms: list[str], label: str) -> None:

@@ -22,12 +22,14 @@ from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.tables import Table
 
 UNITS = {"percent": " %", "points": " points", "FLOPs": " FLOPs", "nats": " nats", "bits": " bits"}
-FIGURES = {  # by the table that each follows
+FIGURES = {  # by the table that each follows; on the page of the memory it leads
     "main": "accuracy",
     "contrasts": "contrasts",
+    "memory": "memory",
     "conditions_rare_words": "rare_words_levels",
     "costs": "flops",
 }
+MEMORY_PAGE = ("memory", "occupancy", "most_read")  # tables that stand in a section of their own
 
 
 class Numbers:
@@ -79,8 +81,9 @@ def render_report(
     """Write report.md, report.tex, numbers.tex and references.bib into `output`, or nothing.
 
     `statistics` and `criteria` are the documents of results/statistics; `tables` stand in the results in their order,
-    "criteria" (wanted) in a section of its own; `context` is that of `report_context`; `templates` holds the .j2 files,
-    captions/ and references.bib. Figures are looked for in ../figures, seen from `output`.
+    "criteria" (wanted) and those of `MEMORY_PAGE` in sections of their own; `context` is that of `report_context`;
+    `templates` holds the .j2 files, captions/ and references.bib. Figures are looked for in ../figures, seen from
+    `output`.
 
     Raises:
         ConfigurationError: a template names a number, a value, a caption or a reference that is not there.
@@ -99,6 +102,8 @@ def render_report(
             "tables": tables,
             "table": _tables(tables, latex=latex),
             "figures": FIGURES,
+            "memory_page": MEMORY_PAGE,
+            "with_memory": _with_memory(statistics),
             "headline": headline(statistics),
             "not_run": _not_run(statistics, criteria),
             "caption": lambda figure: " ".join(_read(templates / "captions" / f"{figure}.rst").split()),
@@ -194,6 +199,16 @@ def _encoder(described: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name, revision and checksums; what it cost differs by seed and stands in the records."""
     lines = [(key, described[key]) for key in ("name", "revision") if key in described]
     return lines + [(f"{file}, SHA-256", digest) for file, digest in sorted(described.get("sha256", {}).items())]
+
+
+def _with_memory(statistics: dict) -> list[str]:
+    """Return the benchmarks on whose headline `full` has the scores that the page on the memory names, run or not."""
+    scores = ("accuracy_lost_without_memory", "gate_mean", "hit_rate", "hit_chance")
+    return [
+        benchmark
+        for benchmark in statistics["study"]["benchmarks"]
+        if all(f"{benchmark}.headline.full.{score}.mean" in statistics["numbers"] for score in scores)
+    ]
 
 
 def _not_run(statistics: dict, criteria: list[dict]) -> list[tuple[str, str]]:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from hsokv.exceptions import ConfigurationError, RecordError
-from hsokv.metrics.memory import chance_corrected
 from hsokv.metrics.statistics import Interval, holm, interval, lift, sign_flip
 from hsokv.records import RunRecord
 from hsokv.reporting import ledger
 from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.memory import derived_scores, inside_memory
 
 FORMAT = "hsokv-statistics/1"
 HEADLINE = "headline"
@@ -33,7 +33,7 @@ Cells = Mapping[tuple[str, str, str], Cell]  # by benchmark, condition or "headl
 
 
 def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The statistics of a study, as kept in statistics.json: scores, contrasts, costs, curves and the ledger.
+    """The statistics of a study, as kept in statistics.json: scores, contrasts, costs, curves, memory and the ledger.
 
     An arm's headline is the mean over the benchmark's headline conditions, seed by seed. A cell is shown when every
     configured seed was run; else it says "not run" and why, so no mean is taken over the seeds that happened to end.
@@ -75,6 +75,7 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         "contrasts": _contrasts(cells, configuration),
         "costs": _costs(runs, cells, configuration),
         "curves": _curves(cells),
+        "memory": inside_memory(runs, {place: cell.reason for place, cell in cells.items()}, configuration),
     }
     statistics["numbers"] = ledger.collect(statistics, judge_criteria(statistics, configuration))
     return statistics
@@ -140,7 +141,7 @@ def _cell(found: Sequence[RunRecord | None], benchmark: str) -> Cell:
     if why:
         share = f"{len(why)} of {len(found)} seeds: " if len(why) < len(found) else ""
         return Cell(share + "; ".join(dict.fromkeys(why)), synthetic, {}, None, {})
-    scores = [_with_derived(record.scores) for record in kept]
+    scores = [derived_scores(record) for record in kept]
     shared = all(record.shared_test and record.outcomes for record in kept)
     rows = [np.frombuffer(record.outcomes.encode(), dtype=np.uint8) - ord("0") for record in kept]
     lengths = {name: min(len(record.curves.get(name, ())) for record in kept) for name in kept[0].curves}
@@ -151,16 +152,6 @@ def _cell(found: Sequence[RunRecord | None], benchmark: str) -> Cell:
         np.array(rows, dtype=np.float64) if shared else None,
         {name: np.array([r.curves[name][:length] for r in kept]) for name, length in lengths.items() if length},
     )
-
-
-def _with_derived(scores: Mapping[str, float]) -> dict[str, float]:
-    derived = dict(scores)
-    if "hit_rate" in scores and "hit_chance" in scores:
-        corrected = chance_corrected(scores["hit_rate"], scores["hit_chance"])
-        derived |= {} if corrected is None else {"hit_corrected": corrected}
-    if "accuracy_without_memory" in scores:
-        derived["accuracy_lost_without_memory"] = scores["accuracy"] - scores["accuracy_without_memory"]
-    return derived
 
 
 def _mean(cells: Sequence[Cell], benchmark: str) -> Cell:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hsokv.reporting.ledger import format_value, text
+from hsokv.reporting.quoted import Quoted, escape_markdown
 
 SMALL = "small run, not the study"
 STAND_IN = "(synthetic stand-in)"
@@ -24,7 +25,7 @@ class Table:
     def to_markdown(self) -> str:
         """A Markdown table under its caption, above its note."""
         rows = [self.columns, ("---",) * len(self.columns), *self.rows]
-        lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in rows]
+        lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in rows]
         return "\n".join([f"**{self.caption}**", "", *lines, *(["", f"*{self.note}*"] if self.note else [])]) + "\n"
 
     def to_csv(self) -> str:
@@ -41,6 +42,9 @@ def all_tables(statistics: Mapping[str, Any], judged: Sequence[Mapping[str, Any]
         "criteria": criteria(statistics, judged),
         "contrasts": contrasts(statistics),
         "memory": memory(statistics),
+        "occupancy": occupancy(statistics),
+        "most_read": most_read(statistics),
+        "swarm": swarm(statistics),
         **{f"conditions_{name}": conditions(statistics, name) for name in statistics["study"]["benchmarks"]},
         "costs": costs(statistics),
     }
@@ -68,27 +72,84 @@ def conditions(statistics: Mapping[str, Any], benchmark: str) -> Table:
 
 
 def memory(statistics: Mapping[str, Any]) -> Table:
-    """How the arms that have a memory or a swarm use it, on each benchmark's headline."""
-    scores = {
-        "hit_rate": "hit rate",
-        "hit_chance": "chance",
-        "hit_corrected": "above chance",
-        "similarity_mean": "nearest cosine",
-        "gate_mean": "gate",
-        "gate_entropy": "gate entropy (bits)",
-        "accuracy_lost_without_memory": "lost without memory (points)",
-        "diversity": "diversity",
-        "disagreement": "disagreement on dev",
-    }
-    numbers, rows = statistics["numbers"], []
-    for benchmark in statistics["study"]["benchmarks"]:
-        for arm in statistics["study"]["arms"]:
-            keys = [f"{benchmark}.headline.{arm}.{score}.mean" for score in scores]
-            if any(numbers.get(key, {}).get("status") == "done" for key in keys):
-                cells = [numbers[key]["text"] if key in numbers else "" for key in keys]
-                rows.append((_titled(statistics, benchmark), arm, *cells))
-    note = "Hit rate, chance and the chance-corrected rate in percent; empty: the arm has no such part."
-    return _table(statistics, ("benchmark", "arm", *scores.values()), rows, "What memory and swarm did", note)
+    """What the memory of each arm that has one was worth on each benchmark's headline, and how far it was trusted."""
+    rows = []
+    for name, benchmark, arm in _with_any(statistics, "hit_rate", "accuracy_lost_without_memory", "memory_entries"):
+        lost, hits = (
+            _if_done(statistics, benchmark, arm, s, True) for s in ("accuracy_lost_without_memory", "hit_rate")
+        )
+        chance, gate, entropy = (
+            _if_done(statistics, benchmark, arm, s) for s in ("hit_chance", "gate_mean", "gate_entropy")
+        )
+        cosines = _range(statistics, benchmark, arm, *(f"similarity_{end}" for end in ("min", "mean", "max")))
+        accuracy = _score(statistics, benchmark, "headline", arm)
+        cells = (lost, hits, chance, gate, entropy, cosines)
+        rows.append((name, arm, accuracy, *(cells if any(cells) else ["\N{EN DASH}"] * len(cells))))
+    columns = ("benchmark", "arm", "accuracy (%)", "lost without memory (points)", "hit rate (%)", "chance (%)")
+    columns += ("gate", "gate entropy (bits)", "nearest cosine: least \N{EN DASH} mean \N{EN DASH} most")
+    note = "Chance: the hit rate of an entry drawn blindly. Intervals of what is lost and of hits are over seeds alone."
+    return _table(statistics, columns, rows, "What the memory was worth, with 95 % intervals", note)
+
+
+def occupancy(statistics: Mapping[str, Any]) -> Table:
+    """What the memory of each arm held on each benchmark's headline, and how its reads were spread."""
+    rows = []
+    for name, benchmark, arm in _with_any(statistics, "memory_entries"):
+        cells = {
+            score: _if_done(statistics, benchmark, arm, f"memory_{score}")
+            for score in ("entries", "capacity", "folded", "never_read", "top_tenth", "top_tenth_right", "age_read")
+        }
+        if not cells["entries"]:
+            reason = text(statistics["numbers"], f"{benchmark}.headline.{arm}.memory_entries.mean")
+            rows.append((name, arm, reason, *["\N{EN DASH}"] * 7))
+            continue
+        held = f"{cells['entries']} of {cells['capacity']}" if cells["capacity"] else cells["entries"]
+        per_class = _range(statistics, benchmark, arm, *(f"memory_class_{end}" for end in ("min", "median", "max")))
+        ages = _range(statistics, benchmark, arm, "memory_age_mean", "memory_age_oldest")
+        used = (cells[score] for score in ("age_read", "never_read", "top_tenth", "top_tenth_right"))
+        rows.append((name, arm, held, per_class, cells["folded"], ages, *used))
+    columns = ("benchmark", "arm", "entries held", "entries per class", "folded (%)", "age of entries")
+    columns += ("mean age when read", "never read (%)", "reads of top tenth (%)", "right of these (%)")
+    note = (
+        "Means over seeds. Per class: least \N{EN DASH} median \N{EN DASH} most; age: mean \N{EN DASH} oldest, in "
+        "writes; folded: entries that stand for several examples."
+    )
+    return _table(statistics, columns, rows, "What the memory held, and how its reads were spread", note)
+
+
+def most_read(statistics: Mapping[str, Any]) -> Table:
+    """The entries of the memory of `full` that were read most, in one run of each benchmark, with their texts."""
+    rows, runs = [], []
+    for row in statistics["memory"]["most_read"]:
+        name = _titled(statistics, row["benchmark"])
+        if row["status"] != "done":
+            rows.append((name, *[""] * 5, f"not run: {row['reason']}"))
+            continue
+        runs.append(f"{row['benchmark']} {row['condition']}, seed {row['seed']}")
+        for entry in row["entries"]:
+            stem = f"{row['benchmark']}.{row['condition']}.{row['arm']}.most_read.{entry['rank']}"
+            numbers = (
+                text(statistics["numbers"], f"{stem}.{k}") for k in ("label", "count", "number", "reads", "right")
+            )
+            found = text(statistics["numbers"], f"{stem}.text")
+            rows.append((name, *numbers, found if entry["text"] is None else Quoted(found)))
+    columns = ("benchmark", "label", "stands for", "written", "reads (%)", "right (%)", "text")
+    note = f"One run each: {'; '.join(runs)}. " if runs else ""
+    note += "Stands for: number of examples; written: place in the order of writing, from 0; right: share of its reads."
+    return _table(statistics, columns, rows, "The entries of the memory of full that were read most", note)
+
+
+def swarm(statistics: Mapping[str, Any]) -> Table:
+    """How far the agents of the arms that have a swarm differ, on each benchmark's headline."""
+    scores = ("diversity_initial", "diversity", "disagreement")
+    rows = [
+        (name, arm, *(_if_done(statistics, benchmark, arm, score, True) for score in scores))
+        for name, benchmark, arm in _with_any(statistics, *scores)
+    ]
+    rows = [row for row in rows if any(row[2:])]
+    columns = ("benchmark", "arm", "diversity at first", "diversity after a round", "disagreement on dev")
+    note = "Diversity of hyperparameters, before and after the first round of copying; disagreement of averaged agents."
+    return _table(statistics, columns, rows, "What the swarm did, with 95 % intervals", note)
 
 
 def contrasts(statistics: Mapping[str, Any]) -> Table:
@@ -147,6 +208,29 @@ def _table(
 def _titled(statistics: Mapping[str, Any], benchmark: str) -> str:
     synthetic = statistics["study"]["benchmarks"].get(benchmark, {}).get("synthetic")
     return f"{benchmark} {STAND_IN}" if synthetic else benchmark
+
+
+def _with_any(statistics: Mapping[str, Any], *scores: str) -> list[tuple[str, str, str]]:
+    """Title, benchmark and arm wherever the headline has one of the scores, run or not."""
+    return [
+        (_titled(statistics, benchmark), benchmark, arm)
+        for benchmark in statistics["study"]["benchmarks"]
+        for arm in statistics["study"]["arms"]
+        if any(f"{benchmark}.headline.{arm}.{score}.mean" in statistics["numbers"] for score in scores)
+    ]
+
+
+def _if_done(statistics: Mapping[str, Any], benchmark: str, arm: str, score: str, interval: bool = False) -> str:
+    """The headline's mean, where asked for with its interval; empty where it was not run or the arm has none."""
+    stem = f"{benchmark}.headline.{arm}.{score}"
+    if statistics["numbers"].get(f"{stem}.mean", {}).get("status") != "done":
+        return ""
+    return _spread(statistics, stem, "mean", "low", "high") if interval else text(statistics["numbers"], f"{stem}.mean")
+
+
+def _range(statistics: Mapping[str, Any], benchmark: str, arm: str, *scores: str) -> str:
+    cells = (_if_done(statistics, benchmark, arm, score) for score in scores)
+    return " \N{EN DASH} ".join(filter(None, cells))
 
 
 def _score(statistics: Mapping[str, Any], *place: str) -> str:

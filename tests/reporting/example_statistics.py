@@ -12,6 +12,7 @@ BASELINES = ["knn", "prototypes", "ridge", "linear_probe"]
 CONTROLS = {"chance": 0.01, "bag_of_words_1nn": 0.03, "bag_of_words_lda": 0.38, "bayes_reader": 0.93, "oracle": 0.98}
 LEVELS = [f"{senses}_level{level}" for senses in ("two_senses", "one_sense") for level in (1, 2, 3)]
 NO_DATA = "SST-2 is not in the data folder and it could not be fetched"
+HOSTILE = "a_b | 5 % of $x$ `<i>` \\y & #1 {z}: ~^"
 SEEDS = [13, 21, 42, 87]
 
 
@@ -67,8 +68,13 @@ def _record(benchmark: str, condition: str, arm: str, seed: int) -> RunRecord:
     chance = CONTROLS.get(arm, 0.72 - 0.04 * place + 0.2 * (arm == "ridge")) - 0.03 * ("level3" in condition)
     right = generator.random(200) < chance
     scores = {"accuracy": float(right.mean()), "log_loss": 1.1}
+    instruments = {}
     if arm in ("full", "kv_only"):
         scores |= {"hit_rate": 0.7 + 0.01 * generator.random(), "hit_chance": 0.01}
+        scores |= {"accuracy_without_memory": scores["accuracy"] - 0.1 + 0.05 * generator.random()}
+        scores |= {"gate_mean": 0.6, "gate_entropy": 0.9, "similarity_min": 0.1, "similarity_mean": 0.5}
+        scores |= {"similarity_max": 0.9}
+        instruments = {"memory": _memory(generator)}
     synthetic = benchmark == "sst2_synthetic"
     files = {"sst2/train.tsv": "0123456789abcdef" * 4} if synthetic else {}
     encoder = {"name": "all-MiniLM-L6-v2", "sha256": {"model.safetensors": "fedcba9876543210" * 4}} if synthetic else {}
@@ -89,5 +95,20 @@ def _record(benchmark: str, condition: str, arm: str, seed: int) -> RunRecord:
         outcomes="".join("01"[int(answer)] for answer in right) if done else "",
         shared_test=synthetic,
         curves={},
-        instruments={},
+        instruments=instruments if done else {},
     )
+
+
+def _memory(generator: np.random.Generator) -> dict:
+    """Two entries of each of ten classes, read at random; one text holds what pages have to escape."""
+    reads = generator.integers(0, 20, 20)
+    right = [int(generator.integers(0, count + 1)) for count in reads]
+    texts = [f"{HOSTILE} {number}" for number in range(20)]
+    labels = [number // 2 for number in range(20)]
+    return {
+        "labels": labels,
+        "counts": [1.0] * 20,
+        "numbers": [*range(20)],
+        "reads": reads.tolist(),
+        "right": right,
+    } | {"texts": texts}

@@ -94,6 +94,19 @@ def record(benchmark: str, condition: str, arm: str, seed: int, **changes) -> Ru
     return RunRecord(**content | changes)
 
 
+def memory(**changes) -> dict:
+    """Four entries of three classes, read 10 times, 6 of them rightly; the third stands for two examples."""
+    entries = {"labels": [0, 0, 1, 2], "counts": [1.0, 1.0, 2.0, 1.0], "numbers": [0, 1, 2, 4]}
+    return entries | {"reads": [1, 6, 3, 0], "right": [1, 3, 2, 0], "texts": ["a", "b", "c", "d", "e"]} | changes
+
+
+def with_memory(benchmark: str, condition: str, arm: str, seed: int, **changes) -> RunRecord:
+    """The record of an arm that tells what its memory held, if it has one."""
+    holds = {"memory": memory(**changes)} if arm in ("full", "kv_only") else {}
+    settings = {"settings": {"memory": {"entries": 8}}}
+    return record(benchmark, condition, arm, seed, instruments=holds, configuration=settings)
+
+
 def not_run(benchmark: str, condition: str, arm: str, seed: int, reason: str = "no data") -> RunRecord:
     none = {"scores": {}, "outcomes": "", "curves": {}}
     return record(benchmark, condition, arm, seed, status="not run", reason=reason, **none)

@@ -7,7 +7,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.text import Text
 
 from hsokv.exceptions import ConfigurationError
-from hsokv.reporting.figures import FIGURES, accuracy, contrasts, draw, flops, rare_words_levels
+from hsokv.reporting.figures import FIGURES, accuracy, contrasts, draw, flops, memory, rare_words_levels
+from hsokv.reporting.memory_figure import LOST
 from tests.reporting.example_statistics import BASELINES, CONTROLS, NO_DATA, VARIANTS, example_statistics
 
 
@@ -88,10 +89,42 @@ def test_stand_ins_have_open_markers_on_a_hatched_ground():
     assert not real.patch.get_hatch()
 
 
+def test_the_memory_is_drawn_by_arm_and_by_rank():
+    statistics = example_statistics()
+    worth, spread = memory(statistics).axes
+    labels = [label.get_text() for label in worth.get_yticklabels()]
+    assert labels == [name for b in ("rare_words", "sst2", "sst2_synthetic") for name in (b, "full", "kv_only")]
+    lost = [
+        r for r in statistics["scores"] if (r["condition"], r["score"]) == ("headline", LOST) and r["low"] is not None
+    ]
+    for drawn, row in zip(intervals(worth), lost, strict=True):
+        assert drawn == pytest.approx([100 * row["low"], 100 * row["high"]])
+    words = " ".join(texts(memory(statistics)).splitlines())
+    assert "not run: SST-2 is not in the data" in words
+    assert "not run: sst2" in words
+    assert "sst2_synthetic (synthetic stand-in)" in words
+    curves = {row["benchmark"]: row for row in statistics["memory"]["reads_by_rank"] if row["arm"] == "full"}
+    drawn = [line.get_ydata().tolist() for line in spread.lines[1:]]
+    wanted = [curves[b][kind]["mean"] for b in ("rare_words", "sst2_synthetic") for kind in ("reads", "right")]
+    assert drawn == [pytest.approx([100 * share for share in line]) for line in wanted]
+
+
+def test_without_memories_the_figure_says_so():
+    statistics = copy.deepcopy(example_statistics()) | {"memory": {"reads_by_rank": [], "most_read": []}}
+    assert "not run: no arm full with a memory" in " ".join(texts(memory(statistics)).split())
+    statistics["scores"] = [row for row in statistics["scores"] if row["score"] != LOST]
+    assert "not run: nothing of this figure" in " ".join(texts(memory(statistics)).split())
+
+
 def test_one_seed_is_drawn_without_an_interval():
     statistics = copy.deepcopy(example_statistics())
     for row in statistics["scores"] + statistics["contrasts"]:
         row |= {"low": None, "high": None, "seeds": min(row["seeds"], 1)}
+    for name in ("low", "high"):
+        for row in statistics["memory"]["reads_by_rank"]:
+            if row["status"] == "done":
+                row["reads"][name] = [None] * len(row["entries"])
+    assert not memory(statistics).axes[1].collections
     for figure in (accuracy, contrasts):
         panel = figure(statistics).axes[0]
         assert intervals(panel) == []

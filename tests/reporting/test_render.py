@@ -2,6 +2,7 @@
 
 import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from hsokv.reporting.criteria import judge_criteria
 from hsokv.reporting.latex import escape_latex
 from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.pdf import compile_pdf
+from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.render import FIGURES, render_report, report_context
+from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.tables import Table, all_tables
 from tests.reporting.example_statistics import NO_DATA, configuration, example_statistics, records
 
@@ -144,6 +147,30 @@ def test_an_unknown_reference_is_refused(cite):
         cite("nobody1900")
 
 
+def test_the_page_on_the_memory_says_what_it_is_worth_and_quotes_its_texts(report):
+    markdown, latex = ((report / name).read_text() for name in PAGES)
+    page = section(markdown, "## Inside the memory", "\n## ")
+    assert re.search(r"On `rare_words` zeroing the memory costs `full` \+\d", page)
+    assert f"On `sst2`: not run: {NO_DATA}." in page
+    assert "](../figures/memory.png)" in page
+    assert r"a\_b \| 5 % of \$x\$ \`\<i\>\` \\y \& \#1 \{z\}: \~\^" in page
+    page = section(latex, r"\section{Inside the memory}", r"\section{")
+    wanted = r"a\_b $|$ 5 \% of \$x\$ \textasciigrave{}$<$i$>$\textasciigrave{} \textbackslash{}y \& \#1 \{z\}: "
+    assert wanted in page
+    assert page.count(r"\begin{table}") == page.count(r"\end{table}") > 3
+
+
+def test_a_study_that_tells_nothing_of_memories_has_the_page_all_the_same(tmp_path):
+    bare = [replace(record, instruments={}) for record in records()]
+    bare = [replace(r, scores={k: v for k, v in r.scores.items() if k in ("accuracy", "log_loss")}) for r in bare]
+    statistics = compute_statistics(bare, configuration())
+    statistics["numbers"] = {key: entry for key, entry in statistics["numbers"].items() if "hit_rate.mean" not in key}
+    render(tmp_path, statistics=statistics)
+    for name in PAGES:
+        assert "No run of this study tells what its memory held." in (tmp_path / name).read_text()
+    assert r"\item On" not in (tmp_path / "report.tex").read_text()
+
+
 def test_an_unknown_number_ends_the_build_and_writes_nothing(tmp_path):
     templates = template(tmp_path / "templates", '{{ n("rare_words.headline.full.acuracy.mean") }}')
     with pytest.raises(ConfigurationError, match=r"nearest is 'rare_words\.headline\.full\.accuracy\.mean'"):
@@ -177,6 +204,10 @@ def test_what_the_context_says_is_escaped_in_latex(tmp_path):
         ("< 0.001", "$<$ 0.001"),
         ("16-shot", "16-shot"),
         ("p >= 5 %", r"p $>$= 5 \%"),
+        (Quoted("1.2e9 -5 a--b"), "1.2e9 -5 a-{}-b"),
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE}", r"caf\'{e}"),
+        ("\N{LATIN SMALL LIGATURE FI}", "fi"),
+        ("\u4e2d", r"[U+4E2D]\allowbreak{}"),
     ],
 )
 def test_ledger_texts_as_latex(text, latex):

@@ -5,11 +5,14 @@ import pytest
 
 from hsokv.reporting import tables
 from hsokv.reporting.criteria import judge_criteria
-from hsokv.reporting.layout import lay_out
+from hsokv.reporting.layout import lay_out, tidy
+from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.tables import Table
 
-from .study import configuration, not_run, record, records
+from .study import configuration, not_run, record, records, with_memory
+
+READS = ("25.0", "60.0", "50.0")  # entries never read, reads of the most read entry, how many of these are right
 
 
 def study(asked: dict, make=record) -> dict:
@@ -21,11 +24,19 @@ def statistics() -> dict:
     return study(configuration(), lambda b, *run: (not_run if b == "sst2" else record)(b, *run))
 
 
+@pytest.fixture(scope="module")
+def remembering() -> dict:
+    return study(configuration(), lambda b, *run: (not_run if b == "sst2" else with_memory)(b, *run))
+
+
 def every(statistics: dict) -> list[Table]:
     return [
         tables.main_results(statistics),
         tables.conditions(statistics, "rare_words"),
         tables.memory(statistics),
+        tables.occupancy(statistics),
+        tables.most_read(statistics),
+        tables.swarm(statistics),
         tables.contrasts(statistics),
         tables.criteria(statistics, judge_criteria(statistics, configuration())),
         tables.costs(statistics),
@@ -49,8 +60,37 @@ def test_conditions_show_controls_and_mark_the_headline(statistics):
 
 def test_memory_lists_the_arms_that_have_one(statistics):
     table = tables.memory(statistics)
-    assert [row[:4] for row in table.rows[:2]] == [("rare_words", arm, "80.0", "20.0") for arm in ("full", "kv_only")]
-    assert len(table.rows) == 4
+    arms = [(b, a) for b in ("rare_words", "sst2", "sst2_synthetic (synthetic stand-in)") for a in ("full", "kv_only")]
+    assert [row[:2] for row in table.rows] == arms
+    assert table.rows[0][2:] == ("75.8 [68.7, 83.0]", "+50.8 [+43.7, +58.0]", "80.0 [80.0, 80.0]", "20.0", "", "", "")
+    assert table.rows[2][2:] == ("not run: no data", *["\N{EN DASH}"] * 6)
+
+
+def test_occupancy_and_the_most_read_entries(remembering):
+    table = tables.occupancy(remembering)
+    assert table.rows[0][2:] == ("4 of 8", "1 \N{EN DASH} 1 \N{EN DASH} 2", "25.0", "2.2 \N{EN DASH} 4", "2.8", *READS)
+    assert [row[:3] for row in table.rows[2:4]] == [("sst2", arm, "not run: no data") for arm in ("full", "kv_only")]
+    table = tables.most_read(remembering)
+    assert table.rows[0] == ("rare_words", "0", "1", "1", "60.0", "50.0", "b")
+    assert [row[-1] for row in table.rows] == ["b", "c", "a", "not run: no data", "b", "c", "a"]
+    assert "rare_words two_senses_level1, seed 1; sst2_synthetic shots16, seed 13" in table.note
+
+
+@pytest.mark.parametrize("make", [record, lambda *run: with_memory(*run, reads=[0] * 4, right=[0] * 4)])
+def test_memories_that_were_not_read_or_tell_nothing_are_left_out_or_said(make):
+    found = study(configuration(), make)
+    rows = tables.most_read(found).rows
+    assert {row[-1] for row in rows} <= {"not run: its records hold no reads of the memory"}
+    assert len(tables.occupancy(found).rows) == 2 * len(rows)
+
+
+def test_swarm_is_shown_where_there_is_one(statistics):
+    assert tables.swarm(statistics).rows == ()
+    scores = {"accuracy": 0.75, "diversity_initial": 0.9, "diversity": 0.5, "disagreement": 0.1}
+    right = {"scores": scores, "outcomes": "1110" * 5}
+    found = study(configuration(), lambda *run: record(*run, **right if run[2] == "full" else {}))
+    cells = ("0.90 [0.90, 0.90]", "0.50 [0.50, 0.50]", "0.10 [0.10, 0.10]")
+    assert tables.swarm(found).rows[0] == ("rare_words", "full", *cells)
 
 
 def test_contrasts_show_p_for_the_family_alone(statistics):
@@ -80,8 +120,8 @@ def test_every_table_of_a_small_run_says_so(statistics):
     assert all("small run" not in table.to_markdown() for table in every(statistics))
 
 
-def test_every_form_has_every_row(statistics):
-    for table in every(statistics):
+def test_every_form_has_every_row(statistics, remembering):
+    for table in [*every(statistics), *every(remembering)]:
         assert all(len(row) == len(table.columns) for row in table.rows)
         assert [tuple(row) for row in csv.reader(io.StringIO(table.to_csv()))] == [table.columns, *table.rows]
         assert sum(line.startswith("|") for line in table.to_markdown().splitlines()) == 2 + len(table.rows)
@@ -92,6 +132,17 @@ def test_markdown_by_hand():
     assert (
         table.to_markdown() == "**5 %**\n\n| arm | a\\|b |\n| --- | --- |\n| kv_only | -1.0 [-2.0, 0.5] |\n\n*Note.*\n"
     )
+
+
+def test_a_text_of_others_is_printed_as_it_was_written():
+    text = Quoted("a_b | 5 % `x` *y* [z](u) <i> & $m$ \\ c: (synthetic stand-in)")
+    table = tidy(Table(("arm", "text"), (("a", text), ("b", text)), "T", ""))
+    assert table.note == ""
+    quoted = r"a\_b \| 5 % \`x\` \*y\* \[z\](u) \<i\> \& \$m\$ \\ c: (synthetic stand-in)"
+    assert f"| a | {quoted} |" in table.to_markdown()
+    assert text in table.to_csv()
+    latex = r"a\_b $|$ 5 \% \textasciigrave{}x\textasciigrave{} *y* [z](u) $<$i$>$ \& \$m\$ \textbackslash{} c:"
+    assert latex in lay_out(table, "tab:a")
 
 
 def test_latex_holds_every_row_escaped():
