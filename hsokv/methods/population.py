@@ -41,35 +41,41 @@ def search_box(settings: Mapping[str, Any]) -> Box:
     return Box(axes, STRATEGIES, settings["head"]["strategy"])
 
 
+def swarm_settings(settings: Mapping[str, Any]) -> SwarmSettings:
+    """The shape of the swarm as the configuration has it."""
+    shape = settings["swarm"]
+    manager = ManagerSettings(shape["exploited"], shape["perturbation"], shape["resampled"])
+    return SwarmSettings(shape["managers"], shape["agents"], shape["rounds"], shape["averaged"], manager)
+
+
 def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator: torch.Generator) -> Fitted:
-    """Agents train heads and search the hyperparameters, the memory's sharpness among them; the best are averaged.
+    """Agents train heads and search the hyperparameters, the memory's sharpness among them; the best are averaged."""
+    return fit_swarm(episode, settings, swarm_settings(settings), budget, generator)
+
+
+def fit_swarm(
+    episode: Episode, settings: Mapping[str, Any], shape: SwarmSettings, budget: Budget, generator: torch.Generator
+) -> Fitted:
+    """A swarm of any shape on an episode: an agent takes head.steps steps in all, spread over the rounds.
 
     All agents read one memory, into which the shots were written: at one shot there is nothing to choose between.
     """
     problems, scores = stack_problems(episode), stack_scores(episode)
-    shape = settings["swarm"]
-    swarm_settings = SwarmSettings(
-        shape["managers"],
-        shape["agents"],
-        shape["rounds"],
-        shape["averaged"],
-        ManagerSettings(shape["exploited"], shape["perturbation"], shape["resampled"]),
-    )
-    branch = None
+    branch = on_folds = None
     if "memory" in settings:
         branch = budget.run(write_memories, episode, problems, settings, torch.tensor([]))
-    on_folds = budget.run(read_problem, branch, slice(problems.folds), scores.x) if branch else None
-    steps = settings["head"]["steps"] // shape["rounds"]
+        on_folds = budget.run(read_problem, branch, slice(problems.folds), scores.x)
 
     def train_step(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
         hyperparameters = Hyperparameters(strategy, values["learning_rate"], values["weight_decay"])
+        steps = settings["head"]["steps"] // shape.rounds
         return train(learners, hyperparameters, problems, steps, budget, reserve=budget.allowed // 4)[0]
 
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
         return budget.run(fold_log_loss, learners, values.get("sharpness"), on_folds, episode.classes, problems, scores)
 
-    learners = init_learners((shape["managers"], shape["agents"]), problems, episode.classes)
-    swarm = run_swarm(learners, search_box(settings), swarm_settings, train_step, score, budget, generator)
+    learners = init_learners((shape.managers, shape.agents), problems, episode.classes)
+    swarm = run_swarm(learners, search_box(settings), shape, train_step, score, budget, generator)
     if branch:
         branch = branch._replace(sharpness=swarm.values["sharpness"])
     fitted = budget.run(finish, swarm.learners, branch, episode, problems, scores)

@@ -40,6 +40,14 @@ def derived_scores(record: RunRecord) -> dict[str, float]:
     return derived | _of_entries(record)
 
 
+def example_scores(record: RunRecord) -> dict[str, np.ndarray]:
+    """Scores of a record by test example [examples], whose means are the scores of the same names."""
+    outcomes = _outcomes(record.outcomes)
+    without = (record.instruments.get("memory") or {}).get("outcomes_without")
+    lost = {"accuracy_lost_without_memory": outcomes - _outcomes(without)} if without else {}
+    return {"accuracy": outcomes, **lost}
+
+
 def inside_memory(
     runs: Mapping[tuple[str, str, str, int], RunRecord],
     reasons: Mapping[tuple[str, str, str], str | None],
@@ -71,6 +79,10 @@ def inside_memory(
                 entries = [] if reason else _most_read(by_seed[0][0])
                 most_read.append(place | {**_status(reason), "entries": entries})
     return {"reads_by_rank": curves, "most_read": most_read}
+
+
+def _outcomes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64) - ord("0")
 
 
 def _status(reason: str | None) -> dict[str, str | None]:

@@ -1,6 +1,6 @@
 """From the records of a study to its statistics: made once, and all that tables, figures and texts may read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from hsokv.metrics.statistics import Interval, holm, interval, lift, sign_flip
 from hsokv.records import RunRecord
 from hsokv.reporting import ledger
 from hsokv.reporting.criteria import judge_criteria
-from hsokv.reporting.memory import derived_scores, inside_memory
+from hsokv.reporting.memory import derived_scores, example_scores, inside_memory
 
 FORMAT = "hsokv-statistics/1"
 HEADLINE = "headline"
@@ -25,7 +25,7 @@ class Cell:
     reason: str | None
     synthetic: bool
     scores: Mapping[str, np.ndarray]  # [seeds]
-    examples: np.ndarray | None  # [seeds, examples], where seeds share a test set
+    examples: Mapping[str, np.ndarray]  # of scores, [seeds, examples], where seeds share a test set
     curves: Mapping[str, np.ndarray]  # [seeds, points]
 
 
@@ -140,16 +140,16 @@ def _cell(found: Sequence[RunRecord | None], benchmark: str) -> Cell:
     why = ["no record" if record is None else record.reason for record in found if not record or record.reason]
     if why:
         share = f"{len(why)} of {len(found)} seeds: " if len(why) < len(found) else ""
-        return Cell(share + "; ".join(dict.fromkeys(why)), synthetic, {}, None, {})
+        return Cell(share + "; ".join(dict.fromkeys(why)), synthetic, {}, {}, {})
     scores = [derived_scores(record) for record in kept]
     shared = all(record.shared_test and record.outcomes for record in kept)
-    rows = [np.frombuffer(record.outcomes.encode(), dtype=np.uint8) - ord("0") for record in kept]
+    examples = [example_scores(record) for record in kept] if shared else []
     lengths = {name: min(len(record.curves.get(name, ())) for record in kept) for name in kept[0].curves}
     return Cell(
         None,
         synthetic,
         {name: np.array([row[name] for row in scores]) for name in scores[0] if all(name in row for row in scores)},
-        np.array(rows, dtype=np.float64) if shared else None,
+        _stacked(examples, np.array),
         {name: np.array([r.curves[name][:length] for r in kept]) for name, length in lengths.items() if length},
     )
 
@@ -158,18 +158,26 @@ def _mean(cells: Sequence[Cell], benchmark: str) -> Cell:
     """The mean over conditions, seed by seed and, where all share one test set, example by example."""
     synthetic = cells[0].synthetic
     if reasons := [cell.reason for cell in cells if cell.reason]:
-        return Cell("; ".join(dict.fromkeys(reasons)), synthetic, {}, None, {})
+        return Cell("; ".join(dict.fromkeys(reasons)), synthetic, {}, {}, {})
     names = [name for name in cells[0].scores if all(name in cell.scores for cell in cells)]
-    examples = [cell.examples for cell in cells if cell.examples is not None]
-    if len({part.shape for part in examples}) > 1:
+    examples = [cell.examples for cell in cells]
+    if len({part["accuracy"].shape for part in examples if part}) > 1:
         raise RecordError(f"{benchmark}: its headline conditions share no test set: make one of them the headline")
     return Cell(
         None,
         synthetic,
         {name: np.mean([cell.scores[name] for cell in cells], axis=0) for name in names},
-        np.mean(examples, axis=0) if len(examples) == len(cells) else None,
+        _stacked(examples, lambda parts: np.mean(parts, axis=0)),
         {},
     )
+
+
+def _stacked(
+    examples: Sequence[Mapping[str, np.ndarray]], together: Callable[[list[np.ndarray]], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The scores that all parts have by example, put together."""
+    names = [name for name in examples[0] if all(name in part for part in examples)] if examples else []
+    return {name: together([part[name] for part in examples]) for name in names}
 
 
 def _ends(found: Interval | None, *names: str) -> dict[str, float | None]:
@@ -188,7 +196,7 @@ def _scores(cells: Cells, configuration: Mapping[str, Any]) -> list[dict[str, An
         for score in sorted(known[arm] if cell.reason else cell.scores):
             found = None
             if not cell.reason:
-                found = interval(cell.scores[score], cell.examples if score == "accuracy" else None)
+                found = interval(cell.scores[score], cell.examples.get(score))
             row = {"benchmark": benchmark, "condition": condition, "arm": arm, "score": score}
             row |= {"seeds": 0 if cell.reason else len(cell.scores[score]), **_ends(found, "mean", "low", "high")}
             rows.append(row | {**_status(cell.reason), "synthetic": cell.synthetic})
@@ -228,7 +236,7 @@ def _contrast(
         reason = "; ".join(dict.fromkeys(cell.reason for cell in (of_a, of_b) if cell.reason))
     else:
         x, y = of_a.scores["accuracy"], of_b.scores["accuracy"]
-        outcomes = [of_a.examples, of_b.examples]
+        outcomes = [cell.examples.get("accuracy") for cell in (of_a, of_b)]
         if any(cell is None for cell in outcomes):
             outcomes = [None, None]
         difference = interval(x - y, None if outcomes[0] is None else outcomes[0] - outcomes[1])

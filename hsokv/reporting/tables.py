@@ -87,7 +87,7 @@ def memory(statistics: Mapping[str, Any]) -> Table:
         rows.append((name, arm, accuracy, *(cells if any(cells) else ["\N{EN DASH}"] * len(cells))))
     columns = ("benchmark", "arm", "accuracy (%)", "lost without memory (points)", "hit rate (%)", "chance (%)")
     columns += ("gate", "gate entropy (bits)", "nearest cosine: least \N{EN DASH} mean \N{EN DASH} most")
-    note = "Chance: the hit rate of an entry drawn blindly. Intervals of what is lost and of hits are over seeds alone."
+    note = "Chance: the hit rate of an entry drawn blindly. Intervals of hits are over seeds alone."
     return _table(statistics, columns, rows, "What the memory was worth, with 95 % intervals", note)
 
 

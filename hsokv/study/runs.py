@@ -126,9 +126,10 @@ def _run(
     if prediction.gate is not None:
         without = prediction.without_memory.argmax(-1).numpy()
         held, top = np.array(fitted.instruments["memory"]["labels"]), prediction.top_entries.numpy()
-        retrieved = np.where(top >= 0, held[top], -1)
+        retrieved = np.where(top >= 0, np.append(held, -1)[top], -1)
         similarity = similarity_range(prediction.top_similarity.numpy())
-        inside = reads(top, held, labels) | {"texts": read_texts(features, common["seed"], common["condition"])}
+        inside = reads(top, held, labels) | {"outcomes_without": outcomes(without, labels)}
+        inside["texts"] = read_texts(features, common["seed"], common["condition"])
         fitted.instruments["memory"].update(inside)
         scores |= {
             "accuracy_without_memory": accuracy(without, labels),

@@ -12,7 +12,7 @@ from hsokv.methods.members import DESCRIPTION, EXAMPLE
 from hsokv.methods.registry import METHODS
 from hsokv.training.budget import Budget
 
-ALLOWED = 10**9
+ALLOWED = 2 * 10**7
 
 pytestmark = [pytest.mark.parametrize("kind", ["shots", "words", "described"]), pytest.mark.parametrize("arm", METHODS)]
 

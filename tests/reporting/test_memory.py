@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hsokv.reporting.ledger import lookup, text
-from hsokv.reporting.memory import NO_READS, derived_scores, shorten
+from hsokv.reporting.memory import NO_READS, derived_scores, example_scores, shorten
 from hsokv.reporting.statistics import compute_statistics
 
 from .study import configuration, memory, not_run, record, records, with_memory
@@ -45,6 +45,21 @@ def test_a_record_that_does_not_tell_has_no_such_score(instruments):
     scores = derived_scores(record(*RUN, instruments=instruments))
     assert not [name for name in scores if name.startswith("memory_")]
     assert scores["hit_corrected"] == pytest.approx(0.75)
+
+
+def test_what_a_shared_test_set_loses_is_judged_by_its_examples_too():
+    """sst2's seeds share their test: the interval of what is lost covers other examples, not only other seeds."""
+    asked = configuration()
+    told = records(asked, lambda *run: with_memory(*run, outcomes_without="1" * 5 + "0" * 15))
+    lost = {"benchmark": "sst2", "condition": "headline", "arm": "full", "score": "accuracy_lost_without_memory"}
+    widths = []
+    for given in (told, records(asked, with_memory)):
+        scores = compute_statistics(given, asked)["scores"]
+        found = next(row for row in scores if all(row[key] == value for key, value in lost.items()))
+        widths.append(found["high"] - found["low"])
+    assert widths[0] > widths[1]
+    examples = example_scores(with_memory(*RUN, outcomes_without="1" * 5 + "0" * 15))
+    assert examples["accuracy_lost_without_memory"].mean() == pytest.approx(examples["accuracy"].mean() - 0.25)
 
 
 def test_an_empty_memory_and_one_that_was_never_read():
