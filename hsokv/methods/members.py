@@ -14,7 +14,7 @@ from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
 from hsokv.methods.interface import Fitted, Prediction
 from hsokv.metrics.swarm import disagreement
-from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob
+from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob, least_log_loss
 from hsokv.model.discriminant import key_projection
 from hsokv.model.head import Head, logits
 from hsokv.training.loop import Hyperparameters, Learners, Problems, Scores
@@ -88,6 +88,30 @@ def fold_temperature(head: Head, problems: Problems, scores: Scores) -> Tensor:
         Head(head.weight[..., : problems.folds, :, :], head.bias[..., : problems.folds, :]), scores.x
     ).flatten(-3, -2)
     return fit_temperature(on_folds, scores.y.flatten(), scores.mask.flatten())
+
+
+def fold_log_loss(
+    learners: Learners,
+    sharpness: Tensor | None,
+    retrieval: kv.Retrieval | None,
+    classes: int,
+    problems: Problems,
+    scores: Scores,
+) -> Tensor:
+    """Log-loss of each agent [...] on what its folds hold out, in nats; `sharpness` [...] of its memory.
+
+    Raw log-loss ranks calibration, not recognition: each agent's temperature, and its gate where it has a memory, are
+    fitted inside the folds first.
+    """
+    temperature = fold_temperature(learners.head, problems, scores)
+    folds = Head(learners.head.weight[..., : problems.folds, :, :], learners.head.bias[..., : problems.folds, :])
+    log_probs = (logits(folds, scores.x) / temperature[..., None, None, None]).log_softmax(-1)
+    at_label = label_log_prob(log_probs, scores.y).flatten(-2)
+    mask = scores.mask.flatten()
+    if retrieval is None:
+        return -(at_label * mask).sum(-1) / mask.sum()
+    memory = kv.label_distribution(retrieval, sharpness[..., None, None], classes)
+    return least_log_loss(at_label, label_log_prob(memory, scores.y).flatten(-2), mask.expand(at_label.shape))
 
 
 def finish(learners: Learners, branch: Branch | None, episode: Episode, problems: Problems, scores: Scores) -> Fitted:

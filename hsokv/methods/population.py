@@ -1,5 +1,6 @@
 """The swarm at work: `full` where the settings hold a memory, `swarm_only` where they do not."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,12 +9,9 @@ import torch
 from torch import Tensor
 
 from hsokv.data.episode import Episode
-from hsokv.memory import functional as kv
 from hsokv.methods.interface import Fitted
-from hsokv.methods.members import finish, fold_temperature, read_problem, write_memories
+from hsokv.methods.members import finish, fold_log_loss, read_problem, write_memories
 from hsokv.metrics.swarm import diversity
-from hsokv.model.calibration import label_log_prob, least_log_loss
-from hsokv.model.head import Head, logits
 from hsokv.swarm.manager import ManagerSettings
 from hsokv.swarm.state import Axis, Box
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, run_swarm
@@ -21,8 +19,6 @@ from hsokv.training.budget import Budget
 from hsokv.training.loop import (
     Hyperparameters,
     Learners,
-    Problems,
-    Scores,
     init_learners,
     stack_problems,
     stack_scores,
@@ -72,7 +68,8 @@ def fit_swarm(
         return train(learners, hyperparameters, problems, steps, budget, reserve=budget.allowed // 4)[0]
 
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
-        return budget.run(fold_log_loss, learners, values.get("sharpness"), on_folds, episode.classes, problems, scores)
+        sharpness = values.get("sharpness")
+        return budget.run(fold_log_loss, learners, sharpness, on_folds, episode.classes, problems, scores)
 
     learners = init_learners((shape.managers, shape.agents), problems, episode.classes)
     swarm = run_swarm(learners, search_box(settings), shape, train_step, score, budget, generator)
@@ -80,30 +77,6 @@ def fit_swarm(
         branch = branch._replace(sharpness=swarm.values["sharpness"])
     fitted = budget.run(finish, swarm.learners, branch, episode, problems, scores)
     return _with_history(fitted, swarm)
-
-
-def fold_log_loss(
-    learners: Learners,
-    sharpness: Tensor | None,
-    retrieval: kv.Retrieval | None,
-    classes: int,
-    problems: Problems,
-    scores: Scores,
-) -> Tensor:
-    """Log-loss of each agent [managers, agents] on what its folds hold out, in nats.
-
-    Raw log-loss ranks calibration, not recognition: each agent's temperature, and its gate where it has a memory, are
-    fitted inside the folds first.
-    """
-    temperature = fold_temperature(learners.head, problems, scores)
-    folds = Head(*(part[:, :, : problems.folds] for part in learners.head))
-    log_probs = (logits(folds, scores.x) / temperature[:, :, None, None, None]).log_softmax(-1)
-    at_label = label_log_prob(log_probs, scores.y).flatten(-2)
-    mask = scores.mask.flatten()
-    if retrieval is None:
-        return -(at_label * mask).sum(-1) / mask.sum()
-    memory = kv.label_distribution(retrieval, sharpness[:, :, None, None], classes)
-    return least_log_loss(at_label, label_log_prob(memory, scores.y).flatten(-2), mask.expand(at_label.shape))
 
 
 def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
@@ -114,15 +87,26 @@ def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     initial = _diversity(swarm.initial.strategy, swarm.initial.point)
     return replace(
         fitted,
-        curves={"fold_log_loss": best, "diversity": [initial, *spread], "failed_agents": failed},
+        curves={
+            "fold_log_loss": best,
+            "spent": [step.spent for step in swarm.history],
+            "diversity": [initial, *spread],
+            "failed_agents": failed,
+        },
         instruments={
             **fitted.instruments,
             "diversity": spread[0],
             "diversity_initial": initial,
             "members": {name: value.tolist() for name, value in swarm.values.items()},
             "lineage": [step.parent.tolist() for step in swarm.history],
+            "scores": [_finite(step.score) for step in swarm.history],
         },
     )
+
+
+def _finite(scores: Tensor) -> list[list[float | None]]:
+    """Scores [managers, agents] as JSON has them: none for an agent that failed."""
+    return [[score if math.isfinite(score) else None for score in group] for group in scores.tolist()]
 
 
 def _diversity(strategy: Tensor, point: Tensor) -> float:

@@ -1,6 +1,8 @@
 """`kv_random_search`: the swarm's box, folds, allowance and averaging without the swarm (Bergstra & Bengio 2012)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -27,4 +29,14 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     # A third of what training costs is put by for scoring; a quarter of the allowance for the members' calibration.
     affordable = int((budget.allowed * 3 // 4 - budget.spent) // (settings["head"]["steps"] * step * 4 // 3))
     agents = max(shape.averaged, affordable)
-    return fit_swarm(episode, settings, shape._replace(managers=1, agents=agents, rounds=1), budget, generator)
+    fitted = fit_swarm(episode, settings, shape._replace(managers=1, agents=agents, rounds=1), budget, generator)
+    # Agents are independent, so the curve of the search is that of the same agents trained one after the other.
+    spent, losses = (
+        fitted.curves["spent"][-1],
+        [score for score in fitted.instruments["scores"][0][0] if score is not None],
+    )
+    curves = {
+        "fold_log_loss": list(accumulate(losses, min)),
+        "spent": [round(spent * (i + 1) / len(losses)) for i in range(len(losses))],
+    }
+    return replace(fitted, curves=fitted.curves | curves)

@@ -8,7 +8,7 @@ import torch
 
 from hsokv.data.episode import Episode
 from hsokv.methods.interface import Fitted
-from hsokv.methods.members import default_hyperparameters, finish, write_memories
+from hsokv.methods.members import default_hyperparameters, finish, fold_log_loss, read_problem, write_memories
 from hsokv.training.budget import Budget
 from hsokv.training.loop import init_learners, stack_problems, stack_scores, train
 
@@ -32,5 +32,10 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     if "memory" in settings:
         sharpness = torch.tensor([float(settings["memory"]["sharpness"])])
         branch = budget.run(write_memories, episode, problems, settings, sharpness)
-    fitted = budget.run(finish, learners, branch, episode, problems, stack_scores(episode))
-    return replace(fitted, instruments={**fitted.instruments, "steps": steps})
+    scores = stack_scores(episode)
+    on_folds = budget.run(read_problem, branch, slice(problems.folds), scores.x) if branch else None
+    sharpness = branch.sharpness if branch else None
+    loss = budget.run(fold_log_loss, learners, sharpness, on_folds, episode.classes, problems, scores)
+    curves = {"fold_log_loss": [float(loss)], "spent": [budget.spent]}
+    fitted = budget.run(finish, learners, branch, episode, problems, scores)
+    return replace(fitted, curves=curves, instruments={**fitted.instruments, "steps": steps})

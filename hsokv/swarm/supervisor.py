@@ -30,9 +30,11 @@ class SwarmSettings(NamedTuple):
 
 
 class Round(NamedTuple):
-    """What one round looked like: after training and scoring (score), after copying and perturbing (the rest)."""
+    """What one round looked like: after training and scoring (score, FLOPs spent till then), after copying and
+    perturbing (the rest)."""
 
     score: Tensor
+    spent: int
     point: Tensor
     strategy: Tensor
     parent: Tensor
@@ -80,12 +82,13 @@ def run_swarm(
                 f"all {scores.numel()} agents failed in round {index + 1} (their log-loss is NaN); "
                 "lower the learning rates of the swarm's box"
             )
+        spent = budget.spent
         last = index == settings.rounds - 1 or not budget.affords(budget.spent - before)
         if not last:
             for group in range(settings.managers):
                 state = manager_step(state, group, settings.manager, len(box.strategies), generator)
             state = _migrate(state)
-        history.append(Round(scores, state.point, state.strategy, state.parent))
+        history.append(Round(scores, spent, state.point, state.strategy, state.parent))
         if last:
             break
     kept = state.score.flatten().argsort(stable=True)[: settings.averaged]

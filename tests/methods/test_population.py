@@ -7,7 +7,7 @@ import torch
 from hsokv.exceptions import BudgetError, ConfigurationError, SwarmCollapsedError
 from hsokv.memory import functional as kv
 from hsokv.methods import population, single
-from hsokv.methods.members import read_problem, write_memories
+from hsokv.methods.members import fold_log_loss, read_problem, write_memories
 from hsokv.model.calibration import GATES, TEMPERATURES, fit_gate
 from hsokv.training.budget import Budget
 from hsokv.training.loop import Hyperparameters, init_learners, stack_problems, stack_scores, train
@@ -61,7 +61,7 @@ def test_fold_log_loss_equals_a_plain_loop(make_episode, kind, memory):
     branch = write_memories(episode, problems, {"memory": {"entries": 100, "k": 5}}, torch.tensor([]))
     state, scores = branch.state, stack_scores(episode)
     retrieval = read_problem(branch, slice(problems.folds), scores.x) if memory else None
-    found = population.fold_log_loss(learners, sharpness, retrieval, episode.classes, problems, scores)
+    found = fold_log_loss(learners, sharpness, retrieval, episode.classes, problems, scores)
     for agent in range(3):
         logits, recalled, labels = [], [], []
         for f, fold in enumerate(episode.folds):
@@ -99,6 +99,7 @@ def test_history_goes_into_the_record(make_episode, settings):
     rounds = settings["swarm"]["rounds"]
     assert {name: len(curve) for name, curve in fitted.curves.items()} == {
         "fold_log_loss": rounds,
+        "spent": rounds,
         "diversity": rounds + 1,
         "failed_agents": rounds,
     }
@@ -106,6 +107,8 @@ def test_history_goes_into_the_record(make_episode, settings):
     assert fitted.instruments["diversity"] == fitted.curves["diversity"][1]
     assert len(fitted.instruments["members"]["learning_rate"]) == settings["swarm"]["averaged"]
     assert len(fitted.instruments["lineage"]) == rounds
+    assert fitted.curves["spent"] == sorted(set(fitted.curves["spent"]))
+    assert [min(map(min, step)) for step in fitted.instruments["scores"]] == fitted.curves["fold_log_loss"]
 
 
 @pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
