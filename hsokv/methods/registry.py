@@ -23,7 +23,7 @@ METHODS: dict[str, Method] = {
     "kv_closed_form": Method("hsokv.methods.single", ("head", "memory", "keys")),
     "kv_random_search": Method("hsokv.methods.random_search", ("head", "memory", "keys", "swarm")),
     "kv_flat_population": Method("hsokv.methods.flat_population", ("head", "memory", "keys", "swarm")),
-    "single_all_compute": Method("hsokv.methods.single_all_compute", ("head", "memory", "keys")),
+    "single_all_compute": Method("hsokv.methods.single_all_compute", ("head", "memory", "keys", "swarm")),
     "knn": Method("hsokv.methods.knn", ("knn",)),
     "prototypes": Method("hsokv.methods.prototypes", ()),
     "ridge": Method("hsokv.methods.ridge", ("ridge",)),

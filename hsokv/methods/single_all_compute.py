@@ -1,6 +1,5 @@
-"""`single_all_compute`: one default agent that trains for as long as the allowance lasts."""
+"""`single_all_compute`: one default agent that takes all the steps of the swarm."""
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from hsokv.training.budget import Budget
 
 
 def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator: torch.Generator) -> Fitted:
-    """The agent of `kv_closed_form` with more steps: what the swarm's operations buy without a swarm."""
-    head = settings["head"] | {"steps": sys.maxsize}
-    return single.fit(episode, {**settings, "head": head}, budget, generator)
+    """The agent of `kv_closed_form` with as many steps as all agents of the swarm together."""
+    shape = settings["swarm"]
+    steps = settings["head"]["steps"] * shape["managers"] * shape["agents"]
+    return single.fit(episode, {**settings, "head": settings["head"] | {"steps": steps}}, budget, generator)

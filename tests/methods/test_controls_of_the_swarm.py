@@ -28,12 +28,10 @@ def test_a_flat_population_is_a_swarm_of_one_group(episode, settings):
 
 
 def test_random_search_copies_nobody_and_trains_once(episode, settings):
-    found, budget = fit(random_search, episode, settings)
+    found, _ = fit(random_search, episode, settings)
     lineage = torch.tensor(found.instruments["lineage"])
-    assert lineage.shape[:2] == (1, 1)
-    assert torch.equal(lineage.flatten(), torch.arange(lineage.numel()))
+    assert lineage.tolist() == [[list(range(6))]]
     assert len(found.instruments["temperature"]) == settings["swarm"]["averaged"]
-    assert budget.spent > budget.allowed / 3
 
 
 def test_the_curve_of_a_random_search_is_its_best_so_far(episode, settings):
@@ -43,16 +41,9 @@ def test_the_curve_of_a_random_search_is_its_best_so_far(episode, settings):
     assert len(found.curves["spent"]) == len(curve)
 
 
-def test_random_search_takes_more_agents_where_it_may_spend_more(episode, settings):
-    counts = [len(fit(random_search, episode, settings, n * 10**7)[0].instruments["lineage"][0][0]) for n in (2, 4)]
-    assert counts[1] == pytest.approx(2 * counts[0], abs=2)
-
-
-def test_one_agent_with_all_the_compute_is_the_single_agent_with_more_steps(episode, settings):
-    found, budget = fit(single_all_compute, episode, settings, 5 * 10**6)
-    steps = found.instruments["steps"]
-    assert steps > settings["head"]["steps"]
-    assert budget.spent > budget.allowed / 2
-    settings["head"]["steps"] = steps
+def test_one_agent_with_all_the_compute_takes_the_steps_of_the_swarm(episode, settings):
+    found, _ = fit(single_all_compute, episode, settings)
+    assert found.instruments["steps"] == 12 * 6
+    settings["head"]["steps"] = 12 * 6
     same, _ = fit(single, episode, settings)
     assert torch.equal(found.predict(episode.test.x).log_probs, same.predict(episode.test.x).log_probs)
