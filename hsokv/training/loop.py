@@ -9,7 +9,7 @@ from hsokv.data.episode import Episode, Shots
 from hsokv.exceptions import BudgetError
 from hsokv.model.head import Head, gradient, init_head
 from hsokv.training.budget import Budget, count_flops
-from hsokv.training.optimisers import UNIT_RATES, Moments, init_moments, update
+from hsokv.training.optimisers import UNIT_RATES, Moments, apply_rule, init_moments, rule
 
 
 class Problems(NamedTuple):
@@ -78,17 +78,37 @@ def init_learners(agents: tuple[int, ...], problems: Problems, classes: int) -> 
     """Fresh heads and moments for every agent and problem."""
     batch = (*agents, len(problems.x))
     head = init_head(batch, problems.x.shape[-1], classes)
-    return Learners(head, (init_moments(head.weight, batch), init_moments(head.bias, batch)))
+    return _arranged(Learners(head, (init_moments(head.weight, batch), init_moments(head.bias, batch))))
+
+
+def _arranged(learners: Learners) -> Learners:
+    """The same learners, in memory [problems, ..., classes, key_dim]: what `gradient` multiplies without a copy."""
+    agents = learners.head.bias.ndim - 2
+
+    def arranged(part: Tensor) -> Tensor:
+        return part.movedim(agents, 0).contiguous().movedim(0, agents)
+
+    weight, bias = learners.head
+    of_weight, of_bias = learners.moments
+    return Learners(
+        Head(arranged(weight.mT).mT, arranged(bias)),
+        (
+            Moments(*(arranged(part.mT).mT for part in of_weight[:2]), of_weight.steps),
+            Moments(*(arranged(part) for part in of_bias[:2]), of_bias.steps),
+        ),
+    )
 
 
 def train_step(learners: Learners, hyperparameters: Hyperparameters, problems: Problems) -> Learners:
     """One full-batch gradient step of every agent on every problem."""
     grads = gradient(learners.head, problems.x, problems.y, problems.mask)
-    strategy, learning_rate, weight_decay = hyperparameters
-    rate = learning_rate * torch.tensor(UNIT_RATES)[strategy]
-    per_problem = [part.unsqueeze(-1).expand(*part.shape, len(problems.x)) for part in (strategy, rate, weight_decay)]
+    rate = hyperparameters.learning_rate * torch.tensor(UNIT_RATES, dtype=torch.float64)[hyperparameters.strategy]
+    steps = learners.moments[0].steps  # those of the bias are the same
+    numbers = rule(
+        steps, *(part.unsqueeze(-1) for part in (hyperparameters.strategy, rate, hyperparameters.weight_decay))
+    )
     moved = [
-        update(parameter, grad, moments, *per_problem)
+        apply_rule(parameter, grad, moments, numbers)
         for parameter, grad, moments in zip(learners.head, grads, learners.moments, strict=True)
     ]
     return Learners(Head(*(parameter for parameter, _ in moved)), (moved[0][1], moved[1][1]))
@@ -107,6 +127,7 @@ def train(
     The cost of a step is counted once, on the first, and charged for each. Raises BudgetError where not even one
     step is affordable.
     """
+    learners = _arranged(learners)  # a swarm that copied agents has laid them out anew
     first, cost = count_flops(train_step, learners, hyperparameters, problems)
     if not budget.affords(cost + reserve):
         raise BudgetError(

@@ -26,6 +26,37 @@ def init_moments(parameter: Tensor, batch: tuple[int, ...]) -> Moments:
     return Moments(torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros(batch))
 
 
+def rule(steps: Tensor, strategy: Tensor, learning_rate: Tensor, weight_decay: Tensor) -> Tensor:
+    """The next update of each head as five numbers [5, ...], for `apply_rule`; `steps` were taken before it.
+
+    All rules are w <- kept w - rate n / (sqrt(unbias v) + floor), where the numerator n is m if `latest` is 0 and g if
+    it is 1. Float64, because 1 - 0.999^t has lost half its digits in float32.
+    """
+    after = steps.double() + 1
+    is_sgd, is_rmsprop = strategy == 1, strategy == 2
+    unbias_mean = 1 / (1 - 0.9**after)
+    one = torch.ones_like(after)
+    latest = torch.where(is_rmsprop, one, 0.0)
+    unbias = (1 / (1 - 0.999**after)).masked_fill(is_sgd, 0.0)
+    floor = torch.where(is_sgd, one, 1e-8)
+    rate = learning_rate * unbias_mean.masked_fill(is_sgd, 10.0).masked_fill(is_rmsprop, 1.0)
+    kept = (1 - learning_rate.double() * weight_decay).expand(after.shape)
+    return torch.stack((latest, unbias, floor, rate, kept))
+
+
+def apply_rule(parameter: Tensor, gradient: Tensor, moments: Moments, numbers: Tensor) -> tuple[Tensor, Moments]:
+    """One step by `numbers` [5, ...], one of each per head, with no more passes over the parameter than it takes.
+
+    What is returned lies in memory as what came in: of two factors the first decides.
+    """
+    numbers = numbers.reshape(numbers.shape + (1,) * (1 + parameter.ndim - numbers.ndim))
+    latest, unbias, floor, rate, kept = numbers.to(parameter.dtype)
+    first = torch.lerp(moments.first, gradient, 0.1)
+    second = (moments.second * 0.999).addcmul_(gradient, gradient, value=0.001)
+    direction = torch.lerp(first, gradient, latest).div_((second * unbias).sqrt_().add_(floor))
+    return (parameter * kept).addcmul_(direction, rate, value=-1), Moments(first, second, moments.steps + 1)
+
+
 def update(
     parameter: Tensor, gradient: Tensor, moments: Moments, strategy: Tensor, learning_rate: Tensor, weight_decay: Tensor
 ) -> tuple[Tensor, Moments]:
@@ -37,13 +68,4 @@ def update(
     m <- 0.9 m + 0.1 g, v <- 0.999 v + 0.001 g^2;
     Adam m^ / (sqrt v^ + eps), SGD 10 m (= momentum), RMSprop g / (sqrt v^ + eps).
     """
-    spread = (...,) + (None,) * (parameter.ndim - learning_rate.ndim)
-    steps = moments.steps + 1
-    first = 0.9 * moments.first + 0.1 * gradient
-    second = 0.999 * moments.second + 0.001 * gradient**2
-    scale = (second / (1 - 0.999 ** steps[spread])).sqrt() + 1e-8
-    adam = first / (1 - 0.9 ** steps[spread]) / scale
-    rule = strategy[spread]
-    direction = torch.where(rule == 0, adam, torch.where(rule == 1, 10 * first, gradient / scale))
-    moved = parameter - learning_rate[spread] * (direction + weight_decay[spread] * parameter)
-    return moved, Moments(first, second, steps)
+    return apply_rule(parameter, gradient, moments, rule(moments.steps, strategy, learning_rate, weight_decay))

@@ -3,7 +3,7 @@ import torch
 
 from hsokv.data.episode import Shots
 from hsokv.exceptions import BudgetError
-from hsokv.model.head import loss
+from hsokv.model.head import Head, loss
 from hsokv.training.budget import Budget, count_flops
 from hsokv.training.loop import (
     Hyperparameters,
@@ -14,6 +14,7 @@ from hsokv.training.loop import (
     train,
     train_step,
 )
+from hsokv.training.optimisers import STRATEGIES, UNIT_RATES, Moments
 
 CLASSES = 4
 
@@ -123,3 +124,93 @@ def test_training_is_its_steps_one_after_the_other(make_episode):
     together = fit(problems, agents(2), 4)
     assert torch.equal(together.head.weight, learners.head.weight)
     assert together.moments[0].steps.unique().tolist() == [4.0]
+
+
+def exactly(problems):
+    return problems._replace(x=problems.x.double(), mask=problems.mask.double())
+
+
+def fit_exactly(problems, hyperparameters, steps=20):
+    """Training in float64, from heads that are not at zero, so that nothing is symmetric."""
+    learners = init_learners(hyperparameters.strategy.shape, problems, CLASSES)
+    weight, bias = (torch.full_like(part, 0.1, dtype=torch.float64) for part in learners.head)
+    weight[..., 0] += torch.linspace(-1, 1, weight.shape[-2], dtype=torch.float64)
+    moments = tuple(Moments(m.first.double(), m.second.double(), m.steps) for m in learners.moments)
+    learners = Learners(Head(weight, bias), moments)
+    return Head(*(part.clone() for part in learners.head)), train(
+        learners, hyperparameters, problems, steps, Budget(10**12)
+    )[0]
+
+
+def by_torch(weight, bias, x, y, strategy, rate, decay, steps=20):
+    """One head by torch's optimisers; the decay is decoupled, and RMSprop's mean is unbiased by its rate and eps."""
+    parameters = [weight.clone().requires_grad_(), bias.clone().requires_grad_()]
+    optimiser = {
+        "adam": lambda: torch.optim.Adam(parameters, rate, betas=(0.9, 0.999), eps=1e-8),
+        "sgd": lambda: torch.optim.SGD(parameters, rate, momentum=0.9),
+        "rmsprop": lambda: torch.optim.RMSprop(parameters, rate, alpha=0.999, eps=1e-8),
+    }[strategy]()
+    for t in range(1, steps + 1):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(x @ parameters[0] + parameters[1], y).backward()
+        with torch.no_grad():
+            for parameter in parameters:
+                parameter *= 1 - rate * decay
+        if strategy == "rmsprop":
+            unbias = (1 - 0.999**t) ** 0.5
+            optimiser.param_groups[0].update(lr=rate * unbias, eps=1e-8 * unbias)
+        optimiser.step()
+    return [parameter.detach() for parameter in parameters]
+
+
+@pytest.mark.parametrize("kind", ["shots", "described", "words"])
+@pytest.mark.parametrize("shape", [(1,), (3,), (2, 3)])
+def test_a_swarm_equals_the_optimisers_of_torch_run_for_each_agent_and_problem(make_episode, kind, shape):
+    problems = exactly(stack_problems(make_episode(kind)))
+    count = torch.Size(shape).numel()
+    drawn = torch.arange(count), torch.linspace(0.5, 1.5, count), torch.linspace(0.02, 0.0, count)
+    for shift in range(len(STRATEGIES)):
+        hyperparameters = Hyperparameters(
+            (drawn[0] + shift).remainder(3).view(shape), *(part.double().view(shape) for part in drawn[1:])
+        )
+        start, learners = fit_exactly(problems, hyperparameters)
+        for place in torch.cartesian_prod(*map(torch.arange, (*shape, len(problems.x)))).tolist():
+            agent, problem, kept = tuple(place[:-1]), place[-1], problems.mask[place[-1]].bool()
+            strategy = int(hyperparameters.strategy[agent])
+            plain = by_torch(
+                *(part[tuple(place)] for part in start),
+                problems.x[problem][kept],
+                problems.y[problem][kept],
+                STRATEGIES[strategy],
+                float(hyperparameters.learning_rate[agent]) * UNIT_RATES[strategy],
+                float(hyperparameters.weight_decay[agent]),
+            )
+            for found, wanted in zip(learners.head, plain, strict=True):
+                torch.testing.assert_close(found[tuple(place)], wanted, rtol=1e-10, atol=1e-10)
+
+
+def test_the_order_of_the_agents_does_not_matter(make_episode):
+    problems, order = exactly(stack_problems(make_episode("shots"))), torch.tensor([4, 0, 3, 1, 5, 2])
+    hyperparameters = Hyperparameters(*(part.double() if part.is_floating_point() else part for part in agents(6)))
+    _, learners = fit_exactly(problems, hyperparameters)
+    _, shuffled = fit_exactly(problems, Hyperparameters(*(part[order] for part in hyperparameters)))
+    for found, wanted in zip(shuffled.head, learners.head, strict=True):
+        torch.testing.assert_close(found, wanted[order], rtol=1e-10, atol=1e-10)
+
+
+def test_how_learners_lie_in_memory_does_not_matter(make_episode):
+    """A copy of agents may lay them out anew; training puts them back in the order that costs no copy."""
+    problems = stack_problems(make_episode("shots"))
+    learners = init_learners((2,), problems, CLASSES)
+    plain = Learners(
+        Head(*(part.contiguous() for part in learners.head)),
+        tuple(Moments(*(part.contiguous() for part in moments)) for moments in learners.moments),
+    )
+    assert plain.head.weight.stride() != learners.head.weight.stride()
+    one, other = (train(start, agents(2), problems, 6, Budget(10**12))[0] for start in (learners, plain))
+    assert torch.equal(one.head.weight, other.head.weight)
+    assert one.head.weight.stride() == other.head.weight.stride() == learners.head.weight.stride()
+    stepped = train_step(train_step(plain, agents(2), problems), agents(2), problems)
+    torch.testing.assert_close(
+        stepped.head.weight, train(learners, agents(2), problems, 2, Budget(10**12))[0].head.weight
+    )

@@ -32,14 +32,14 @@ def three_steps(w, slopes, strategy, rate, decay):
 
 
 def constants(batch, strategy):
-    return torch.full(batch, strategy), torch.full(batch, RATE), torch.full(batch, DECAY)
+    return torch.full(batch, strategy), *(torch.full(batch, value, dtype=torch.float64) for value in (RATE, DECAY))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_each_rule_equals_its_reference(strategy):
     w, slopes = torch.ones(2, 4, 3, dtype=torch.float64), gradients(2, 4, 3)
     moved, moments = three_steps(w, slopes, *constants((2,), STRATEGIES.index(strategy)))
-    np.testing.assert_allclose(moved.numpy(), reference(strategy, w.numpy(), slopes.numpy()), rtol=1e-5)
+    np.testing.assert_allclose(moved.numpy(), reference(strategy, w.numpy(), slopes.numpy()), rtol=1e-12)
     assert moments.steps.tolist() == [3.0, 3.0]
 
 
@@ -54,8 +54,8 @@ def test_agents_with_different_rules_do_not_touch_each_other():
 
 
 def test_moments_do_not_depend_on_the_rule_so_that_a_copy_keeps_its_history():
-    slopes = gradients(1, 4)
-    found = [three_steps(torch.ones(1, 4), slopes, *constants((1,), rule))[1] for rule in range(len(STRATEGIES))]
+    w, slopes = torch.ones(1, 4, dtype=torch.float64), gradients(1, 4)
+    found = [three_steps(w, slopes, *constants((1,), rule))[1] for rule in range(len(STRATEGIES))]
     assert all(torch.equal(found[0].first, other.first) for other in found)
     assert all(torch.equal(found[0].second, other.second) for other in found)
 
@@ -64,3 +64,12 @@ def test_decay_alone_shrinks_the_parameter():
     w = torch.full((1, 2), 2.0)
     moved, _ = update(w, torch.zeros(1, 2), init_moments(w, (1,)), *constants((1,), 0))
     torch.testing.assert_close(moved, w * (1 - RATE * DECAY))
+
+
+def test_an_update_leaves_its_arguments_alone():
+    w, slopes = torch.ones(3, 4), gradients(3, 4).float()
+    moments = init_moments(w, (3,))
+    arguments = w, slopes[0], *moments
+    before = [part.clone() for part in arguments]
+    update(w, slopes[0], moments, torch.arange(3), torch.full((3,), RATE), torch.full((3,), DECAY))
+    assert all(torch.equal(*pair) for pair in zip(arguments, before, strict=True))
