@@ -5,11 +5,21 @@ TABLE_NAMES = [
     "memory",
     "occupancy",
     "most_read",
+    "regret",
     "swarm",
     "criteria",
     "costs",
 ] + [f"conditions_{benchmark}" for benchmark in BENCHMARKS]
-FIGURE_NAMES = ["accuracy", "contrasts", "memory", "rare_words_levels", "flops"]
+FIGURE_NAMES = [
+    "accuracy",
+    "contrasts",
+    "memory",
+    "rare_words_levels",
+    "flops",
+    "regret",
+    "swarm",
+    "lineage",
+]
 STATISTICS = [
     f"{R}/statistics/statistics.json",
     f"{R}/statistics/criteria.json",

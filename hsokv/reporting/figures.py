@@ -13,20 +13,19 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullFormatter
 
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import write_bytes
 from hsokv.reporting import panels as parts
 from hsokv.reporting.memory_figure import memory
 from hsokv.reporting.panels import DASHES, GREY, ROW, STYLE, in_order
+from hsokv.reporting.swarm_figures import lineage, regret, swarm
 
 
 def accuracy(statistics: dict) -> Figure:
     """Draw mean accuracy with its interval: a panel a benchmark, a row an arm; controls carry on as grey lines."""
     rows = _headline(statistics)
-    kinds = parts.kinds_of(statistics)
-    arms = sorted(in_order(row["arm"] for row in rows), key=lambda arm: kinds[arm] == "control")
+    arms = parts.arranged(statistics, (row["arm"] for row in rows))
     figure, panels = parts.row_of_panels(statistics, _benchmarks(rows), 1.05 + ROW * max(len(arms), 4))
     for benchmark, axes in panels.items():
         here = [row for row in rows if row["benchmark"] == benchmark]
@@ -40,7 +39,7 @@ def accuracy(statistics: dict) -> Figure:
         for arm in (arm for arm in arms if arm not in shown):  # in order: a set's order would change the bytes
             axes.text(2, arms.index(arm), "\N{EN DASH}", va="center", color=GREY)
         axes.set_xlim(-2, 102)
-    parts.name_rows(panels, arms, "accuracy (%)")
+    parts.name_rows(statistics, panels, arms, "accuracy (%)")
     parts.explain_kinds(figure, rows)
     return figure
 
@@ -55,7 +54,7 @@ def contrasts(statistics: dict) -> Figure:
             look = {"kind": kinds[row["b"]], "synthetic": row["benchmark"] in synthetic}
             rows.setdefault((row["benchmark"], row["b"]), {**row, **look})
     against = {b for _, b in rows}
-    arms = [arm for arm in in_order(row["arm"] for row in _headline(statistics)) if arm in against]
+    arms = parts.arranged(statistics, (row["arm"] for row in _headline(statistics) if row["arm"] in against))
     figure, panels = parts.row_of_panels(statistics, _benchmarks(rows.values()), 1.05 + ROW * max(len(arms), 4))
     for benchmark, axes in panels.items():
         here = [row for row in rows.values() if row["benchmark"] == benchmark]
@@ -67,7 +66,7 @@ def contrasts(statistics: dict) -> Figure:
         shown = [row[end] for row in here if row["status"] == "done" for end in ("difference", "low", "high")]
         reach = 110 * max(abs(end) for end in [0.01, *shown] if end is not None)
         axes.set_xlim(-reach, reach)
-    parts.name_rows(panels, arms, "full minus the arm (points)")
+    parts.name_rows(statistics, panels, arms, "full minus the arm (points)")
     parts.explain_kinds(figure, list(rows.values()))
     return figure
 
@@ -76,9 +75,9 @@ def rare_words_levels(statistics: dict) -> Figure:
     """Draw accuracy on `rare_words` by level of difficulty, a panel a number of senses; controls are grey lines."""
     rows = [row for row in _accuracies(statistics) if row["benchmark"] == "rare_words"]
     rows = [{**row, **_level(row["condition"])} for row in rows if "_level" in row["condition"]]
-    arms = in_order(row["arm"] for row in rows if row["kind"] != "control")
+    arms = parts.arranged(statistics, statistics["study"]["arms"])
     lines = {row["arm"]: "-" if row["kind"] == "variant" else "--" for row in rows}
-    figure, panels = parts.row_of_panels(statistics, in_order(row["senses"] for row in rows), 2.7)
+    figure, panels = parts.row_of_panels(statistics, in_order(row["senses"] for row in rows), 3.1)
     for senses, axes in panels.items():
         here = [row for row in rows if row["senses"] == senses]
         if parts.dress(axes, senses, here):
@@ -95,8 +94,8 @@ def flops(statistics: dict) -> Figure:
     """Draw accuracy against the counted FLOPs a run spent (log scale); the dashed line is what a run was allowed."""
     costs = {(row["benchmark"], row["arm"]): row for row in statistics["costs"]}
     rows = [row for row in _headline(statistics) if row["kind"] != "control"]
-    arms = in_order(row["arm"] for row in rows)
-    figure, panels = parts.row_of_panels(statistics, _benchmarks(rows), 2.6)
+    arms = parts.arranged(statistics, statistics["study"]["arms"])
+    figure, panels = parts.row_of_panels(statistics, _benchmarks(rows), 3.0)
     for benchmark, axes in panels.items():
         here = [row for row in rows if row["benchmark"] == benchmark]
         if not parts.dress(axes, benchmark, here):
@@ -109,13 +108,13 @@ def flops(statistics: dict) -> Figure:
             axes.errorbar(spent, 100 * row["mean"], yerr=parts.whiskers(row, row["mean"]), **look)
         for line in sorted(allowed):
             axes.axvline(line, color=GREY, linewidth=0.7, linestyle="--", zorder=1)
-        _decades(axes, [costs[benchmark, row["arm"]]["flops_spent"] for row in drawn] + sorted(allowed))
+        parts.decades(axes, [costs[benchmark, row["arm"]]["flops_spent"] for row in drawn] + sorted(allowed))
         parts.absent(axes, here)
         axes.set_xlabel("counted FLOPs a run")
     next(iter(panels.values())).set_ylabel("accuracy (%)")
     handles = [Line2D([], [], linestyle="", label=arm, **parts.arm_look(arms, arm)) for arm in arms]
     handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=0.7, label="allowed"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=9, columnspacing=1.0, handletextpad=0.3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.4, handletextpad=0.3)
     return figure
 
 
@@ -125,6 +124,9 @@ FIGURES: dict[str, Callable[[dict], Figure]] = {
     "memory": memory,
     "rare_words_levels": rare_words_levels,
     "flops": flops,
+    "regret": regret,
+    "swarm": swarm,
+    "lineage": lineage,
 }
 
 
@@ -186,12 +188,3 @@ def _draw_levels(axes: Axes, rows: list[dict], arms: list[str], lines: dict[str,
     axes.set_xticks(levels)
     axes.set_xlim(levels[0] - 0.35, levels[-1] + 0.35 + 1.0 * bool(ends))
     axes.set_ylim(-2, 102)
-
-
-def _decades(axes: Axes, costs: list[float]) -> None:
-    """Set a log scale that begins and ends on a power of ten, with those alone labelled."""
-    axes.set_xscale("log")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    if costs:
-        low, high = math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs)))
-        axes.set_xlim(10.0**low, 10.0 ** max(high, low + 1))

@@ -5,23 +5,30 @@ from typing import Any
 
 SUBJECT, ABLATED = "full", "kv_only"
 RELATIONS = {
-    "behind": "is behind",
-    "not told apart": "is not told apart from",
-    "ahead": "is ahead of",
-    "not measured": "is set apart by no interval from",
+    "worse": "worse than",
+    "no different": "no different from",
+    "better": "better than",
+    "not measured": "set apart by no interval from",
+}
+CONTROLS = {  # arms without which a gain of `full` over `kv_only` could not be told from that of their parts
+    "kv_closed_form": "the same memory with the same keys and no swarm",
+    "kv_random_search": "random search in the same box with the same averaging",
+    "kv_flat_population": "the same swarm in one group",
+    "single_all_compute": "one agent that takes all the steps of the swarm",
 }
 
 
 def headline(statistics: Mapping[str, Any]) -> dict[str, Any]:
-    """How `full` stands to the best plain baseline and to `kv_only` on each benchmark, and the sentence that leads.
+    """How `full` stands to the best plain baseline, `kv_only` and its controls on each benchmark, and what leads.
 
-    `full` is "ahead" of an arm where the interval of their paired difference lies above 0, "behind" where it lies
-    under 0, "not told apart" where it reaches 0, and "not measured" without an interval.
+    `full` is "better" than an arm where the interval of their paired difference lies above 0, "worse" where it lies
+    under 0, "no different" where it reaches 0, and "not measured" without an interval.
 
     Returns:
-        `small`; `lead`, the first sentence of the report, on benchmarks that are no stand-ins; and `benchmarks`, in
-        the order of the configuration: name, synthetic, status, reason, `best_baseline` and `kv_only`, each None or
-        (arm, relation, difference of full minus the arm, low, high).
+        `small`; `lead`, the first sentences of the report, on benchmarks that are no stand-ins; and `benchmarks`, in
+        the order of the configuration: name, synthetic, status, reason, `best_baseline`, `kv_only`, each None or
+        (arm, relation, words, difference of full minus the arm, low, high), and `controls`, such rows of every control
+        that is configured, run or not.
     """
     rows = [_of_benchmark(statistics, name) for name in statistics["study"]["benchmarks"]]
     return {"small": statistics["small"], "lead": _lead(rows), "benchmarks": rows}
@@ -32,7 +39,7 @@ def _of_benchmark(statistics: Mapping[str, Any], name: str) -> dict[str, Any]:
     keys = {arm: f"{name}.headline.{arm}.accuracy.mean" for arm in study["arms"]}
     means = {arm: numbers[key]["value"] for arm, key in keys.items() if numbers[key]["value"] is not None}
     row = {"name": name, "synthetic": study["benchmarks"][name]["synthetic"], "status": "done", "reason": None}
-    row |= {"best_baseline": None, "kv_only": None}
+    row |= {"best_baseline": None, "kv_only": None, "controls": []}
     if SUBJECT not in means:
         missing = numbers[keys[SUBJECT]]["reason"] if SUBJECT in keys else f"{SUBJECT} is not in the configuration"
         return row | {"status": "not run", "reason": missing}
@@ -41,11 +48,12 @@ def _of_benchmark(statistics: Mapping[str, Any], name: str) -> dict[str, Any]:
         row["best_baseline"] = _standing(statistics, name, max(baselines, key=means.__getitem__))
     if ABLATED in means:
         row["kv_only"] = _standing(statistics, name, ABLATED)
+    row["controls"] = [_standing(statistics, name, arm) for arm in CONTROLS if arm in study["arms"]]
     return row
 
 
 def _lead(rows: list[dict[str, Any]]) -> str:
-    """Whether the full system beats the best plain baseline anywhere, and whether the swarm adds to the memory."""
+    """Whether the full system beats the best plain baseline anywhere, its memory alone, and each of its controls."""
     claims = []
     for key, rival in (("best_baseline", "the best plain baseline"), ("kv_only", "its memory alone")):
         standings = {row["name"]: row[key]["relation"] for row in rows if row[key] and not row["synthetic"]}
@@ -53,8 +61,17 @@ def _lead(rows: list[dict[str, Any]]) -> str:
             claims.append(f"no run compares it with {rival}")
         for relation, words in RELATIONS.items():
             if names := [name for name, found in standings.items() if found == relation]:
-                claims.append(f"it {words} {rival} on {' and '.join(names)}")
-    return f"With the same allowance of counted operations, the full system: {'; '.join(claims)}."
+                claims.append(f"it is {words} {rival} on {_listed(names)}")
+    lead = f"With the same allowance of counted operations, the full system: {'; '.join(claims)}."
+    for row in (row for row in rows if row["controls"] and not row["synthetic"]):
+        found = {words: [c for c in row["controls"] if c["relation"] == kind] for kind, words in RELATIONS.items()}
+        told = [f"{words} {_listed([c['words'] for c in those])}" for words, those in found.items() if those]
+        lead += f" Against its controls on {row['name']} it is {'; '.join(told)}."
+    return lead
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _standing(statistics: Mapping[str, Any], benchmark: str, arm: str) -> dict[str, Any]:
@@ -62,5 +79,6 @@ def _standing(statistics: Mapping[str, Any], benchmark: str, arm: str) -> dict[s
     low, high = row["low"], row["high"]
     relation = "not measured"
     if low is not None:
-        relation = "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
-    return {"arm": arm, "relation": relation, "difference": row["difference"], "low": low, "high": high}
+        relation = "better" if low > 0 else "worse" if high < 0 else "no different"
+    found = {"arm": arm, "relation": relation, "words": CONTROLS.get(arm, arm), "status": row["status"]}
+    return found | {"difference": row["difference"], "low": low, "high": high}

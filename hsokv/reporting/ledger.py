@@ -15,6 +15,9 @@ UNITS = {
     "hit_corrected": "share",
     "log_loss": "nats",
     "gate_entropy": "bits",
+    "regret_area": "nats x decades",
+    "regret_end": "nats",
+    "flops_share": "share",
     **{f"memory_{name}": "entries" for name in ("entries", "capacity", "class_min", "class_median", "class_max")},
     **{f"memory_age_{name}": "writes" for name in ("mean", "oldest", "read")},
     **{f"memory_{name}": "share" for name in ("folded", "never_read", "top_tenth", "top_tenth_right")},
@@ -38,6 +41,10 @@ MOST_READ = {  # what is kept of each of the most read entries: its unit and its
     "reads": ("share", "share of this run's test reads in which the entry weighed most"),
     "right": ("share", "share of the entry's reads in which it had the query's label"),
     "text": ("text", "the example the entry was written from, shortened"),
+}
+SPAN = {  # of the part of the curves of regret that every arm with an area has
+    "start": "the latest first value of an arm that searches, over the headline's runs",
+    "allowed": "set in the configuration",
 }
 CONTRAST_ENDS = ("difference", "low", "high", "lift", "lift_low", "lift_high", "p", "p_holm")  # p in the family alone
 NO_INTERVAL = "fewer than 2 seeds"
@@ -76,7 +83,7 @@ def format_value(value: float | str, unit: str) -> str:
     elif unit == "share":
         text = f"{100 * value:.1f}"
     else:
-        text = f"{value:.3f}" if unit in ("nats", "bits") else f"{value:.2f}"
+        text = f"{value:.3f}" if unit in ("nats", "bits", "nats x decades") else f"{value:.2f}"
     return text.lstrip("+-") if float(text) == 0 else text  # no sign on what rounds to 0
 
 
@@ -106,9 +113,10 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
 
     Keys: `{benchmark}.{condition or headline}.{arm}.{score}.{mean, low, high}`;
     `{contrast}.{difference, low, high, lift, lift_low, lift_high}`, with `p` and `p_holm` in the family alone;
-    `{benchmark}.{arm}.flops.{allowed, spent}`; `{benchmark}.{condition}.{arm}.most_read.{rank}.{label, count, number,
-    reads, right, text}`, of one run; `{benchmark}.seeds`; `criteria.{name}.{value, threshold, low, high,
-    verdict, reason}`; `study.{version, evaluate_on, benchmarks, arms, runs, runs_done, runs_not_run}`.
+    `{benchmark}.{arm}.flops.{allowed, spent}`; `{benchmark}.regret.{start, allowed}`;
+    `{benchmark}.{condition}.{arm}.most_read.{rank}.{label, count, number, reads, right, text}`, of one run;
+    `{benchmark}.seeds`; `criteria.{name}.{value, threshold, low, high, verdict, reason}`;
+    `study.{version, evaluate_on, benchmarks, arms, runs, runs_done, runs_not_run}`.
 
     Raises:
         ConfigurationError: two numbers of one name.
@@ -166,6 +174,9 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
             key = f"{row['benchmark']}.{row['arm']}.flops.{end}"
             place = (row["benchmark"], "*")
             add(key, row[f"flops_{end}"], "FLOPs", "mean over runs", *_why(row, ""), place, (row["arm"],))
+    for name, span in statistics["swarm"]["spans"].items():
+        for end, rule in SPAN.items():
+            add(f"{name}.regret.{end}", span[end], "FLOPs", rule, of=(name, "headline"))
     for row in statistics["memory"]["most_read"]:
         of, arms = (row["benchmark"], row["condition"]), (row["arm"],)
         for entry in row["entries"]:

@@ -1,11 +1,16 @@
 """The one look of every figure: sizes, colours that colour-blind readers can tell apart, and the parts of a panel."""
 
+import math
 import textwrap
 from collections.abc import Iterable
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullFormatter
+
+from hsokv.reporting.headline import CONTROLS, SUBJECT
 
 SMALL = "small run, not the study"
 TEXT_WIDTH = 7.0  # inches
@@ -14,7 +19,8 @@ DASHES = (0, (2, 2))
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"  # blue and vermillion of Okabe and Ito
 ARM_COLOURS = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", ORANGE, "#000000", "#8C6D1F")
-ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
+ARM_COLOURS += ("#332288", "#7F9A1B", "#AA4499", "#8A8A8A")
+ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "d")  # colours alone would not do for so many
 KINDS = {"variant": (BLUE, "o"), "baseline": (ORANGE, "s"), "control": (GREY, "D")}
 
 STYLE = {
@@ -53,13 +59,22 @@ def row_of_panels(
     statistics: dict, titles: list[str], height: float, *, sharey: bool = True
 ) -> tuple[Figure, dict[str, Axes]]:
     """Open a figure of text width with a panel a title, all sharing the y axis; a small run says so above them."""
-    figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
-    axes = figure.subplots(1, max(len(titles), 1), sharey=sharey, squeeze=False)[0]
+    figure, grid = grid_of_panels(statistics, titles, [height], sharey=sharey)
+    return figure, dict(zip(titles or [""], grid[0], strict=True))
+
+
+def grid_of_panels(
+    statistics: dict, titles: list[str], heights: list[float], *, sharey: bool = True
+) -> tuple[Figure, np.ndarray]:
+    """Open a figure of text width with a column a title and a row a height in inches; a row shares its y axis."""
+    figure = Figure(figsize=(TEXT_WIDTH, sum(heights)), layout="constrained")
+    shape, sharing = (len(heights), max(len(titles), 1)), "row" if sharey else False
+    grid = figure.subplots(*shape, sharey=sharing, squeeze=False, height_ratios=heights)
     if statistics["small"]:
         figure.suptitle(SMALL, fontsize=8, fontweight="bold", color=ORANGE)
     if not titles:
-        sentence(axes[0], "not run: nothing of this figure is in the configuration")
-    return figure, dict(zip(titles or [""], axes, strict=True))
+        sentence(grid[0, 0], "not run: nothing of this figure is in the configuration")
+    return figure, grid
 
 
 def dress(axes: Axes, title: str, rows: list[dict]) -> bool:
@@ -68,11 +83,25 @@ def dress(axes: Axes, title: str, rows: list[dict]) -> bool:
     count = count_seeds(seeds)
     if any(row["synthetic"] for row in rows):
         count = f"synthetic stand-in, {count}"
-        axes.patch.set(hatch="////", edgecolor="#E4E4E4", linewidth=0)
+        hatch(axes)
     axes.set_title(f"{title}\n{count}")
     if rows and not seeds:
         sentence(axes, "not run: " + "; ".join(in_order(row["reason"] for row in rows)))
     return bool(seeds)
+
+
+def hatch(axes: Axes) -> None:
+    """Hatch the ground of a panel, as that of every synthetic stand-in is."""
+    axes.patch.set(hatch="////", edgecolor="#E4E4E4", linewidth=0)
+
+
+def decades(axes: Axes, costs: Iterable[float]) -> None:
+    """Set a log scale that begins and ends on a power of ten, with those alone labelled."""
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    if costs := list(costs):
+        low, high = math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs)))
+        axes.set_xlim(10.0**low, 10.0 ** max(high, low + 1))
 
 
 def count_seeds(seeds: list[int]) -> str:
@@ -105,6 +134,18 @@ def kinds_of(statistics: dict) -> dict[str, str]:
     return kinds | dict.fromkeys(study["arms"], "baseline") | dict.fromkeys(study["variants"], "variant")
 
 
+def arranged(statistics: dict, arms: Iterable[str]) -> list[str]:
+    """Return the arms without repeats, by group: `full`, its controls, its ablations, the baselines, other controls."""
+    kinds = kinds_of(statistics)
+    return sorted(in_order(arms), key=lambda arm: _group(arm, kinds[arm]))
+
+
+def _group(arm: str, kind: str) -> int:
+    if kind != "variant":
+        return 3 + (kind == "control")
+    return 0 if arm == SUBJECT else 1 if arm in CONTROLS else 2
+
+
 def whiskers(row: dict, middle: float) -> list[list[float]] | None:
     """Return the interval as lengths below and above `middle`, in points; None where there is no interval."""
     if row["low"] is None or row["high"] is None:
@@ -128,9 +169,14 @@ def missing(axes: Axes, place: int, reason: str) -> None:
     axes.text(0.03, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=5.5, color=GREY)
 
 
-def name_rows(panels: dict[str, Axes], arms: list[str], label: str) -> None:
-    """Name the rows of all panels once, at the left, the first arm at the top."""
+def name_rows(statistics: dict, panels: dict[str, Axes], arms: list[str], label: str) -> None:
+    """Name the rows of all panels once, at the left, the first arm at the top, with a light line between groups."""
+    kinds = kinds_of(statistics)
+    groups = [_group(arm, kinds[arm]) for arm in arms]
     for axes in panels.values():
+        for place in np.flatnonzero(np.diff(groups)) + 1:
+            axes.axhline(place - 0.5, color="#BBBBBB", linewidth=0.6, zorder=1)
+        axes.grid(visible=False, axis="y")
         axes.set_ylim(len(arms) - 0.4, -0.6)
         if axes.get_xticks().size:
             axes.set_xlabel(label)
@@ -157,4 +203,5 @@ def arm_look(arms: list[str], arm: str, *, synthetic: bool = False) -> dict:
     """Return colour and marker of an arm, the same in every figure that tells arms apart by them."""
     place = arms.index(arm) % len(ARM_COLOURS)
     colour = ARM_COLOURS[place]
-    return {"color": colour, "marker": ARM_MARKERS[place], "markerfacecolor": "white" if synthetic else colour}
+    look = {"color": colour, "marker": ARM_MARKERS[place], "markerfacecolor": "white" if synthetic else colour}
+    return look | {"zorder": 3 - place / 100}  # of points that coincide the first arm's is seen

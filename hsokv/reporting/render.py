@@ -16,20 +16,23 @@ from hsokv.files import write_text
 from hsokv.records import RunRecord
 from hsokv.reporting import ledger
 from hsokv.reporting.bibliography import latex_citations, list_references, markdown_citations, read_entries
-from hsokv.reporting.headline import headline
+from hsokv.reporting.headline import CONTROLS, RELATIONS, headline
 from hsokv.reporting.latex import Tex, escape_latex, latex_code
 from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.tables import Table
 
 UNITS = {"percent": " %", "points": " points", "FLOPs": " FLOPs", "nats": " nats", "bits": " bits"}
-FIGURES = {  # by the table that each follows; on the page of the memory it leads
+UNITS |= {"nats x decades": " nats \N{MULTIPLICATION SIGN} decades"}
+FIGURES = {  # by the table that each follows; on the pages of memory and swarm they stand apart
     "main": "accuracy",
     "contrasts": "contrasts",
     "memory": "memory",
     "conditions_rare_words": "rare_words_levels",
     "costs": "flops",
+    **{name: name for name in ("regret", "swarm", "lineage")},
 }
-MEMORY_PAGE = ("memory", "occupancy", "most_read")  # tables that stand in a section of their own
+MEMORY_PAGE = ("memory", "occupancy", "most_read")  # tables, and figures of such names, in sections of their own
+SWARM_PAGE = ("regret", "swarm", "lineage")
 
 
 class Numbers:
@@ -81,9 +84,9 @@ def render_report(
     """Write report.md, report.tex, numbers.tex and references.bib into `output`, or nothing.
 
     `statistics` and `criteria` are the documents of results/statistics; `tables` stand in the results in their order,
-    "criteria" (wanted) and those of `MEMORY_PAGE` in sections of their own; `context` is that of `report_context`;
-    `templates` holds the .j2 files, captions/ and references.bib. Figures are looked for in ../figures, seen from
-    `output`.
+    "criteria" (wanted) and those of `MEMORY_PAGE` and `SWARM_PAGE` in sections of their own; `context` is that of
+    `report_context`; `templates` holds the .j2 files, captions/ and references.bib. Figures are looked for in
+    ../figures, seen from `output`.
 
     Raises:
         ConfigurationError: a template names a number, a value, a caption or a reference that is not there.
@@ -103,11 +106,19 @@ def render_report(
             "table": _tables(tables, latex=latex),
             "figures": FIGURES,
             "memory_page": MEMORY_PAGE,
-            "with_memory": _with_memory(statistics),
+            "swarm_page": SWARM_PAGE,
+            "with_memory": _with(statistics, "accuracy_lost_without_memory", "gate_mean", "hit_rate", "hit_chance"),
+            "with_swarm": _with(
+                statistics, "diversity_initial", "diversity", "regret_area", "regret_end", "flops_share"
+            ),
+            "controls": {arm: words for arm, words in CONTROLS.items() if arm in statistics["study"]["arms"]},
+            "missing_controls": [arm for arm in CONTROLS if arm not in statistics["study"]["arms"]],
             "headline": headline(statistics),
+            "relations": RELATIONS,
             "not_run": _not_run(statistics, criteria),
             "caption": lambda figure: " ".join(_read(templates / "captions" / f"{figure}.rst").split()),
-            "difference": _differences(statistics, numbers),
+            "difference": _against(statistics, numbers, "difference", "low", "high"),
+            "lift": _against(statistics, numbers, "lift", "lift_low", "lift_high"),
             "cite": latex_citations(entries) if latex else markdown_citations(entries),
             "references": list_references(entries),
             **{tool: getattr(numbers, tool) for tool in ("n", "quantity", "interval", "measured")},
@@ -153,10 +164,10 @@ def report_context(
     return {**kept, "benchmarks": benchmarks, "digest": digest, "versions": dict(sorted(versions.items()))}
 
 
-def _differences(statistics: dict, numbers: Numbers) -> Callable[[str, str], str]:
-    """Return a function that prints `full` minus an arm on a benchmark, with its interval."""
+def _against(statistics: dict, numbers: Numbers, *ends: str) -> Callable[[str, str], str]:
+    """Return a function that prints how `full` differs from an arm on a benchmark, with its interval."""
     names = {(row["benchmark"], row["b"]): row["name"] for row in statistics["contrasts"] if row["a"] == "full"}
-    return lambda benchmark, arm: numbers.interval(names[benchmark, arm], "difference", "low", "high")
+    return lambda benchmark, arm: numbers.interval(names[benchmark, arm], *ends)
 
 
 def _tables(tables: Mapping[str, Table], *, latex: bool) -> Callable[[str], str]:
@@ -201,9 +212,8 @@ def _encoder(described: Mapping[str, Any]) -> list[tuple[str, str]]:
     return lines + [(f"{file}, SHA-256", digest) for file, digest in sorted(described.get("sha256", {}).items())]
 
 
-def _with_memory(statistics: dict) -> list[str]:
-    """Return the benchmarks on whose headline `full` has the scores that the page on the memory names, run or not."""
-    scores = ("accuracy_lost_without_memory", "gate_mean", "hit_rate", "hit_chance")
+def _with(statistics: dict, *scores: str) -> list[str]:
+    """Return the benchmarks on whose headline `full` has these scores, which a page names, run or not."""
     return [
         benchmark
         for benchmark in statistics["study"]["benchmarks"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hsokv.exceptions import ConfigurationError, RecordError
 from hsokv.metrics.statistics import Interval, holm, interval, lift, sign_flip
@@ -12,6 +13,7 @@ from hsokv.records import RunRecord
 from hsokv.reporting import ledger
 from hsokv.reporting.criteria import judge_criteria
 from hsokv.reporting.memory import derived_scores, example_scores, inside_memory
+from hsokv.reporting.swarm import CURVES, Regret, regret_scores, regrets, run_curves, swarm_at_work
 
 FORMAT = "hsokv-statistics/1"
 HEADLINE = "headline"
@@ -33,7 +35,7 @@ Cells = Mapping[tuple[str, str, str], Cell]  # by benchmark, condition or "headl
 
 
 def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """The statistics of a study, as kept in statistics.json: scores, contrasts, costs, curves, memory and the ledger.
+    """The statistics of a study, as kept in statistics.json: scores, contrasts, costs, curves, memory, swarm, ledger.
 
     An arm's headline is the mean over the benchmark's headline conditions, seed by seed. A cell is shown when every
     configured seed was run; else it says "not run" and why, so no mean is taken over the seeds that happened to end.
@@ -48,7 +50,9 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         ConfigurationError: a headline condition that is not among the conditions, or two numbers of one name.
     """
     runs = _by_run(records, configuration)
-    cells = _cells(runs, configuration)
+    regret, spans = regrets(runs, configuration)
+    cells = _cells(runs, configuration, regret)
+    reasons = {place: cell.reason for place, cell in cells.items()}
     benchmarks = configuration["benchmarks"]
     done = sum(run.status == "done" for run in runs.values())
     asked = len(_asked(configuration))
@@ -75,7 +79,8 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         "contrasts": _contrasts(cells, configuration),
         "costs": _costs(runs, cells, configuration),
         "curves": _curves(cells),
-        "memory": inside_memory(runs, {place: cell.reason for place, cell in cells.items()}, configuration),
+        "memory": inside_memory(runs, reasons, configuration),
+        "swarm": swarm_at_work(runs, reasons, configuration, regret, spans),
     }
     statistics["numbers"] = ledger.collect(statistics, judge_criteria(statistics, configuration))
     return statistics
@@ -119,7 +124,9 @@ def _by_run(records: Iterable[RunRecord], configuration: Mapping[str, Any]) -> d
     return runs
 
 
-def _cells(runs: Mapping[tuple, RunRecord], configuration: Mapping[str, Any]) -> dict[tuple[str, str, str], Cell]:
+def _cells(
+    runs: Mapping[tuple, RunRecord], configuration: Mapping[str, Any], regret: Mapping[tuple[str, str], Regret]
+) -> dict[tuple[str, str, str], Cell]:
     cells = {}
     for name, slice_ in configuration["benchmarks"].items():
         if not slice_["headline"] or set(slice_["headline"]) - set(slice_["conditions"]):
@@ -130,7 +137,8 @@ def _cells(runs: Mapping[tuple, RunRecord], configuration: Mapping[str, Any]) ->
             for condition in slice_["conditions"]:
                 found = [runs.get((name, condition, arm, seed)) for seed in slice_["seeds"]]
                 cells[name, condition, arm] = _cell(found, name)
-            cells[name, HEADLINE, arm] = _mean([cells[name, condition, arm] for condition in slice_["headline"]], name)
+            parts = [cells[name, condition, arm] for condition in slice_["headline"]]
+            cells[name, HEADLINE, arm] = _mean(parts, name, regret_scores(regret.get((name, arm))))
     return cells
 
 
@@ -144,18 +152,18 @@ def _cell(found: Sequence[RunRecord | None], benchmark: str) -> Cell:
     scores = [derived_scores(record) for record in kept]
     shared = all(record.shared_test and record.outcomes for record in kept)
     examples = [example_scores(record) for record in kept] if shared else []
-    lengths = {name: min(len(record.curves.get(name, ())) for record in kept) for name in kept[0].curves}
+    curves = [run_curves(record) for record in kept]
     return Cell(
         None,
         synthetic,
         {name: np.array([row[name] for row in scores]) for name in scores[0] if all(name in row for row in scores)},
         _stacked(examples, np.array),
-        {name: np.array([r.curves[name][:length] for r in kept]) for name, length in lengths.items() if length},
+        _cut(curves, curves[0]),
     )
 
 
-def _mean(cells: Sequence[Cell], benchmark: str) -> Cell:
-    """The mean over conditions, seed by seed and, where all share one test set, example by example."""
+def _mean(cells: Sequence[Cell], benchmark: str, added: Mapping[str, np.ndarray]) -> Cell:
+    """The mean over conditions, seed by seed and, where all share one test set, by example; `added` scores beside."""
     synthetic = cells[0].synthetic
     if reasons := [cell.reason for cell in cells if cell.reason]:
         return Cell("; ".join(dict.fromkeys(reasons)), synthetic, {}, {}, {})
@@ -166,9 +174,9 @@ def _mean(cells: Sequence[Cell], benchmark: str) -> Cell:
     return Cell(
         None,
         synthetic,
-        {name: np.mean([cell.scores[name] for cell in cells], axis=0) for name in names},
+        {name: np.mean([cell.scores[name] for cell in cells], axis=0) for name in names} | added,
         _stacked(examples, lambda parts: np.mean(parts, axis=0)),
-        {},
+        {name: values.mean(0) for name, values in _cut([cell.curves for cell in cells], CURVES).items()},
     )
 
 
@@ -178,6 +186,13 @@ def _stacked(
     """The scores that all parts have by example, put together."""
     names = [name for name in examples[0] if all(name in part for part in examples)] if examples else []
     return {name: together([part[name] for part in examples]) for name in names}
+
+
+def _cut(parts: Sequence[Mapping[str, ArrayLike]], names: Iterable[str]) -> dict[str, np.ndarray]:
+    """The curves of these names that all parts have, put together as far as all have points."""
+    lengths = {name: min(np.shape(part.get(name, ()))[-1] for part in parts) for name in names}
+    found = {name: length for name, length in lengths.items() if length}
+    return {name: np.array([np.asarray(part[name])[..., :cut] for part in parts]) for name, cut in found.items()}
 
 
 def _ends(found: Interval | None, *names: str) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from hsokv.reporting.quoted import Quoted, escape_markdown
 
 SMALL = "small run, not the study"
 STAND_IN = "(synthetic stand-in)"
+AREA = "area under regret (nats \N{MULTIPLICATION SIGN} decades)"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def all_tables(statistics: Mapping[str, Any], judged: Sequence[Mapping[str, Any]
         "memory": memory(statistics),
         "occupancy": occupancy(statistics),
         "most_read": most_read(statistics),
+        "regret": regret(statistics),
         "swarm": swarm(statistics),
         **{f"conditions_{name}": conditions(statistics, name) for name in statistics["study"]["benchmarks"]},
         "costs": costs(statistics),
@@ -139,17 +141,28 @@ def most_read(statistics: Mapping[str, Any]) -> Table:
     return _table(statistics, columns, rows, "The entries of the memory of full that were read most", note)
 
 
+def regret(statistics: Mapping[str, Any]) -> Table:
+    """What each arm with fold log-losses found for what it spent, on each benchmark's headline."""
+    rows = _of_scores(statistics, {"regret_area": True, "regret_end": True, "flops_share": False})
+    columns = ("benchmark", "arm", AREA, "regret at last (nats)", "allowance spent (%)")
+    note = (
+        "Regret: best fold log-loss so far minus the best of any arm on the same benchmark and seed. Its area, over "
+        "log10 of counted FLOPs, has one start for all; an arm whose first value comes later has none."
+    )
+    return _table(statistics, columns, rows, "Regret, with 95 % intervals", note)
+
+
 def swarm(statistics: Mapping[str, Any]) -> Table:
-    """How far the agents of the arms that have a swarm differ, on each benchmark's headline."""
-    scores = ("diversity_initial", "diversity", "disagreement")
-    rows = [
-        (name, arm, *(_if_done(statistics, benchmark, arm, score, True) for score in scores))
-        for name, benchmark, arm in _with_any(statistics, *scores)
-    ]
-    rows = [row for row in rows if any(row[2:])]
+    """How far the agents of the arms that have several differ, and what that found, on each benchmark's headline."""
+    scores = {"diversity_initial": False, "diversity": True, "disagreement": False}
+    rows = _of_scores(statistics, scores, {"regret_area": False, "flops_share": False})
     columns = ("benchmark", "arm", "diversity at first", "diversity after a round", "disagreement on dev")
-    note = "Diversity of hyperparameters, before and after the first round of copying; disagreement of averaged agents."
-    return _table(statistics, columns, rows, "What the swarm did, with 95 % intervals", note)
+    columns += (AREA, "allowance spent (%)")
+    note = (
+        "Diversity of hyperparameters, before and after the first round's copying (a search of one round copies "
+        "nothing), the latter with its 95 % interval; disagreement of averaged agents."
+    )
+    return _table(statistics, columns, rows, "What the swarm did", note)
 
 
 def contrasts(statistics: Mapping[str, Any]) -> Table:
@@ -218,6 +231,18 @@ def _with_any(statistics: Mapping[str, Any], *scores: str) -> list[tuple[str, st
         for arm in statistics["study"]["arms"]
         if any(f"{benchmark}.headline.{arm}.{score}.mean" in statistics["numbers"] for score in scores)
     ]
+
+
+def _of_scores(
+    statistics: Mapping[str, Any], scores: Mapping[str, bool], added: Mapping[str, bool] | None = None
+) -> list[tuple[str, ...]]:
+    """A row for each benchmark and arm that has one of the scores, with intervals where true; `added` ones beside."""
+    every = {**scores, **(added or {})}
+    rows = [
+        (name, arm, *(_if_done(statistics, benchmark, arm, score, ends) for score, ends in every.items()))
+        for name, benchmark, arm in _with_any(statistics, *scores)
+    ]
+    return [row for row in rows if any(row[2 : 2 + len(scores)])]
 
 
 def _if_done(statistics: Mapping[str, Any], benchmark: str, arm: str, score: str, interval: bool = False) -> str:

@@ -7,7 +7,8 @@ import numpy as np
 from hsokv.records import RunRecord
 from hsokv.reporting.statistics import compute_statistics
 
-VARIANTS = ["full", "kv_only", "swarm_only", "neither"]
+CONTROLS_OF_THE_SWARM = ["kv_closed_form", "kv_random_search"]
+VARIANTS = ["full", *CONTROLS_OF_THE_SWARM, "kv_only", "swarm_only", "neither"]  # in the order of the figures
 BASELINES = ["knn", "prototypes", "ridge", "linear_probe"]
 CONTROLS = {"chance": 0.01, "bag_of_words_1nn": 0.03, "bag_of_words_lda": 0.38, "bayes_reader": 0.93, "oracle": 0.98}
 LEVELS = [f"{senses}_level{level}" for senses in ("two_senses", "one_sense") for level in (1, 2, 3)]
@@ -36,6 +37,8 @@ def configuration(*, small: bool = False) -> dict:
             | {"above": 0.6},
             {"name": "ablation_lift", "benchmark": "rare_words", "arm": "full", "over": "kv_only", "kind": "lift"}
             | {"score": "accuracy", "at_least": 0.1},
+            {"name": "swarm_diversity", "benchmark": "rare_words", "arm": "full", "score": "diversity", "kind": "rate"}
+            | {"at_least": 0.8},
             {"name": "few_shot_accuracy", "benchmark": "sst2", "arm": "full", "score": "accuracy", "kind": "rate"}
             | {"at_least": 0.85},
             {"name": "speed_up", "benchmark": "cartpole", "arm": "full", "score": "speed_up", "kind": "rate"}
@@ -75,6 +78,10 @@ def _record(benchmark: str, condition: str, arm: str, seed: int) -> RunRecord:
         scores |= {"gate_mean": 0.6, "gate_entropy": 0.9, "similarity_min": 0.1, "similarity_mean": 0.5}
         scores |= {"similarity_max": 0.9}
         instruments = {"memory": _memory(generator)}
+    curves, more = _search(arm, generator)
+    instruments |= more
+    if "lineage" in more:
+        scores |= {"diversity_initial": 0.95, "diversity": 0.8 + 0.1 * generator.random(), "disagreement": 0.1}
     synthetic = benchmark == "sst2_synthetic"
     files = {"sst2/train.tsv": "0123456789abcdef" * 4} if synthetic else {}
     encoder = {"name": "all-MiniLM-L6-v2", "sha256": {"model.safetensors": "fedcba9876543210" * 4}} if synthetic else {}
@@ -90,13 +97,29 @@ def _record(benchmark: str, condition: str, arm: str, seed: int) -> RunRecord:
         stamp={"configuration": "0" * 64, "code": "1" * 64, "data": "2" * 64},
         version="0.1.0",
         data=data | {"files": files, "encoder": encoder},
-        flops={"allowed": 30_000_000_000, "spent": 0 if arm in CONTROLS or not done else 10**9 * (25 - 3 * place)},
+        flops={"allowed": 30_000_000_000, "spent": 0 if arm in CONTROLS or not done else 10**9 * (25 - 2 * place)},
         scores=scores if done else {},
         outcomes="".join("01"[int(answer)] for answer in right) if done else "",
         shared_test=synthetic,
-        curves={},
+        curves=curves if done else {},
         instruments=instruments if done else {},
     )
+
+
+def _search(arm: str, generator: np.random.Generator) -> tuple[dict, dict]:
+    """Curves and instruments: a swarm of two groups of three agents, a random search, or one agent."""
+    if arm not in VARIANTS:
+        return {}, {}
+    if arm not in ("full", "swarm_only"):
+        losses = np.minimum.accumulate(1 + generator.random(6 if arm == "kv_random_search" else 1)).tolist()
+        return {"fold_log_loss": losses, "spent": [10**9 * (place + 1) for place in range(len(losses))]}, {}
+    scores = (1 + generator.random((3, 2, 3))).tolist()
+    scores[1][0][2] = None
+    best = [min(score for group in row for score in group if score is not None) for row in scores]
+    curves = {"fold_log_loss": best, "spent": [2 * 10**9, 4 * 10**9, 6 * 10**9], "failed_agents": [0, 1, 0]}
+    lineage = [[[0, 1, 1], [3, 0, 5]], [[0, 1, 0], [3, 4, 4]], [[0, 1, 2], [3, 4, 5]]]
+    told = {"lineage": lineage, "scores": scores, "members": {"learning_rate": [0.5, 0.6]}}
+    return curves | {"diversity": [0.95, 0.85, 0.6, 0.6]}, told
 
 
 def _memory(generator: np.random.Generator) -> dict:

@@ -107,16 +107,33 @@ def with_memory(benchmark: str, condition: str, arm: str, seed: int, **changes) 
     return record(benchmark, condition, arm, seed, instruments=holds, configuration=settings)
 
 
+def searching(benchmark: str, condition: str, arm: str, seed: int, **changes) -> RunRecord:
+    """The record of an arm with fold log-losses, if it has folds: regret by hand is 0.4, then 0; and 0.6 throughout.
+
+    The allowance is 10^6 FLOPs; `full` has values at 10^2, 10^3 and 10^4, `kv_only` one at 10.
+    """
+    told = {
+        "full": {"fold_log_loss": [1.4, 1.0, 1.2], "spent": [100, 1000, 10_000], "diversity": [0.9, 0.7, 0.5, 0.5]},
+        "kv_only": {"fold_log_loss": [1.6], "spent": [10]},
+    }
+    flops = {"allowed": 1_000_000, "spent": 750_000}
+    return record(benchmark, condition, arm, seed, **{"curves": told.get(arm, {}), "flops": flops} | changes)
+
+
 def not_run(benchmark: str, condition: str, arm: str, seed: int, reason: str = "no data") -> RunRecord:
     none = {"scores": {}, "outcomes": "", "curves": {}}
     return record(benchmark, condition, arm, seed, status="not run", reason=reason, **none)
 
 
-def records(asked: dict, make=record) -> list[RunRecord]:
+def runs_of(asked: dict) -> list[tuple[str, str, str, int]]:
     return [
-        make(name, condition, arm, seed)
+        (name, condition, arm, seed)
         for name, slice_ in asked["benchmarks"].items()
         for condition in slice_["conditions"]
         for arm in (*asked["arms"], *slice_.get("controls", ()))
         for seed in slice_["seeds"]
     ]
+
+
+def records(asked: dict, make=record) -> list[RunRecord]:
+    return [make(*run) for run in runs_of(asked)]

@@ -10,6 +10,7 @@ import pytest
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.reporting.bibliography import latex_citations, markdown_citations, read_entries
 from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.headline import CONTROLS
 from hsokv.reporting.latex import escape_latex
 from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.pdf import compile_pdf
@@ -17,7 +18,13 @@ from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.render import FIGURES, render_report, report_context
 from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.tables import Table, all_tables
-from tests.reporting.example_statistics import NO_DATA, configuration, example_statistics, records
+from tests.reporting.example_statistics import (
+    CONTROLS_OF_THE_SWARM,
+    NO_DATA,
+    configuration,
+    example_statistics,
+    records,
+)
 
 TEMPLATES = Path(__file__).parents[2] / "report"
 PAGES = ("report.md", "report.tex")
@@ -105,9 +112,36 @@ def test_the_first_paragraph_names_the_best_baseline_and_how_full_stands_to_it(r
     page = (report / name).read_text()
     first = page.split("\\maketitle")[-1] if name.endswith("tex") else page.split("\n\n", 1)[1]
     first = re.split(r"\\begin\{abstract\}|## Abstract", first)[0]
-    assert "it is not told apart from the best plain baseline on" in first
+    assert "the best plain baseline on" in first
     assert re.search(r"the best plain baseline, \S*ridge", first)
     assert NO_DATA in first
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_first_paragraph_compares_full_with_every_control(report, name):
+    page = (report / name).read_text().replace(r"\allowbreak{}", "").replace(r"\_", "_")
+    first = re.split(r"\\begin\{abstract\}|## Abstract", page)[0]
+    assert "Against its controls on rare_words it is" in first
+    assert "Both lifts of" in first
+    for arm in CONTROLS_OF_THE_SWARM:
+        found = rf"(better than|worse than|no different from)\W+(texttt\W)?{arm}\W+{re.escape(CONTROLS[arm])}"
+        assert len(re.findall(found, first)) == 1, arm  # of sst2 there is nothing, and a stand-in decides nothing
+    assert "kv_flat_population" not in first
+    assert "Not among the arms" in page
+    assert "kv_flat_population" in page
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_on_the_swarm(report, name):
+    page = (report / name).read_text()
+    start, end = (
+        ("## What the swarm did", "\n## ") if name.endswith("md") else (r"\section{What the swarm did}", r"\section{")
+    )
+    page = section(page, start, end)
+    assert "of its allowance and ends at a regret of" in page
+    assert NO_DATA in page or r"\hsokv{sst2.headline.full.regret_area.mean}" in page
+    for figure in ("regret", "swarm", "lineage"):
+        assert f"{figure}.png" in page or f"{{{figure}}}" in page
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -160,14 +194,15 @@ def test_the_page_on_the_memory_says_what_it_is_worth_and_quotes_its_texts(repor
     assert page.count(r"\begin{table}") == page.count(r"\end{table}") > 3
 
 
-def test_a_study_that_tells_nothing_of_memories_has_the_page_all_the_same(tmp_path):
-    bare = [replace(record, instruments={}) for record in records()]
+def test_a_study_that_tells_nothing_of_memories_and_swarms_has_the_pages_all_the_same(tmp_path):
+    bare = [replace(record, instruments={}, curves={}) for record in records()]
     bare = [replace(r, scores={k: v for k, v in r.scores.items() if k in ("accuracy", "log_loss")}) for r in bare]
     statistics = compute_statistics(bare, configuration())
     statistics["numbers"] = {key: entry for key, entry in statistics["numbers"].items() if "hit_rate.mean" not in key}
     render(tmp_path, statistics=statistics)
     for name in PAGES:
         assert "No run of this study tells what its memory held." in (tmp_path / name).read_text()
+        assert "No run of this study tells what its swarm did." in (tmp_path / name).read_text()
     assert r"\item On" not in (tmp_path / "report.tex").read_text()
 
 

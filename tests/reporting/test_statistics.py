@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,10 +7,10 @@ import pytest
 from hsokv.exceptions import ConfigurationError, RecordError
 from hsokv.metrics.statistics import interval
 from hsokv.reporting.criteria import judge_criteria
-from hsokv.reporting.headline import headline
+from hsokv.reporting.headline import CONTROLS, headline
 from hsokv.reporting.statistics import compute_statistics
 
-from .study import configuration, not_run, record, records, right
+from .study import configuration, not_run, record, records, right, runs_of
 
 
 @pytest.fixture(scope="module")
@@ -177,14 +178,47 @@ def test_headline_says_who_is_ahead(statistics):
     found = headline(statistics)
     rare, sst2, synthetic = found["benchmarks"]
     assert rare["best_baseline"]["arm"] == "knn"
-    assert rare["best_baseline"]["relation"] == "behind"
+    assert rare["best_baseline"]["relation"] == "worse"
     assert rare["best_baseline"]["difference"] == pytest.approx(-0.05)
-    assert rare["kv_only"]["relation"] == "ahead"
-    assert sst2["best_baseline"]["relation"] == "not told apart"
+    assert rare["kv_only"]["relation"] == "better"
+    assert sst2["best_baseline"]["relation"] == "no different"
     assert synthetic["synthetic"] is True
-    assert "it is behind the best plain baseline on rare_words" in found["lead"]
-    assert "it is not told apart from the best plain baseline on sst2" in found["lead"]
+    assert "it is worse than the best plain baseline on rare_words" in found["lead"]
+    assert "it is no different from the best plain baseline on sst2" in found["lead"]
     assert "synthetic" not in found["lead"]
+
+
+@pytest.mark.parametrize(
+    ("hits", "relation", "words"),
+    [
+        (lambda seed: 10, "better", "better than random search"),
+        (lambda seed: 20, "worse", "worse than random search"),
+        (lambda seed: 15, "no different", "no different from random search"),  # full has 15, 14 and 15 of 20 right
+    ],
+)
+def test_the_words_on_a_control_follow_from_its_interval(hits, relation, words):
+    def make(benchmark, condition, arm, seed):
+        right = hits(seed)
+        outcome = {"outcomes": "1" * right + "0" * (20 - right), "scores": {"accuracy": right / 20}}
+        return record(
+            benchmark, condition, "full" if arm in CONTROLS else arm, seed, **outcome if arm in CONTROLS else {}
+        )
+
+    asked = configuration(arms=["full", "kv_only", "kv_random_search", "knn"])
+    asked["variants"] = ["full", "kv_only", "kv_random_search"]
+    made = [replace(make(*run), arm=run[2]) for run in runs_of(asked)]
+    found = headline(compute_statistics(made, asked))
+    (control,) = found["benchmarks"][0]["controls"]
+    assert (control["arm"], control["relation"]) == ("kv_random_search", relation)
+    assert f"Against its controls on rare_words it is {words}" in found["lead"]
+    assert "sst2_synthetic" not in found["lead"]
+
+
+def test_a_control_that_was_not_run_is_named_all_the_same():
+    asked = configuration(arms=["full", "kv_only", "kv_random_search", "knn"])
+    made = [record(*run) for run in runs_of(asked) if run[2] != "kv_random_search"]
+    (control,) = headline(compute_statistics(made, asked))["benchmarks"][0]["controls"]
+    assert (control["relation"], control["low"], control["status"]) == ("not measured", None, "not run")
 
 
 @pytest.mark.parametrize(

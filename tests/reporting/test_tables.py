@@ -10,7 +10,7 @@ from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.tables import Table
 
-from .study import configuration, not_run, record, records, with_memory
+from .study import configuration, not_run, record, records, searching, with_memory
 
 READS = ("25.0", "60.0", "50.0")  # entries never read, reads of the most read entry, how many of these are right
 
@@ -36,6 +36,7 @@ def every(statistics: dict) -> list[Table]:
         tables.memory(statistics),
         tables.occupancy(statistics),
         tables.most_read(statistics),
+        tables.regret(statistics),
         tables.swarm(statistics),
         tables.contrasts(statistics),
         tables.criteria(statistics, judge_criteria(statistics, configuration())),
@@ -89,8 +90,17 @@ def test_swarm_is_shown_where_there_is_one(statistics):
     scores = {"accuracy": 0.75, "diversity_initial": 0.9, "diversity": 0.5, "disagreement": 0.1}
     right = {"scores": scores, "outcomes": "1110" * 5}
     found = study(configuration(), lambda *run: record(*run, **right if run[2] == "full" else {}))
-    cells = ("0.90 [0.90, 0.90]", "0.50 [0.50, 0.50]", "0.10 [0.10, 0.10]")
+    cells = ("0.90", "0.50 [0.50, 0.50]", "0.10", "", "")
     assert tables.swarm(found).rows[0] == ("rare_words", "full", *cells)
+    assert tables.regret(found).rows == ()
+
+
+def test_regret_is_shown_for_arms_with_folds():
+    found = study(configuration(), searching)
+    assert [row[:2] for row in tables.regret(found).rows[:2]] == [("rare_words", "full"), ("rare_words", "kv_only")]
+    cells = ("0.400 [0.400, 0.400]", "0.000 [0.000, 0.000]", "75.0")
+    assert tables.regret(found).rows[0][2:] == cells
+    assert tables.regret(found).rows[1][2:] == ("2.400 [2.400, 2.400]", "0.600 [0.600, 0.600]", "75.0")
 
 
 def test_contrasts_show_p_for_the_family_alone(statistics):

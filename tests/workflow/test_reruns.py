@@ -9,7 +9,7 @@ import pytest
 
 from tests.workflow.conftest import Study
 
-STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 4})
+STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 8})
 PAGES = Counter({"render_report": 1} | ({"compile_pdf": 1} if shutil.which("latexmk") else {}))
 BENCHMARKS = ("rare_words", "sst2", "sst2_synthetic")
 
