@@ -127,10 +127,8 @@ def shots_episode(
     def with_descriptions(shots: Shots) -> Shots:
         return Shots(*(torch.cat(parts) for parts in zip(described, shots, strict=True)))
 
-    ranked, on_dev = ([Fold(with_descriptions(f.fit), f.score) for f in folds] for folds in (ranked, (on_dev,)))
-    return check_episode(
-        Episode(tuple(ranked), on_dev[0], with_descriptions(train), test, classes, described=len(described.y))
-    )
+    *ranked, on_dev = (Fold(with_descriptions(fold.fit), fold.score) for fold in (*ranked, on_dev))
+    return check_episode(Episode(tuple(ranked), on_dev, on_dev.fit, test, classes, described=len(described.y)))
 
 
 def words_episode(fold: Fold, dev: Fold, test: Fold, classes: int, background: Background) -> Episode:

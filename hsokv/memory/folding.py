@@ -19,8 +19,8 @@ def prune(state: MemoryState, capacity: int) -> MemoryState:
     """
     missing = capacity - state.labels.shape[-1]
     if missing > 0:
-        free = init(missing, state.keys.shape[-1], tuple(state.clock.shape), state.keys.dtype)
-        return join(state, MemoryState(*(part.to(state.keys.device) for part in free))._replace(clock=state.clock))
+        free = init(missing, state.keys.shape[-1], tuple(state.clock.shape), state.keys.dtype, state.keys.device)
+        return join(state, free._replace(clock=state.clock))
     if capacity < 1:
         raise ConfigurationError(f"a memory wants capacity >= 1, got {capacity}")
     if not _may((state.occupied.sum(-1) > capacity).any()):

@@ -172,8 +172,7 @@ class KeyValueMemory(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Empty the memory and set the sharpness back; needed after `to_empty`, which leaves chance in every tensor."""
-        empty = kv.init(self.capacity, self.key_dim, dtype=self.keys.dtype)
-        self._keep(kv.MemoryState(*(part.to(self.keys.device) for part in empty)))
+        self._keep(kv.init(self.capacity, self.key_dim, dtype=self.keys.dtype, device=self.keys.device))
         self.label_set = torch.zeros_like(self.label_set)
         self.log_sharpness.fill_(math.log(self._sharpness_at_first))
 

@@ -32,7 +32,13 @@ class MemoryState(NamedTuple):
         return self.number >= 0
 
 
-def init(capacity: int, key_dim: int, batch: tuple[int, ...] = (), dtype: torch.dtype = torch.float32) -> MemoryState:
+def init(
+    capacity: int,
+    key_dim: int,
+    batch: tuple[int, ...] = (),
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | None = None,
+) -> MemoryState:
     """An empty memory of `capacity` >= 1 entries of dimension `key_dim` >= 1.
 
     >>> init(2, 3).occupied
@@ -41,12 +47,12 @@ def init(capacity: int, key_dim: int, batch: tuple[int, ...] = (), dtype: torch.
     if capacity < 1 or key_dim < 1:
         raise ConfigurationError(f"a memory wants capacity >= 1 and key_dim >= 1, got {capacity} and {key_dim}")
     return MemoryState(
-        keys=torch.zeros(*batch, capacity, key_dim, dtype=dtype),
-        labels=torch.zeros(*batch, capacity, dtype=torch.int64),
-        count=torch.zeros(*batch, capacity, dtype=dtype),
-        number=torch.full((*batch, capacity), -1, dtype=torch.int64),
-        origin=torch.zeros(*batch, capacity, dtype=torch.int64),
-        clock=torch.zeros(batch, dtype=torch.int64),
+        keys=torch.zeros(*batch, capacity, key_dim, dtype=dtype, device=device),
+        labels=torch.zeros(*batch, capacity, dtype=torch.int64, device=device),
+        count=torch.zeros(*batch, capacity, dtype=dtype, device=device),
+        number=torch.full((*batch, capacity), -1, dtype=torch.int64, device=device),
+        origin=torch.zeros(*batch, capacity, dtype=torch.int64, device=device),
+        clock=torch.zeros(batch, dtype=torch.int64, device=device),
     )
 
 

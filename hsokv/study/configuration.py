@@ -17,8 +17,8 @@ MOST_SEEDS = 32
 TUNING_WORLDS = 1000
 """Worlds of rare words with smaller seeds serve tuning, the others the study."""
 
-
 TEXT_CLASSES = 2
+"""Classes of every text benchmark so far."""
 
 
 def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,11 +139,10 @@ def _check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) 
             )
         return
     for condition_name, condition in benchmark["conditions"].items():
-        described = condition.get("descriptions", {"words": [()] * TEXT_CLASSES})["words"]
-        if len(described) != TEXT_CLASSES:
+        if "descriptions" in condition and len(condition["descriptions"]["words"]) != TEXT_CLASSES:
             raise ConfigurationError(
                 f"{place}.conditions.{condition_name}.descriptions.words: wanted a list for each of {TEXT_CLASSES} "
-                f"classes, came {len(described)}"
+                f"classes, came {len(condition['descriptions']['words'])}"
             )
     if benchmark["source"] != "synthetic":
         find_source(benchmark["source"])
