@@ -1,8 +1,8 @@
 """The designs that `benchmarks.memory_mechanisms` compares on few-shot tasks: the package's arm with one part replaced.
 
 A design is `kv_closed_form` (one head, one memory, no swarm) unless it says otherwise; candidates that are not in the
-package live here alone. Functions of a task and a budget make keys and heads; functions of what both branches say of
-the dev queries make gates. All of a fit but the reading of the test queries is counted and held to the allowance.
+package live here alone. Functions of a task and a budget make keys and heads; gates are in memory_gates.py.
+All of a fit but the reading of the test queries is counted and held to the allowance.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,13 @@ import yaml
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
+from benchmarks.memory_gates import package_gate
 from hsokv.data.episode import Background, Episode, Shots
 from hsokv.memory import functional as kv
 from hsokv.methods import single
 from hsokv.methods.members import default_hyperparameters, fold_temperature, write_memories
 from hsokv.methods.ridge import discriminant
-from hsokv.model.calibration import GATES, fit_gate, fit_temperature, label_log_prob
+from hsokv.model.calibration import fit_temperature, label_log_prob
 from hsokv.model.discriminant import key_projection
 from hsokv.model.head import Head, logits
 from hsokv.model.moments import add, init_moments, within
@@ -28,18 +29,16 @@ from hsokv.training.loop import init_learners, stack_problems, stack_scores, tra
 from hsokv.training.optimisers import STRATEGIES, update
 from hsokv.training.optimisers import init_moments as init_adam
 
-CONFIGURATION = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
-SETTINGS = {group: CONFIGURATION["methods"][group] for group in ("head", "memory", "keys")}
-SETTINGS["memory"]["sharpness"] = 10.0  # the default when the rows were drawn; it is 16 since, because of them
+METHODS = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["methods"]
+# The sharpness is the default of when the rows were drawn; it is 16 since, because of them.
+SETTINGS = {"head": METHODS["head"], "memory": METHODS["memory"] | {"sharpness": 10.0}, "keys": METHODS["keys"]}
 SHARPNESSES = 2.0 ** torch.arange(-2.0, 7.0)
-PENALTIES, PARTS, GATE_STEPS = torch.tensor([0.001, 0.01, 0.1, 1.0]), 5, 200  # of the gate per query
 RANDOM_FEATURES = 1024
 PAIRS, HIDDEN, WARM_UP, SCALE = 200, 256, 30, 12.0  # of contrastive learning
 RATES = {0: 0.01, HIDDEN: 0.001}  # the best of 0.01, 0.003 and 0.001 on the fold words of worlds 1 and 2
 
 Say = Callable[[int, Tensor], Tensor]  # problem and queries -> log p [n, classes]
 Read = Callable[[int, Tensor], kv.Retrieval]
-Gate = Callable[[Tensor, Tensor, kv.Retrieval], Tensor]  # log p_param, p_mem, retrieval -> g, broadcast against both
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ def _discriminants(task: Task, lift: Callable[[Tensor], Tensor], background: Bac
         temperature = fit_temperature(scores, labels)
         return -float(label_log_prob((scores / temperature).log_softmax(-1), labels).mean()), shrinkage, temperature
 
-    _, shrinkage, temperature = min(map(on_folds, CONFIGURATION["methods"]["ridge"]["shrinkage"]))
+    _, shrinkage, temperature = min(map(on_folds, METHODS["ridge"]["shrinkage"]))
     heads = [solve(shots, shrinkage) for shots in _learnt_from(episode)]
     return lambda problem, x: (logits(heads[problem], lift(x)) / temperature).log_softmax(-1)
 
@@ -187,66 +186,6 @@ def _learnt_from(episode: Episode) -> list[Shots]:
     """What each problem of `stack_problems` learns from."""
     dev = [] if episode.dev.fit is episode.train else [episode.dev.fit]
     return [*(fold.fit for fold in episode.folds), *dev, episode.train]
-
-
-def package_gate(log_param: Tensor, memory: Tensor, retrieval: kv.Retrieval, labels: Tensor) -> Gate:
-    """The smallest gate within one standard error of the best."""
-    gate = fit_gate(label_log_prob(log_param, labels), label_log_prob(memory, labels))
-    return lambda *_: gate
-
-
-def _least(log_param: Tensor, memory: Tensor, labels: Tensor) -> Tensor:
-    param, memory = label_log_prob(log_param, labels).exp(), label_log_prob(memory, labels)
-    return GATES[torch.stack([-((1 - g) * param + g * memory).log().clamp_min(-1e4).mean() for g in GATES]).argmin()]
-
-
-def least_loss_gate(log_param: Tensor, memory: Tensor, retrieval: kv.Retrieval, labels: Tensor) -> Gate:
-    """The gate of the least log-loss."""
-    gate = _least(log_param, memory, labels)
-    return lambda *_: gate
-
-
-def query_gate(log_param: Tensor, memory: Tensor, retrieval: kv.Retrieval, labels: Tensor) -> Gate:
-    """A gate per query, logistic in what both branches look like, its L2 penalty chosen by cross-validation on dev.
-
-    Labels held out together where there are more than parts. Adam from the scalar gate of the least log-loss.
-    """
-    classes, n = log_param.shape[-1], len(labels)
-    looks = _looks(log_param, memory, retrieval)
-    mean, spread = looks.mean(0), looks.std(0) + 1e-6
-    x = (looks - mean) / spread
-    param, memory_at = label_log_prob(log_param, labels).exp(), label_log_prob(memory, labels)
-    part = (labels if classes > PARTS else torch.arange(n)) % PARTS
-    inside = torch.stack([part != p for p in range(PARTS)] + [part >= 0]).float()  # the last learns from all
-    start = _least(log_param, memory, labels).clamp(0.05, 0.95)
-    weight = torch.zeros(len(PENALTIES), PARTS + 1, x.shape[1])
-    bias = torch.full((len(PENALTIES), PARTS + 1), float(start.logit()))
-
-    def losses(weight: Tensor, bias: Tensor) -> Tensor:
-        gate = torch.sigmoid(weight @ x.mT + bias.unsqueeze(-1))
-        return -torch.log((1 - gate) * param + gate * memory_at + 1e-12)
-
-    adam, moments = torch.tensor(STRATEGIES.index("adam")), [init_adam(weight, ()), init_adam(bias, ())]
-    for _ in range(GATE_STEPS):
-        leaves = [weight.requires_grad_(), bias.requires_grad_()]
-        fitted = (losses(*leaves) * inside).sum(-1) / inside.sum(-1) + PENALTIES[:, None] * (leaves[0] ** 2).sum(-1)
-        gradients = torch.autograd.grad(fitted.sum(), leaves)
-        (weight, moments[0]), (bias, moments[1]) = (
-            update(leaf.detach(), gradient, moment, adam, torch.tensor(0.05), torch.tensor(0.0))
-            for leaf, gradient, moment in zip(leaves, gradients, moments, strict=True)
-        )
-    held_out = (losses(weight, bias)[:, :-1] * (1 - inside[:-1])).sum((1, 2))
-    weight, bias = weight[held_out.argmin(), -1], bias[held_out.argmin(), -1]
-    return lambda *said: torch.sigmoid(((_looks(*said) - mean) / spread) @ weight.unsqueeze(1) + bias)
-
-
-def _looks(log_param: Tensor, memory: Tensor, retrieval: kv.Retrieval) -> Tensor:
-    """Top similarity and its margin; of both branches entropy, top probability and its margin [n, 8]."""
-    columns = [retrieval.similarity[:, 0], retrieval.similarity[:, 0] - retrieval.similarity[:, 1]]
-    for p in (log_param.exp(), memory):
-        top = p.sort(-1, descending=True).values
-        columns += [-(p * p.clamp_min(1e-12).log()).sum(-1), top[:, 0], top[:, 0] - top[:, 1]]
-    return torch.stack(columns, -1)
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,10 @@ from benchmarks.memory_candidates import (
     fit,
     lda_head,
     learnt_keys,
-    least_loss_gate,
-    query_gate,
     random_lda_head,
     raw_keys,
 )
+from benchmarks.memory_gates import least_loss_gate, query_gate
 from benchmarks.memory_streams import CAPACITIES, NOVELTY, score_streams
 from hsokv.data.episode import Shots
 from hsokv.data.rare_words import SPLITS, VERSION, Settings, draw_background, draw_episode, make_world

@@ -1,0 +1,203 @@
+"""Laws of the memory as a module: mixing, gradients and projections."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import nll_loss
+
+from hsokv.exceptions import DataError
+from hsokv.memory import KeyValueMemory
+
+from .modules import CLASSES, KEY_DIM, draw, draw_labels, empty, filled, same_reads, snapshot, unchanged
+
+# --- mixing
+
+
+@pytest.mark.parametrize("gate", [0.0, 0.3, 1.0])
+def test_the_mixture_is_the_one_of_probabilities(gate):
+    memory, queries, log_param = filled(), draw(5, KEY_DIM, seed=1), draw(5, CLASSES).log_softmax(-1)
+    expected = (1 - gate) * log_param.exp() + gate * memory(queries).exp()
+    torch.testing.assert_close(memory.mix(log_param, queries, gate).exp(), expected)
+    assert torch.equal(memory.mix(log_param, queries, gate), memory.mix(log_param, queries, torch.full((5,), gate)))
+
+
+def test_an_empty_memory_is_uniform():
+    torch.testing.assert_close(empty()(draw(5, KEY_DIM)).detach(), torch.full((5, CLASSES), -math.log(CLASSES)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("gate", [0.0, 0.7, 1.0, torch.linspace(0, 1, 5)])
+def test_an_empty_memory_contributes_exactly_zero(gate, dtype):
+    log_param = (300 * draw(5, CLASSES, dtype=torch.float64)).log_softmax(-1).to(dtype)
+    log_param[0, 0] = -math.inf
+    mixed = empty().mix(log_param, draw(5, KEY_DIM, seed=1), gate)
+    assert mixed.dtype is dtype
+    assert torch.equal(mixed, log_param)
+
+
+def test_a_shut_gate_is_one_branch_and_an_open_one_the_other():
+    memory, queries, log_param = filled(), draw(5, KEY_DIM, seed=1), (300 * draw(5, CLASSES)).log_softmax(-1)
+    assert torch.equal(memory.mix(log_param, queries, 0), log_param)
+    assert torch.equal(memory.mix(log_param, queries, 1), memory(queries))
+
+
+@pytest.mark.parametrize("memory", [empty(), filled()], ids=["empty", "filled"])
+def test_no_gradient_is_lost_to_infinity(memory):
+    """Shut and open gates, and a label that the other branch rules out."""
+    logits = draw(5, CLASSES).masked_fill(torch.eye(5, CLASSES) > 0, -math.inf).requires_grad_()
+    queries, gate = draw(5, KEY_DIM, seed=1).requires_grad_(), torch.tensor([0, 1, 0.5, 1e-7, 1]).requires_grad_()
+    log_probs = memory.mix(logits.log_softmax(-1), queries, gate)
+    log_probs.masked_select(log_probs.isfinite()).sum().backward()
+    for leaf in (queries, gate, logits):
+        assert leaf.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("log_param", "gate", "message"),
+    [
+        (torch.zeros(5, 4), 0.5, r"wanted log_param \[5, 3\] and a gate \[\] or \[5\], got \[5, 4\] and \[\]"),
+        (torch.zeros(CLASSES), 0.5, r"wanted log_param \[5, 3\]"),
+        (torch.zeros(5, CLASSES), torch.zeros(5, 1), r"a gate \[\] or \[5\], got \[5, 3\] and \[5, 1\]"),
+        (torch.zeros(5, CLASSES), 1.1, "a gate in 0..1"),
+        (torch.zeros(5, CLASSES), -0.1, "a gate in 0..1"),
+        (torch.zeros(5, CLASSES), torch.full((5,), math.nan), "a gate in 0..1"),
+    ],
+)
+def test_what_cannot_be_mixed_is_refused(log_param, gate, message):
+    with pytest.raises(DataError, match=message):
+        filled().mix(log_param, draw(5, KEY_DIM), gate)
+
+
+# --- gradients
+
+
+def test_gradients_reach_all_that_can_learn():
+    memory = filled(sharpness=3.0)
+    projection = nn.Parameter(draw(KEY_DIM, 4, seed=5))
+    memory.set_projection(projection)
+    queries, gate = draw(5, KEY_DIM, seed=1).requires_grad_(), torch.full((5,), 0.3).requires_grad_()
+    log_param = draw(5, CLASSES).log_softmax(-1).requires_grad_()
+    nll_loss(memory.mix(log_param, queries, gate), draw_labels(5)).backward()
+    for leaf in (queries, gate, log_param, memory.log_sharpness, projection):
+        assert leaf.grad.isfinite().all()
+        assert leaf.grad.count_nonzero()
+
+
+def test_gradients_are_those_of_the_function():
+    memory = filled(sharpness=3.0).double()
+    projection = nn.Parameter(draw(KEY_DIM, 4, seed=5, dtype=torch.float64))
+    memory.set_projection(projection)
+    leaves = (
+        draw(3, CLASSES).double().log_softmax(-1),
+        draw(3, KEY_DIM, seed=1).double(),
+        torch.full((3,), 0.3).double(),
+    )
+    leaves = tuple(leaf.requires_grad_() for leaf in leaves)
+
+    def mixed(log_param, queries, gate, log_sharpness, projection):
+        parts = {"log_sharpness": log_sharpness, "projection": projection}
+        return torch.func.functional_call(
+            _Mixed(memory), {f"memory.{k}": v for k, v in parts.items()}, (log_param, queries, gate)
+        )
+
+    assert torch.autograd.gradcheck(mixed, (*leaves, memory.log_sharpness, projection))
+
+
+class _Mixed(nn.Module):
+    def __init__(self, memory):
+        super().__init__()
+        self.memory = memory
+
+    def forward(self, *inputs):
+        return self.memory.mix(*inputs)
+
+
+def test_a_write_between_a_loss_and_its_gradient_does_no_harm():
+    memory = filled()
+    memory.set_projection(nn.Parameter(draw(KEY_DIM, 4, seed=5)))
+    queries = draw(5, KEY_DIM, seed=1).requires_grad_()
+
+    def gradient(between):
+        loss = nll_loss(memory(queries), draw_labels(5))
+        between()
+        return torch.autograd.grad(loss, [queries, *memory.parameters()])
+
+    calm = gradient(lambda: None)
+    stirred = gradient(lambda: (memory.write(queries, draw_labels(5)), memory.forget(label=0)))
+    assert all(torch.equal(a, b) for a, b in zip(calm, stirred, strict=True))
+
+
+def test_what_is_written_keeps_no_graph():
+    memory = empty()
+    memory.write(draw(3, KEY_DIM).requires_grad_(), draw_labels(3))
+    assert not any(buffer.requires_grad for buffer in memory.buffers())
+
+
+# --- projections
+
+
+@pytest.mark.parametrize("new_dim", [2, 4, 9])
+def test_keys_made_anew_are_keys_written_afresh(new_dim):
+    projection, queries = draw(KEY_DIM, new_dim, seed=5), draw(5, KEY_DIM, seed=1)
+    memory = filled()
+    memory.set_projection(projection)
+    afresh = KeyValueMemory(new_dim, CLASSES, capacity=20, k=4)
+    afresh.write(draw(12, KEY_DIM) @ projection, draw_labels(12))
+    for a, b in zip(memory.read(queries), afresh.read(queries @ projection), strict=True):
+        torch.testing.assert_close(a, b)
+    torch.testing.assert_close(memory(queries), afresh(queries @ projection))
+
+
+def test_writing_under_a_projection_is_projecting_what_was_written():
+    one, other = empty(), filled()
+    for memory in (one, other):
+        memory.set_projection(draw(KEY_DIM, 2, seed=5))
+    one.write(draw(12, KEY_DIM), draw_labels(12))
+    assert same_reads(one, other, draw(5, KEY_DIM, seed=1))
+
+
+def test_a_projection_taken_back_leaves_no_trace():
+    memory = filled()
+    before = snapshot(memory)
+    for projection in (draw(KEY_DIM, 2), nn.Parameter(draw(KEY_DIM, 3)), None):
+        memory.set_projection(projection)
+    assert unchanged(memory, before)
+    assert same_reads(memory, filled(), draw(5, KEY_DIM, seed=1))
+
+
+def test_keys_follow_a_parameter_and_not_the_original_of_a_copy():
+    queries = draw(5, KEY_DIM, seed=1)
+    parameter, fixed = nn.Parameter(draw(KEY_DIM, 2, seed=5)), draw(KEY_DIM, 2, seed=5)
+    learner, keeper, expected = filled(), filled(), filled()
+    learner.set_projection(parameter)
+    keeper.set_projection(fixed)
+    before = keeper(queries)
+    assert torch.equal(learner(queries), before)
+    with torch.no_grad():
+        parameter.add_(draw(KEY_DIM, 2, seed=6))
+        fixed.zero_()
+    expected.set_projection(parameter.detach())
+    assert same_reads(learner, expected, queries)
+    assert torch.equal(keeper(queries), before)
+
+
+@pytest.mark.parametrize(
+    ("projection", "message"),
+    [
+        (draw(KEY_DIM + 1, 2), r"projection \[6, new_dim\] of floats on cpu, got \[7, 2\]"),
+        (draw(KEY_DIM), r"got \[6\]"),
+        (draw(KEY_DIM, 0), r"got \[6, 0\]"),
+        (torch.ones(KEY_DIM, 2, dtype=torch.int64), "of torch.int64"),
+        (torch.full((KEY_DIM, 2), math.nan), "finite projection"),
+        (torch.ones(KEY_DIM, 2, device="meta"), "on meta"),
+    ],
+)
+def test_a_refused_projection_leaves_all_as_it_was(projection, message):
+    memory = filled()
+    memory.set_projection(draw(KEY_DIM, 2))
+    before = snapshot(memory)
+    with pytest.raises(DataError, match=message):
+        memory.set_projection(projection)
+    assert unchanged(memory, before)
