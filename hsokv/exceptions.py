@@ -1,5 +1,8 @@
 """Errors a user can act on: each message says what was wanted, what came and what to do."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class HsokvError(Exception):
     """Base of every error that is meant for a person, shown without a traceback."""
@@ -35,3 +38,20 @@ class BudgetError(HsokvError, ValueError):
 
 class SwarmCollapsedError(HsokvError, RuntimeError):
     """Every agent of the swarm failed, so there is nothing to select from."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the nearest known one, or all of them.
+
+    >>> nearest("knm", ["knn", "ridge"])
+    "; did you mean 'knn'?"
+    """
+    names = sorted(map(str, known))
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(names)}"
+
+
+def check_known(place: str, name: str, known: Iterable[str]) -> None:
+    """Raise ConfigurationError where `name`, written at `place`, is none of the `known` ones."""
+    if name not in known:
+        raise ConfigurationError(f"{place}: unknown name {name!r}{nearest(name, known)}")

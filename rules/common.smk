@@ -13,9 +13,12 @@ from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
 from hsokv.methods.registry import METHODS
 from hsokv.reporting.summary import summary
-from hsokv.study.configuration import check_configuration, task_of
+from hsokv.study.benchmarks import arms_of as defined_arms
+from hsokv.study.benchmarks import KINDS, module_of, task_of
+from hsokv.study.configuration import check_configuration
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.preflight import attempt, check_data, check_folder, hold_folder
+from hsokv.study.runs import PROTOCOLS
 
 BASE = Path(workflow.basedir)
 STARTED = time.monotonic()
@@ -60,6 +63,16 @@ def begin():
         raise WorkflowError(str(error))
 
 
+def of_kind(kind):
+    """Name and definition of the benchmarks of one kind."""
+    return [item for item in BENCHMARKS.items() if item[1]["kind"] == kind]
+
+
+def arms_of(benchmark):
+    """The study's arms that are defined for a benchmark."""
+    return defined_arms(BENCHMARKS[benchmark], config["arms"])
+
+
 def records_of(benchmark, arm):
     definition = BENCHMARKS[benchmark]
     return expand(
@@ -72,6 +85,6 @@ def records_of(benchmark, arm):
 RECORDS = [
     record
     for benchmark, definition in BENCHMARKS.items()
-    for arm in (*config["arms"], *definition.get("controls", []))
+    for arm in (*arms_of(benchmark), *definition.get("controls", []))
     for record in records_of(benchmark, arm)
 ]

@@ -2,7 +2,7 @@
 # One job per benchmark and arm with its seeds inside: starting torch costs more than most runs.
 
 for benchmark, definition in BENCHMARKS.items():
-    for arm in config["arms"]:
+    for arm in arms_of(benchmark):
 
         rule:
             name:
@@ -11,7 +11,7 @@ for benchmark, definition in BENCHMARKS.items():
                 expand(
                     f"{R}/features/{benchmark}/{{part}}.npz",
                     part=[f"seed{seed}" for seed in definition["seeds"]]
-                    + ([] if definition["kind"] == "words" else ["evaluation"]),
+                    + (["evaluation"] if definition["kind"] == "texts" else []),
                 ),
             output:
                 update(records_of(benchmark, arm)),
@@ -25,7 +25,7 @@ for benchmark, definition in BENCHMARKS.items():
             params:
                 benchmark=benchmark,
                 arm=arm,
-                module=METHODS[arm].module,
+                module=module_of(definition, arm),
                 settings={
                     name: config["methods"][name] for name in METHODS[arm].settings
                 },
@@ -34,7 +34,11 @@ for benchmark, definition in BENCHMARKS.items():
                 features=lambda wildcards, input: str(Path(input[0]).parent),
                 records=lambda wildcards, output: str(Path(output[0]).parents[3]),
                 code=code_digest(
-                    ["hsokv.study.runs", METHODS[arm].module],
+                    [
+                        "hsokv.study.runs",
+                        PROTOCOLS[KINDS[definition["kind"]].protocol].module,
+                        module_of(definition, arm),
+                    ],
                     [script_path("run_arm.py")],
                 ),
             message:

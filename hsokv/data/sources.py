@@ -18,6 +18,10 @@ ATTEMPTS = 2
 MEMBER_BYTES_MAX = 1 << 28  # no text file of GLUE is larger; a zip bomb stops here
 
 
+SYNTHETIC = frozenset({"sst2_synthetic", "mnli_synthetic", "split_cifar10_synthetic"})
+"""Sources that are generated: stand-ins, which carry their name wherever they are used."""
+
+
 class Member(NamedTuple):
     """One file of an archive: its split, its name in the archive, its place under a data root, its official digests."""
 

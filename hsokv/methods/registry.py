@@ -1,4 +1,4 @@
-"""Every arm of the study by name: which module fits it and which settings it is given.
+"""Every arm of the study by name: which modules are it, and which settings it is given.
 
 Names only: no method is imported here and no method imports this table, so that the code digest of a method covers
 what it uses and a new arm makes no old record stale. The four variants are two modules (`population` or one agent)
@@ -9,23 +9,32 @@ from typing import NamedTuple
 
 
 class Method(NamedTuple):
-    """The module whose `fit` is the method, and the groups of the configuration's `methods` that it reads."""
+    """The groups of the configuration's `methods` that an arm reads, and its module under each protocol it knows.
 
-    module: str
+    `episode` is the module whose `fit` learns an episode, `stream` the one whose `learn` goes through a stream of
+    tasks; None where the arm is not defined for that protocol.
+    """
+
     settings: tuple[str, ...]
+    episode: str | None = None
+    stream: str | None = None
 
+
+_M, _S = "hsokv.methods", "hsokv.methods.streams"
 
 METHODS: dict[str, Method] = {
-    "full": Method("hsokv.methods.population", ("head", "memory", "keys", "swarm")),
-    "kv_only": Method("hsokv.methods.single", ("head", "memory")),
-    "swarm_only": Method("hsokv.methods.population", ("head", "swarm")),
-    "neither": Method("hsokv.methods.single", ("head",)),
-    "kv_closed_form": Method("hsokv.methods.single", ("head", "memory", "keys")),
-    "kv_random_search": Method("hsokv.methods.random_search", ("head", "memory", "keys", "swarm")),
-    "kv_flat_population": Method("hsokv.methods.flat_population", ("head", "memory", "keys", "swarm")),
-    "single_all_compute": Method("hsokv.methods.single_all_compute", ("head", "memory", "keys", "swarm")),
-    "knn": Method("hsokv.methods.knn", ("knn",)),
-    "prototypes": Method("hsokv.methods.prototypes", ()),
-    "ridge": Method("hsokv.methods.ridge", ("ridge",)),
-    "linear_probe": Method("hsokv.methods.linear_probe", ("linear_probe",)),
+    "full": Method(("head", "memory", "keys", "swarm"), f"{_M}.population", f"{_S}.population"),
+    "kv_only": Method(("head", "memory"), f"{_M}.single", f"{_S}.single"),
+    "swarm_only": Method(("head", "swarm"), f"{_M}.population", f"{_S}.population"),
+    "neither": Method(("head",), f"{_M}.single", f"{_S}.single"),
+    "kv_closed_form": Method(("head", "memory", "keys"), f"{_M}.single", f"{_S}.single"),
+    "kv_random_search": Method(("head", "memory", "keys", "swarm"), f"{_M}.random_search", f"{_S}.random_search"),
+    "kv_flat_population": Method(("head", "memory", "keys", "swarm"), f"{_M}.flat_population"),
+    "single_all_compute": Method(("head", "memory", "keys", "swarm"), f"{_M}.single_all_compute"),
+    "knn": Method(("knn",), f"{_M}.knn", f"{_S}.knn"),
+    "prototypes": Method((), f"{_M}.prototypes", f"{_S}.prototypes"),
+    "ridge": Method(("ridge",), f"{_M}.ridge", f"{_S}.ridge"),
+    "linear_probe": Method(("linear_probe",), f"{_M}.linear_probe"),
+    "experience_replay": Method(("head",), stream=f"{_S}.experience_replay"),
+    "joint": Method(("head",), stream=f"{_S}.joint"),
 }

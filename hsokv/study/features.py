@@ -1,7 +1,8 @@
 """Feature files: what the encoders left for the arms, one .npz per seed, with its provenance inside.
 
 A file holds arrays by name and one JSON text, `provenance`:
-{"status": "done" | "not run", "reason", "stamp", "data": {...}, "encoder": {...}}.
+{"status": "done" | "not run", "reason", "stamp", "classes": number of them, "shared_test": whether every seed is tested
+on the same examples, "data": {...}, "encoder": {...}}.
 """
 
 import json
@@ -43,9 +44,18 @@ def is_current(path: Path, stamp: str) -> bool:
     return provenance["status"] == "done" and provenance["stamp"] == stamp
 
 
+def done(
+    stamp: str, classes: int, shared_test: bool, data: Mapping[str, Any], encoder: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The provenance of features that were made, by what `stamp` stands for."""
+    made = {"status": "done", "reason": None, "stamp": stamp, "classes": classes, "shared_test": shared_test}
+    return made | {"data": dict(data), "encoder": dict(encoder)}
+
+
 def not_run(reason: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """The provenance of features that could not be made."""
-    return {"status": "not run", "reason": reason, "stamp": "", "data": dict(data), "encoder": {}}
+    found = {"status": "not run", "reason": reason, "stamp": "", "classes": 0, "shared_test": False}
+    return found | {"data": dict(data), "encoder": {}}
 
 
 def read_texts(folder: Path, seed: int, condition: str) -> list[str]:

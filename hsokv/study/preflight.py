@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from hsokv.data.sources import cache_folder, locate
+from hsokv.data.sources import SYNTHETIC, cache_folder, locate
 from hsokv.exceptions import HsokvError
 from hsokv.model.text_encoder import resolve_text_encoder
 from hsokv.study.text import check_shots, read_texts
@@ -71,12 +71,12 @@ def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: P
         source = benchmark.get("source")
         if source is None:
             continue
-        if source != "synthetic":
+        if source not in SYNTHETIC:
             files = None if root is None else locate(source, root, cache_folder())
             kept = _manifest(manifests / f"{source}.json")
             earlier = kept.get("found", "download") if kept.get("status") == "done" else "download"
             found[source] = earlier if files is None else dict(sorted(files.sha256.items()))
-        if source == "synthetic" or root is not None:
+        if source in SYNTHETIC or root is not None:
             shots = max(condition["shots"] for condition in benchmark["conditions"].values())
             check_shots(read_texts(source, root)[0], shots, rows, name)
     return found

@@ -18,7 +18,7 @@ from hsokv.data.rare_words import (
     draw_episode,
     make_world,
 )
-from hsokv.study.features import is_current, write_features
+from hsokv.study.features import done, is_current, write_features
 
 if TYPE_CHECKING:
     from hsokv.model.context_encoder import ContextEncoder
@@ -96,7 +96,7 @@ def encode_seeds(
             report(f"seed {seed}: kept")
             continue
         arrays, encoder = encode_seed(seed, settings, encoder_steps, conditions)
-        provenance = {"status": "done", "reason": None, "stamp": stamp, "data": provenance_data(), "encoder": encoder}
+        provenance = done(stamp, settings.rare_words, False, provenance_data(), encoder)
         write_features(path, provenance, arrays)
         report(f"seed {seed}: encoded")
 

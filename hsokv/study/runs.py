@@ -7,16 +7,28 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hsokv import __version__
 from hsokv.exceptions import RecordError
 from hsokv.files import checksum
-from hsokv.metrics.classification import accuracy, log_loss, outcomes
-from hsokv.metrics.memory import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
 from hsokv.records import CostRecord, RunRecord, cost_path, read_record, record_path, write_record
 from hsokv.study.digest import value_digest
-from hsokv.study.features import load_episode, read_provenance, read_texts
+from hsokv.study.features import read_provenance
+
+
+class Protocol(NamedTuple):
+    """The module that runs and scores one run, named and not imported so that it counts in the digest of its own runs
+    alone, and the function that a method's module offers for it."""
+
+    module: str
+    method: str
+
+
+PROTOCOLS = {
+    "episode": Protocol("hsokv.study.episode_runs", "fit"),
+    "stream": Protocol("hsokv.study.stream_runs", "learn"),
+}
 
 
 def is_done(path: Path, stamp: Mapping[str, str]) -> bool:
@@ -41,13 +53,14 @@ def run_arm(
 ) -> None:
     """Run one arm on every condition and seed of a benchmark and write the records that are missing or stale.
 
-    `module` holds the arm's `fit`, `settings` the groups it reads. `task` describes the benchmark: conditions (name to
-    definition), classes, folds (None for tasks with words), flops_allowed. `code` is the digest of all code used.
+    `module` holds the arm's method, `settings` the groups it reads. `task` describes the benchmark: protocol,
+    conditions (name to definition), folds (or None), flops_allowed. `code` is the digest of all code used.
     """
     for seed in seeds:
         path = features / f"seed{seed}.npz"
         provenance = read_provenance(path)
-        digests = [checksum(path)] + ([checksum(features / "evaluation.npz")] if task["folds"] is not None else [])
+        evaluation = features / "evaluation.npz"
+        digests = [checksum(path)] + ([checksum(evaluation)] if evaluation.exists() else [])
         for condition, definition in task["conditions"].items():
             configuration = {
                 "condition": dict(definition),
@@ -69,7 +82,7 @@ def run_arm(
                 "stamp": stamp,
                 "version": __version__,
                 "data": {**provenance["data"], "encoder": provenance["encoder"]},
-                "shared_test": task["folds"] is not None,
+                "shared_test": provenance["shared_test"],
             }
             if provenance["status"] == "not run":
                 kept = write_record(not_run_record(common, provenance["reason"], task["flops_allowed"]), None, records)
@@ -98,18 +111,19 @@ def not_run_record(common: Mapping[str, Any], reason: str, allowed: int) -> RunR
 def _run(
     common: Mapping[str, Any], module: str, settings: Mapping[str, Any], task: Mapping[str, Any], features: Path
 ) -> tuple[dict[str, Any], CostRecord]:
-    import numpy as np
     import torch
 
     from hsokv.training.budget import Budget
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    fit = import_module(module).fit
-    episode = load_episode(features, common["seed"], common["condition"], task["classes"], task["folds"])
+    protocol = PROTOCOLS[task["protocol"]]
+    method = getattr(import_module(module), protocol.method)
     budget = Budget(int(task["flops_allowed"]))
+    generator = torch.Generator().manual_seed(_root_seed(common))
     start = time.perf_counter()
-    fitted = fit(episode, settings, budget, torch.Generator().manual_seed(_root_seed(common)))
-    prediction = fitted.predict(episode.test.x)
+    found = import_module(protocol.module).run(
+        method, settings, task, features, common["seed"], common["condition"], budget, generator
+    )
     cost = CostRecord(
         wall_seconds=time.perf_counter() - start,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -117,45 +131,8 @@ def _run(
         device="cpu",
         threads=1,
     )
-    labels = episode.test.y.numpy()
-    predicted = prediction.log_probs.argmax(-1).numpy()
-    scores = {
-        "accuracy": accuracy(predicted, labels),
-        "log_loss": log_loss(prediction.log_probs.double().exp().numpy(), labels),
-    }
-    if prediction.gate is not None:
-        without = prediction.without_memory.argmax(-1).numpy()
-        held, top = np.array(fitted.instruments["memory"]["labels"]), prediction.top_entries.numpy()
-        retrieved = np.where(top >= 0, np.append(held, -1)[top], -1)
-        similarity = similarity_range(prediction.top_similarity.numpy())
-        inside = reads(top, held, labels) | {"outcomes_without": outcomes(without, labels)}
-        inside["texts"] = read_texts(features, common["seed"], common["condition"])
-        fitted.instruments["memory"].update(inside)
-        scores |= {
-            "accuracy_without_memory": accuracy(without, labels),
-            "hit_rate": hit_rate(retrieved, labels),
-            "hit_chance": chance_hit_rate(held, labels),
-            "similarity_min": similarity.minimum,
-            "similarity_mean": similarity.mean,
-            "similarity_max": similarity.maximum,
-            "gate_mean": float(prediction.gate.mean()),
-            "gate_entropy": gate_entropy(prediction.gate.numpy()),
-        }
-    scores |= {
-        name: fitted.instruments[name]
-        for name in ("diversity", "diversity_initial", "disagreement")
-        if name in fitted.instruments
-    }
-    found = {
-        "status": "done",
-        "reason": None,
-        "flops": {"allowed": budget.allowed, "spent": budget.spent},
-        "scores": scores,
-        "outcomes": outcomes(predicted, labels),
-        "curves": fitted.curves,
-        "instruments": fitted.instruments,
-    }
-    return found, cost
+    flops = {"allowed": budget.allowed, "spent": budget.spent}
+    return {"status": "done", "reason": None, "flops": flops, **found}, cost
 
 
 def _root_seed(common: Mapping[str, Any]) -> int:

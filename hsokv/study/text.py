@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from hsokv.data.glue import TASKS, LabelledTexts, deduplicate, development_split, draw_shots, read_split
-from hsokv.data.sources import cache_folder, fetch, locate
+from hsokv.data.sources import SYNTHETIC, cache_folder, fetch, locate
 from hsokv.data.synthetic_text import generate_sst2_synthetic
 from hsokv.exceptions import DataError
-from hsokv.study.features import is_current, not_run, write_features
+from hsokv.study.features import done, is_current, not_run, write_features
 
 
 def read_texts(source: str, root: Path | None) -> tuple[LabelledTexts, LabelledTexts]:
@@ -18,7 +18,7 @@ def read_texts(source: str, root: Path | None) -> tuple[LabelledTexts, LabelledT
 
     Raises DataError where a file is missing or damaged.
     """
-    if source == "synthetic":
+    if source in SYNTHETIC:
         train, final = generate_sst2_synthetic()
     else:
         files = locate(source, root, cache_folder()) if root else fetch(source, cache_folder())
@@ -95,9 +95,7 @@ def encode_shots(
         arrays |= {f"{name}/y": part.labels for name, part in parts.items()}
         arrays |= {f"{name}/text": np.array(part.texts) for name, part in parts.items() if not name.endswith("dev")}
         spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts))}
-        write_features(
-            path, {"status": "done", "reason": None, "stamp": stamp, "data": described, "encoder": spent}, arrays
-        )
+        write_features(path, done(stamp, classes, True, described, spent), arrays)
         report(f"{path.stem}: {len(texts)} texts encoded")
 
     for key in missing:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hsokv.data.sources import cache_folder, fetch, locate
+from hsokv.data.sources import SYNTHETIC, cache_folder, fetch, locate
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_json
 from hsokv.model.text_encoder import resolve_text_encoder
@@ -15,8 +15,8 @@ def describe(source: str, root: Path | None, encoder_folder: Path | None) -> dic
     if source == "text_encoder":
         files = resolve_text_encoder(encoder_folder)
         return {"name": source, "revision": files.revision, "files": dict(files.sha256)}
-    if source == "synthetic":
-        return {"name": "sst2_synthetic/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}
+    if source in SYNTHETIC:
+        return {"name": f"{source}/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}
     found = locate(source, root, cache_folder()) if root else fetch(source, cache_folder(), progress=True)
     return {"name": source, "kind": found.kind, "synthetic": False, "files": dict(found.sha256)}
 
@@ -28,7 +28,7 @@ def main(source: str, root: Path | None, encoder_folder: Path | None, found: Any
     except DataUnavailableError as error:
         print(f"not run: {error} ({error.__cause__})")
         manifest = {"status": "not run", "reason": str(error), "name": source, "kind": "none", "files": {}}
-        manifest["synthetic"] = source == "synthetic"
+        manifest["synthetic"] = source in SYNTHETIC
     write_json(output, {**manifest, "found": found, "attempts": attempt + 1})
 
 

@@ -6,7 +6,8 @@ import yaml
 
 from hsokv.exceptions import ConfigurationError
 from hsokv.methods.registry import METHODS
-from hsokv.study.configuration import check_configuration, task_of
+from hsokv.study.benchmarks import task_of
+from hsokv.study.configuration import check_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +73,7 @@ BAD = [
     ("methods.head.learning_rate", 0, r"methods\.head\.learning_rate: 0 is less than or equal to the minimum of 0"),
     ("methods.head.strategy", "lion", r"methods\.head\.strategy: 'lion' is not one of \['adam', 'sgd', 'rmsprop'\]"),
     ("evaluate_on", "test", r"evaluate_on: 'test' is not one of \['development', 'final'\]"),
-    ("benchmarks.sst2.kind", "text", r"benchmarks\.sst2\.kind: 'text' is not one of \['words', 'texts'\]"),
+    ("benchmarks.sst2.kind", "text", r"benchmarks\.sst2\.kind: 'text' is not one of \['words', 'texts', 'stream'\]"),
     ("benchmarks.sst2.source", "sst3", r"unknown data 'sst3'; did you mean 'sst2'"),
     ("benchmarks.sst2.conditions.shots1.shots", 0, r"conditions\.shots1\.shots: 0 is less than the minimum of 1"),
     ("benchmarks.sst2.conditions.shots1", {}, r"conditions\.shots1: wanted shots, came nothing"),
@@ -164,8 +165,8 @@ def test_a_family_of_more_than_eight_tests_is_refused(configuration, schema):
 
 def test_what_an_arm_knows_of_a_benchmark(configuration):
     words, texts = (task_of(configuration["benchmarks"][name]) for name in ("rare_words", "sst2"))
-    assert (words["classes"], words["folds"]) == (100, None)
-    assert (texts["classes"], texts["folds"]) == (2, configuration["benchmarks"]["sst2"]["folds"])
+    assert (words["protocol"], words["folds"]) == ("episode", None)
+    assert (texts["protocol"], texts["folds"]) == ("episode", configuration["benchmarks"]["sst2"]["folds"])
     assert isinstance(texts["flops_allowed"], int)
     assert "seeds" not in texts
     assert texts["conditions"]["shots1"] == {"shots": 1}

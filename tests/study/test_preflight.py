@@ -23,7 +23,7 @@ def texts(**sources):
     }
 
 
-TEXTS = texts(sst2="sst2", again="sst2", made="synthetic")
+TEXTS = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
 
 
 def test_the_folder_is_made_and_held(tmp_path):
@@ -64,7 +64,7 @@ def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
 
 
 def test_generated_benchmarks_need_nothing():
-    assert check_data(texts(made="synthetic"), None, NOWHERE) == {}
+    assert check_data(texts(made="sst2_synthetic"), None, NOWHERE) == {}
 
 
 @pytest.fixture

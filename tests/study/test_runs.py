@@ -6,12 +6,17 @@ import pytest
 from hsokv.methods import knn
 from hsokv.metrics.classification import outcomes
 from hsokv.records import read_cost, read_record, record_path
-from hsokv.study.features import load_episode, not_run, write_features
+from hsokv.study.features import done, load_episode, not_run, write_features
 from hsokv.study.runs import run_arm
 
 DATA = {"name": "d", "kind": "generated", "synthetic": True, "evaluate_on": "generated", "files": {}}
-DONE = {"status": "done", "reason": None, "stamp": "s", "data": DATA, "encoder": {"name": "e"}}
-TASK = {"conditions": {"easy": {"shots": 4}, "hard": {"shots": 4}}, "classes": 2, "folds": 2, "flops_allowed": 10**8}
+DONE = done("s", 2, True, DATA, {"name": "e"})
+TASK = {
+    "conditions": {"easy": {"shots": 4}, "hard": {"shots": 4}},
+    "protocol": "episode",
+    "folds": 2,
+    "flops_allowed": 10**8,
+}
 SEEDS = [1, 2]
 
 

@@ -1,0 +1,135 @@
+"""The benchmarks of a configuration by kind: what each needs, which protocol it follows, which arms it can run."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from hsokv.data.glue import TASKS
+from hsokv.data.rare_words import Settings
+from hsokv.data.sources import SYNTHETIC, find_source
+from hsokv.exceptions import ConfigurationError, check_known
+from hsokv.methods.registry import METHODS
+from hsokv.study.rare_words import world_settings
+
+
+class Kind(NamedTuple):
+    """What is particular to a kind of benchmark.
+
+    `needed` and `optional`: its keys besides the common ones; `condition` and `condition_optional`: those of each of
+    its conditions; `protocol`: how its arms learn, an `episode` at once or a `stream` task after task.
+    """
+
+    needed: frozenset[str]
+    optional: frozenset[str]
+    condition: frozenset[str]
+    condition_optional: frozenset[str]
+    protocol: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "words": Kind(
+        needed=frozenset({"world", "controls", "encoder_steps"}),
+        optional=frozenset(),
+        condition=frozenset({"senses", "level"}),
+        condition_optional=frozenset(),
+        protocol="episode",
+    ),
+    "texts": Kind(
+        needed=frozenset({"source", "folds"}),
+        optional=frozenset(),
+        condition=frozenset({"shots"}),
+        condition_optional=frozenset({"descriptions"}),
+        protocol="episode",
+    ),
+    "stream": Kind(
+        needed=frozenset({"source", "centroids"}),
+        optional=frozenset(),
+        condition=frozenset({"tasks", "passes"}),
+        condition_optional=frozenset(),
+        protocol="stream",
+    ),
+}
+
+TUNING_WORLDS = 1000
+"""Worlds of rare words with smaller seeds serve tuning, the others the study."""
+
+
+def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
+    """Those of the study's `arms` that are defined for the protocol of a benchmark, in their order."""
+    protocol = KINDS[definition["kind"]].protocol
+    return [arm for arm in arms if getattr(METHODS[arm], protocol)]
+
+
+def module_of(definition: Mapping[str, Any], arm: str) -> str:
+    """The module of an arm under the protocol of a benchmark."""
+    return getattr(METHODS[arm], KINDS[definition["kind"]].protocol)
+
+
+def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """What an arm has to know of a benchmark of the configuration, its seeds apart."""
+    return {
+        "protocol": KINDS[definition["kind"]].protocol,
+        "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
+        "folds": definition.get("folds"),
+        "flops_allowed": int(definition["flops_allowed"]),
+    }
+
+
+def check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) -> None:
+    """Raise ConfigurationError for the first thing in a benchmark that its kind cannot make sense of."""
+    place, kind = f"benchmarks.{name}", KINDS[benchmark["kind"]]
+    for key in sorted(kind.needed - set(benchmark)):
+        raise ConfigurationError(f"{place}.{key}: wanted for a benchmark of kind {benchmark['kind']}, is missing")
+    others = frozenset().union(*(other.needed | other.optional for other in KINDS.values()))
+    for key in sorted((others - kind.needed - kind.optional) & set(benchmark)):
+        raise ConfigurationError(f"{place}.{key}: has no meaning for a benchmark of kind {benchmark['kind']}")
+    for condition_name, condition in benchmark["conditions"].items():
+        if set(condition) - kind.condition_optional != kind.condition:
+            raise ConfigurationError(
+                f"{place}.conditions.{condition_name}: wanted {', '.join(sorted(kind.condition))}, "
+                f"came {', '.join(sorted(condition)) or 'nothing'}"
+            )
+    for condition_name in benchmark["headline"]:
+        check_known(f"{place}.headline", condition_name, benchmark["conditions"])
+    if benchmark["kind"] == "words":
+        _check_words(place, benchmark, evaluate_on)
+    else:
+        _check_source(place, name, benchmark["source"])
+    if benchmark.get("source") in TASKS:
+        _check_descriptions(place, benchmark["conditions"], len(TASKS[benchmark["source"]].labels))
+
+
+def _check_words(place: str, benchmark: Mapping[str, Any], evaluate_on: str) -> None:
+    for key in benchmark["world"]:
+        check_known(f"{place}.world", key, [field.name for field in fields(Settings)])
+    levels = world_settings(benchmark["world"]).levels
+    for condition_name, condition in benchmark["conditions"].items():
+        check_known(f"{place}.conditions.{condition_name}.level", condition["level"], levels)
+        wanted = f"{'one_sense' if condition['senses'] == 1 else 'two_senses'}_{condition['level']}"
+        if condition_name != wanted:
+            raise ConfigurationError(f"{place}.conditions.{condition_name}: wanted the name {wanted}; rename it")
+    misplaced = [seed for seed in benchmark["seeds"] if (seed < TUNING_WORLDS) == (evaluate_on == "final")]
+    if misplaced:
+        raise ConfigurationError(
+            f"{place}.seeds: wanted worlds of {TUNING_WORLDS} and more for evaluate_on: final and under "
+            f"{TUNING_WORLDS} for development, came {misplaced[0]} for {evaluate_on}"
+        )
+
+
+def _check_source(place: str, name: str, source: str) -> None:
+    if source not in SYNTHETIC:
+        find_source(source)
+    if (source in SYNTHETIC) != name.endswith("_synthetic"):
+        raise ConfigurationError(
+            f"{place}: wanted a name that ends in _synthetic for a synthetic source and for no other, so that a "
+            f"stand-in always carries its name; came source {source!r}"
+        )
+
+
+def _check_descriptions(place: str, conditions: Mapping[str, Any], classes: int) -> None:
+    for condition_name, condition in conditions.items():
+        if "descriptions" in condition and len(condition["descriptions"]["words"]) != classes:
+            raise ConfigurationError(
+                f"{place}.conditions.{condition_name}.descriptions.words: wanted a list for each of {classes} "
+                f"classes, came {len(condition['descriptions']['words'])}"
+            )

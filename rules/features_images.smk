@@ -1,0 +1,30 @@
+# Input: {results}/data/*.json. Output: {results}/features/<benchmark>/seed<seed>.npz.
+# A job per seed: a stream's encoder is learnt on its first task, and no two seeds begin with the same classes.
+for benchmark, definition in of_kind("stream"):
+
+    rule:
+        name:
+            f"encode_{benchmark}"
+        input:
+            data=f"{R}/data/{definition['source']}.json",
+        output:
+            f"{R}/features/{benchmark}/seed{{seed}}.npz",
+        log:
+            f"{R}/logs/encode/{benchmark}.seed{{seed}}.log",
+        benchmark:
+            f"{R}/benchmarks/encode/{benchmark}.seed{{seed}}.jsonl"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        params:
+            source=definition["source"],
+            tasks=max(part["tasks"] for part in definition["conditions"].values()),
+            centroids=definition["centroids"],
+            evaluate_on=config["evaluate_on"],
+            development_rows=config["data"]["development_images"],
+            root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
+            code=code_digest(["hsokv.study.images"], [script_path("encode_images.py")]),
+        message:
+            f"{benchmark}: learning patches and encoding images, seed {{wildcards.seed}}"
+        script:
+            "scripts/encode_images.py"

@@ -1,0 +1,39 @@
+# Input: {results}/data/*.json. Output: {results}/features/<benchmark>/*.npz, one file per seed and one of test texts.
+for benchmark, definition in of_kind("texts"):
+
+    rule:
+        name:
+            f"encode_{benchmark}"
+        input:
+            encoder=f"{R}/data/text_encoder.json",
+            data=f"{R}/data/{definition['source']}.json",
+        output:
+            update(
+                [
+                    f"{R}/features/{benchmark}/evaluation.npz",
+                    *expand(
+                        f"{R}/features/{benchmark}/seed{{seed}}.npz",
+                        seed=definition["seeds"],
+                    ),
+                ]
+            ),
+        log:
+            f"{R}/logs/encode/{benchmark}.log",
+        benchmark:
+            f"{R}/benchmarks/encode/{benchmark}.jsonl"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        params:
+            source=definition["source"],
+            seeds=definition["seeds"],
+            conditions=definition["conditions"],
+            evaluate_on=config["evaluate_on"],
+            development_rows=config["data"]["development_rows"],
+            root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
+            encoder_folder=lambda wildcards, output: config["encoder"]["folder"],
+            code=code_digest(["hsokv.study.text"], [script_path("encode_texts.py")]),
+        message:
+            f"{benchmark}: drawing shots and encoding texts"
+        script:
+            "scripts/encode_texts.py"
