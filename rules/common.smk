@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 import hsokv
 from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
+from hsokv.files import write_text
 from hsokv.methods.registry import METHODS
 from hsokv.reporting.summary import summary
 from hsokv.study.benchmarks import arms_of as defined_arms
@@ -19,6 +20,7 @@ from hsokv.study.configuration import check_configuration
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.preflight import attempt, check_data, check_folder, hold_folder
 from hsokv.study.runs import PROTOCOLS
+from hsokv.study.timings import stages, timings_page
 
 BASE = Path(workflow.basedir)
 STARTED = time.monotonic()
@@ -52,6 +54,9 @@ def print_summary():
     """Tell how the study stands, once it stands."""
     if all(Path(path).exists() for path in STATISTICS):
         minutes = (time.monotonic() - STARTED) / 60
+        found = stages(Path(R) / "benchmarks", BENCHMARKS)
+        page = timings_page(found, config["minutes"], workflow.cores, minutes)
+        write_text(Path(R) / "timings.md", page)
         print(summary(Path(R), pdf=bool(TEX), minutes=minutes), file=sys.stderr)
 
 

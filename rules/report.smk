@@ -30,9 +30,13 @@ rule render_report:
             {
                 key: value
                 for key, value in config.items()
-                if key not in ("data", "encoder", "results", "arms")
+                if key not in ("data", "encoder", "results", "arms", "minutes")
             }
-            | {"development_rows": config["data"]["development_rows"]}
+            | {
+                key: value
+                for key, value in config["data"].items()
+                if key.startswith("development")
+            }
         ),
         code=code_digest(["hsokv.reporting.render"], [script_path("render_report.py")]),
     message:
