@@ -43,6 +43,7 @@ from hsokv.model.moments import add, between, init_moments, within
 from hsokv.study.digest import code_digest, value_digest
 from hsokv.study.features import is_current, load_episode, write_features
 from hsokv.study.text import encode_shots
+from hsokv.study.text_data import describe_texts, read_texts
 from hsokv.training.budget import Budget
 
 LEVELS = ("level1", "level2", "level3")
@@ -150,11 +151,13 @@ def encode_draws(seeds: list[int], folder: Path, report: Callable[[str], None]) 
     """Feature files of SST-2: shots drawn as the study draws them; evaluation is the development set, never dev.tsv."""
     root = data_root()
     files = locate("sst2", root, cache_folder()) if root else fetch("sst2", cache_folder())
+    source = {"source": "sst2"}
     found = {"name": "sst2", "kind": files.kind, "synthetic": False, "files": dict(files.sha256), "reason": None}
+    found |= {"texts": describe_texts(read_texts(source, root))}
     conditions = {"shots16": {"shots": 16}}
     stamp = value_digest([code_digest(["hsokv.study.text"]), conditions])
     encode_shots(
-        seeds, conditions, "sst2", root, "development", 500, None, (found, {"reason": None}), folder, stamp, report
+        seeds, conditions, source, root, "development", 500, None, (found, {"reason": None}), folder, stamp, report
     )
 
 

@@ -11,9 +11,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hsokv.data.sources import SOURCES, cache_folder, data_root, fetch, find_source, locate, verify
+from hsokv.data.catalogue import SOURCES, find_source
+from hsokv.data.sources import cache_folder, data_root, fetch, locate, verify
 from hsokv.exceptions import DataUnavailableError, HsokvError
 from hsokv.model.text_encoder import resolve_text_encoder
+
+ENCODER = "text encoder"
+NEEDS = {
+    "rare_words": (),
+    "sst2": ("sst2", ENCODER),
+    "sst2_synthetic": (ENCODER,),
+    "mnli": ("mnli", ENCODER),
+    "mnli_synthetic": (ENCODER,),
+    "split_cifar10": ("cifar10",),
+    "split_cifar10_synthetic": (),
+}
+"""The benchmarks of the study, and what each has to find on this machine or on the network."""
 
 
 class _Group(TyperGroup):
@@ -79,10 +92,10 @@ def verify_data(name: Name, root: Root = None, as_json: Json = False) -> None:
 def doctor(root: Root = None, as_json: Json = False) -> None:
     """What this machine has, and what a study will therefore run or not run; 1 where something is damaged."""
     folder = data_root(root)
-    encoder = _encoder() | {"name": "text encoder"}
     found = [_found(name, folder) for name in sorted(SOURCES)]
-    benchmarks = {"rare_words": _verdict(), "sst2_synthetic": _verdict(encoder)}
-    benchmarks |= {row["name"]: _verdict(row, encoder) for row in found}
+    encoder = _encoder() | {"name": ENCODER}
+    rows = {row["name"]: row for row in (*found, encoder)}
+    benchmarks = {name: _verdict(*(rows[need] for need in needs)) for name, needs in NEEDS.items()}
     pdf = shutil.which("latexmk") and shutil.which("pdflatex")
     report = {
         "python": platform.python_version(),

@@ -6,7 +6,7 @@ for benchmark, definition in of_kind("texts"):
             f"encode_{benchmark}"
         input:
             encoder=f"{R}/data/text_encoder.json",
-            data=f"{R}/data/{definition['source']}.json",
+            data=f"{R}/data/{manifest_of(benchmark, definition)}.json",
         output:
             update(
                 [
@@ -25,11 +25,13 @@ for benchmark, definition in of_kind("texts"):
             ENVIRONMENT
         threads: 1
         params:
-            source=definition["source"],
+            source=source_of(definition),
             seeds=definition["seeds"],
             conditions=definition["conditions"],
             evaluate_on=config["evaluate_on"],
-            development_rows=config["data"]["development_rows"],
+            development_rows=definition.get(
+                "development_rows", config["data"]["development_rows"]
+            ),
             root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
             encoder_folder=lambda wildcards, output: config["encoder"]["folder"],
             code=code_digest(["hsokv.study.text"], [script_path("encode_texts.py")]),

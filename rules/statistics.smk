@@ -4,17 +4,25 @@ TABLE_NAMES = [
     "contrasts",
     "memory",
     "occupancy",
+    "mended",
+    "mended_examples",
     "most_read",
     "regret",
     "swarm",
     "criteria",
+    "published",
     "costs",
-] + [f"conditions_{benchmark}" for benchmark in BENCHMARKS]
+] + [
+    f"{'stream' if KINDS[definition['kind']].protocol == 'stream' else 'conditions'}_{benchmark}"
+    for benchmark, definition in BENCHMARKS.items()
+]
 FIGURE_NAMES = [
     "accuracy",
     "contrasts",
     "memory",
     "rare_words_levels",
+    "learning_curve",
+    "streams",
     "flops",
     "regret",
     "swarm",
@@ -48,6 +56,15 @@ STUDY = {
         name: {
             key: list(definition.get(key, []))
             for key in ("seeds", "headline", "conditions", "controls")
+        }
+        | {
+            "arms": arms_of(name),
+            "protocol": KINDS[definition["kind"]].protocol,
+            "shots": {
+                condition: settings["shots"]
+                for condition, settings in definition["conditions"].items()
+                if set(settings) == {"shots"}
+            },
         }
         for name, definition in BENCHMARKS.items()
     }

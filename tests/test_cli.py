@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hsokv import cli
-from hsokv.data import sources
+from hsokv.data import catalogue, sources
 from hsokv.exceptions import DataUnavailableError, EncoderError
 from hsokv.model.text_encoder import EncoderFiles
 
@@ -24,10 +24,12 @@ def no_encoder(download):
 
 @pytest.fixture
 def root(tmp_path):
-    folder = tmp_path / "data" / "glue" / "SST-2"
-    folder.mkdir(parents=True)
-    for split in ("train", "dev"):
-        (folder / f"{split}.tsv").write_text("sentence\tlabel\ngood\t1\n")
+    """A data root with a file, if a small one, for every file there may be."""
+    for source in catalogue.SOURCES.values():
+        for member in source.members:
+            path = tmp_path / "data" / member.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("sentence\tlabel\ngood\t1\n")
     return tmp_path / "data"
 
 
@@ -35,7 +37,7 @@ def test_a_mistyped_name_is_one_message_on_stderr_without_a_traceback(run):
     result = run("data", "verify", "sst-2")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == "error: unknown data 'sst-2'; did you mean 'sst2'? (known: sst2)\n"
+    assert result.stderr == "error: unknown data 'sst-2'; did you mean 'sst2'? (known: cifar10, mnli, sst2)\n"
 
 
 @pytest.mark.parametrize("arguments", [("data", "verify"), ("data", "verify", "sst2", "--rot"), ("nothing",)])
@@ -44,9 +46,12 @@ def test_wrong_usage_exits_with_2(run, arguments):
 
 
 def test_list_names_source_terms_and_what_is_here(run, root):
-    (row,) = json.loads(run("data", "list", "--json").stdout)
-    assert (row["name"], row["folder"], row["bytes"]) == ("sst2", None, 7439277)
-    (row,) = json.loads(run("data", "list", "--json", "--root", root).stdout)
+    def listed(*arguments):
+        return {row["name"]: row for row in json.loads(run("data", "list", "--json", *arguments).stdout)}
+
+    assert set(listed()) == {"cifar10", "mnli", "sst2"}
+    assert (listed()["sst2"]["folder"], listed()["sst2"]["bytes"]) == (None, 7439277)
+    row = listed("--root", root)["sst2"]
     assert (row["found"], row["folder"]) == ("user copy", str(root))
     text = run("data", "list").stdout
     assert "sst2: not on this machine" in text
@@ -84,6 +89,7 @@ def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
     assert report["benchmarks"]["rare_words"] == "will run"
     assert report["benchmarks"]["sst2"].startswith("will run if sst2 and text encoder can be downloaded")
     assert report["benchmarks"]["sst2_synthetic"].startswith("will run if text encoder can be")
+    assert report["benchmarks"]["split_cifar10"].startswith("will run if cifar10 can be")
     monkeypatch.setattr(cli, "resolve_text_encoder", lambda download: EncoderFiles(tmp_path, "PyPI mirror", "", {}))
     report = json.loads(run("doctor", "--json", "--root", root).stdout)
     assert set(report["benchmarks"].values()) == {"will run"}

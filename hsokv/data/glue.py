@@ -1,36 +1,48 @@
-"""GLUE sentence classification: strict reading of its files, de-duplication, development split, few-shot draws.
+"""Labelled texts as in GLUE: tasks, reading of their files, de-duplication, development split, few-shot draws.
 
 Every choice is made by SHA-256 of the text, so a reordered copy of a file gives the same examples in the same order.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from hsokv.data.text_files import join, read_rows
 from hsokv.exceptions import ConfigurationError, DataError
 
 DEVELOPMENT_SALT = "hsokv development split"  # another salt is another development set
 
 
 class Task(NamedTuple):
-    """Columns of a task's files and its labels as written there; a label's class is its place in `labels`."""
+    """Columns of a task's files, one text or two, and its labels as written there.
+
+    A label's class is its place in `labels`.
+    """
 
     name: str
-    text: str
+    texts: tuple[str, ...]
     label: str
     labels: tuple[str, ...]
 
 
-TASKS = {"sst2": Task("sst2", text="sentence", label="label", labels=("0", "1"))}
+TASKS = {
+    "sst2": Task("sst2", texts=("sentence",), label="label", labels=("0", "1")),
+    "mnli": Task(
+        "mnli",
+        texts=("sentence1", "sentence2"),
+        label="gold_label",
+        labels=("entailment", "neutral", "contradiction"),
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledTexts:
-    """Texts and their classes: `texts` of length n, `labels` int64 [n].
+    """Texts and their classes: `texts` of length n, a pair with a tab between its two, `labels` int64 [n].
 
     >>> examples = LabelledTexts(("good", "bad"), np.array([1, 0]))
     >>> len(examples), examples.take([1]).texts
@@ -58,10 +70,9 @@ class Deduplicated(NamedTuple):
 
 
 def read_split(path: Path, task: Task) -> LabelledTexts:
-    """Read a tab-separated GLUE file with a header; quotation marks are text, surrounding blanks are not.
+    """Read a file of the task: tabs and no quoting, or a .csv; blanks around texts and labels are dropped.
 
-    Raises DataError naming the file and the line for an empty file, bytes that are no UTF-8, a missing column, a row
-    with too few or too many fields, an empty text, an unknown label, and a file without rows.
+    Raises DataError naming the file and the line for an unknown label and for all that `read_rows` refuses.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "train.tsv"
@@ -69,33 +80,25 @@ def read_split(path: Path, task: Task) -> LabelledTexts:
     >>> read_split(path, TASKS["sst2"])
     LabelledTexts(texts=('so " good',), labels=array([1]))
     """
-    # Not str.splitlines nor csv: both break a row at characters that may stand inside a sentence.
-    lines = [line.removesuffix("\r") for line in _decode(path).split("\n")]
-    if lines[-1] == "":
-        lines.pop()
-    header = lines[0].split("\t")
-    missing = [column for column in (task.text, task.label) if column not in header]
-    if missing:
-        raise DataError(f"{path}: wanted the columns {[task.text, task.label]}, came {header}")
-    if len(lines) == 1:
-        raise DataError(f"{path}: wanted rows under the header, came none")
-    text_field, label_field = header.index(task.text), header.index(task.label)
     classes = {label: number for number, label in enumerate(task.labels)}
     texts, labels = [], []
-    for number, line in enumerate(lines[1:], start=2):
-        fields = line.split("\t")
-        if len(fields) != len(header):
-            raise DataError(
-                f"{path}, line {number}: wanted {len(header)} fields, came {len(fields)}: the file may be truncated"
-            )
-        text, label = fields[text_field].strip(), fields[label_field]
-        if not text:
-            raise DataError(f"{path}, line {number}: wanted a {task.text}, came an empty one")
+    for line, (*row, label) in read_rows(path, [*task.texts, task.label]):
         if label not in classes:
-            raise DataError(f"{path}, line {number}: wanted a label of {list(task.labels)}, came {label!r}")
-        texts.append(text)
+            raise DataError(f"{path}, line {line}: wanted a label of {list(task.labels)}, came {label!r}")
+        texts.append(join(row))
         labels.append(classes[label])
     return LabelledTexts(tuple(texts), np.array(labels, dtype=np.int64))
+
+
+def task_of_files(name: str, train: Path, texts: Sequence[str], label: str) -> Task:
+    """The task of a user's own files: its labels are those of the train file, sorted.
+
+    Raises DataError where the file has one label only, and for all that `read_rows` refuses.
+    """
+    labels = sorted({found for _, (found,) in read_rows(train, [label])})
+    if len(labels) < 2:
+        raise DataError(f"{train}: wanted at least two labels in the column {label}, came {labels} alone")
+    return Task(name, tuple(texts), label, tuple(labels))
 
 
 def deduplicate(examples: LabelledTexts) -> Deduplicated:
@@ -178,17 +181,3 @@ def _order(examples: LabelledTexts, key: Callable[[str], str]) -> list[int]:
         raise DataError(f"wanted each text once, came {repeats} repeats: deduplicate first")
     digests = [hashlib.sha256(key(text).encode()).digest() for text in examples.texts]
     return sorted(range(len(examples)), key=digests.__getitem__)
-
-
-def _decode(path: Path) -> str:
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: wanted a readable file, came {error.strerror}") from error
-    if not content.strip():
-        raise DataError(f"{path}: wanted a header and rows, came an empty file")
-    try:
-        return content.decode().removeprefix("\ufeff")  # Windows editors put it first
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: wanted UTF-8, came other bytes at byte {error.start}") from error

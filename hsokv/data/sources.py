@@ -1,66 +1,25 @@
-"""Where real data come from: official archives with their checksums, a user's own copies, the download cache."""
+"""Where real data are found: a user's own copies, the download cache, the network."""
 
-import difflib
+import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from hsokv.exceptions import ConfigurationError, DataError, DataUnavailableError
-from hsokv.files import checksum, replacing, write_bytes
-
-TIMEOUT_SECONDS = 5  # to connect, and between two packets
-ATTEMPTS = 2
-MEMBER_BYTES_MAX = 1 << 28  # no text file of GLUE is larger; a zip bomb stops here
-
-
-SYNTHETIC = frozenset({"sst2_synthetic", "mnli_synthetic", "split_cifar10_synthetic"})
-"""Sources that are generated: stand-ins, which carry their name wherever they are used."""
-
-
-class Member(NamedTuple):
-    """One file of an archive: its split, its name in the archive, its place under a data root, its official digests."""
-
-    split: str
-    archived: str
-    path: str
-    md5: str | None = None
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """An official archive: address, size in bytes, SHA-256, the members that are used, and the terms of use.
-
-    Raises ConfigurationError where a member's path leaves the data root.
-
-    >>> SOURCES["sst2"].bytes
-    7439277
-    """
-
-    name: str
-    url: str
-    bytes: int
-    sha256: str
-    members: tuple[Member, ...]
-    licence: str
-    citation: str
-    terms: str
-
-    def __post_init__(self):
-        for member in self.members:
-            path = PurePosixPath(member.path)
-            if path.is_absolute() or ".." in path.parts:
-                raise ConfigurationError(f"{self.name}: wanted member paths inside the data root, came {member.path!r}")
+from hsokv.data.catalogue import Member, Source, find_source
+from hsokv.data.downloads import download, extract, holding
+from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
+from hsokv.files import checksum, write_json
 
 
 @dataclass(frozen=True)
 class DataFiles:
-    """Data found: `kind` "official" (every checksum recognised) or "user copy"; `paths` by split, `sha256` by path."""
+    """Data found, by split: `paths`; `sha256`, by path or, of a user's own files, by split.
+
+    `kind` is "official" (every checksum recognised), "user copy" or "own file".
+    """
 
     name: str
     kind: str
@@ -76,45 +35,6 @@ class FileStatus(NamedTuple):
     file: Path
     status: str
     sha256: str | None
-
-
-SOURCES: Mapping[str, Source] = {
-    "sst2": Source(
-        name="sst2",
-        url="https://dl.fbaipublicfiles.com/glue/data/SST-2.zip",
-        bytes=7439277,
-        sha256="d67e16fb55739c1b32cdce9877596db1c127dc322d93c082281f64057c16deaa",
-        members=(
-            Member("train", "SST-2/train.tsv", "glue/SST-2/train.tsv", md5="da409a0a939379ed32a470bc0f7fe99a"),
-            Member(
-                "dev",
-                "SST-2/dev.tsv",
-                "glue/SST-2/dev.tsv",
-                md5="268856b487b2a31a28c0a93daaff7288",
-                sha256="54a9c12c77e402fc14d6a66a506f24d999f596b0176eb777c972cccc2f9cc4b0",
-            ),
-        ),
-        licence="none stated by the authors",
-        citation=(
-            "Socher et al. (2013), Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank, "
-            "EMNLP; Wang et al. (2019), GLUE, ICLR"
-        ),
-        terms="distributed for research; the sentences come from film reviews of their own authors",
-    ),
-}
-
-
-def find_source(name: str) -> Source:
-    """The registered source of that name; ConfigurationError with the nearest name where there is none.
-
-    >>> find_source("sst2").members[0].path
-    'glue/SST-2/train.tsv'
-    """
-    if name in SOURCES:
-        return SOURCES[name]
-    near = difflib.get_close_matches(name, SOURCES, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ConfigurationError(f"unknown data {name!r}{hint} (known: {', '.join(sorted(SOURCES))})")
 
 
 def data_root(configured: str | Path | None = None) -> Path | None:
@@ -140,8 +60,10 @@ def verify(source: str | Source, root: Path | None, cache: Path) -> tuple[FileSt
     ['missing', 'missing']
     """
     source = find_source(source) if isinstance(source, str) else source
-    folder = cache if root is None else root
-    return tuple(_status(member, folder / member.path, cached=root is None) for member in source.members)
+    if root is not None:
+        return tuple(_status(member, root / member.path, "user copy") for member in source.members)
+    # The cache holds nothing but what was downloaded and verified, so another checksum there is damage.
+    return tuple(_status(member, cache / member.path, "damaged") for member in _extracted(source, cache))
 
 
 def locate(source: str | Source, root: Path | None, cache: Path) -> DataFiles | None:
@@ -178,78 +100,101 @@ def locate(source: str | Source, root: Path | None, cache: Path) -> DataFiles | 
     )
 
 
+def locate_own(name: str, files: Mapping[str, str], root: Path | None) -> DataFiles:
+    """A user's own `files`, by split: relative to `root` where it has them, else to the working directory.
+
+    Raises DataError where one is not there.
+    """
+    folders = [Path.cwd()] if root is None else [root, Path.cwd()]
+    paths = {}
+    for split, file in files.items():
+        places = list(dict.fromkeys(folder / Path(file).expanduser() for folder in folders))
+        found = next((place for place in places if place.is_file()), None)
+        if found is None:
+            raise DataError(f"{name}: wanted the {split} file, came none at {' or '.join(map(str, places))}")
+        paths[split] = found
+    return DataFiles(name, "own file", paths, {split: checksum(path) for split, path in paths.items()})
+
+
 def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFiles:
     """Official data in `cache`, downloaded where they are not there yet; the progress bar goes to stderr.
 
-    A download starts afresh when it was cut off (the archives are small). Raises DataUnavailableError where the host
-    cannot be reached (one constant sentence) and DataError where the archive is not the official one.
+    A download goes on where it was cut off. Raises DataUnavailableError where the host cannot be reached (one constant
+    sentence), DataError where the archive is not the official one, HsokvError where the cache cannot be written.
     """
+    import requests
+
     source = find_source(source) if isinstance(source, str) else source
     if all(status.status == "official" for status in verify(source, None, cache)):
         return locate(source, None, cache)
-    with replacing(cache / "archives" / f"{source.name}.zip") as archive:
-        _download(source, archive, progress)
-        came = checksum(archive)
-        if came != source.sha256:
-            raise DataError(
-                f"{source.name}: wanted {source.bytes} bytes with SHA-256 {source.sha256} from {source.url}, "
-                f"came {archive.stat().st_size} bytes with SHA-256 {came}: try again, or see what answers there"
-            )
-        _extract(source, archive, cache)
+    folder = cache / "archives" / source.name
+    archive = folder / PurePosixPath(urlsplit(source.url).path).name
+    try:
+        with holding(folder):
+            if not archive.exists() or checksum(archive) != source.sha256:
+                _download(source, archive, progress)
+            _extract(source, archive, cache)
+    except requests.RequestException as error:
+        raise DataUnavailableError(unavailable_message(source)) from error
+    except OSError as error:
+        raise HsokvError(
+            f"cannot write {folder}: {error.strerror or error}; free some space, make it writable, or choose another "
+            "cache folder (HSOKV_CACHE_DIR)"
+        ) from error
     return locate(source, None, cache)
 
 
-def _status(member: Member, file: Path, cached: bool) -> FileStatus:
+def _status(member: Member, file: Path, other: str) -> FileStatus:
+    """`other` is the status of a file that is not the official one."""
     if not file.is_file():
         return FileStatus(member.split, member.path, file, "missing", None)
     sha256 = checksum(file)
-    official = sha256 == member.sha256 if member.sha256 else checksum(file, "md5") == member.md5
-    # The cache holds nothing but what was downloaded and verified, so another checksum there is damage.
-    other = "damaged" if cached else "user copy"
+    official = sha256 == member.sha256 if member.sha256 else member.md5 and checksum(file, "md5") == member.md5
     return FileStatus(member.split, member.path, file, "official" if official else other, sha256)
 
 
-def _download(source: Source, file: Path, progress: bool) -> None:
-    import pooch
-    import requests
+def _download(source: Source, archive: Path, progress: bool) -> None:
+    part = archive.with_name(f"{archive.name}.part")
+    download(source.url, part, source.bytes, progress)
+    came, size = checksum(part), part.stat().st_size
+    if came != source.sha256:
+        part.unlink()
+        raise DataError(
+            f"{source.name}: wanted {source.bytes} bytes with SHA-256 {source.sha256} from {source.url}, "
+            f"came {size} bytes with SHA-256 {came}: try again, or see what answers there"
+        )
+    part.rename(archive)
 
-    download = pooch.HTTPDownloader(progressbar=progress, chunk_size=1 << 16, timeout=TIMEOUT_SECONDS)
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return download(source.url, file, None)
-        except requests.RequestException as error:
-            if attempt == ATTEMPTS:
-                raise DataUnavailableError(unavailable_message(source)) from error
-    return None
+
+def _extract(source: Source, archive: Path, cache: Path) -> None:
+    """Write the declared members, and which digests they had as they came out of the official archive."""
+    try:
+        extract(archive, {member.archived: cache / member.path for member in source.members})
+    except DataError:
+        archive.unlink()
+        raise
+    digests = {member.path: checksum(cache / member.path) for member in source.members}
+    write_json(_extraction(source, cache), {"archive": source.sha256, "members": digests})
+
+
+def _extraction(source: Source, cache: Path) -> Path:
+    return cache / "archives" / source.name / "extracted.json"
+
+
+def _extracted(source: Source, cache: Path) -> list[Member]:
+    """The members; one without a digest has the one it had when it came out of the official archive, where it did."""
+    try:
+        content = json.loads(_extraction(source, cache).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {}
+    known = content.get("members", {}) if content.get("archive") == source.sha256 else {}
+    return [member._replace(sha256=member.sha256 or known.get(member.path)) for member in source.members]
 
 
 def unavailable_message(source: Source) -> str:
     """The one sentence that stands for every reason why a download failed, so that tables keep their bytes.
 
-    >>> unavailable_message(SOURCES["sst2"])
+    >>> unavailable_message(find_source("sst2"))
     'sst2 is not on this machine and could not be downloaded from dl.fbaipublicfiles.com'
     """
     return f"{source.name} is not on this machine and could not be downloaded from {urlsplit(source.url).hostname}"
-
-
-def _extract(source: Source, archive: Path, cache: Path) -> None:
-    """Write the declared members alone, each to its declared place: names in the archive decide no path."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            contents = [_member_bytes(source, member, opened) for member in source.members]
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(
-            f"{source.name}: wanted a zip archive from {source.url}, came a damaged one ({error})"
-        ) from error
-    for member, content in zip(source.members, contents, strict=True):
-        write_bytes(cache / member.path, content)
-
-
-def _member_bytes(source: Source, member: Member, archive: zipfile.ZipFile) -> bytes:
-    if member.archived not in archive.namelist():
-        raise DataError(f"{source.name}: wanted {member.archived} in the archive, came {sorted(archive.namelist())}")
-    with archive.open(member.archived) as stream:
-        content = stream.read(MEMBER_BYTES_MAX + 1)  # the size in an archive's header may lie
-    if len(content) > MEMBER_BYTES_MAX:
-        raise DataError(f"{source.name}: wanted {member.archived} of at most {MEMBER_BYTES_MAX} bytes, came more")
-    return content

@@ -27,14 +27,15 @@ EXAMPLE, DESCRIPTION = range(2)
 class Branch(NamedTuple):
     """The memory of every problem (leading axis problems) and how it is read.
 
-    Queries go through `projection` [key_dim, new_dim] as the keys did (None: as they are); then the nearest `k`
-    entries count, at `sharpness` [members].
+    Queries, less `centre` [key_dim] (None: nothing), go through `projection` [key_dim, new_dim] as the keys did (None:
+    as they are); then the nearest `k` entries count, at `sharpness` [members].
     """
 
     state: kv.MemoryState
     projection: Tensor | None
     k: int
     sharpness: Tensor
+    centre: Tensor | None = None
 
 
 def default_hyperparameters(head: Mapping[str, Any]) -> Hyperparameters:
@@ -70,7 +71,8 @@ def write_memories(episode: Episode, problems: Problems, settings: Mapping[str, 
 
 def read_problem(branch: Branch, problem: int | slice, x: Tensor) -> kv.Retrieval:
     """Read the memory of one problem (or of a slice of them) with the queries x [..., n, key_dim]."""
-    queries = x if branch.projection is None else normalize(x @ branch.projection, dim=-1)
+    queries = x if branch.centre is None else x - branch.centre
+    queries = queries if branch.projection is None else normalize(queries @ branch.projection, dim=-1)
     return kv.read(kv.MemoryState(*(part[problem] for part in branch.state)), queries, branch.k)
 
 

@@ -85,6 +85,7 @@ def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]
     spread = [_diversity(step.strategy, step.point) for step in swarm.history]
     initial = _diversity(swarm.initial.strategy, swarm.initial.point)
+    trained = [swarm.initial, *swarm.history[:-1]]  # a round trains what the one before left
     return replace(
         fitted,
         curves={
@@ -99,6 +100,8 @@ def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
             "diversity_initial": initial,
             "members": {name: value.tolist() for name, value in swarm.values.items()},
             "lineage": [step.parent.tolist() for step in swarm.history],
+            "points": [of.point.double().round(decimals=4).tolist() for of in trained],
+            "strategies": [of.strategy.tolist() for of in trained],
             "scores": [_finite(step.score) for step in swarm.history],
         },
     )

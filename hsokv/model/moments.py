@@ -62,19 +62,29 @@ def within(moments: Moments) -> tuple[Tensor, int]:
     return moments.second - scaled.mT @ scaled, int(moments.count.sum()) - int(seen.sum())
 
 
+def means_of_seen(moments: Moments) -> tuple[Tensor, Tensor]:
+    """Means [seen, dim] and counts [seen] of the classes seen, in their order.
+
+    >>> seen = add(init_moments(3, 1), torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 2]))
+    >>> [part.flatten().tolist() for part in means_of_seen(seen)]
+    [[2.0, 5.0], [2.0, 1.0]]
+    """
+    seen = moments.count > 0
+    return moments.total[seen] / moments.count[seen].unsqueeze(1), moments.count[seen]
+
+
 def between(moments: Moments) -> Tensor:
     """Covariance [dim, dim] of the true class means: that of the observed ones less what sampling adds, W / n.
 
     n is the harmonic mean of the counts, since the variance of an observed mean is W / n_c. Wants two classes seen,
     and an example more than classes; not always positive definite.
     """
-    seen = moments.count > 0
+    means, counts = means_of_seen(moments)
     scatter, degrees = within(moments)
-    if int(seen.sum()) < 2 or degrees < 1:
+    if len(counts) < 2 or degrees < 1:
         raise DataError(
-            f"wanted two classes and more examples than classes, got {int(moments.count.sum())} examples of "
-            f"{int(seen.sum())} classes; without them there is no spread to tell classes by"
+            f"wanted two classes and more examples than classes, got {int(counts.sum())} examples of "
+            f"{len(counts)} classes; without them there is no spread to tell classes by"
         )
-    means = moments.total[seen] / moments.count[seen].unsqueeze(1)
     observed = torch.cov(means.mT).reshape(scatter.shape)
-    return observed - scatter / degrees * (1 / moments.count[seen]).mean()
+    return observed - scatter / degrees * (1 / counts).mean()

@@ -9,6 +9,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,35 +73,48 @@ class TextEncoder:
     model: "BertModel"
     tokenizer: "Tokenizer"
 
-    def encode(self, texts: Sequence[str], batch: int = 64) -> np.ndarray:
+    def encode(self, texts: Sequence[str], batch: int = 64, threads: int = 1) -> np.ndarray:
         """Unit vectors float32 [n, 384]: the mean over a text's tokens (the first 256) of their states, over its norm.
 
         Texts of one length share a batch, so none is padded: no operation is wasted, the operations follow from the
         lengths alone (`encoder_flops`), and a text's vector depends on its neighbours in the last digits at most.
-        One thread, no gradient. Raises ConfigurationError where batch is under 1.
+        Threads take whole batches, so how many there are changes no digit. No gradient. Raises ConfigurationError where
+        batch or threads is under 1.
         """
         import torch
 
-        if batch < 1:
-            raise ConfigurationError(f"batch: wanted at least 1, came {batch}")
+        if min(batch, threads) < 1:
+            raise ConfigurationError(f"batch and threads: wanted at least 1, came {batch} and {threads}")
         if not texts:
             return np.zeros((0, WIDTH), dtype=np.float32)
         ids = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
         rows_by_length = defaultdict(list)
         for row, tokens in enumerate(ids):
             rows_by_length[len(tokens)].append(row)
+        # The longest first, so that threads end together.
+        chunks = [
+            rows[start : start + batch]
+            for _, rows in sorted(rows_by_length.items(), reverse=True)
+            for start in range(0, len(rows), batch)
+        ]
         out = np.empty((len(ids), WIDTH), dtype=np.float32)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # the last digits differ between thread counts
-        try:
+
+        def fill(chunk: list[int]) -> None:
             with torch.inference_mode():
-                for _, rows in sorted(rows_by_length.items()):
-                    for start in range(0, len(rows), batch):
-                        chunk = rows[start : start + batch]
-                        states = self._states(torch.tensor([ids[row] for row in chunk]))
-                        out[chunk] = torch.nn.functional.normalize(states.mean(dim=1)).numpy()
+                states = self._states(torch.tensor([ids[row] for row in chunk]))
+                out[chunk] = torch.nn.functional.normalize(states.mean(dim=1)).numpy()
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)  # within a product: the last digits differ between thread counts
+        try:
+            if threads == 1:
+                for chunk in chunks:
+                    fill(chunk)
+            else:
+                with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                    list(pool.map(fill, chunks))
         finally:
-            torch.set_num_threads(threads)
+            torch.set_num_threads(before)
         return out
 
     def lengths(self, texts: Sequence[str]) -> list[int]:

@@ -1,7 +1,7 @@
 """Citations and references of the Markdown page, from the bibliography that BibTeX reads for the LaTeX one."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from hsokv.exceptions import ConfigurationError
 from hsokv.reporting.latex import Tex
@@ -22,20 +22,24 @@ def read_entries(bibliography: str) -> dict[str, dict[str, str]]:
     return entries
 
 
-def list_references(entries: Entries) -> list[str]:
-    """Return each entry as one line of text, ordered by its key."""
+def list_references(entries: Entries, cited: Iterable[str]) -> list[str]:
+    """Return each entry that was cited as one line of text, ordered by its key."""
     lines = []
-    for _, fields in sorted(entries.items()):
+    for fields in (entries[key] for key in sorted(cited)):
         people = ", ".join(" ".join(reversed(person.split(", "))) for person in _people(fields))
-        place = next(fields[kind] for kind in ("journal", "booktitle", "publisher") if kind in fields)
+        place = next(fields[kind] for kind in ("journal", "booktitle", "publisher", "institution") if kind in fields)
         lines.append(f"{people}. {fields['title']}. {place}, {fields['year']}.")
     return lines
 
 
-def markdown_citations(entries: Entries) -> Callable[..., str]:
-    """Return a function that cites keys as (author, year); it raises ConfigurationError on a key that is not there."""
+def markdown_citations(entries: Entries, cited: set[str]) -> Callable[..., str]:
+    """Return a function that cites keys as (author, year) and adds them to `cited`.
+
+    It raises ConfigurationError on a key that is not there.
+    """
 
     def cite(*keys: str) -> str:
+        cited.update(keys)
         names = []
         for key in keys:
             people = [person.split(",")[0] for person in _people(_entry(entries, key))]

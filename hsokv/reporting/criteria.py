@@ -4,16 +4,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from hsokv.exceptions import ConfigurationError
-from hsokv.metrics.statistics import Interval, judge
+from hsokv.metrics.statistics import Interval, Verdict, judge
 from hsokv.records import record_path
 from hsokv.reporting import ledger
 
-KINDS = ("rate", "lift", "difference")
-COMPARISONS = {"above": ">", "at_least": ">=", "below": "<"}
+BOUNDS = {  # what each kind may be held against
+    "rate": ("above", "at_least", "below"),
+    "lift": ("above", "at_least"),
+    "difference": ("above", "at_least"),
+    "magnitude": ("below",),
+    "not_worse": ("margin",),
+}
+COMPARISONS = {"above": ">", "at_least": ">=", "below": "<", "margin": ">"}
+WITHIN = "within \N{PLUS-MINUS SIGN}"
 
 
 def judge_criteria(statistics: Mapping[str, Any], configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One entry a configured criterion, in order: threshold, value, interval, verdict, reason and evidence.
+
+    A rate `above` or `at_least` a threshold, a lift and a difference are judged by `hsokv.metrics.statistics.judge`. A
+    rate `below` passes when its whole interval lies under the threshold; a magnitude `below` when it lies between minus
+    and plus the threshold; `not_worse` when the interval of the paired difference lies above minus the `margin`.
 
     A criterion whose benchmark or kind the study cannot measure, or whose runs were not made, is "not measured" with
     the reason; so is one on a synthetic stand-in, which decides nothing.
@@ -23,7 +34,7 @@ def judge_criteria(statistics: Mapping[str, Any], configuration: Mapping[str, An
         configuration: its `criteria`.
 
     Raises:
-        ConfigurationError: a criterion that can be measured names no threshold.
+        ConfigurationError: a criterion that can be measured names no threshold that its kind can be held against.
     """
     return [_entry(criterion, statistics) for criterion in configuration["criteria"]]
 
@@ -31,13 +42,14 @@ def judge_criteria(statistics: Mapping[str, Any], configuration: Mapping[str, An
 def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[str, Any]:
     bound = next((key for key in COMPARISONS if key in criterion), None)
     kind, score = criterion.get("kind"), criterion.get("score", "accuracy")
+    compared = kind in ("difference", "not_worse")
     entry = {
         "name": criterion["name"],
         "benchmark": criterion["benchmark"],
         "kind": kind,
-        "unit": {"lift": "lift", "difference": "points"}.get(kind, ledger.unit_of(score)),
-        "threshold": criterion[bound] if bound else None,
-        "comparison": COMPARISONS.get(bound),
+        "unit": "lift" if kind == "lift" else ledger.unit_of(score, difference=compared),
+        "threshold": -criterion[bound] if bound == "margin" else criterion[bound] if bound else None,
+        "comparison": WITHIN if kind == "magnitude" else COMPARISONS.get(bound),
         "value": None,
         "interval": None,
         "verdict": "not measured",
@@ -45,8 +57,9 @@ def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[
     }
     if reason := _not_measurable(criterion, statistics):
         return entry | {"reason": reason}
-    if bound not in ("above", "at_least"):
-        raise ConfigurationError(f"criteria.{entry['name']}: wanted a threshold, `above` or `at_least`: add one")
+    if bound not in BOUNDS[kind]:
+        wanted = " or ".join(f"`{name}`" for name in BOUNDS[kind])
+        raise ConfigurationError(f"criteria.{entry['name']}: wanted a threshold for a {kind}, {wanted}: add one")
     arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
     entry["evidence"] = _evidence(statistics, entry["benchmark"], arms)
     row = _row(criterion, statistics)
@@ -54,12 +67,32 @@ def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[
         return entry | {"reason": f"the runs of {' and '.join(arms)} hold no {score}"}
     if row["status"] != "done":
         return entry | {"reason": f"not run: {row['reason']}"}
-    names = {"rate": ("mean", "low", "high"), "lift": ("lift", "lift_low", "lift_high")}
+    names = {"lift": ("lift", "lift_low", "lift_high")} | dict.fromkeys(("rate", "magnitude"), ("mean", "low", "high"))
     found = Interval(*(row[name] for name in names.get(kind, ("difference", "low", "high"))))
     if found.mean is None:
         return entry | {"reason": f"lift undefined: the interval of {criterion['over']} reaches under 5 points"}
     entry["value"], entry["interval"] = found.mean, None if found.low is None else [found.low, found.high]
-    return entry | judge(kind, found, entry["threshold"], strict=bound == "above")._asdict()
+    threshold = entry["threshold"]
+    if bound == "below":
+        verdict = _inside(found, -threshold if kind == "magnitude" else None, threshold)
+    elif bound == "margin":
+        verdict = _inside(found, threshold, None)
+    else:
+        verdict = judge(kind, found, threshold, strict=bound == "above")
+    return entry | verdict._asdict()
+
+
+def _inside(found: Interval, low: float | None, high: float | None) -> Verdict:
+    """Whether a whole interval lies above `low` and under `high`, as far as these are given."""
+    if found.low is None:
+        return Verdict("not measured", "fewer than 2 seeds: no interval")
+    for words, least, most in (("the estimate", found.mean, found.mean), ("the interval", found.low, found.high)):
+        reaches = "is" if words == "the estimate" else "reaches"
+        if low is not None and least <= low:
+            return Verdict("fail", f"{words} {reaches} {least:.3g}, not above {low:g}")
+        if high is not None and most >= high:
+            return Verdict("fail", f"{words} {reaches} {most:.3g}, not under {high:g}")
+    return Verdict("pass", "the whole interval clears it")
 
 
 def _not_measurable(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> str | None:
@@ -68,22 +101,25 @@ def _not_measurable(criterion: Mapping[str, Any], statistics: Mapping[str, Any])
         return f"{criterion['benchmark']} is not in this study's configuration"
     if benchmark["synthetic"]:
         return f"{criterion['benchmark']} is a synthetic stand-in, which decides no criterion"
-    if criterion.get("kind") not in KINDS:
+    if criterion.get("kind") not in BOUNDS:
         return f"no run of this study measures a {criterion.get('kind')}"
     for arm in (criterion["arm"], criterion.get("over", criterion["arm"])):
-        if arm not in (*statistics["study"]["arms"], *benchmark["controls"]):
+        if arm not in (*benchmark["arms"], *benchmark["controls"]):
+            if arm in statistics["study"]["arms"]:
+                return f"{arm} is not defined for {criterion['benchmark']}"
             return f"{arm} is not in this study's configuration"
     return None
 
 
 def _row(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The row of statistics that decides the criterion, on the benchmark's headline."""
-    if criterion["kind"] == "rate":
+    score = criterion.get("score", "accuracy")
+    if criterion["kind"] in ("rate", "magnitude"):
         rows, keys = statistics["scores"], ("benchmark", "condition", "arm", "score")
-        wanted = (criterion["benchmark"], "headline", criterion["arm"], criterion["score"])
+        wanted = (criterion["benchmark"], "headline", criterion["arm"], score)
     else:
         rows, keys = statistics["contrasts"], ("benchmark", "a", "b", "score")
-        wanted = (criterion["benchmark"], criterion["arm"], criterion["over"], criterion.get("score", "accuracy"))
+        wanted = (criterion["benchmark"], criterion["arm"], criterion["over"], score)
     return next((row for row in rows if tuple(row[key] for key in keys) == wanted), None)
 
 

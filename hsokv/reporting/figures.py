@@ -5,7 +5,6 @@ what was not run is a sentence in the place where its points would stand.
 """
 
 import io
-import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from hsokv.files import write_bytes
 from hsokv.reporting import panels as parts
 from hsokv.reporting.memory_figure import memory
 from hsokv.reporting.panels import DASHES, GREY, ROW, STYLE, in_order
+from hsokv.reporting.streams_figure import streams
 from hsokv.reporting.swarm_figures import lineage, regret, swarm
 
 
@@ -36,8 +36,7 @@ def accuracy(statistics: dict) -> Figure:
                 axes.axvline(100 * row["mean"], color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
             parts.dot(axes, arms.index(row["arm"]), row, row["mean"])
         shown = {row["arm"] for row in here}
-        for arm in (arm for arm in arms if arm not in shown):  # in order: a set's order would change the bytes
-            axes.text(2, arms.index(arm), "\N{EN DASH}", va="center", color=GREY)
+        parts.undefined(axes, arms, shown)
         axes.set_xlim(-2, 102)
     parts.name_rows(statistics, panels, arms, "accuracy (%)")
     parts.explain_kinds(figure, rows)
@@ -50,7 +49,8 @@ def contrasts(statistics: dict) -> Figure:
     synthetic = {name for name, benchmark in statistics["study"]["benchmarks"].items() if benchmark["synthetic"]}
     rows = {}  # one a pair: a contrast of the family is the same difference as the one shown without p
     for row in statistics["contrasts"]:
-        if row["a"] == "full" and row["b"] in kinds and row["benchmark"] in statistics["study"]["benchmarks"]:
+        compared = (row["a"], row["score"]) == ("full", "accuracy") and row["b"] in kinds
+        if compared and row["benchmark"] in statistics["study"]["benchmarks"]:
             look = {"kind": kinds[row["b"]], "synthetic": row["benchmark"] in synthetic}
             rows.setdefault((row["benchmark"], row["b"]), {**row, **look})
     against = {b for _, b in rows}
@@ -63,8 +63,9 @@ def contrasts(statistics: dict) -> Figure:
         axes.axvline(0, color="black", linewidth=0.7, zorder=1)
         for row in here:
             parts.dot(axes, arms.index(row["b"]), row, row["difference"])
-        shown = [row[end] for row in here if row["status"] == "done" for end in ("difference", "low", "high")]
-        reach = 110 * max(abs(end) for end in [0.01, *shown] if end is not None)
+        parts.undefined(axes, arms, {row["b"] for row in here})
+        ends = [row[end] for row in here if row["status"] == "done" for end in ("difference", "low", "high")]
+        reach = 110 * max(abs(end) for end in [0.01, *ends] if end is not None)
         axes.set_xlim(-reach, reach)
     parts.name_rows(statistics, panels, arms, "full minus the arm (points)")
     parts.explain_kinds(figure, list(rows.values()))
@@ -85,8 +86,36 @@ def rare_words_levels(statistics: dict) -> Figure:
             parts.absent(axes, here)
             axes.set_xlabel("level of difficulty")
     next(iter(panels.values())).set_ylabel("accuracy (%)")
-    handles = [Line2D([], [], label=arm, linestyle=lines[arm], **parts.arm_look(arms, arm)) for arm in arms]
+    drawn = [arm for arm in arms if arm in lines]
+    handles = [Line2D([], [], label=arm, linestyle=lines[arm], **parts.arm_look(arms, arm)) for arm in drawn]
     figure.legend(handles=handles, loc="outside right center", handlelength=3.2)
+    return figure
+
+
+def learning_curve(statistics: dict) -> Figure:
+    """Draw accuracy against shots a class (log scale), a panel a benchmark whose conditions differ in it."""
+    shots = {name: b["shots"] for name, b in statistics["study"]["benchmarks"].items() if b["shots"]}
+    rows = [row for row in _accuracies(statistics) if row["condition"] in shots.get(row["benchmark"], ())]
+    rows = [{**row, "shots": shots[row["benchmark"]][row["condition"]]} for row in rows]
+    arms = parts.arranged(statistics, statistics["study"]["arms"])
+    figure, panels = parts.row_of_panels(statistics, list(shots), 2.9)
+    for benchmark, axes in panels.items():
+        here = [row for row in rows if row["benchmark"] == benchmark]
+        if not parts.dress(axes, benchmark, here):
+            continue
+        points = sorted({row["shots"] for row in here if row["status"] == "done"})
+        if len(points) < 2:
+            parts.sentence(axes, f"{points[0]} shots a class is the only condition that was run: no curve to draw")
+            continue
+        _draw_curves(axes, [row for row in here if row["status"] == "done"], arms)
+        parts.absent(axes, here, right=True)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(points, [str(point) for point in points])
+        axes.set_xlabel("shots a class")
+        parts.name_left(axes, "accuracy (%)")
+    drawn = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    handles = [Line2D([], [], label=arm, **parts.arm_look(arms, arm)) for arm in drawn]
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, columnspacing=1.4, handletextpad=0.5)
     return figure
 
 
@@ -111,8 +140,9 @@ def flops(statistics: dict) -> Figure:
         parts.decades(axes, [costs[benchmark, row["arm"]]["flops_spent"] for row in drawn] + sorted(allowed))
         parts.absent(axes, here)
         axes.set_xlabel("counted FLOPs a run")
-    next(iter(panels.values())).set_ylabel("accuracy (%)")
-    handles = [Line2D([], [], linestyle="", label=arm, **parts.arm_look(arms, arm)) for arm in arms]
+        parts.name_left(axes, "accuracy (%)")
+    drawn = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
+    handles = [Line2D([], [], linestyle="", label=arm, **parts.arm_look(arms, arm)) for arm in drawn]
     handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=0.7, label="allowed"))
     figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.4, handletextpad=0.3)
     return figure
@@ -123,6 +153,8 @@ FIGURES: dict[str, Callable[[dict], Figure]] = {
     "contrasts": contrasts,
     "memory": memory,
     "rare_words_levels": rare_words_levels,
+    "learning_curve": learning_curve,
+    "streams": streams,
     "flops": flops,
     "regret": regret,
     "swarm": swarm,
@@ -165,6 +197,18 @@ def _level(condition: str) -> dict:
     return {"senses": senses.replace("_", " ") + " a word", "level": int(level)}
 
 
+def _draw_curves(axes: Axes, rows: list[dict], arms: list[str]) -> None:
+    """Draw a line an arm over shots, moved sideways so that intervals do not hide each other."""
+    for arm in in_order(row["arm"] for row in rows):
+        line = sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["shots"])
+        aside = 2 ** (0.4 * (arms.index(arm) / max(len(arms) - 1, 1) - 0.5))
+        look = parts.arm_look(arms, arm, synthetic=line[0]["synthetic"])
+        at = [row["shots"] * aside for row in line]
+        axes.plot(at, [100 * row["mean"] for row in line], **look)
+        for row, place in zip(line, at, strict=True):
+            axes.errorbar(place, 100 * row["mean"], yerr=parts.whiskers(row, row["mean"]), color=look["color"])
+
+
 def _draw_levels(axes: Axes, rows: list[dict], arms: list[str], lines: dict[str, str]) -> None:
     """Draw a line an arm, moved sideways so that intervals do not hide each other, and a named grey line a control."""
     levels = sorted({row["level"] for row in rows})
@@ -181,10 +225,7 @@ def _draw_levels(axes: Axes, rows: list[dict], arms: list[str], lines: dict[str,
         axes.plot([level + aside for level in at], means, linestyle=lines[arm], **look)
         for row, level, mean in zip(line, at, means, strict=True):
             axes.errorbar(level + aside, mean, yerr=parts.whiskers(row, row["mean"]), color=look["color"])
-    free = -math.inf
-    for arm, end in sorted(ends.items(), key=lambda item: item[1]):
-        free = max(end, free + 5)  # names of controls that nearly coincide stand one above the other
-        axes.text(levels[-1] + 0.3, free, arm, fontsize=5.5, color=GREY, va="center")
     axes.set_xticks(levels)
     axes.set_xlim(levels[0] - 0.35, levels[-1] + 0.35 + 1.0 * bool(ends))
     axes.set_ylim(-2, 102)
+    parts.label_ends(axes, levels[-1] + 0.25, {arm: (end, GREY) for arm, end in ends.items()}, gap=5, top=102)

@@ -10,6 +10,7 @@ RELATIONS = {
     "better": "better than",
     "not measured": "set apart by no interval from",
 }
+REFERENCE = "joint"  # learns from all the data seen so far: what a stream could reach, not a rival under its rules
 CONTROLS = {  # arms without which a gain of `full` over `kv_only` could not be told from that of their parts
     "kv_closed_form": "the same memory with the same keys and no swarm",
     "kv_random_search": "random search in the same box with the same averaging",
@@ -28,7 +29,7 @@ def headline(statistics: Mapping[str, Any]) -> dict[str, Any]:
         `small`; `lead`, the first sentences of the report, on benchmarks that are no stand-ins; and `benchmarks`, in
         the order of the configuration: name, synthetic, status, reason, `best_baseline`, `kv_only`, each None or
         (arm, relation, words, difference of full minus the arm, low, high), and `controls`, such rows of every control
-        that is configured, run or not.
+        among its arms, run or not. `joint` is no baseline here.
     """
     rows = [_of_benchmark(statistics, name) for name in statistics["study"]["benchmarks"]]
     return {"small": statistics["small"], "lead": _lead(rows), "benchmarks": rows}
@@ -36,19 +37,20 @@ def headline(statistics: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_benchmark(statistics: Mapping[str, Any], name: str) -> dict[str, Any]:
     study, numbers = statistics["study"], statistics["numbers"]
-    keys = {arm: f"{name}.headline.{arm}.accuracy.mean" for arm in study["arms"]}
+    arms = study["benchmarks"][name]["arms"]
+    keys = {arm: f"{name}.headline.{arm}.accuracy.mean" for arm in arms}
     means = {arm: numbers[key]["value"] for arm, key in keys.items() if numbers[key]["value"] is not None}
     row = {"name": name, "synthetic": study["benchmarks"][name]["synthetic"], "status": "done", "reason": None}
     row |= {"best_baseline": None, "kv_only": None, "controls": []}
     if SUBJECT not in means:
-        missing = numbers[keys[SUBJECT]]["reason"] if SUBJECT in keys else f"{SUBJECT} is not in the configuration"
+        missing = numbers[keys[SUBJECT]]["reason"] if SUBJECT in keys else f"{SUBJECT} is not among its arms"
         return row | {"status": "not run", "reason": missing}
-    baselines = [arm for arm in study["baselines"] if arm in means]
+    baselines = [arm for arm in study["baselines"] if arm in means and arm != REFERENCE]
     if baselines:
         row["best_baseline"] = _standing(statistics, name, max(baselines, key=means.__getitem__))
     if ABLATED in means:
         row["kv_only"] = _standing(statistics, name, ABLATED)
-    row["controls"] = [_standing(statistics, name, arm) for arm in CONTROLS if arm in study["arms"]]
+    row["controls"] = [_standing(statistics, name, arm) for arm in CONTROLS if arm in arms]
     return row
 
 
@@ -75,7 +77,8 @@ def _listed(names: list[str]) -> str:
 
 
 def _standing(statistics: Mapping[str, Any], benchmark: str, arm: str) -> dict[str, Any]:
-    row = next(r for r in statistics["contrasts"] if (r["benchmark"], r["a"], r["b"]) == (benchmark, SUBJECT, arm))
+    keys, wanted = ("benchmark", "a", "b", "score"), (benchmark, SUBJECT, arm, "accuracy")
+    row = next(row for row in statistics["contrasts"] if tuple(row[key] for key in keys) == wanted)
     low, high = row["low"], row["high"]
     relation = "not measured"
     if low is not None:

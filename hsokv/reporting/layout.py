@@ -2,15 +2,21 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import groupby
 from string import ascii_lowercase
 
 from hsokv.reporting.latex import Tex, escape_latex
 from hsokv.reporting.quoted import Quoted
-from hsokv.reporting.tables import STAND_IN, Table
+from hsokv.reporting.table import STAND_IN, USER_COPY, Table
 
-NAMING = ("arm", "benchmark", "contrast", "criterion")  # columns that stand in every part of a table that is cut
+NAMING = ("arm", "benchmark", "condition", "contrast", "criterion")  # columns that stand in every part of a cut table
 SIZES = {"small": 98, "footnotesize": 112}  # characters that fit beside each other on a line of 6.5 inches
 LONG = 28  # characters from which a cell breaks its line
+ROWS = 40  # that fit on a page with caption and notes
+MARKS = {  # a sign in cells and headings, and the note that explains it
+    STAND_IN: ("*", "* synthetic stand-in."),
+    USER_COPY: ("\N{DOUBLE DAGGER}", "\N{DOUBLE DAGGER} a user's copy of the data, not the official files."),
+}
 
 
 def tidy(table: Table) -> Table:
@@ -25,27 +31,47 @@ def tidy(table: Table) -> Table:
         what, reason = cell.split(": ", 1)
         marks[cell] = f"{what} ({letter})"
         notes.append(f"({letter}) {reason}.")
-    if any(STAND_IN in cell and not isinstance(cell, Quoted) for row in table.rows for cell in row):
-        notes.append("* synthetic stand-in.")
+    texts = [*table.columns, *(cell for row in table.rows for cell in row if not isinstance(cell, Quoted))]
+    notes += [note for words, (_, note) in MARKS.items() if any(words in text for text in texts)]
     kept = [i for i in range(len(table.columns)) if not table.rows or any(row[i] for row in table.rows)]
 
     def tidied(cell: str) -> str:
-        return cell if isinstance(cell, Quoted) else marks.get(cell, cell).replace(STAND_IN, "*")
+        if isinstance(cell, Quoted):
+            return cell
+        cell = marks.get(cell, cell)
+        for words, (sign, _) in MARKS.items():
+            cell = cell.replace(words, sign)
+        return cell
 
     rows = tuple(tuple(tidied(row[i]) for i in kept) for row in table.rows)
-    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=rows, note=" ".join(notes))
+    return replace(table, columns=tuple(tidied(table.columns[i]) for i in kept), rows=rows, note=" ".join(notes))
 
 
 def lay_out(table: Table, label: str) -> Tex:
-    """Return floating LaTeX tables: one, in the largest letters that fit, or parts that repeat the naming columns."""
-    parts = _parts(table)
+    """Return floating LaTeX tables: one, in the largest letters that fit, or parts that repeat the naming columns.
+
+    A table that is too long for a page is cut between benchmarks, where it has a column of them.
+    """
+    parts = [(replace(table, rows=rows), columns) for columns in _parts(table) for rows in _pages(table)]
     floats = []
-    for number, part in enumerate(parts, start=1):
+    for number, (part, columns) in enumerate(parts, start=1):
         caption = table.caption + (f" (part {number} of {len(parts)})" if len(parts) > 1 else "")
-        width = sum(_width(table, i) for i in part)
+        width = sum(_width(table, i) for i in columns)
         size = next((size for size, room in SIZES.items() if width <= room), "footnotesize")
-        floats.append(_float(table, part, size, caption, label if number == 1 else f"{label}-{number}"))
+        floats.append(_float(part, columns, size, caption, label if number == 1 else f"{label}-{number}"))
     return Tex("\n".join(floats))
+
+
+def _pages(table: Table) -> list[tuple[tuple[str, ...], ...]]:
+    """Return the rows of each page."""
+    place = table.columns.index("benchmark") if "benchmark" in table.columns else None
+    groups = [tuple(group) for _, group in groupby(table.rows, lambda row: None if place is None else row[place])]
+    pages: list[tuple] = [()]
+    for rows in (group[start : start + ROWS] for group in groups for start in range(0, len(group), ROWS)):
+        if len(pages[-1]) + len(rows) > ROWS:
+            pages.append(())
+        pages[-1] += rows
+    return pages
 
 
 def _parts(table: Table) -> list[list[int]]:

@@ -18,6 +18,16 @@ UNITS = {
     "regret_area": "nats x decades",
     "regret_end": "nats",
     "flops_share": "share",
+    **dict.fromkeys(("accuracy_task_incremental", "retention", "retention_task_incremental"), "share"),
+    **{
+        f"{name}{scenario}": "points"
+        for name in ("bwt", "forgetting", "excess_forgetting")
+        for scenario in ("", "_task_incremental")
+    },
+    **{f"carried_{name}": "KiB" for name in ("entries", "statistics", "weights", "total")},
+    "carried_bytes": "bytes",
+    **{f"memory_{name}": "share" for name in ("mended", "broken", "right_both", "wrong_both")},
+    **{f"memory_{name}_examples": "examples" for name in ("mended", "broken")},
     **{f"memory_{name}": "entries" for name in ("entries", "capacity", "class_min", "class_median", "class_max")},
     **{f"memory_age_{name}": "writes" for name in ("mean", "oldest", "read")},
     **{f"memory_{name}": "share" for name in ("folded", "never_read", "top_tenth", "top_tenth_right")},
@@ -42,6 +52,10 @@ MOST_READ = {  # what is kept of each of the most read entries: its unit and its
     "right": ("share", "share of the entry's reads in which it had the query's label"),
     "text": ("text", "the example the entry was written from, shortened"),
 }
+MENDED = {  # what is kept of the test examples that a memory mends, or breaks, in most seeds
+    "example": ("count", "place of the example in the test file, from 0"),
+    "seeds": ("count", "number of seeds in which it is"),
+}
 SPAN = {  # of the part of the curves of regret that every arm with an area has
     "start": "the latest first value of an arm that searches, over the headline's runs",
     "allowed": "set in the configuration",
@@ -52,13 +66,14 @@ NO_TEXT = "the record holds no text of this entry"
 NO_LIFT = "the second arm's interval reaches under 5 points"
 
 
-def unit_of(score: str) -> str:
-    """The unit a score is kept in; a score without a unit of its own is a ratio.
+def unit_of(score: str, *, difference: bool = False) -> str:
+    """The unit a score, or a difference of two, is kept in; a score without a unit of its own is a ratio.
 
-    >>> unit_of("accuracy"), unit_of("diversity")
-    ('share', 'ratio')
+    >>> unit_of("accuracy"), unit_of("accuracy", difference=True), unit_of("diversity")
+    ('share', 'points', 'ratio')
     """
-    return UNITS.get(score, "ratio")
+    unit = UNITS.get(score, "ratio")
+    return "points" if difference and unit == "share" else unit
 
 
 def format_value(value: float | str, unit: str) -> str:
@@ -71,6 +86,8 @@ def format_value(value: float | str, unit: str) -> str:
     """
     if unit in ("count", "text"):
         return str(value)
+    if unit in ("KiB", "bytes"):
+        return f"{value:.0f}" if unit == "bytes" or value >= 100 else f"{value:.1f}"
     if unit in ("entries", "examples", "writes"):
         return f"{value:.1f}".removesuffix(".0")
     if unit == "p":
@@ -112,9 +129,10 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
     """The ledger of everything in the statistics and the criteria: values as kept (shares in 0..1), texts as printed.
 
     Keys: `{benchmark}.{condition or headline}.{arm}.{score}.{mean, low, high}`;
-    `{contrast}.{difference, low, high, lift, lift_low, lift_high}`, with `p` and `p_holm` in the family alone;
+    `{contrast}.{difference, low, high}`, of accuracy `{lift, lift_low, lift_high}`, in the family `{p, p_holm}` too;
     `{benchmark}.{arm}.flops.{allowed, spent}`; `{benchmark}.regret.{start, allowed}`;
     `{benchmark}.{condition}.{arm}.most_read.{rank}.{label, count, number, reads, right, text}`, of one run;
+    `{benchmark}.{condition}.{arm}.{mended, broken}.{rank}.{example, seeds}`;
     `{benchmark}.seeds`; `criteria.{name}.{value, threshold, low, high, verdict, reason}`;
     `study.{version, evaluate_on, benchmarks, arms, runs, runs_done, runs_not_run}`.
 
@@ -165,9 +183,10 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
             add(key, row[end], unit_of(row["score"]), RULES[end], *_why(row, NO_INTERVAL), place, (row["arm"],))
     for row in statistics["contrasts"]:
         place = (row["benchmark"], "headline")
-        for end in CONTRAST_ENDS[: 8 if row["family"] else 6]:
+        for end in CONTRAST_ENDS[: 8 if row["family"] else 6 if row["score"] == "accuracy" else 3]:
             undefined = NO_LIFT if end == "lift" or (end[:4] == "lift" and row["lift"] is None) else NO_INTERVAL
-            unit = "lift" if end.startswith("lift") else "p" if end.startswith("p") else "points"
+            unit = "lift" if end.startswith("lift") else "p" if end.startswith("p") else None
+            unit = unit or unit_of(row["score"], difference=True)
             add(f"{row['name']}.{end}", row[end], unit, RULES[end], *_why(row, undefined), place, (row["a"], row["b"]))
     for row in statistics["costs"]:
         for end in ("allowed", "spent"):
@@ -183,6 +202,13 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
             for name, (unit, rule) in MOST_READ.items():
                 key = ".".join((*of, *arms, "most_read", str(entry["rank"]), name))
                 add(key, entry[name], unit, rule, NO_TEXT, "undefined", of, arms, row["seed"])
+    for row in statistics["memory"]["mended"]:
+        of, arms = (row["benchmark"], row["condition"]), (row["arm"],)
+        for kind in ("mended", "broken"):
+            for rank, example in enumerate(row[kind], start=1):
+                for name, (unit, rule) in MENDED.items():
+                    key = ".".join((*of, *arms, kind, str(rank), name))
+                    add(key, example[name], unit, rule, of=of, arms=arms)
     for entry in criteria:
         place = (entry["benchmark"], "headline")
         ends = entry["interval"] or (None, None)

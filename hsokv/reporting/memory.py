@@ -10,6 +10,8 @@ import numpy as np
 from hsokv.metrics.memory import chance_corrected
 from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord
+from hsokv.reporting.asked import Runs, arms_of
+from hsokv.reporting.mended import by_example, mended_scores, most_often, outcomes_of
 
 SUBJECT, HEADLINE = "full", "headline"
 SHOWN = 5  # most read entries of a benchmark
@@ -23,12 +25,13 @@ def derived_scores(record: RunRecord) -> dict[str, float]:
 
     - `hit_corrected`: the hit rate above chance; `accuracy_lost_without_memory`: accuracy minus that of the parametric
       branch alone, all else as it was.
-    - `memory_entries`, `memory_capacity` (as configured), `memory_class_{min, median, max}` (entries of the classes
-      that have one), `memory_folded` (share of entries that stand for more than one example).
+    - `memory_entries`, `memory_capacity` (as configured; of a stream, what may be carried), `memory_class_{min, median,
+      max}` (entries of the classes that have one), `memory_folded` (share of entries that stand for several examples).
     - `memory_age_{mean, oldest, read}`, in writes since the entry's own, 0 the last: over entries, and over reads.
     - `memory_never_read`: share of entries that weighed most in no read; `memory_top_tenth`: share of all reads that
       go to the most read tenth of entries (rounded up, of equals the older), `memory_top_tenth_right` of these the
       share that had the query's label.
+    - what `mended_scores` tells.
     """
     scores = record.scores
     derived = dict(scores)
@@ -37,19 +40,18 @@ def derived_scores(record: RunRecord) -> dict[str, float]:
         derived |= {} if corrected is None else {"hit_corrected": corrected}
     if "accuracy_without_memory" in scores:
         derived["accuracy_lost_without_memory"] = scores["accuracy"] - scores["accuracy_without_memory"]
-    return derived | _of_entries(record)
+    return derived | _of_entries(record) | mended_scores(record)
 
 
 def example_scores(record: RunRecord) -> dict[str, np.ndarray]:
     """Scores of a record by test example [examples], whose means are the scores of the same names."""
-    outcomes = _outcomes(record.outcomes)
-    without = (record.instruments.get("memory") or {}).get("outcomes_without")
-    lost = {"accuracy_lost_without_memory": outcomes - _outcomes(without)} if without else {}
-    return {"accuracy": outcomes, **lost}
+    found = by_example(record)
+    lost = {"accuracy_lost_without_memory": found["memory_mended"] - found["memory_broken"]} if found else {}
+    return {"accuracy": outcomes_of(record.outcomes), **lost, **found}
 
 
 def inside_memory(
-    runs: Mapping[tuple[str, str, str, int], RunRecord],
+    runs: Runs,
     reasons: Mapping[tuple[str, str, str], str | None],
     configuration: Mapping[str, Any],
 ) -> dict[str, list[dict[str, Any]]]:
@@ -57,7 +59,8 @@ def inside_memory(
 
     `reads_by_rank`: the share of reads, and of reads that were right, of the most read entries up to each share
     `entries` of them; means over the headline's conditions, then over seeds. `most_read`: the most read entries of
-    `full` in one run, the first headline condition and seed, with the texts they were written from.
+    `full` in one run, the first headline condition and seed, with the texts they were written from. `mended`: the test
+    examples that the memory of `full` mends or breaks in most seeds.
 
     Args:
         runs: the records that there are, by benchmark, condition, arm and seed.
@@ -66,7 +69,7 @@ def inside_memory(
     holders = {key[2] for key, record in runs.items() if _held(record)}
     curves, most_read = [], []
     for benchmark, slice_ in configuration["benchmarks"].items():
-        for arm in (arm for arm in configuration["arms"] if arm in holders):
+        for arm in (arm for arm in arms_of(configuration, benchmark) if arm in holders):
             place = {"benchmark": benchmark, "arm": arm}
             reason = reasons[benchmark, HEADLINE, arm]
             by_seed = [[runs.get((benchmark, c, arm, seed)) for c in slice_["headline"]] for seed in slice_["seeds"]]
@@ -78,11 +81,8 @@ def inside_memory(
                 place |= {"condition": slice_["headline"][0], "seed": slice_["seeds"][0]}
                 entries = [] if reason else _most_read(by_seed[0][0])
                 most_read.append(place | {**_status(reason), "entries": entries})
-    return {"reads_by_rank": curves, "most_read": most_read}
-
-
-def _outcomes(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64) - ord("0")
+    mended = most_often(runs, reasons, configuration)
+    return {"reads_by_rank": curves, "most_read": most_read, "mended": mended}
 
 
 def _status(reason: str | None) -> dict[str, str | None]:
@@ -109,7 +109,8 @@ def _of_entries(record: RunRecord) -> dict[str, float]:
         np.array(memory[key]) for key in ("labels", "counts", "numbers", "reads", "right")
     )
     scores: dict[str, float] = {"memory_entries": len(labels)}
-    capacity = record.configuration.get("settings", {}).get("memory", {}).get("entries")
+    configured = record.configuration
+    capacity = configured.get("entries", configured.get("settings", {}).get("memory", {}).get("entries"))
     scores |= {} if capacity is None else {"memory_capacity": capacity}
     if not len(labels):
         return scores

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpecBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullFormatter
 
@@ -14,7 +15,8 @@ from hsokv.reporting.headline import CONTROLS, SUBJECT
 
 SMALL = "small run, not the study"
 TEXT_WIDTH = 7.0  # inches
-ROW = 0.17  # inches a row of a dot-and-interval panel takes
+ROW = 0.15  # inches a row of a dot-and-interval panel takes
+PER_ROW = 4  # panels beside each other
 DASHES = (0, (2, 2))
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"  # blue and vermillion of Okabe and Ito
@@ -55,26 +57,61 @@ def in_order(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def row_of_panels(
-    statistics: dict, titles: list[str], height: float, *, sharey: bool = True
-) -> tuple[Figure, dict[str, Axes]]:
+def row_of_panels(statistics: dict, titles: list[str], height: float) -> tuple[Figure, dict[str, Axes]]:
     """Open a figure of text width with a panel a title, all sharing the y axis; a small run says so above them."""
-    figure, grid = grid_of_panels(statistics, titles, [height], sharey=sharey)
+    figure, grid = grid_of_panels(statistics, titles, [height])
     return figure, dict(zip(titles or [""], grid[0], strict=True))
 
 
-def grid_of_panels(
-    statistics: dict, titles: list[str], heights: list[float], *, sharey: bool = True
-) -> tuple[Figure, np.ndarray]:
-    """Open a figure of text width with a column a title and a row a height in inches; a row shares its y axis."""
-    figure = Figure(figsize=(TEXT_WIDTH, sum(heights)), layout="constrained")
-    shape, sharing = (len(heights), max(len(titles), 1)), "row" if sharey else False
-    grid = figure.subplots(*shape, sharey=sharing, squeeze=False, height_ratios=heights)
-    if statistics["small"]:
-        figure.suptitle(SMALL, fontsize=8, fontweight="bold", color=ORANGE)
+def grid_of_panels(statistics: dict, titles: list[str], heights: list[float]) -> tuple[Figure, np.ndarray]:
+    """Open a figure of text width with a column a title and a row a height in inches; a row shares its y axis.
+
+    More than `PER_ROW` columns go on below the first ones.
+    """
+    columns, blocks = _shape(titles)
+    figure = Figure(figsize=(TEXT_WIDTH, blocks * sum(heights)), layout="constrained")
+    spec = figure.add_gridspec(blocks * len(heights), columns, height_ratios=heights * blocks)
+    grid = np.array([_row(figure, spec, titles, row, len(heights)) for row in range(len(heights))])
+    warn_small(figure, statistics)
     if not titles:
         sentence(grid[0, 0], "not run: nothing of this figure is in the configuration")
     return figure, grid
+
+
+def panels_above_one(
+    statistics: dict, titles: list[str], height: float, below: float
+) -> tuple[Figure, dict[str, Axes], Axes]:
+    """Open a figure as `row_of_panels` does, with one more panel, half as wide as the text, below the others."""
+    columns, blocks = _shape(titles)
+    figure = Figure(figsize=(TEXT_WIDTH, blocks * height + below), layout="constrained")
+    above, last = figure.add_gridspec(2, 1, height_ratios=[blocks * height, below])
+    row = _row(figure, above.subgridspec(blocks, columns), titles, 0, 1)
+    warn_small(figure, statistics)
+    return figure, dict(zip(titles, row, strict=True)), figure.add_subplot(last.subgridspec(1, 2)[0, 0])
+
+
+def _shape(titles: list[str]) -> tuple[int, int]:
+    """Columns beside each other, and blocks of them below each other."""
+    columns = min(max(len(titles), 1), PER_ROW)
+    return columns, -(-max(len(titles), 1) // columns)
+
+
+def _row(figure: Figure, spec: GridSpecBase, titles: list[str], row: int, rows: int) -> list[Axes]:
+    """The panels of one row of every block of `rows` rows; the shared y axis has its numbers in the first column."""
+    columns, _ = _shape(titles)
+    panels: list[Axes] = []
+    for place in range(max(len(titles), 1)):
+        block, column = divmod(place, columns)
+        axes = figure.add_subplot(spec[block * rows + row, column], sharey=panels[0] if panels else None)
+        axes.tick_params(labelleft=column == 0)
+        panels.append(axes)
+    return panels
+
+
+def warn_small(figure: Figure, statistics: dict) -> None:
+    """Say above the panels of a small run that it is one."""
+    if statistics["small"]:
+        figure.suptitle(SMALL, fontsize=8, fontweight="bold", color=ORANGE)
 
 
 def dress(axes: Axes, title: str, rows: list[dict]) -> bool:
@@ -110,10 +147,12 @@ def count_seeds(seeds: list[int]) -> str:
     return "1 seed" if seeds == [1] else count
 
 
-def sentence(axes: Axes, words: str) -> None:
-    """Put words where the points of a panel would stand."""
+def sentence(axes: Axes, words: str, width: int = 30) -> None:
+    """Put words, in lines of `width` characters, where the points of a panel would stand."""
     words = textwrap.shorten(words, 240, placeholder=" ...")
-    axes.text(0.5, 0.5, textwrap.fill(words, 30), transform=axes.transAxes, ha="center", va="center", color=GREY)
+    place = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    axes.text(0.5, 0.5, textwrap.fill(words, width), color=GREY, bbox=ground, **place)
     axes.set_xticks([])
     axes.grid(False)
 
@@ -169,6 +208,18 @@ def missing(axes: Axes, place: int, reason: str) -> None:
     axes.text(0.03, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=5.5, color=GREY)
 
 
+def undefined(axes: Axes, arms: list[str], shown: set[str]) -> None:
+    """Put a dash in the rows of the arms that a panel's benchmark does not have."""
+    for arm in (arm for arm in arms if arm not in shown):  # in order: a set's order would change the bytes
+        axes.text(0.03, arms.index(arm), "\N{EN DASH}", transform=axes.get_yaxis_transform(), va="center", color=GREY)
+
+
+def name_left(axes: Axes, label: str) -> None:
+    """Name the y axis where a panel is the first of its row."""
+    if axes.get_subplotspec().is_first_col():
+        axes.set_ylabel(label)
+
+
 def name_rows(statistics: dict, panels: dict[str, Axes], arms: list[str], label: str) -> None:
     """Name the rows of all panels once, at the left, the first arm at the top, with a light line between groups."""
     kinds = kinds_of(statistics)
@@ -199,9 +250,28 @@ def explain_kinds(figure: Figure, rows: list[dict]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.4, handletextpad=0.4)
 
 
+def label_ends(axes: Axes, at: float, ends: dict[str, tuple[float, str]], gap: float, top: float) -> None:
+    """Write each name, in its colour, to the right of `at`, near the end of its line; `gap` apart, under `top`.
+
+    `ends` maps names to the line's last value and its colour; a thin line leads to a name that stands elsewhere.
+    """
+    order = sorted(ends, key=lambda name: ends[name][0])
+    places: list[float] = []
+    for name in order:
+        places.append(max(ends[name][0], places[-1] + gap if places else -math.inf))
+    for index in reversed(range(len(order))):
+        places[index] = min(places[index], top - gap * (len(order) - 1 - index))
+    reach = 0.02 * (axes.get_xlim()[1] - axes.get_xlim()[0])
+    for name, place in zip(order, places, strict=True):
+        value, colour = ends[name]
+        axes.plot([at, at + reach], [value, place], color=colour, linewidth=0.4, clip_on=False)
+        axes.text(at + 1.3 * reach, place, name, fontsize=5.5, color=colour, va="center")
+
+
 def arm_look(arms: list[str], arm: str, *, synthetic: bool = False) -> dict:
     """Return colour and marker of an arm, the same in every figure that tells arms apart by them."""
-    place = arms.index(arm) % len(ARM_COLOURS)
-    colour = ARM_COLOURS[place]
-    look = {"color": colour, "marker": ARM_MARKERS[place], "markerfacecolor": "white" if synthetic else colour}
+    place = arms.index(arm)
+    colour = ARM_COLOURS[place % len(ARM_COLOURS)]
+    marker = ARM_MARKERS[(place + 5 * (place // len(ARM_COLOURS))) % len(ARM_MARKERS)]  # no pair comes twice
+    look = {"color": colour, "marker": marker, "markerfacecolor": "white" if synthetic else colour}
     return look | {"zorder": 3 - place / 100}  # of points that coincide the first arm's is seen

@@ -15,13 +15,14 @@ from hsokv.exceptions import ConfigurationError
 from hsokv.files import write_text
 from hsokv.records import RunRecord
 from hsokv.reporting import ledger
+from hsokv.reporting.asked import arms_of
 from hsokv.reporting.bibliography import latex_citations, list_references, markdown_citations, read_entries
 from hsokv.reporting.headline import CONTROLS, RELATIONS, headline
 from hsokv.reporting.latex import Tex, escape_latex, latex_code
 from hsokv.reporting.layout import lay_out, tidy
-from hsokv.reporting.tables import Table
+from hsokv.reporting.table import Table
 
-UNITS = {"percent": " %", "points": " points", "FLOPs": " FLOPs", "nats": " nats", "bits": " bits"}
+UNITS = {"percent": " %", "points": " points", "FLOPs": " FLOPs", "nats": " nats", "bits": " bits", "KiB": " KiB"}
 UNITS |= {"nats x decades": " nats \N{MULTIPLICATION SIGN} decades"}
 FIGURES = {  # by the table that each follows; on the pages of memory and swarm they stand apart
     "main": "accuracy",
@@ -29,10 +30,10 @@ FIGURES = {  # by the table that each follows; on the pages of memory and swarm 
     "memory": "memory",
     "conditions_rare_words": "rare_words_levels",
     "costs": "flops",
-    **{name: name for name in ("regret", "swarm", "lineage")},
+    **{name: name for name in ("learning_curve", "streams", "regret", "swarm", "lineage")},
 }
-MEMORY_PAGE = ("memory", "occupancy", "most_read")  # tables, and figures of such names, in sections of their own
-SWARM_PAGE = ("regret", "swarm", "lineage")
+MEMORY_PAGE = ("memory", "occupancy", "mended", "mended_examples", "most_read")  # tables, and figures of such names,
+SWARM_PAGE = ("regret", "swarm", "lineage")  # in sections of their own
 
 
 class Numbers:
@@ -84,9 +85,9 @@ def render_report(
     """Write report.md, report.tex, numbers.tex and references.bib into `output`, or nothing.
 
     `statistics` and `criteria` are the documents of results/statistics; `tables` stand in the results in their order,
-    "criteria" (wanted) and those of `MEMORY_PAGE` and `SWARM_PAGE` in sections of their own; `context` is that of
-    `report_context`; `templates` holds the .j2 files, captions/ and references.bib. Figures are looked for in
-    ../figures, seen from `output`.
+    "criteria" (wanted), those of streams and those of `MEMORY_PAGE` and `SWARM_PAGE` in sections of their own;
+    `context` is that of `report_context`; `templates` holds the .j2 files, captions/ and references.bib. Figures are
+    looked for in ../figures, seen from `output`.
 
     Raises:
         ConfigurationError: a template names a number, a value, a caption or a reference that is not there.
@@ -94,7 +95,9 @@ def render_report(
     bibliography = _read(templates / "references.bib")
     entries = read_entries(bibliography)
     tables = {name: tidy(table) for name, table in tables.items()}
-    pages, used = {}, {}
+    study = statistics["study"]["benchmarks"]
+    streams = [name for name, benchmark in study.items() if benchmark["stream"]]
+    pages, used, cited = {}, {}, set()
     for name in ("report.md", "report.tex"):
         latex = name.endswith(".tex")
         numbers = Numbers(statistics["numbers"], latex=latex)
@@ -105,8 +108,12 @@ def render_report(
             "tables": tables,
             "table": _tables(tables, latex=latex),
             "figures": FIGURES,
+            "streams": streams,
+            "curved": [name for name, benchmark in study.items() if benchmark["shots"]],
+            "stream_page": [name for name in tables if name == "published" or name.startswith("stream_")],
             "memory_page": MEMORY_PAGE,
             "swarm_page": SWARM_PAGE,
+            "with_streams": _with(statistics, "accuracy_task_incremental", "bwt_task_incremental", "retention"),
             "with_memory": _with(statistics, "accuracy_lost_without_memory", "gate_mean", "hit_rate", "hit_chance"),
             "with_swarm": _with(
                 statistics, "diversity_initial", "diversity", "regret_area", "regret_end", "flops_share"
@@ -119,8 +126,8 @@ def render_report(
             "caption": lambda figure: " ".join(_read(templates / "captions" / f"{figure}.rst").split()),
             "difference": _against(statistics, numbers, "difference", "low", "high"),
             "lift": _against(statistics, numbers, "lift", "lift_low", "lift_high"),
-            "cite": latex_citations(entries) if latex else markdown_citations(entries),
-            "references": list_references(entries),
+            "cite": latex_citations(entries) if latex else markdown_citations(entries, cited),
+            "references": lambda: list_references(entries, cited),
             **{tool: getattr(numbers, tool) for tool in ("n", "quantity", "interval", "measured")},
         }
         try:
@@ -155,6 +162,7 @@ def report_context(
                 "name": name,
                 "synthetic": name.endswith("_synthetic"),
                 **{key: list(settings.get(key, ())) for key in ("headline", "conditions", "controls", "seeds")},
+                "without": [arm for arm in configuration["arms"] if arm not in arms_of(configuration, name)],
                 "reason": next((record.reason for record in here if record.reason), None if data else "no record"),
                 "data": data,
                 "encoder": _encoder((data or {}).get("encoder") or {}),
@@ -166,7 +174,8 @@ def report_context(
 
 def _against(statistics: dict, numbers: Numbers, *ends: str) -> Callable[[str, str], str]:
     """Return a function that prints how `full` differs from an arm on a benchmark, with its interval."""
-    names = {(row["benchmark"], row["b"]): row["name"] for row in statistics["contrasts"] if row["a"] == "full"}
+    rows = (row for row in statistics["contrasts"] if (row["a"], row["score"]) == ("full", "accuracy"))
+    names = {(row["benchmark"], row["b"]): row["name"] for row in rows}
     return lambda benchmark, arm: numbers.interval(names[benchmark, arm], *ends)
 
 
@@ -229,6 +238,7 @@ def _not_run(statistics: dict, criteria: list[dict]) -> list[tuple[str, str]]:
             missing.setdefault((row["benchmark"], row["reason"]), set()).add(row["arm"])
     found = []
     for (name, reason), arms in missing.items():
-        every = {*statistics["study"]["arms"], *statistics["study"]["benchmarks"][name]["controls"]}
+        benchmark = statistics["study"]["benchmarks"][name]
+        every = {*benchmark["arms"], *benchmark["controls"]}
         found.append((name if arms == every else f"{name}, {', '.join(sorted(arms))}", reason))
     return found + [(f"criterion {row['name']}", row["reason"]) for row in criteria if row["verdict"] == "not measured"]

@@ -7,13 +7,13 @@ import numpy as np
 
 from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord
+from hsokv.reporting.asked import Runs, arms_of, is_stream
 
 SUBJECT, HEADLINE = "full", "headline"
 CURVES = ("diversity", "copied", "failed")  # by round; means over the headline's conditions are kept
 POINTS = 81  # of the grid of FLOPs, log-spaced
 NO_LINEAGE = "its record holds no lineage"
 
-Runs = Mapping[tuple[str, str, str, int], RunRecord]  # by benchmark, condition, arm and seed
 Reasons = Mapping[tuple[str, str, str], str | None]  # why a cell has nothing to show, by benchmark, condition and arm
 
 
@@ -71,7 +71,7 @@ def regrets(runs: Runs, configuration: Mapping[str, Any]) -> tuple[dict[tuple[st
     for name, slice_ in configuration["benchmarks"].items():
         places = [(condition, seed) for seed in slice_["seeds"] for condition in slice_["headline"]]
         arms = {}
-        for arm in configuration["arms"]:
+        for arm in arms_of(configuration, name):
             curves = [_best_so_far(runs.get((name, condition, arm, seed))) for condition, seed in places]
             if all(curve is not None for curve in curves):
                 arms[arm] = curves
@@ -122,7 +122,9 @@ def swarm_at_work(
     """
     rows = []
     for benchmark in configuration["benchmarks"]:
-        for arm in (arm for arm in configuration["arms"] if any(key[1] == arm for key in found)):
+        if is_stream(configuration, benchmark) and benchmark not in spans:
+            continue  # streams have no folds
+        for arm in (arm for arm in arms_of(configuration, benchmark) if any(key[1] == arm for key in found)):
             regret, reason = found.get((benchmark, arm)), reasons[benchmark, HEADLINE, arm]
             row: dict[str, Any] = {"benchmark": benchmark, "arm": arm, "seeds": 0, "flops": []}
             row |= _status(None if regret else reason or "its records hold no curve of fold log-loss")

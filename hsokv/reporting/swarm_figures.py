@@ -30,12 +30,11 @@ def regret(statistics: dict) -> Figure:
             axes.axvline(span[end], color=GREY, linewidth=0.7, linestyle=style, zorder=1)
         parts.decades(axes, [span["allowed"], *(flops for row in here for flops in row["flops"])])
         axes.set_xlabel("counted FLOPs spent")
+        parts.name_left(axes, "regret (nats)")
         parts.absent(axes, here, right=True)
-    first = next(iter(panels.values()))
-    if rows:
-        first.set_yscale("symlog", linthresh=THOUSANDTH)
-        first.set_ylim(bottom=-THOUSANDTH / 2)
-        first.set_ylabel("regret (nats)")
+    for axes in panels.values() if rows else ():
+        axes.set_yscale("symlog", linthresh=THOUSANDTH)
+        axes.set_ylim(bottom=-THOUSANDTH / 2)
     drawn = [arm for arm in arms if any(row["arm"] == arm for row in rows)]
     handles = [Line2D([], [], label=arm, **parts.arm_look(arms, arm)) for arm in drawn]
     for label, style in (("the area begins", DASHES), ("allowed", "--")):
@@ -60,16 +59,21 @@ def swarm(statistics: dict) -> Figure:
             for axes in column[1:]:
                 parts.sentence(axes, "not run")
             continue
-        here = [row for row in curves if row["benchmark"] == benchmark and row["arm"] in swarms]
+        here = [row for row in curves if row["benchmark"] == benchmark]
+        copying = {row["arm"] for row in here if row["curve"] == "copied"}
+        here = [row for row in here if row["arm"] in copying]
         _by_round(column, here, arms, synthetic=_synthetic(statistics, benchmark))
         if wanted := statistics["swarm"]["diversity_wanted"]:
             column[0].axhline(wanted, color=GREY, linewidth=0.7, linestyle="--", zorder=1)
         for row in (row for row in gates if row["benchmark"] == benchmark):
             parts.dot(column[2], gated.index(row["arm"]), {**row, "kind": kinds[row["arm"]]}, row["mean"])
         column[2].set_xlim(-2, 102)
+    for column in grid.T if names else ():
+        column[0].set_ylim(-0.02, 1.02)
+        column[1].set_ymargin(0.15)
+        parts.name_left(column[0], "diversity")
+        parts.name_left(column[1], "agents (%)")
     if names:
-        grid[0, 0].set(ylabel="diversity", ylim=(-0.02, 1.02))
-        grid[1, 0].set(ylabel="agents (%)", ymargin=0.15)
         parts.name_rows(statistics, dict(zip(names, grid[2], strict=True)), gated, "mean gate (%)")
     handles = [Line2D([], [], label=arm, **parts.arm_look(arms, arm)) for arm in arms if arm in swarms]
     for label, style in (("copied over", "-"), ("failed", BROKEN), ("diversity wanted by the criterion", "--")):

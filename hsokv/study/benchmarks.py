@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
+from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.glue import TASKS
 from hsokv.data.rare_words import Settings
-from hsokv.data.sources import SYNTHETIC, find_source
 from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.methods.registry import METHODS
 from hsokv.study.rare_words import world_settings
@@ -16,7 +16,8 @@ class Kind(NamedTuple):
     """What is particular to a kind of benchmark.
 
     `needed` and `optional`: its keys besides the common ones; `condition` and `condition_optional`: those of each of
-    its conditions; `protocol`: how its arms learn, an `episode` at once or a `stream` task after task.
+    its conditions; `protocol`: how its arms learn, an `episode` at once or a `stream` task after task; `sources`: what
+    its data may be.
     """
 
     needed: frozenset[str]
@@ -24,6 +25,7 @@ class Kind(NamedTuple):
     condition: frozenset[str]
     condition_optional: frozenset[str]
     protocol: str
+    sources: frozenset[str]
 
 
 KINDS: Mapping[str, Kind] = {
@@ -33,20 +35,23 @@ KINDS: Mapping[str, Kind] = {
         condition=frozenset({"senses", "level"}),
         condition_optional=frozenset(),
         protocol="episode",
+        sources=frozenset(),
     ),
     "texts": Kind(
         needed=frozenset({"source", "folds"}),
-        optional=frozenset(),
+        optional=frozenset({"files", "columns", "development_rows"}),
         condition=frozenset({"shots"}),
         condition_optional=frozenset({"descriptions"}),
         protocol="episode",
+        sources=frozenset({*TASKS, *(f"{task}_synthetic" for task in TASKS), OWN}),
     ),
     "stream": Kind(
-        needed=frozenset({"source", "centroids"}),
+        needed=frozenset({"source", "centroids", "entries"}),
         optional=frozenset(),
         condition=frozenset({"tasks", "passes"}),
         condition_optional=frozenset(),
         protocol="stream",
+        sources=frozenset({"cifar10", "split_cifar10_synthetic"}),
     ),
 }
 
@@ -65,12 +70,24 @@ def module_of(definition: Mapping[str, Any], arm: str) -> str:
     return getattr(METHODS[arm], KINDS[definition["kind"]].protocol)
 
 
+def source_of(definition: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where the data of a benchmark come from, its own files and columns included; None for one without data."""
+    keys = ("source", "files", "columns")
+    return {key: definition[key] for key in keys if key in definition} if "source" in definition else None
+
+
+def manifest_of(name: str, definition: Mapping[str, Any]) -> str | None:
+    """The name under which the study keeps what it found of a benchmark's data: one for all that share a source."""
+    source = definition.get("source")
+    return f"{OWN}_{name}" if source == OWN else source
+
+
 def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
     """What an arm has to know of a benchmark of the configuration, its seeds apart."""
     return {
         "protocol": KINDS[definition["kind"]].protocol,
         "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
-        "folds": definition.get("folds"),
+        **{key: definition[key] for key in ("folds", "entries") if key in definition},
         "flops_allowed": int(definition["flops_allowed"]),
     }
 
@@ -94,9 +111,9 @@ def check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) -
     if benchmark["kind"] == "words":
         _check_words(place, benchmark, evaluate_on)
     else:
-        _check_source(place, name, benchmark["source"])
-    if benchmark.get("source") in TASKS:
-        _check_descriptions(place, benchmark["conditions"], len(TASKS[benchmark["source"]].labels))
+        _check_source(place, name, benchmark)
+    if benchmark["kind"] == "texts":
+        _check_descriptions(place, benchmark)
 
 
 def _check_words(place: str, benchmark: Mapping[str, Any], evaluate_on: str) -> None:
@@ -116,20 +133,34 @@ def _check_words(place: str, benchmark: Mapping[str, Any], evaluate_on: str) -> 
         )
 
 
-def _check_source(place: str, name: str, source: str) -> None:
-    if source not in SYNTHETIC:
-        find_source(source)
+def _check_source(place: str, name: str, benchmark: Mapping[str, Any]) -> None:
+    source = benchmark["source"]
+    check_known(f"{place}.source", source, KINDS[benchmark["kind"]].sources)
     if (source in SYNTHETIC) != name.endswith("_synthetic"):
         raise ConfigurationError(
             f"{place}: wanted a name that ends in _synthetic for a synthetic source and for no other, so that a "
             f"stand-in always carries its name; came source {source!r}"
         )
-
-
-def _check_descriptions(place: str, conditions: Mapping[str, Any], classes: int) -> None:
-    for condition_name, condition in conditions.items():
-        if "descriptions" in condition and len(condition["descriptions"]["words"]) != classes:
+    for key in ("files", "columns"):
+        if (key in benchmark) != (source == OWN):
             raise ConfigurationError(
-                f"{place}.conditions.{condition_name}.descriptions.words: wanted a list for each of {classes} "
-                f"classes, came {len(condition['descriptions']['words'])}"
+                f"{place}.{key}: wanted with source: {OWN} and with no other, "
+                f"{'came' if key in benchmark else 'is missing'} with source: {source}"
+            )
+
+
+def _check_descriptions(place: str, benchmark: Mapping[str, Any]) -> None:
+    """Of own files the labels are known later (hsokv.study.text_data.check_texts), the texts of a row are not."""
+    task = TASKS.get(benchmark["source"].removesuffix("_synthetic"))
+    texts = task.texts if task else benchmark["columns"]["text"]
+    for condition_name, condition in benchmark["conditions"].items():
+        if "descriptions" not in condition:
+            continue
+        where = f"{place}.conditions.{condition_name}.descriptions"
+        if len(texts) > 1:
+            raise ConfigurationError(f"{where}: wanted for single texts alone, came for pairs; leave it out")
+        if task and len(condition["descriptions"]["words"]) != len(task.labels):
+            raise ConfigurationError(
+                f"{where}.words: wanted a list for each of {len(task.labels)} classes, "
+                f"came {len(condition['descriptions']['words'])}"
             )

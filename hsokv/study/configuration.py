@@ -1,18 +1,35 @@
 """A study's configuration: checked against its closed schema and for sense, before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hsokv.exceptions import ConfigurationError, check_known, nearest
 from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import check_benchmark
 
+BOUNDS = {
+    "rate": ("above", "at_least", "below"),
+    "lift": ("above", "at_least"),
+    "difference": ("above", "at_least"),
+    "magnitude": ("below",),
+    "not_worse": ("margin",),
+}
+"""What each kind of criterion may be held against."""
+
+COMPARED = ("lift", "difference", "not_worse")
+"""Kinds of criteria that compare an arm with another."""
+
 MOST_SEEDS = 32
 """Seeds for which the exact sign-flip test can be computed."""
 
 
-def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError for the first thing wrong: its place, what was wanted, what came, the nearest name."""
+def check_configuration(
+    configuration: Mapping[str, Any], schema: Mapping[str, Any], left_out: Iterable[str] = ()
+) -> None:
+    """Raise ConfigurationError for the first thing wrong: its place, what was wanted, what came, the nearest name.
+
+    `left_out` are benchmarks that an overlay took out of the study; contrasts may still speak of them.
+    """
     errors = sorted(_validator(schema).iter_errors(configuration), key=lambda error: list(map(str, error.path)))
     if errors:
         raise ConfigurationError(_explain(errors[0]))
@@ -28,17 +45,17 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
         check_benchmark(name, benchmark, configuration["evaluate_on"])
     for contrast in configuration["contrasts"]:
         place = f"contrasts.{contrast['name']}"
-        check_known(f"{place}.benchmark", contrast["benchmark"], configuration["benchmarks"])
+        check_known(f"{place}.benchmark", contrast["benchmark"], [*configuration["benchmarks"], *left_out])
         for side in ("a", "b"):
             check_known(f"{place}.{side}", contrast[side], METHODS)
         if contrast["a"] == contrast["b"]:
             raise ConfigurationError(f"{place}: wanted two different arms, came {contrast['a']} twice")
-        if len(configuration["benchmarks"][contrast["benchmark"]]["seeds"]) > MOST_SEEDS:
+        if len(configuration["benchmarks"].get(contrast["benchmark"], {}).get("seeds", ())) > MOST_SEEDS:
             raise ConfigurationError(
                 f"{place}: wanted at most {MOST_SEEDS} seeds, so that its exact test can be computed"
             )
     for criterion in configuration["criteria"]:
-        _check_criterion(f"criteria.{criterion['name']}", criterion, configuration["benchmarks"])
+        _check_criterion(f"criteria.{criterion['name']}", criterion)
     for key in ("contrasts", "criteria"):
         names = [entry["name"] for entry in configuration[key]]
         if len(set(names)) < len(names):
@@ -65,20 +82,16 @@ def check_configuration(configuration: Mapping[str, Any], schema: Mapping[str, A
             )
 
 
-def _check_criterion(place: str, criterion: Mapping[str, Any], benchmarks: Mapping[str, Any]) -> None:
-    bounds = [key for key in ("above", "at_least", "below") if key in criterion]
-    if len(bounds) != 1:
+def _check_criterion(place: str, criterion: Mapping[str, Any]) -> None:
+    kind, bounds = criterion["kind"], [key for key in ("above", "at_least", "below", "margin") if key in criterion]
+    if len(bounds) != 1 or bounds[0] not in BOUNDS[kind]:
         raise ConfigurationError(
-            f"{place}: wanted one of above, at_least and below, came {' and '.join(bounds) or 'none'}"
+            f"{place}: wanted one of {', '.join(BOUNDS[kind])} for a {kind}, came {' and '.join(bounds) or 'none'}"
         )
-    if ("over" in criterion) == (criterion["kind"] == "rate"):
-        raise ConfigurationError(f"{place}.over: wanted for kinds lift and difference and for no other, see its kind")
-    if criterion["benchmark"] not in benchmarks:
-        return  # a part of the study that is not built yet: reported as not measured
-    if bounds == ["below"] or (criterion["kind"] != "rate" and criterion["score"] != "accuracy"):
-        raise ConfigurationError(
-            f"{place}: wanted `above` or `at_least`, and accuracy for a lift or a difference; no more is judged yet"
-        )
+    if ("over" in criterion) != (kind in COMPARED):
+        raise ConfigurationError(f"{place}.over: wanted for kinds {', '.join(COMPARED)} and for no other, see its kind")
+    if kind == "lift" and criterion["score"] != "accuracy":
+        raise ConfigurationError(f"{place}.score: wanted accuracy for a lift, came {criterion['score']}")
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:

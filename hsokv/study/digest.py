@@ -44,10 +44,21 @@ def _follow(path: Path, seen: set[Path]) -> None:
 
 @cache
 def _find(module: str) -> Path:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
+    # By path: find_spec of a submodule imports its parents, and some of those import torch.
+    package, *names = module.split(".")
+    place = _folder(package).joinpath(*names)
+    found = next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.exists()), None)
+    if found is None:
         raise ModuleNotFoundError(f"no module {module}")
-    return Path(spec.origin)
+    return found
+
+
+@cache
+def _folder(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no package {package}")
+    return Path(spec.origin).parent
 
 
 @cache

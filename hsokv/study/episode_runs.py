@@ -29,7 +29,7 @@ def run(
 ) -> dict[str, Any]:
     """Scores, outcomes, curves and instruments of the method `fit` on the episode of one seed and condition."""
     classes = read_provenance(features / f"seed{seed}.npz")["classes"]
-    episode = load_episode(features, seed, condition, classes, task["folds"])
+    episode = load_episode(features, seed, condition, classes, task.get("folds"))
     fitted = fit(episode, settings, budget, generator)
     prediction = fitted.predict(episode.test.x)
     labels = episode.test.y.numpy()

@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from hsokv.data.sources import SYNTHETIC, cache_folder, locate
+from hsokv.data.catalogue import OWN, SYNTHETIC
+from hsokv.data.sources import cache_folder, locate, locate_own
 from hsokv.exceptions import HsokvError
 from hsokv.model.text_encoder import resolve_text_encoder
-from hsokv.study.text import check_shots, read_texts
+from hsokv.study.benchmarks import manifest_of, source_of
+from hsokv.study.text_data import check_texts, describe_texts, read_texts
 
-ROOM = 50_000_000
+ROOM = 200_000_000
 """Bytes that a whole study writes, with some to spare."""
 
 
@@ -57,29 +59,42 @@ def hold_folder(folder: Path) -> IO[str]:
 
 
 def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: Path) -> dict[str, Any]:
-    """What is known of each source before any job: checksums of a user's own copy, or that it will be downloaded.
+    """What is known of each source before any job: checksums of files that are here, or that it will be downloaded.
 
-    What is on this machine is read through, so that a missing, damaged or too small file and a damaged encoder are
-    named before anything runs. Where no folder is given, a source that the study has found before (its manifest in
-    `manifests` says so) stays found, so that a forgotten folder loses nothing. Raises DataError and EncoderError.
+    Texts on this machine are read through, so that a missing, damaged or too small file and a damaged encoder are
+    named before anything runs; but not again while their checksums are those of the manifest in `manifests`, which
+    then says what is in them. Where no folder is given, a source that the study has found before stays found, so that
+    a forgotten folder loses nothing. Raises DataError and EncoderError.
     """
     if folder := configuration["encoder"]["folder"]:
         resolve_text_encoder(Path(folder), download=False)
     found: dict[str, Any] = {}
-    rows = configuration["data"]["development_rows"]
     for name, benchmark in configuration["benchmarks"].items():
-        source = benchmark.get("source")
-        if source is None:
+        manifest, source = manifest_of(name, benchmark), source_of(benchmark)
+        if manifest is None:
             continue
-        if source not in SYNTHETIC:
-            files = None if root is None else locate(source, root, cache_folder())
-            kept = _manifest(manifests / f"{source}.json")
-            earlier = kept.get("found", "download") if kept.get("status") == "done" else "download"
-            found[source] = earlier if files is None else dict(sorted(files.sha256.items()))
-        if source in SYNTHETIC or root is not None:
-            shots = max(condition["shots"] for condition in benchmark["conditions"].values())
-            check_shots(read_texts(source, root)[0], shots, rows, name)
+        kept = _manifest(manifests / f"{manifest}.json")
+        kept = kept if kept.get("status") == "done" else {}
+        here = _checksums(name, source, root)
+        found[manifest] = kept.get("found", "download") if here is None else here
+        if benchmark["kind"] == "texts":
+            described = kept.get("texts") if kept.get("found") == found[manifest] else None
+            if described is None and here is not None:
+                described = describe_texts(read_texts(source, root))
+            if described is not None:
+                rows = benchmark.get("development_rows", configuration["data"]["development_rows"])
+                check_texts(name, described, benchmark["conditions"], rows)
     return found
+
+
+def _checksums(benchmark: str, source: Mapping[str, Any], root: Path | None) -> dict[str, Any] | None:
+    """What tells the data of `source` that are on this machine from others; None where they are to be downloaded."""
+    name = source["source"]
+    if name in SYNTHETIC:
+        return {}
+    if name == OWN:
+        return {"columns": source["columns"], **locate_own(benchmark, source["files"], root).sha256}
+    return None if root is None else dict(sorted(locate(name, root, cache_folder()).sha256.items()))
 
 
 def attempt(manifest: Path) -> int:

@@ -54,7 +54,8 @@ def run_arm(
     """Run one arm on every condition and seed of a benchmark and write the records that are missing or stale.
 
     `module` holds the arm's method, `settings` the groups it reads. `task` describes the benchmark: protocol,
-    conditions (name to definition), folds (or None), flops_allowed. `code` is the digest of all code used.
+    conditions (name to definition), folds and entries where it has them, flops_allowed. `code` is the digest of all
+    code used.
     """
     for seed in seeds:
         path = features / f"seed{seed}.npz"
@@ -65,8 +66,7 @@ def run_arm(
             configuration = {
                 "condition": dict(definition),
                 "settings": {name: settings[name] for name in sorted(settings)},
-                "folds": task["folds"],
-                "flops_allowed": task["flops_allowed"],
+                **{key: task[key] for key in ("folds", "entries", "flops_allowed") if key in task},
             }
             stamp = {"configuration": value_digest(configuration), "code": code, "data": value_digest(digests)}
             name = f"{benchmark}/{condition}/{arm}/seed{seed}"

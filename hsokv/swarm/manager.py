@@ -4,8 +4,10 @@ import math
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from hsokv.exceptions import ConfigurationError
 from hsokv.swarm.state import SwarmState
 
 
@@ -18,45 +20,65 @@ class ManagerSettings(NamedTuple):
     resampled: float
 
 
+def check_manager(settings: ManagerSettings) -> ManagerSettings:
+    """Refuse what lies outside the ranges above; return the settings."""
+    exploited, perturbation, resampled = settings
+    if not 0 < exploited <= 0.5:
+        raise ConfigurationError(f"exploited: wanted a share in (0, 0.5] of a group, got {exploited}")
+    if not 0 < perturbation < math.inf:
+        raise ConfigurationError(f"perturbation: wanted a positive step in unit coordinates, got {perturbation}")
+    if not 0 <= resampled <= 1:
+        raise ConfigurationError(f"resampled: wanted a probability in [0, 1], got {resampled}")
+    return settings
+
+
 def manager_step(
-    state: SwarmState, group: int, settings: ManagerSettings, strategies: int, generator: torch.Generator
+    group: SwarmState, settings: ManagerSettings, strategies: int, generator: torch.Generator
 ) -> SwarmState:
     """The worst agents of a group copy one drawn among its best, whole, and move a step away.
 
     A copy takes weights, optimiser state, hyperparameters and score. Each of its coordinates then moves by plus or
     minus `perturbation`, clamped to the box. A failed agent (score +inf) ranks last and is never copied; where the
-    whole group has failed nothing is copied. Agents of other groups are not touched.
+    whole group has failed nothing is copied. A manager knows its own group alone, so it may run anywhere.
+
+    Args:
+        group: the group's part of a swarm: every tensor leads with [agents], at least one.
+        strategies: how many update strategies there are, at least 1.
+        generator: drawn from as often whatever the scores are, so that one group's luck never shifts another's.
+
+    >>> settings, generator = ManagerSettings(0.5, 0.1, 0.0), torch.Generator().manual_seed(0)
+    >>> point, score, own = torch.tensor([[0.2], [0.8]]), torch.tensor([1.0, 2.0]), torch.arange(2)
+    >>> manager_step(SwarmState((), point, own, score, own), settings, 2, generator).parent
+    tensor([0, 0])
     """
-    agents = state.score.shape[1]
+    check_manager(settings)
+    if group.score.ndim != 1 or len(group.score) == 0 or strategies < 1:
+        raise ConfigurationError(
+            f"a manager wants one group [agents] of at least one agent, and at least one strategy; got scores "
+            f"{list(group.score.shape)} and {strategies} strategies"
+        )
+    agents, axes = group.point.shape
     replaced = min(math.ceil(settings.exploited * agents), agents // 2)
-    ranking = state.score[group].argsort(stable=True)
-    best = [int(i) for i in ranking[:replaced] if torch.isfinite(state.score[group, i])]
-    # Draws are made whether or not they are used, so that one group's luck never shifts another's.
+    ranking = group.score.argsort(stable=True)
+    best = ranking[:replaced][group.score[ranking[:replaced]].isfinite()]
     drawn = torch.randint(0, 2**31, (replaced,), generator=generator)
-    signs = torch.randint(0, 2, (replaced, state.point.shape[-1]), generator=generator) * 2.0 - 1
+    signs = torch.randint(0, 2, (replaced, axes), generator=generator) * 2.0 - 1
     fresh = torch.randint(0, strategies, (replaced,), generator=generator)
     resample = torch.rand(replaced, generator=generator) < settings.resampled
-    if not best or replaced == 0:
-        return state
+    if len(best) == 0:
+        return group
     worst = ranking[-replaced:]
-    sources = torch.tensor([best[int(i) % len(best)] for i in drawn])
-    state = copy_agents(state, [(group, int(s)) for s in sources], [(group, int(w)) for w in worst])
-    point, strategy = state.point.clone(), state.strategy.clone()
-    point[group, worst] = (point[group, worst] + settings.perturbation * signs).clamp(0, 1)
-    strategy[group, worst] = torch.where(resample, fresh, strategy[group, worst])
-    return state._replace(point=point, strategy=strategy)
+    group = copy_agents(group, best[drawn % len(best)], worst)
+    group.point[worst] = (group.point[worst] + settings.perturbation * signs).clamp(0, 1)
+    group.strategy[worst] = torch.where(resample, fresh, group.strategy[worst])
+    return group
 
 
-def copy_agents(state: SwarmState, sources: list[tuple[int, int]], targets: list[tuple[int, int]]) -> SwarmState:
-    """Everything an agent is, its parent too, from each source (manager, agent) to the target at the same place."""
-    if not sources:
-        return state
-    agents = state.score.shape[1]
-    take = torch.arange(state.score.numel())
-    for (from_manager, from_agent), (to_manager, to_agent) in zip(sources, targets, strict=True):
-        take[to_manager * agents + to_agent] = from_manager * agents + from_agent
+def copy_agents(agents: SwarmState, sources: Tensor, targets: Tensor) -> SwarmState:
+    """Everything an agent is, its parent too, from each source to the target at the same place, all at once.
 
-    def select(part: torch.Tensor) -> torch.Tensor:
-        return part.flatten(0, 1)[take].unflatten(0, state.score.shape)
-
-    return tree_map(select, state)
+    Every tensor of `agents` leads with one axis, of agents; the result shares no memory with it.
+    """
+    take = torch.arange(len(agents.score))
+    take[targets] = sources
+    return tree_map(lambda part: part[take], agents)

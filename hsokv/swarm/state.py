@@ -1,5 +1,6 @@
 """The swarm's state: a population in groups, its hyperparameters as points in a box."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -59,11 +60,14 @@ class Box(NamedTuple):
 
 
 def check_box(box: Box) -> Box:
-    """Refuse ranges that are reversed, not positive on a log scale, or without their default; return the box."""
+    """Refuse ranges that are reversed, not finite, not positive on a log scale, or without their default, and a box
+    without axes; return the box."""
+    if not box.axes:
+        raise ConfigurationError("a box wants at least one axis, got none")
     for axis in box.axes:
-        if not axis.low < axis.high or (axis.log and axis.low <= 0):
+        if not -math.inf < axis.low < axis.high < math.inf or (axis.log and axis.low <= 0):
             raise ConfigurationError(
-                f"{axis.name}: wanted low < high{', low > 0' if axis.log else ''}; got [{axis.low}, {axis.high}]"
+                f"{axis.name}: wanted finite low < high{', low > 0' if axis.log else ''}; got [{axis.low}, {axis.high}]"
             )
         if not axis.low <= axis.default <= axis.high:
             raise ConfigurationError(

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
-from hsokv.exceptions import SwarmCollapsedError
-from hsokv.swarm.manager import ManagerSettings, copy_agents, manager_step
+from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
+from hsokv.swarm.manager import ManagerSettings, check_manager, copy_agents, manager_step
 from hsokv.swarm.state import Box, SwarmState, check_box, init_swarm
 from hsokv.typing import Account
 
@@ -40,6 +40,28 @@ class Round(NamedTuple):
     parent: Tensor
 
 
+class Progress(NamedTuple):
+    """Where a run stands between two rounds: all that the rest of it depends on, besides what it was called with.
+
+    state      the swarm that goes into the next round
+    initial    the swarm before the first round
+    history    the rounds so far
+    spent      FLOPs spent so far; who goes on in another process gives its budget this first
+    generator  uint8, the state of the random generator
+    over       whether that was the last round
+
+    `torch.save` writes one; `torch.load(..., weights_only=True)` reads it inside `torch.serialization.safe_globals`
+    with Progress, SwarmState, Round and the classes that the learners are made of.
+    """
+
+    state: SwarmState
+    initial: SwarmState
+    history: tuple[Round, ...]
+    spent: int
+    generator: Tensor
+    over: bool
+
+
 class Swarm(NamedTuple):
     """The members that are averaged, best first (leading axis `averaged`), and the history by round.
 
@@ -64,47 +86,84 @@ def run_swarm(
 ) -> Swarm:
     """Train, score, copy inside groups, migrate between them; end with the best few agents.
 
-    After every round but the last each manager exploits and explores, then the best agent of all replaces the worst
-    agent of the group whose best is worst. A round starts only if the budget affords one that costs as much as the
-    last did. Raises SwarmCollapsedError where every agent's score is NaN.
+    `start`, then `supervisor_round` until it is over, then `finish`: who calls these may stop after any round, save
+    what there is, and go on later to the same bytes.
     """
-    state = initial = init_swarm(learners, check_box(box), settings.managers, settings.agents, generator)
-    history: list[Round] = []
-    for index in range(settings.rounds):
-        before = budget.spent
-        values = box.values(state.point)
-        learners = train(state.learners, values, state.strategy)
-        scores = score(learners, values)
-        scores = scores.where(scores.isfinite(), torch.inf)
-        state = state._replace(learners=learners, score=scores, parent=initial.parent)
-        if torch.isinf(scores).all():
-            raise SwarmCollapsedError(
-                f"all {scores.numel()} agents failed in round {index + 1} (their log-loss is NaN); "
-                "lower the learning rates of the swarm's box"
-            )
-        spent = budget.spent
-        last = index == settings.rounds - 1 or not budget.affords(budget.spent - before)
-        if not last:
-            for group in range(settings.managers):
-                state = manager_step(state, group, settings.manager, len(box.strategies), generator)
-            state = _migrate(state)
-        history.append(Round(scores, spent, state.point, state.strategy, state.parent))
-        if last:
-            break
+    progress = start(learners, box, settings, budget, generator)
+    while not progress.over:
+        progress = supervisor_round(progress, box, settings, train, score, budget)
+    return finish(progress, box, settings)
+
+
+def start(learners: Any, box: Box, settings: SwarmSettings, budget: Account, generator: torch.Generator) -> Progress:
+    """The swarm before its first round; raises ConfigurationError for a box or a shape that cannot be."""
+    if settings.rounds < 1 or settings.averaged < 1:
+        raise ConfigurationError(
+            f"a swarm wants at least one round and one member at the end, got {settings.rounds} and {settings.averaged}"
+        )
+    check_manager(settings.manager)
+    state = init_swarm(learners, check_box(box), settings.managers, settings.agents, generator)
+    return Progress(state, state, (), budget.spent, generator.get_state(), over=False)
+
+
+def supervisor_round(
+    progress: Progress, box: Box, settings: SwarmSettings, train: TrainStep, score: Score, budget: Account
+) -> Progress:
+    """One round: train and score all agents, then, but for the last round, let the managers step and one agent migrate.
+
+    The best agent of all replaces the worst agent of the group whose best is worst. A round is the last where
+    `settings.rounds` are done or the budget does not afford another that costs as much. What comes out depends on the
+    arguments alone, and they are left as they are but for the budget. Raises SwarmCollapsedError where every agent's
+    score is NaN.
+    """
+    state, history = progress.state, progress.history
+    before, values = budget.spent, box.values(state.point)
+    learners = train(state.learners, values, state.strategy)
+    scores = score(learners, values)
+    scores = scores.where(scores.isfinite(), torch.inf)
+    state = state._replace(learners=learners, score=scores, parent=progress.initial.parent)
+    if torch.isinf(scores).all():
+        raise SwarmCollapsedError(
+            f"all {scores.numel()} agents failed in round {len(history) + 1} (their log-loss is NaN); "
+            "lower the learning rates of the swarm's box"
+        )
+    over = len(history) + 1 == settings.rounds or not budget.affords(budget.spent - before)
+    generator = torch.Generator()
+    generator.set_state(progress.generator)
+    if not over:
+        state = _migrate(_manage(state, settings.manager, len(box.strategies), generator))
+    history = (*history, Round(scores, budget.spent, state.point, state.strategy, state.parent))
+    return Progress(state, progress.initial, history, budget.spent, generator.get_state(), over)
+
+
+def finish(progress: Progress, box: Box, settings: SwarmSettings) -> Swarm:
+    """The best few agents of the last round, without those that failed."""
+    state = progress.state
     kept = state.score.flatten().argsort(stable=True)[: settings.averaged]
     kept = kept[torch.isfinite(state.score.flatten()[kept])]
     members = tree_map(lambda part: part.flatten(0, 1)[kept], (state.learners, state.point, state.score))
-    return Swarm(members[0], box.values(members[1]), members[2], tuple(history), initial)
+    return Swarm(members[0], box.values(members[1]), members[2], progress.history, progress.initial)
+
+
+def _manage(state: SwarmState, settings: ManagerSettings, strategies: int, generator: torch.Generator) -> SwarmState:
+    """Every manager's step on its own group."""
+    groups = [
+        manager_step(tree_map(lambda part, g=g: part[g], state), settings, strategies, generator)
+        for g in range(len(state.score))
+    ]
+    return tree_map(lambda *parts: torch.stack(parts), *groups)
 
 
 def _migrate(state: SwarmState) -> SwarmState:
     """The best agent of the swarm replaces the worst agent of the weakest group, unless that group holds the best."""
-    agents = state.score.shape[1]
-    own = torch.arange(state.score.numel()).reshape(state.score.shape)
+    shape = state.score.shape
+    own = torch.arange(state.score.numel()).reshape(shape)
     # A copy carries its source's score but has moved on from the point that earned it, so it is never the best.
     best = int(state.score.where(state.parent == own, torch.inf).argmin())
     weakest = int(state.score.amin(1).argmax())
-    if best // agents == weakest:
+    if best // shape[1] == weakest:
         return state
-    target = (weakest, int(state.score[weakest].argmax()))
-    return copy_agents(state, [(best // agents, best % agents)], [target])
+    target = weakest * shape[1] + int(state.score[weakest].argmax())
+    flat = tree_map(lambda part: part.flatten(0, 1), state)
+    moved = copy_agents(flat, torch.tensor([best]), torch.tensor([target]))
+    return tree_map(lambda part: part.unflatten(0, shape), moved)

@@ -7,6 +7,7 @@ negligible operations raises, so that no work is free by oversight.
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import torch
@@ -39,6 +40,7 @@ NEGLIGIBLE = {
 }
 
 
+@cache
 def _is_negligible(operation: Any) -> bool:
     tagged = {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
     return bool(tagged) or operation.is_view or operation._overloadpacket.__name__ in NEGLIGIBLE

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from hsokv.data.episode import Episode, Shots
-from hsokv.exceptions import BudgetError
+from hsokv.exceptions import BudgetError, ConfigurationError
 from hsokv.model.head import Head, gradient, init_head
 from hsokv.training.budget import Budget, count_flops
-from hsokv.training.optimisers import UNIT_RATES, Moments, apply_rule, init_moments, rule
+from hsokv.training.optimisers import UNIT_RATES, OptimiserState, apply_rule, init_state, rule
 
 
 class Problems(NamedTuple):
@@ -39,7 +39,7 @@ class Learners(NamedTuple):
     """Heads in training: leading axes [..., problems], where `...` are the agents' axes."""
 
     head: Head
-    moments: tuple[Moments, Moments]
+    moments: tuple[OptimiserState, OptimiserState]
 
 
 class Hyperparameters(NamedTuple):
@@ -60,7 +60,9 @@ def _stack(parts: list[Shots]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def stack_problems(episode: Episode) -> Problems:
-    """Everything an agent has to be fitted on in this episode, folds first."""
+    """Everything an agent has to be fitted on in this episode, folds first; refuses an episode without folds."""
+    if not episode.folds:
+        raise ConfigurationError("an episode wants at least one fold to rank agents on, got none")
     parts = [fold.fit for fold in episode.folds]
     dev = len(parts)
     if episode.dev.fit is not episode.train:
@@ -78,7 +80,7 @@ def init_learners(agents: tuple[int, ...], problems: Problems, classes: int) -> 
     """Fresh heads and moments for every agent and problem."""
     batch = (*agents, len(problems.x))
     head = init_head(batch, problems.x.shape[-1], classes)
-    return _arranged(Learners(head, (init_moments(head.weight, batch), init_moments(head.bias, batch))))
+    return _arranged(Learners(head, (init_state(head.weight, batch), init_state(head.bias, batch))))
 
 
 def _arranged(learners: Learners) -> Learners:
@@ -93,8 +95,8 @@ def _arranged(learners: Learners) -> Learners:
     return Learners(
         Head(arranged(weight.mT).mT, arranged(bias)),
         (
-            Moments(*(arranged(part.mT).mT for part in of_weight[:2]), of_weight.steps),
-            Moments(*(arranged(part) for part in of_bias[:2]), of_bias.steps),
+            OptimiserState(*(arranged(part.mT).mT for part in of_weight[:2]), of_weight.steps),
+            OptimiserState(*(arranged(part) for part in of_bias[:2]), of_bias.steps),
         ),
     )
 
@@ -125,8 +127,10 @@ def train(
     """Up to `steps` steps, as many as leave `reserve` FLOPs of the budget; returns the learners and the steps taken.
 
     The cost of a step is counted once, on the first, and charged for each. Raises BudgetError where not even one
-    step is affordable.
+    step is affordable, ConfigurationError where none is asked for.
     """
+    if steps < 1:
+        raise ConfigurationError(f"training wants at least one step, got {steps}; raise head.steps or do fewer rounds")
     learners = _arranged(learners)  # a swarm that copied agents has laid them out anew
     first, cost = count_flops(train_step, learners, hyperparameters, problems)
     if not budget.affords(cost + reserve):

@@ -13,17 +13,21 @@ UNIT_RATES = (0.05, 1.0, 0.05)
 that changes its rule keeps its place in the box."""
 
 
-class Moments(NamedTuple):
-    """First and second moment of the gradient, shaped like the parameter, and the steps taken, one count per head."""
+class OptimiserState(NamedTuple):
+    """What an update rule remembers: first and second moment of the gradient, shaped like the parameter, and the steps
+    taken, one count per head."""
 
     first: Tensor
     second: Tensor
     steps: Tensor
 
 
-def init_moments(parameter: Tensor, batch: tuple[int, ...]) -> Moments:
+def init_state(parameter: Tensor, batch: tuple[int, ...]) -> OptimiserState:
     """Zero moments for a parameter with leading axes `batch`."""
-    return Moments(torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros(batch))
+    return OptimiserState(torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros(batch))
+
+
+Moments, init_moments = OptimiserState, init_state  # to go when no module says these names any more
 
 
 def rule(steps: Tensor, strategy: Tensor, learning_rate: Tensor, weight_decay: Tensor) -> Tensor:
@@ -44,7 +48,9 @@ def rule(steps: Tensor, strategy: Tensor, learning_rate: Tensor, weight_decay: T
     return torch.stack((latest, unbias, floor, rate, kept))
 
 
-def apply_rule(parameter: Tensor, gradient: Tensor, moments: Moments, numbers: Tensor) -> tuple[Tensor, Moments]:
+def apply_rule(
+    parameter: Tensor, gradient: Tensor, moments: OptimiserState, numbers: Tensor
+) -> tuple[Tensor, OptimiserState]:
     """One step by `numbers` [5, ...], one of each per head, with no more passes over the parameter than it takes.
 
     What is returned lies in memory as what came in: of two factors the first decides.
@@ -54,12 +60,17 @@ def apply_rule(parameter: Tensor, gradient: Tensor, moments: Moments, numbers: T
     first = torch.lerp(moments.first, gradient, 0.1)
     second = (moments.second * 0.999).addcmul_(gradient, gradient, value=0.001)
     direction = torch.lerp(first, gradient, latest).div_((second * unbias).sqrt_().add_(floor))
-    return (parameter * kept).addcmul_(direction, rate, value=-1), Moments(first, second, moments.steps + 1)
+    return (parameter * kept).addcmul_(direction, rate, value=-1), OptimiserState(first, second, moments.steps + 1)
 
 
 def update(
-    parameter: Tensor, gradient: Tensor, moments: Moments, strategy: Tensor, learning_rate: Tensor, weight_decay: Tensor
-) -> tuple[Tensor, Moments]:
+    parameter: Tensor,
+    gradient: Tensor,
+    moments: OptimiserState,
+    strategy: Tensor,
+    learning_rate: Tensor,
+    weight_decay: Tensor,
+) -> tuple[Tensor, OptimiserState]:
     """One step of Adam (Kingma and Ba 2015), SGD with momentum 0.9 or RMSprop, chosen per element by `strategy`.
 
     Decay is decoupled (Loshchilov and Hutter 2019): w <- w - lr (direction + decay w). `strategy` (int64),

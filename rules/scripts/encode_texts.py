@@ -27,6 +27,7 @@ if __name__ == "__main__":
                     params.evaluate_on,
                     params.development_rows,
                     data["files"],
+                    params.source.get("columns"),
                     encoder["files"],
                     params.code,
                 ]

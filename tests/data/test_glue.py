@@ -39,12 +39,12 @@ def test_columns_go_by_name_and_windows_files_read_the_same(tmp_path):
     [
         (b"", "empty file"),
         (b"\n\n", "empty file"),
-        (b"text\tlabel\na\t1\n", r"wanted the columns \['sentence', 'label'\], came \['text', 'label'\]"),
+        (b"text\tlabel\na\t1\n", r"wanted the columns \['sentence', 'label'\] once each, came \['text', 'label'\]"),
         (b"sentence\tlabel\n", "wanted rows under the header"),
         (b"sentence\tlabel\na\t1\nb\t2\n", r"line 3: wanted a label of \['0', '1'\], came '2'"),
         (b"sentence\tlabel\na\t1\nb cut o", "line 3: wanted 2 fields, came 1: the file may be truncated"),
         (b"sentence\tlabel\na\tb\t1\n", "line 2: wanted 2 fields, came 3"),
-        (b"sentence\tlabel\na\t1\nb\t", "line 3: wanted a label .* came ''"),
+        (b"sentence\tlabel\na\t1\nb\t", "line 3: wanted a label, came an empty one"),
         (b"sentence\tlabel\n \t1\n", "line 2: wanted a sentence, came an empty one"),
         (b"sentence\tlabel\na\t1\nb\xff\t0\n", "line 3: wanted UTF-8, came other bytes at byte 20"),
     ],
@@ -52,6 +52,13 @@ def test_columns_go_by_name_and_windows_files_read_the_same(tmp_path):
 def test_a_bad_file_is_refused_with_its_line(tmp_path, content, message):
     with pytest.raises(DataError, match=rf"train\.tsv.*{message}"):
         read_split(write(tmp_path, content), SST2)
+
+
+def test_a_pair_is_its_two_texts_with_a_tab_between_them(tmp_path):
+    content = b'index\tsentence1\tsentence2\tgold_label\n0\tso " it is \tit is\tentailment\n1\ta\tb\tcontradiction\n'
+    examples = read_split(write(tmp_path, content), TASKS["mnli"])
+    assert examples.texts == ('so " it is\tit is', "a\tb")
+    assert examples.labels.tolist() == [0, 2]
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

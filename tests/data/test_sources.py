@@ -10,9 +10,10 @@ import zipfile
 import pytest
 import requests
 
-from hsokv.data import sources
-from hsokv.data.sources import SOURCES, Member, Source, data_root, fetch, find_source, locate, verify
-from hsokv.exceptions import ConfigurationError, DataError, DataUnavailableError
+from hsokv.data import downloads
+from hsokv.data.catalogue import SOURCES, SYNTHETIC, Member, Source, find_source
+from hsokv.data.sources import data_root, fetch, locate, locate_own, verify
+from hsokv.exceptions import ConfigurationError, DataError, DataUnavailableError, HsokvError
 
 TRAIN, DEV = b"sentence\tlabel\ngood\t1\n", b"sentence\tlabel\nbad\t0\n"
 
@@ -85,8 +86,50 @@ def test_fetch_keeps_the_archive_and_its_declared_members(served, cache):
         "glue/T/train.tsv": hashlib.sha256(TRAIN).hexdigest(),
         "glue/T/dev.tsv": hashlib.sha256(DEV).hexdigest(),
     }
-    assert files_in(cache) == ["archives/toy.zip", "glue/T/dev.tsv", "glue/T/train.tsv"]
+    assert files_in(cache) == [
+        "archives/toy/extracted.json",
+        "archives/toy/toy.zip",
+        "glue/T/dev.tsv",
+        "glue/T/train.tsv",
+    ]
     assert locate(source, None, cache) == files
+
+
+def test_a_file_without_a_published_digest_is_official_where_it_came_out_of_the_archive(served, cache, tmp_path):
+    folder, url = served
+    (folder / "toy.zip").write_bytes(ARCHIVE)
+    nameless = tuple(member._replace(md5=None) for member in source_of(ARCHIVE, "").members)
+    source = source_of(ARCHIVE, f"{url}/toy.zip", members=nameless)
+    place(tmp_path / "own")
+    place(cache)
+    assert [status.status for status in verify(source, None, cache)] == ["damaged", "damaged"]
+    files = fetch(source, cache)
+    assert files.kind == "official"
+    assert locate(source, tmp_path / "own", cache).kind == "user copy"
+    files.paths["dev"].write_bytes(b"changed")
+    assert [status.status for status in verify(source, None, cache)] == ["official", "damaged"]
+    renewed = dataclasses.replace(source, sha256="0" * 64)
+    assert [status.status for status in verify(renewed, None, cache)] == ["damaged", "damaged"]
+
+
+def test_a_damaged_member_comes_out_of_the_archive_again_without_the_network(served, cache):
+    folder, url = served
+    (folder / "toy.zip").write_bytes(ARCHIVE)
+    source = source_of(ARCHIVE, f"{url}/toy.zip")
+    files = fetch(source, cache)
+    (folder / "toy.zip").unlink()
+    files.paths["dev"].write_bytes(b"cut")
+    assert fetch(source, cache) == files
+    files.paths["dev"].write_bytes(b"cut")
+    (cache / "archives" / "toy" / "toy.zip").write_bytes(b"damaged too")
+    with pytest.raises(DataUnavailableError):
+        fetch(source, cache)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HsokvError, match=r"cannot write .*file/archives/toy: .*HSOKV_CACHE_DIR"):
+        fetch(source_of(ARCHIVE, "http://127.0.0.1:1/"), tmp_path / "file")
 
 
 def test_what_is_in_the_cache_needs_no_network(served, cache):
@@ -142,7 +185,7 @@ def test_an_archive_that_cannot_be_used_is_refused(served, cache, archive, messa
 def test_a_member_larger_than_any_data_is_refused(served, cache, monkeypatch):
     folder, url = served
     (folder / "toy.zip").write_bytes(ARCHIVE)
-    monkeypatch.setattr(sources, "MEMBER_BYTES_MAX", 10)
+    monkeypatch.setattr(downloads, "MEMBER_BYTES_MAX", 10)
     with pytest.raises(DataError, match="at most 10 bytes"):
         fetch(source_of(ARCHIVE, f"{url}/toy.zip"), cache)
 
@@ -165,7 +208,7 @@ def test_every_failure_of_the_network_gives_the_same_sentence(served, cache, mon
 
         monkeypatch.setattr(requests, "get", fail)
         with pytest.raises(DataUnavailableError) as caught:
-            fetch(source_of(ARCHIVE, url), cache)
+            fetch(source_of(ARCHIVE, f"{url}/toy.zip"), cache)
         messages.append(str(caught.value))
     assert set(messages) == {"toy is not on this machine and could not be downloaded from 127.0.0.1"}
     assert files_in(cache) == []
@@ -218,7 +261,26 @@ def test_a_configured_root_comes_before_the_environment(monkeypatch):
     assert data_root() is None
 
 
-def test_every_member_of_the_registry_can_be_recognised():
+def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_path, monkeypatch):
+    here, root = tmp_path / "here", tmp_path / "root"
+    for folder in (here, root):
+        folder.mkdir()
+        (folder / "train.csv").write_text(folder.name)
+    (here / "test.csv").write_text("test")
+    monkeypatch.chdir(here)
+    own = {"train": "train.csv", "test": "test.csv"}
+    files = locate_own("reviews", own, root)
+    assert (files.kind, files.paths) == ("own file", {"train": root / "train.csv", "test": here / "test.csv"})
+    assert files.sha256["train"] == hashlib.sha256(b"root").hexdigest()
+    assert locate_own("reviews", own, None).paths["train"] == here / "train.csv"
+    (here / "test.csv").unlink()
+    with pytest.raises(DataError, match=rf"reviews: wanted the test file, .* {root}/test.csv or {here}/test.csv"):
+        locate_own("reviews", own, root)
+
+
+def test_the_registry_holds_what_is_needed_to_recognise_its_files():
     for name, source in SOURCES.items():
         assert name == source.name
-        assert all(member.md5 or member.sha256 for member in source.members)
+        assert len(source.sha256) == 64
+        assert all(member.md5 or member.sha256 for member in source.members) or name == "mnli"
+        assert name not in SYNTHETIC

@@ -111,6 +111,24 @@ def test_history_goes_into_the_record(make_episode, settings):
     assert [min(map(min, step)) for step in fitted.instruments["scores"]] == fitted.curves["fold_log_loss"]
 
 
+def test_points_and_strategies_in_the_record_are_those_that_were_trained(make_episode, settings):
+    """The place of the best agent of the last round gives the best member's hyperparameters."""
+    fitted = fit(population, make_episode("words"), settings)
+    told, box = fitted.instruments, population.search_box(settings)
+    points, last = torch.tensor(told["points"]), torch.tensor(told["scores"][-1])
+    assert points.shape == (settings["swarm"]["rounds"], 2, 3, len(box.axes))
+    assert torch.tensor(told["strategies"]).shape == points.shape[:-1]
+    for name, value in box.values(points[-1].flatten(0, 1)[last.argmin()]).items():
+        assert float(value) == pytest.approx(told["members"][name][0], rel=1e-3)
+    torch.testing.assert_close(points[0, 0, 0], box.default_point(), atol=1e-4, rtol=0)
+
+
+def test_more_rounds_than_steps_are_refused(make_episode, settings):
+    settings["head"]["steps"] = settings["swarm"]["rounds"] - 1
+    with pytest.raises(ConfigurationError, match="at least one step, got 0; raise head"):
+        fit(population, make_episode("shots"), settings)
+
+
 @pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
 def test_agents_that_overflow_are_counted_and_left_out(make_episode, settings, names):
     """SGD at rates near the largest float fails; the default agent and its like do not."""

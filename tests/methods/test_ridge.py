@@ -11,12 +11,17 @@ from hsokv.training.budget import Budget
 @pytest.mark.parametrize("shrinkage", [0.05, 0.5, 1.0])
 def test_it_equals_scikit_learn_up_to_the_degrees_of_freedom(make_episode, shrinkage):
     """The peer divides the scatter by n, not by n - classes, and adds the log prior, here equal for all classes."""
-    train, classes = make_episode("shots", noise=0.4).train, 4
+    episode = make_episode("shots", noise=0.4)
+    train, classes = episode.train, episode.classes
     peer = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(train.x.double().numpy(), train.y.numpy())
-    weight, bias = discriminant(train, classes, shrinkage, None)
+    expected = torch.from_numpy(peer.decision_function(episode.test.x.double().numpy()))
     ratio = len(train.y) / (len(train.y) - classes)
-    np.testing.assert_allclose(weight.mT.numpy() * ratio, peer.coef_, rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(bias.numpy() * ratio + np.log(1 / classes), peer.intercept_, rtol=1e-3, atol=1e-3)
+    weight, bias = discriminant(train, classes, shrinkage, None)
+    found = (episode.test.x @ weight + bias).numpy() * ratio + np.log(1 / classes)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-4)
+    fitted = fit(episode, {"ridge": {"shrinkage": [shrinkage]}}, Budget(10**9), torch.Generator())
+    probs = (expected / ratio / fitted.instruments["temperature"]).softmax(-1)
+    np.testing.assert_allclose(fitted.predict(episode.test.x).log_probs.exp().numpy(), probs.numpy(), rtol=0, atol=1e-4)
 
 
 def test_one_shot_and_no_background_is_the_nearest_mean():

@@ -1,10 +1,11 @@
 import pytest
 import torch
+from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch.nn.functional import normalize
 
 from hsokv.exceptions import ConfigurationError
-from hsokv.model.discriminant import key_projection, lda_head, shrink
+from hsokv.model.discriminant import class_directions, key_projection, lda_head, oas_shrinkage, shrink
 from hsokv.model.head import logits
 from hsokv.model.moments import add, init_moments, within
 
@@ -71,3 +72,48 @@ def test_more_directions_than_features_are_all():
 def test_no_direction_is_refused():
     with pytest.raises(ConfigurationError, match="at least 1, got 0"):
         key_projection(spread(1.0), spread(1.0), shrinkage=0.1, directions=0)
+
+
+def few_classes(classes=5, dim=7):
+    generator = torch.Generator().manual_seed(1)
+    root = torch.randn(dim, dim, generator=generator, dtype=torch.float64)
+    means = torch.randn(classes, dim, generator=generator, dtype=torch.float64)
+    return means, torch.tensor([3.0, 5, 8, 9, 20], dtype=torch.float64)[:classes], root @ root.mT
+
+
+@pytest.mark.parametrize("directions", [1, 3, 4])
+def test_directions_of_few_classes_are_those_of_the_large_problem(directions):
+    means, counts, covariance = few_classes()
+    shrunken = shrink(covariance, 0.2)
+    expected = key_projection(
+        covariance, torch.cov(means.mT) - shrunken * (1 / counts).mean(), shrinkage=0.2, directions=directions
+    )
+    found = class_directions(means, counts, covariance, 0.2, directions)
+    torch.testing.assert_close(found.abs(), expected.abs())  # an eigenvector has no sign
+    torch.testing.assert_close(found @ found.mT, expected @ expected.mT)
+
+
+def test_classes_have_one_direction_fewer_than_they_are():
+    means, counts, covariance = few_classes()
+    assert class_directions(means, counts, covariance, 0.2, 50).shape == (7, 4)
+    assert class_directions(means[:2], counts[:2], covariance, 0.2, 50).shape == (7, 1)
+
+
+def test_means_that_differ_by_chance_alone_give_no_direction():
+    means, counts, covariance = few_classes()
+    assert class_directions(1e-3 * means, counts, covariance, 0.2, 4).abs().max() == 0
+    assert class_directions(torch.zeros_like(means), counts, covariance, 0.2, 4).abs().max() == 0
+
+
+def test_no_direction_of_few_classes_is_refused():
+    with pytest.raises(ConfigurationError, match="at least 1, got 0"):
+        class_directions(*few_classes(), 0.2, 0)
+
+
+@pytest.mark.parametrize("n", [5, 50, 5000])
+def test_the_shrinkage_of_the_formula_is_that_of_scikit_learn(n):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(n, 6, generator=generator, dtype=torch.float64) * torch.tensor([9.0, 4, 3, 2, 1, 1])
+    x = x - x.mean(0)
+    expected = OAS(assume_centered=True).fit(x.numpy()).shrinkage_
+    assert oas_shrinkage(x.mT @ x / n, n) == pytest.approx(expected, rel=1e-9)

@@ -69,6 +69,14 @@ def test_vectors_do_not_depend_on_the_batch(encoder):
     np.testing.assert_array_equal(encoder.encode(TEXTS, batch=64), together)
 
 
+def test_vectors_do_not_depend_on_the_threads(encoder):
+    texts = [f"{text} {word}" for text in TEXTS[:6] for word in ("one", "two three", "four")]
+    alone = encoder.encode(texts, batch=3)
+    before = torch.get_num_threads()
+    np.testing.assert_array_equal(encoder.encode(texts, batch=3, threads=4), alone)
+    assert torch.get_num_threads() == before
+
+
 def test_a_long_text_is_read_to_its_256th_token(encoder):
     assert encoder.lengths(["word " * 400, "", "word"]) == [256, 2, 3]
     cut = encoder.encode(["word " * 254])
@@ -85,8 +93,10 @@ def test_encoding_changes_no_state(encoder):
 
 def test_no_texts_give_no_vectors_and_a_batch_of_none_is_refused(encoder):
     assert encoder.encode([]).shape == (0, 384)
-    with pytest.raises(ConfigurationError, match="batch: wanted at least 1, came 0"):
+    with pytest.raises(ConfigurationError, match="batch and threads: wanted at least 1, came 0 and 1"):
         encoder.encode(["a"], batch=0)
+    with pytest.raises(ConfigurationError, match="wanted at least 1, came 64 and 0"):
+        encoder.encode(["a"], threads=0)
 
 
 def test_the_formula_counts_what_the_counter_counts(encoder):

@@ -1,8 +1,16 @@
 """A small made-up study: a configuration and records from plain rules, so that every mean is known."""
 
 from hsokv.records import RunRecord
+from hsokv.reporting.asked import runs_asked
 
 ARMS = ["full", "kv_only", "knn"]
+SHOTS16 = {
+    "seeds": [13, 21],
+    "headline": ["shots16"],
+    "conditions": ["shots16"],
+    "arms": ARMS,
+    "shots": {"shots16": 16},
+}
 
 
 def configuration(**changes) -> dict:
@@ -14,9 +22,10 @@ def configuration(**changes) -> dict:
                 "headline": ["two_senses_level1", "two_senses_level2"],
                 "conditions": ["two_senses_level1", "two_senses_level2", "one_sense_level1"],
                 "controls": ["chance"],
+                "arms": ARMS,
             },
-            "sst2": {"seeds": [13, 21], "headline": ["shots16"], "conditions": ["shots16"], "controls": []},
-            "sst2_synthetic": {"seeds": [13, 21], "headline": ["shots16"], "conditions": ["shots16"]},
+            "sst2": dict(SHOTS16),
+            "sst2_synthetic": dict(SHOTS16),
         },
         "arms": ARMS,
         "variants": ["full", "kv_only"],
@@ -65,7 +74,8 @@ def configuration(**changes) -> dict:
 
 def right(arm: str, seed: int, condition: str) -> int:
     """How many of 20 test examples an arm has right."""
-    return {"full": 14, "kv_only": 10, "knn": 15, "chance": 2}[arm] + seed % 2 + condition.endswith("level2")
+    hits = {"full": 14, "kv_only": 10, "knn": 15, "chance": 2, "ridge": 13, "joint": 16}
+    return hits[arm] + seed % 2 + condition.endswith("level2")
 
 
 def record(benchmark: str, condition: str, arm: str, seed: int, **changes) -> RunRecord:
@@ -125,15 +135,13 @@ def not_run(benchmark: str, condition: str, arm: str, seed: int, reason: str = "
     return record(benchmark, condition, arm, seed, status="not run", reason=reason, **none)
 
 
-def runs_of(asked: dict) -> list[tuple[str, str, str, int]]:
-    return [
-        (name, condition, arm, seed)
-        for name, slice_ in asked["benchmarks"].items()
-        for condition in slice_["conditions"]
-        for arm in (*asked["arms"], *slice_.get("controls", ()))
-        for seed in slice_["seeds"]
-    ]
+def with_arms(arms: list[str], **changes) -> dict:
+    """The configuration with these arms, on every benchmark."""
+    asked = configuration(arms=arms, **changes)
+    for slice_ in asked["benchmarks"].values():
+        slice_["arms"] = arms
+    return asked
 
 
 def records(asked: dict, make=record) -> list[RunRecord]:
-    return [make(*run) for run in runs_of(asked)]
+    return [make(*run) for run in runs_asked(asked)]

@@ -6,11 +6,12 @@ import pytest
 
 from hsokv.exceptions import ConfigurationError, RecordError
 from hsokv.metrics.statistics import interval
+from hsokv.reporting.asked import runs_asked
 from hsokv.reporting.criteria import judge_criteria
 from hsokv.reporting.headline import CONTROLS, headline
 from hsokv.reporting.statistics import compute_statistics
 
-from .study import configuration, not_run, record, records, right, runs_of
+from .study import configuration, not_run, record, records, right, with_arms
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +167,7 @@ def test_one_seed_has_no_interval_and_decides_nothing():
 
 
 def test_a_small_overlay_without_some_arms():
-    asked = configuration(small=True, arms=["full", "knn"])
+    asked = with_arms(["full", "knn"], small=True)
     found = compute_statistics(records(asked), asked)
     assert found["small"] is True
     assert row(found["contrasts"], name="ablation")["reason"] == "kv_only not in this study's configuration"
@@ -204,9 +205,9 @@ def test_the_words_on_a_control_follow_from_its_interval(hits, relation, words):
             benchmark, condition, "full" if arm in CONTROLS else arm, seed, **outcome if arm in CONTROLS else {}
         )
 
-    asked = configuration(arms=["full", "kv_only", "kv_random_search", "knn"])
+    asked = with_arms(["full", "kv_only", "kv_random_search", "knn"])
     asked["variants"] = ["full", "kv_only", "kv_random_search"]
-    made = [replace(make(*run), arm=run[2]) for run in runs_of(asked)]
+    made = [replace(make(*run), arm=run[2]) for run in runs_asked(asked)]
     found = headline(compute_statistics(made, asked))
     (control,) = found["benchmarks"][0]["controls"]
     assert (control["arm"], control["relation"]) == ("kv_random_search", relation)
@@ -215,8 +216,8 @@ def test_the_words_on_a_control_follow_from_its_interval(hits, relation, words):
 
 
 def test_a_control_that_was_not_run_is_named_all_the_same():
-    asked = configuration(arms=["full", "kv_only", "kv_random_search", "knn"])
-    made = [record(*run) for run in runs_of(asked) if run[2] != "kv_random_search"]
+    asked = with_arms(["full", "kv_only", "kv_random_search", "knn"])
+    made = [record(*run) for run in runs_asked(asked) if run[2] != "kv_random_search"]
     (control,) = headline(compute_statistics(made, asked))["benchmarks"][0]["controls"]
     assert (control["relation"], control["low"], control["status"]) == ("not measured", None, "not run")
 

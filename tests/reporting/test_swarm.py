@@ -4,11 +4,12 @@ import copy
 
 import pytest
 
+from hsokv.reporting.asked import runs_asked
 from hsokv.reporting.ledger import text
 from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.swarm import NO_LINEAGE, regrets, run_curves
 
-from .study import configuration, not_run, record, records, runs_of, searching
+from .study import ARMS, configuration, not_run, record, records, searching, with_arms
 
 LINEAGE = [[[0, 1, 0], [3, 2, 5]], [[0, 1, 2], [3, 4, 4]], [[0, 1, 2], [3, 4, 5]]]
 
@@ -17,9 +18,9 @@ def told(**changes) -> dict:
     return {"lineage": LINEAGE, "scores": [[[1.0, 2.0, None]] * 2] * 3, "members": {"x": [1, 2]}} | changes
 
 
-def searched(make=searching, **changes):
-    asked = configuration(**changes)
-    runs = {run: make(*run) for run in runs_of(asked)}
+def searched(make=searching, arms=ARMS):
+    asked = with_arms(arms)
+    runs = {run: make(*run) for run in runs_asked(asked)}
     return regrets(runs, asked)
 
 
@@ -153,7 +154,7 @@ def test_a_record_without_a_lineage_says_so(missing):
     del silent[missing]
     found = compute_statistics(records(asked, lambda *run: searching(*run, instruments=silent)), asked)
     assert found["swarm"]["lineage"]["reason"] == NO_LINEAGE
-    assert compute_statistics([], configuration(arms=["knn"]))["swarm"]["lineage"] is None
+    assert compute_statistics([], with_arms(["knn"]))["swarm"]["lineage"] is None
 
 
 def test_the_threshold_of_diversity_is_that_of_its_criterion(statistics):

@@ -8,7 +8,7 @@ from hsokv.reporting.criteria import judge_criteria
 from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.statistics import compute_statistics
-from hsokv.reporting.tables import Table
+from hsokv.reporting.table import Table
 
 from .study import configuration, not_run, record, records, searching, with_memory
 
@@ -120,7 +120,7 @@ def test_criteria_keep_their_verdicts_and_reasons(statistics):
 
 
 def test_costs(statistics):
-    assert tables.costs(statistics).rows[0] == ("rare_words", "full", "2.0e6", "1.5e6")
+    assert tables.costs(statistics).rows[0] == ("full", "1.5e6 of 2.0e6", "not run: no data", "1.5e6 of 2.0e6")
 
 
 def test_every_table_of_a_small_run_says_so(statistics):
@@ -161,5 +161,5 @@ def test_latex_holds_every_row_escaped():
     assert latex.count(r"\\") == 1 + len(table.rows)
     assert r"$-$1.0 [$-$2.0, 0.5]" in latex
     assert r"5 \%" in latex
-    assert r"\dag{}" in latex
+    assert r"$\dagger$" in latex
     assert r"\label{tab:a}" in latex

@@ -6,7 +6,7 @@ import yaml
 
 from hsokv.exceptions import ConfigurationError
 from hsokv.methods.registry import METHODS
-from hsokv.study.benchmarks import task_of
+from hsokv.study.benchmarks import manifest_of, source_of, task_of
 from hsokv.study.configuration import check_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +38,12 @@ def test_the_study_passes(configuration, schema):
 
 
 def test_the_small_study_passes(configuration, schema):
-    check_configuration(merge(configuration, load("config/small.yaml")), schema)
+    study = merge(configuration, load("config/small.yaml"))
+    left_out = [name for name, benchmark in study["benchmarks"].items() if benchmark is None]
+    assert left_out
+    for name in left_out:
+        del study["benchmarks"][name]
+    check_configuration(study, schema, left_out)
 
 
 def test_checking_changes_nothing(configuration, schema):
@@ -74,7 +79,14 @@ BAD = [
     ("methods.head.strategy", "lion", r"methods\.head\.strategy: 'lion' is not one of \['adam', 'sgd', 'rmsprop'\]"),
     ("evaluate_on", "test", r"evaluate_on: 'test' is not one of \['development', 'final'\]"),
     ("benchmarks.sst2.kind", "text", r"benchmarks\.sst2\.kind: 'text' is not one of \['words', 'texts', 'stream'\]"),
-    ("benchmarks.sst2.source", "sst3", r"unknown data 'sst3'; did you mean 'sst2'"),
+    ("benchmarks.sst2.source", "sst3", r"benchmarks\.sst2\.source: unknown name 'sst3'; did you mean 'sst2'"),
+    ("benchmarks.sst2.source", "cifar10", r"benchmarks\.sst2\.source: unknown name 'cifar10'"),
+    ("benchmarks.sst2.source", "mnli_synthetic", r"benchmarks\.sst2: wanted a name that ends in _synthetic"),
+    ("benchmarks.sst2.source", "files", r"sst2\.files: wanted with source: files .* is missing with source: files"),
+    ("benchmarks.sst2.columns", {"text": ["a"], "label": "b"}, r"sst2\.columns: .* came with source: sst2"),
+    ("benchmarks.sst2.columns", {"text": [], "label": "b"}, r"benchmarks\.sst2\.columns\.text: \[\] should be"),
+    ("benchmarks.sst2.files", {"train": "a.csv"}, r"configuration key benchmarks\.sst2\.files\.test is missing"),
+    ("benchmarks.rare_words.development_rows", 5, r"development_rows: has no meaning for a benchmark of kind words"),
     ("benchmarks.sst2.conditions.shots1.shots", 0, r"conditions\.shots1\.shots: 0 is less than the minimum of 1"),
     ("benchmarks.sst2.conditions.shots1", {}, r"conditions\.shots1: wanted shots, came nothing"),
     ("benchmarks.sst2.conditions.shots1", {"senses": 1, "shots": 1}, r"wanted shots, came senses, shots"),
@@ -144,6 +156,26 @@ def test_a_missing_key_is_named(configuration, schema, place):
         check_configuration(configuration, schema)
 
 
+def test_own_files_are_a_benchmark_by_configuration_alone(configuration, schema):
+    overlaid = merge(configuration, load("examples/own-data.yaml"))
+    check_configuration(overlaid, schema)
+    messages = overlaid["benchmarks"]["messages"]
+    assert manifest_of("messages", messages) == "files_messages"
+    assert set(source_of(messages)) == {"source", "files", "columns"}
+    assert manifest_of("sst2", configuration["benchmarks"]["sst2"]) == "sst2"
+    assert manifest_of("rare_words", configuration["benchmarks"]["rare_words"]) is None
+
+
+def test_pairs_have_no_descriptions(configuration, schema):
+    overlaid = merge(configuration, load("examples/own-data.yaml"))
+    messages = overlaid["benchmarks"]["messages"]
+    messages["columns"]["text"] = ["premise", "hypothesis"]
+    check_configuration(overlaid, schema)
+    messages["conditions"]["shots4"]["descriptions"] = {"templates": ["{}"], "words": [["a"], ["b"]]}
+    with pytest.raises(ConfigurationError, match=r"shots4\.descriptions: wanted for single texts alone"):
+        check_configuration(overlaid, schema)
+
+
 @pytest.mark.parametrize("key", ["source", "folds"])
 def test_a_text_benchmark_needs_its_keys(configuration, schema, key):
     del configuration["benchmarks"]["sst2"][key]
@@ -165,7 +197,7 @@ def test_a_family_of_more_than_eight_tests_is_refused(configuration, schema):
 
 def test_what_an_arm_knows_of_a_benchmark(configuration):
     words, texts = (task_of(configuration["benchmarks"][name]) for name in ("rare_words", "sst2"))
-    assert (words["protocol"], words["folds"]) == ("episode", None)
+    assert (words["protocol"], "folds" in words) == ("episode", False)
     assert (texts["protocol"], texts["folds"]) == ("episode", configuration["benchmarks"]["sst2"]["folds"])
     assert isinstance(texts["flops_allowed"], int)
     assert "seeds" not in texts

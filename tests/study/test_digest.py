@@ -21,7 +21,7 @@ FILES = {
 def package(tmp_path, monkeypatch):
     """A small package of the name hsokv, in a folder of its own; changed by `write`, digested by `digest`."""
     saved = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "hsokv"}
-    caches = (digest._find, digest._tree, digest._imports, digest._is_module, digest._syntax)
+    caches = (digest._folder, digest._find, digest._tree, digest._imports, digest._is_module, digest._syntax)
     folder = tmp_path / "hsokv"
     folder.mkdir()
 

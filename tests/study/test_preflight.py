@@ -6,23 +6,25 @@ from types import SimpleNamespace
 
 import pytest
 
-from hsokv.data import sources
+from hsokv.data.catalogue import SOURCES
 from hsokv.exceptions import DataError, EncoderError, HsokvError
+from hsokv.study import preflight
 from hsokv.study.preflight import ROOM, attempt, check_data, check_folder, hold_folder
+from hsokv.study.text_data import describe_texts, read_texts
 
 NOWHERE = Path("/nowhere")
 
 
 def texts(**sources):
-    conditions = {"shots1": {"shots": 1}}
-    benchmarks = {name: {"source": source, "conditions": conditions} for name, source in sources.items()}
+    benchmarks = {name: {"kind": "texts", "source": source, "conditions": SHOTS1} for name, source in sources.items()}
     return {
         "data": {"development_rows": 1},
         "encoder": {"folder": None},
-        "benchmarks": {"rare_words": {}, **benchmarks},
+        "benchmarks": {"rare_words": {"kind": "words"}, **benchmarks},
     }
 
 
+SHOTS1 = {"shots1": {"shots": 1}}
 TEXTS = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
 
 
@@ -60,17 +62,18 @@ def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
 
 
 def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
-    assert check_data(TEXTS, None, NOWHERE) == {"sst2": "download"}
+    assert check_data(TEXTS, None, NOWHERE) == {"sst2": "download", "sst2_synthetic": {}}
 
 
 def test_generated_benchmarks_need_nothing():
-    assert check_data(texts(made="sst2_synthetic"), None, NOWHERE) == {}
+    made = texts(made="sst2_synthetic", pairs="mnli_synthetic")
+    assert check_data(made, None, NOWHERE) == {"sst2_synthetic": {}, "mnli_synthetic": {}}
 
 
 @pytest.fixture
 def own_copy(tmp_path, monkeypatch):
     monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
-    paths = [tmp_path / "own" / member.path for member in sources.SOURCES["sst2"].members]
+    paths = [tmp_path / "own" / member.path for member in SOURCES["sst2"].members]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [f"{path.stem} {number}\t{number % 2}" for number in range(6)]
@@ -81,7 +84,7 @@ def own_copy(tmp_path, monkeypatch):
 def test_ones_own_files_are_read_and_named_by_checksum(own_copy):
     root, _ = own_copy
     found = check_data(TEXTS, root, NOWHERE)
-    assert set(found["sst2"]) == {member.path for member in sources.SOURCES["sst2"].members}
+    assert set(found["sst2"]) == {member.path for member in SOURCES["sst2"].members}
     assert all(len(digest) == 64 for digest in found["sst2"].values())
 
 
@@ -113,6 +116,92 @@ def test_more_shots_than_the_data_have_are_refused(own_copy):
     asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
     with pytest.raises(DataError, match=r"sst2: wanted 1 development rows, 2 train and 2 dev shots .* has 3 different"):
         check_data(asked, own_copy[0], NOWHERE)
+
+
+def test_what_was_read_through_once_is_not_read_again_while_its_checksums_stay(own_copy, tmp_path, monkeypatch):
+    root, paths = own_copy
+    asked = texts(sst2="sst2")
+    found = check_data(asked, root, tmp_path)["sst2"]
+    read = read_texts({"source": "sst2"}, root)
+    manifest = {"status": "done", "found": found, "texts": describe_texts(read)}
+    (tmp_path / "sst2.json").write_text(json.dumps(manifest))
+    with monkeypatch.context() as unread:
+        unread.setattr(preflight, "read_texts", None)
+        assert check_data(asked, root, tmp_path)["sst2"] == found
+        assert check_data(asked, None, tmp_path)["sst2"] == found
+        asked["data"]["development_rows"] = 2
+        for folder in (root, None):
+            with pytest.raises(DataError, match="sst2: wanted 2 development rows"):
+                check_data(asked, folder, tmp_path)
+    paths[0].write_text("nothing\n")
+    with pytest.raises(DataError, match=paths[0].name):
+        check_data(asked, root, tmp_path)
+
+
+@pytest.fixture
+def own_files(tmp_path, monkeypatch):
+    """(configuration, function that writes one of its files): a benchmark on files of one's own."""
+    monkeypatch.chdir(tmp_path)
+    asked = texts(messages="files")
+    columns = {"text": ["message"], "label": "topic"}
+    asked["benchmarks"]["messages"] |= {"files": {"train": "train.csv", "test": "test.csv"}, "columns": columns}
+
+    def write(name, *rows):
+        (tmp_path / name).write_text("\n".join(["message,topic", *rows, ""]))
+
+    write("train.csv", *(f"{topic} {number},{topic}" for topic in "ab" for number in range(4)))
+    write("test.csv", "other,a", "another,b")
+    return asked, write
+
+
+def test_own_files_are_known_by_checksum_and_columns(own_files):
+    asked, write = own_files
+    found = check_data(asked, None, NOWHERE)
+    assert set(found["files_messages"]) == {"train", "test", "columns"}
+    write("test.csv", "changed,a", "another,b")
+    assert check_data(asked, None, NOWHERE) != found
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "message"),
+    [
+        ("train.csv", ["x,a", ",b"], "train.csv, line 3: wanted a message, came an empty one"),
+        ("train.csv", ["x,a", "y"], "train.csv, line 3: wanted 2 fields, came 1"),
+        ("train.csv", ["x,a", "y,a"], r"train.csv: wanted at least two labels .* came \['a'\] alone"),
+        ("test.csv", ["x,a", "y,c"], r"test.csv, line 3: wanted a label of \['a', 'b'\], came 'c'"),
+        ("test.csv", ["x,a"], r"test.csv: wanted rows of every label of the train file, came none of \['b'\]"),
+        (
+            "train.csv",
+            ["x,a", "y,b"],
+            "messages: wanted 1 development rows, 1 train .* has 1 different texts",
+        ),
+        (
+            "train.csv",
+            ["x,a", "x,a", "y,b", "y,a", "other,a", "z,b"],
+            r"the smallest, a, has 1 .*2 repeated, 1 with two labels, 1 also in the test\)",
+        ),
+    ],
+)
+def test_what_is_wrong_with_own_files_is_named_before_any_work(own_files, name, rows, message):
+    asked, write = own_files
+    write(name, *rows)
+    with pytest.raises(DataError, match=message):
+        check_data(asked, None, NOWHERE)
+
+
+def test_own_files_that_are_not_there_are_named(own_files, tmp_path):
+    asked, _ = own_files
+    (tmp_path / "test.csv").unlink()
+    with pytest.raises(DataError, match=r"messages: wanted the test file, came none at .*test\.csv"):
+        check_data(asked, None, NOWHERE)
+
+
+def test_descriptions_of_other_labels_than_own_files_have_are_refused(own_files):
+    asked, _ = own_files
+    described = {"templates": ["{}"], "words": [["a"], ["b"], ["c"]]}
+    asked["benchmarks"]["messages"]["conditions"] = {"shots1": {"shots": 1, "descriptions": described}}
+    with pytest.raises(DataError, match=r"descriptions of 2 classes, \['a', 'b'\], came 3 lists of words in shots1"):
+        check_data(asked, None, NOWHERE)
 
 
 @pytest.mark.parametrize(

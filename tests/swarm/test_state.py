@@ -63,16 +63,23 @@ def test_the_same_generator_gives_the_same_points():
 @pytest.mark.parametrize(
     ("axis", "message"),
     [
-        (Axis("rate", 1.0, 0.1, 0.5), r"rate: wanted low < high, low > 0; got \[1.0, 0.1\]"),
-        (Axis("rate", 0.1, 0.1, 0.1), "rate: wanted low < high"),
+        (Axis("rate", 1.0, 0.1, 0.5), r"rate: wanted finite low < high, low > 0; got \[1.0, 0.1\]"),
+        (Axis("rate", 0.1, 0.1, 0.1), "rate: wanted finite low < high"),
         (Axis("rate", 0.0, 1.0, 0.5), "low > 0"),
         (Axis("rate", 0.1, 1.0, 2.0), r"rate: the default 2.0 lies outside \[0.1, 1.0\]"),
-        (Axis("rate", math.nan, 1.0, 0.5), "rate: wanted low < high"),
+        (Axis("rate", 0.1, math.inf, 0.5), r"rate: wanted finite low < high, low > 0; got \[0.1, inf\]"),
+        (Axis("rate", -math.inf, 1.0, 0.5, log=False), "rate: wanted finite low < high; got"),
+        (Axis("rate", math.nan, 1.0, 0.5), "rate: wanted finite low < high"),
     ],
 )
 def test_a_bad_range_is_refused(axis, message):
     with pytest.raises(ConfigurationError, match=message):
         check_box(Box((axis,), ("adam",), "adam"))
+
+
+def test_a_box_without_axes_is_refused():
+    with pytest.raises(ConfigurationError, match="at least one axis"):
+        check_box(Box((), ("adam",), "adam"))
 
 
 def test_an_unknown_strategy_is_refused():

@@ -1,3 +1,4 @@
+import io
 import math
 
 import pytest
@@ -5,8 +6,8 @@ import torch
 
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
 from hsokv.swarm.manager import ManagerSettings
-from hsokv.swarm.state import Axis, Box
-from hsokv.swarm.supervisor import SwarmSettings, run_swarm
+from hsokv.swarm.state import Axis, Box, SwarmState
+from hsokv.swarm.supervisor import Progress, Round, SwarmSettings, finish, run_swarm, start, supervisor_round
 from hsokv.training.budget import Budget
 
 BOX = Box((Axis("a", 0.0, 1.0, 0.3, log=False), Axis("b", 0.0, 1.0, 0.6, log=False)), ("adam", "sgd"), "adam")
@@ -158,7 +159,85 @@ def test_the_initial_state_is_kept_as_it_was():
 
 def test_a_reversed_box_is_refused():
     box = BOX._replace(axes=(Axis("a", 1.0, 0.0, 0.5, log=False),))
-    with pytest.raises(ConfigurationError, match="a: wanted low < high"):
+    with pytest.raises(ConfigurationError, match="a: wanted finite low < high"):
         run_swarm(
             population(1, 1), box, SwarmSettings(1, 1, 1, 1, EXPLOIT), count, distance, Budget(1), torch.Generator()
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"managers": 0}, "at least one manager and one agent, got 0 and 4"),
+        ({"agents": 0}, "at least one manager and one agent, got 2 and 0"),
+        ({"rounds": 0}, "at least one round and one member at the end, got 0 and 2"),
+        ({"averaged": 0}, "at least one round and one member at the end, got 3 and 0"),
+        ({"exploit": EXPLOIT._replace(exploited=0.6)}, r"exploited: wanted a share in \(0, 0.5\] of a group, got 0.6"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused_before_any_training(change, message):
+    def train(learners, values, strategy):
+        raise AssertionError("trained")
+
+    with pytest.raises(ConfigurationError, match=message):
+        run(train=train, **change)
+
+
+def paid(budget):
+    """A train step that moves the learners by what the hyperparameters are, and costs one operation."""
+
+    def train(learners, values, strategy):
+        budget.charge(1)
+        return {"steps": learners["steps"] + values["a"] * (1 + strategy), "owner": learners["owner"]}
+
+    return train
+
+
+def score_learners(learners, values):
+    """Depends on the history of the weights, as real scores do."""
+    return (learners["steps"].sin() + values["b"]).abs()
+
+
+def saved_and_loaded(progress):
+    file = io.BytesIO()
+    torch.save(progress, file)
+    file.seek(0)
+    with torch.serialization.safe_globals([Progress, SwarmState, Round]):
+        return torch.load(file, weights_only=True)
+
+
+@pytest.mark.parametrize("stop", range(6))
+@pytest.mark.parametrize("allowed", [5, 100])
+def test_a_run_that_stops_after_any_round_and_goes_on_ends_as_one_that_does_not(stop, allowed):
+    settings = SwarmSettings(3, 4, 6, 5, EXPLOIT._replace(resampled=0.5))
+
+    def rounds(progress, budget, count):
+        for _ in range(count):
+            if not progress.over:
+                progress = supervisor_round(progress, BOX, settings, paid(budget), score_learners, budget)
+        return progress
+
+    budget, generator = Budget(allowed), torch.Generator().manual_seed(3)
+    whole = run_swarm(population(3, 4), BOX, settings, paid(budget), score_learners, budget, generator)
+    first = Budget(allowed)
+    begun = start(population(3, 4), BOX, settings, first, torch.Generator().manual_seed(3))
+    loaded = saved_and_loaded(rounds(begun, first, stop))
+    second = Budget(allowed)
+    second.charge(loaded.spent)
+    resumed = finish(rounds(loaded, second, 6), BOX, settings)
+    wanted, found = (torch.utils._pytree.tree_leaves(swarm) for swarm in (whole, resumed))
+    assert len(wanted) == len(found)
+    for one, other in zip(wanted, found, strict=True):
+        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    assert second.spent == budget.spent
+
+
+def test_a_round_leaves_its_arguments_alone_and_repeats():
+    settings, budget = SwarmSettings(2, 4, 3, 2, EXPLOIT), Budget(100)
+    progress = start(population(2, 4), BOX, settings, budget, torch.Generator().manual_seed(0))
+    before = [part.clone() for part in torch.utils._pytree.tree_leaves(progress) if isinstance(part, torch.Tensor)]
+    one, same = (supervisor_round(progress, BOX, settings, count, distance, budget) for _ in range(2))
+    after = [part for part in torch.utils._pytree.tree_leaves(progress) if isinstance(part, torch.Tensor)]
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+    assert torch.equal(one.state.point, same.state.point)
+    assert torch.equal(one.generator, same.generator)

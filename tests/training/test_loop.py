@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from hsokv.data.episode import Shots
-from hsokv.exceptions import BudgetError
+from hsokv.exceptions import BudgetError, ConfigurationError
 from hsokv.model.head import Head, loss
 from hsokv.training.budget import Budget, count_flops
 from hsokv.training.loop import (
@@ -14,7 +14,7 @@ from hsokv.training.loop import (
     train,
     train_step,
 )
-from hsokv.training.optimisers import STRATEGIES, UNIT_RATES, Moments
+from hsokv.training.optimisers import STRATEGIES, UNIT_RATES, OptimiserState
 
 CLASSES = 4
 
@@ -108,6 +108,15 @@ def test_not_one_step_affordable_is_an_error(make_episode):
     assert budget.spent == 0
 
 
+def test_an_episode_without_folds_and_training_without_steps_are_refused(make_episode):
+    episode = make_episode("shots")
+    with pytest.raises(ConfigurationError, match="at least one fold"):
+        stack_problems(episode._replace(folds=()))
+    problems = stack_problems(episode)
+    with pytest.raises(ConfigurationError, match="at least one step, got 0"):
+        train(init_learners((2,), problems, CLASSES), agents(2), problems, 0, Budget(10**12))
+
+
 def test_learners_lead_with_agents_and_problems(make_episode):
     problems = stack_problems(make_episode("words"))
     learners = init_learners((2, 3), problems, CLASSES)
@@ -135,7 +144,7 @@ def fit_exactly(problems, hyperparameters, steps=20):
     learners = init_learners(hyperparameters.strategy.shape, problems, CLASSES)
     weight, bias = (torch.full_like(part, 0.1, dtype=torch.float64) for part in learners.head)
     weight[..., 0] += torch.linspace(-1, 1, weight.shape[-2], dtype=torch.float64)
-    moments = tuple(Moments(m.first.double(), m.second.double(), m.steps) for m in learners.moments)
+    moments = tuple(OptimiserState(m.first.double(), m.second.double(), m.steps) for m in learners.moments)
     learners = Learners(Head(weight, bias), moments)
     return Head(*(part.clone() for part in learners.head)), train(
         learners, hyperparameters, problems, steps, Budget(10**12)
@@ -204,7 +213,7 @@ def test_how_learners_lie_in_memory_does_not_matter(make_episode):
     learners = init_learners((2,), problems, CLASSES)
     plain = Learners(
         Head(*(part.contiguous() for part in learners.head)),
-        tuple(Moments(*(part.contiguous() for part in moments)) for moments in learners.moments),
+        tuple(OptimiserState(*(part.contiguous() for part in moments)) for moments in learners.moments),
     )
     assert plain.head.weight.stride() != learners.head.weight.stride()
     one, other = (train(start, agents(2), problems, 6, Budget(10**12))[0] for start in (learners, plain))

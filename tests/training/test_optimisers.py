@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from hsokv.training.optimisers import STRATEGIES, init_moments, update
+from hsokv.training.optimisers import STRATEGIES, init_state, update
 
 RATE, DECAY, EPS = 0.1, 0.02, 1e-8
 
@@ -25,7 +25,7 @@ def reference(strategy, w, slopes):
 
 
 def three_steps(w, slopes, strategy, rate, decay):
-    moments = init_moments(w, strategy.shape)
+    moments = init_state(w, strategy.shape)
     for g in slopes:
         w, moments = update(w, g, moments, strategy, rate, decay)
     return w, moments
@@ -62,13 +62,13 @@ def test_moments_do_not_depend_on_the_rule_so_that_a_copy_keeps_its_history():
 
 def test_decay_alone_shrinks_the_parameter():
     w = torch.full((1, 2), 2.0)
-    moved, _ = update(w, torch.zeros(1, 2), init_moments(w, (1,)), *constants((1,), 0))
+    moved, _ = update(w, torch.zeros(1, 2), init_state(w, (1,)), *constants((1,), 0))
     torch.testing.assert_close(moved, w * (1 - RATE * DECAY))
 
 
 def test_an_update_leaves_its_arguments_alone():
     w, slopes = torch.ones(3, 4), gradients(3, 4).float()
-    moments = init_moments(w, (3,))
+    moments = init_state(w, (3,))
     arguments = w, slopes[0], *moments
     before = [part.clone() for part in arguments]
     update(w, slopes[0], moments, torch.arange(3), torch.full((3,), RATE), torch.full((3,), DECAY))

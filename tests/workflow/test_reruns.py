@@ -10,15 +10,19 @@ import pytest
 from hsokv.methods.registry import METHODS
 from tests.workflow.conftest import Study
 
-STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 8})
+STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 10})
 PAGES = Counter({"render_report": 1} | ({"compile_pdf": 1} if shutil.which("latexmk") else {}))
-BENCHMARKS = ("rare_words", "sst2", "sst2_synthetic")
+PROTOCOLS = dict.fromkeys(("rare_words", "sst2", "sst2_synthetic"), "episode") | {"split_cifar10_synthetic": "stream"}
 
 
 def arms_that_read(*groups):
     """One job for each benchmark and arm whose settings hold one of the groups."""
-    arms = [arm for arm, method in METHODS.items() if set(groups) & set(method.settings)]
-    return Counter({f"run_{benchmark}_{arm}": 1 for benchmark in BENCHMARKS for arm in arms})
+    return Counter(
+        f"run_{benchmark}_{arm}"
+        for benchmark, protocol in PROTOCOLS.items()
+        for arm, method in METHODS.items()
+        if getattr(method, protocol) and set(groups) & set(method.settings)
+    )
 
 
 @pytest.fixture
@@ -81,7 +85,7 @@ def test_a_changed_caption_rebuilds_the_report_alone(built, changed):
 def test_a_changed_line_of_the_swarm_reruns_the_arms_that_use_it(built, changed):
     changed("hsokv/swarm/manager.py", "* 2.0 - 1", "* 2.0 - 1.0")
     training = arms_that_read("swarm")
-    for benchmark in BENCHMARKS:  # it reads the size of the swarm and none of its code
+    for benchmark in PROTOCOLS:  # it reads the size of the swarm and none of its code
         del training[f"run_{benchmark}_single_all_compute"]
     assert built.planned() == training + STATISTICS + PAGES
 

@@ -1,0 +1,100 @@
+"""A stream of classes: tasks that bring new classes one after the other, and the tests of each."""
+
+from typing import NamedTuple
+
+import torch
+
+from hsokv.data.episode import Shots
+from hsokv.exceptions import DataError
+
+
+class Stream(NamedTuple):
+    """`tasks`: what each shows; `test`: the test examples of all classes in an order of their own; one feature space.
+
+    Labels are numbered in order of arrival: with m = `classes_per_task`, task t brings the classes t m .. t m + m - 1.
+    """
+
+    tasks: tuple[Shots, ...]
+    test: Shots
+    classes_per_task: int
+
+
+def check_task(shots: Shots, task: int, classes_per_task: int, key_dim: int, fewest: int = 2) -> Shots:
+    """Refuse features that are not finite or not wide enough, labels of other tasks, and too few examples a class.
+
+    `task` counts from 0; `fewest` is the least number of examples a class. Returns the shots unchanged.
+
+    >>> check_task(Shots(torch.ones(2, 3), torch.tensor([0, 0])), task=0, classes_per_task=1, key_dim=3).y
+    tensor([0, 0])
+    """
+    name, (x, y) = f"task {task + 1}", shots
+    if x.ndim != 2 or x.shape[1] != key_dim or y.shape != x.shape[:1] or len(y) == 0:
+        raise DataError(
+            f"{name}: wanted features [n, {key_dim}] and n labels, n > 0; got {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+    if not torch.isfinite(x).all():
+        raise DataError(
+            f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features"
+        )
+    first = task * classes_per_task
+    if int(y.min()) < first or int(y.max()) >= first + classes_per_task:
+        raise DataError(
+            f"{name}: wanted its own labels, {first}..{first + classes_per_task - 1}, "
+            f"got {int(y.min())}..{int(y.max())}; number the classes in order of arrival"
+        )
+    counts = torch.bincount(y - first, minlength=classes_per_task)
+    if int(counts.min()) < fewest:
+        raise DataError(
+            f"{name}: wanted at least {fewest} examples of every class, "
+            f"class {first + int(counts.argmin())} has {int(counts.min())}"
+        )
+    return shots
+
+
+def of_task(shots: Shots, task: int, classes_per_task: int) -> Shots:
+    """The examples of the classes of one task, in their order."""
+    member = shots.y // classes_per_task == task
+    return Shots(shots.x[member], shots.y[member])
+
+
+def check_stream(stream: Stream) -> Stream:
+    """Refuse what `check_task` does, in tasks and in the test of each; return the stream unchanged."""
+    tasks, test, per_task = stream
+    if len(tasks) < 2:
+        raise DataError(f"wanted a stream of at least two tasks, got {len(tasks)}")
+    key_dim = tasks[0].x.shape[-1]
+    for task, shots in enumerate(tasks):
+        check_task(shots, task, per_task, key_dim)
+        check_task(of_task(test, task, per_task), task, per_task, key_dim, fewest=1)
+    if int(test.y.min()) < 0 or int(test.y.max()) >= len(tasks) * per_task:
+        raise DataError(
+            f"test: wanted labels in 0..{len(tasks) * per_task - 1}, got {int(test.y.min())}..{int(test.y.max())}"
+        )
+    return stream
+
+
+def split_stream(train: Shots, test: Shots, classes: int, tasks: int) -> Stream:
+    """The stream of `tasks` tasks with as many of the `classes` each; examples keep their order.
+
+    Raises DataError where the tasks cannot share the classes out evenly, and for what `check_stream` refuses.
+    """
+    if tasks < 1 or classes % tasks:
+        raise DataError(f"wanted a number of tasks that divides the {classes} classes, got {tasks}")
+    per_task = classes // tasks
+    return check_stream(Stream(tuple(of_task(train, task, per_task) for task in range(tasks)), test, per_task))
+
+
+def standardise_on_first(stream: Stream) -> Stream:
+    """Unit vectors of standard scores, (x - mean) / sd, by the first task's examples: alike for every method.
+
+    Standardised as in Coates et al. (2011), where the features come from, but with nothing of later tasks. An sd under
+    a tenth of their mean counts as that, so that what hardly moves at first does not drown the rest later.
+    """
+    x = stream.tasks[0].x
+    mean, sd = x.mean(0), x.std(0)
+    scale = torch.maximum(sd, sd.mean() / 10).clamp_min(torch.finfo(x.dtype).tiny)
+
+    def standardised(shots: Shots) -> Shots:
+        return Shots(torch.nn.functional.normalize((shots.x - mean) / scale, dim=-1), shots.y)
+
+    return Stream(tuple(map(standardised, stream.tasks)), standardised(stream.test), stream.classes_per_task)

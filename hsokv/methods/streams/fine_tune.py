@@ -1,0 +1,81 @@
+"""`fine_tune`: encoder and head trained end to end on one task after the other; nothing is carried but the weights.
+
+The encoder is the stream's patch dictionary as a network: whitening, distances to centroids, pooling. It looks at every
+second place of a patch in both directions, a quarter of the work that the frozen features took.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from hsokv.data.episode import Shots, centre
+from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.streams.heads import minibatches, steps_of
+from hsokv.methods.streams.interface import StreamShape, arriving, carried, unseen
+from hsokv.model.patch_encoder import SHAPE, PatchDictionary, features
+from hsokv.training.budget import Budget, count_flops
+
+STRIDE = 2
+AT_ONCE = 8  # images that are encoded at a time where no gradient is wanted
+
+
+def learn(
+    tasks: Iterator[Shots],
+    shape: StreamShape,
+    settings: Mapping[str, Any],
+    budget: Budget,
+    generator: torch.Generator,
+) -> Iterator[Fitted]:
+    """Take gradient steps on minibatches of each task in turn; `x` are images, flat, and `shape.dictionary` starts.
+
+    Features are centred on the mean of the first task's images before training and normalised, as in every other arm.
+    """
+    rates = settings["fine_tune"]
+    encoder = [part.clone() for part in shape.dictionary]
+    weight, bias, mean = torch.zeros(4 * len(shape.dictionary.centroids), 0), torch.zeros(0), None
+    for classes, shots in arriving(tasks, shape):
+        if mean is None:
+            mean = budget.run(_encode, shots.x, encoder).mean(0)
+        new = classes - len(bias)
+        weight, bias = torch.cat([weight, torch.zeros(len(weight), new)], 1), torch.cat([bias, torch.zeros(new)])
+        parameters = [*encoder, weight, bias]
+        steps = steps_of(shots, shape.passes)
+        for step, batch in enumerate(minibatches(shots, shape.passes, generator)):
+            x, y = (part[0, batch.mask[0] > 0] for part in batch[:2])
+            if step == 0:
+                gradients, cost = count_flops(_gradients, parameters, mean, x, y)
+                budget.charge(steps * cost)
+            else:
+                gradients = _gradients(parameters, mean, x, y)
+            by_part = [rates["encoder_rate"]] * len(encoder) + [rates["head_rate"]] * 2
+            parameters = [part - rate * g for part, rate, g in zip(parameters, by_part, gradients, strict=True)]
+        *encoder, weight, bias = parameters
+        yield _fitted(encoder, weight, bias, mean, shape)
+
+
+def _fitted(encoder: list[Tensor], weight: Tensor, bias: Tensor, mean: Tensor, shape: StreamShape) -> Fitted:
+    def predict(x: Tensor) -> Prediction:
+        scores = centre(_encode(x, encoder), mean) @ weight + bias
+        return Prediction(unseen(scores.log_softmax(-1), shape.classes))
+
+    return Fitted(predict, instruments={"carried": carried([], [], [*encoder, weight, bias, mean])})
+
+
+def _features(x: Tensor, encoder: list[Tensor]) -> Tensor:
+    return features(x.unflatten(1, SHAPE), PatchDictionary(*encoder), STRIDE)
+
+
+@torch.no_grad()
+def _encode(x: Tensor, encoder: list[Tensor]) -> Tensor:
+    return torch.cat([_features(part, encoder) for part in x.split(AT_ONCE)])
+
+
+def _gradients(parameters: list[Tensor], mean: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+    """Of the mean cross-entropy in nats, with respect to every parameter."""
+    leaves = [part.detach().requires_grad_() for part in parameters]
+    *encoder, weight, bias = leaves
+    scores = centre(_features(x, encoder), mean) @ weight + bias
+    return torch.autograd.grad(cross_entropy(scores, y), leaves)

@@ -1,0 +1,123 @@
+"""The features of streams of image classes: an order of classes for every seed, a dictionary learnt on its first."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hsokv.data.catalogue import SYNTHETIC
+from hsokv.data.cifar10 import read_cifar10
+from hsokv.data.images import LabelledImages, development_split
+from hsokv.data.sources import cache_folder, fetch, locate
+from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
+from hsokv.exceptions import DataError
+from hsokv.study.features import done, not_run, write_features
+
+if TYPE_CHECKING:
+    import torch
+
+AT_ONCE = 1000  # images whose features are held in float32
+
+
+def read_images(source: str, root: Path | None) -> tuple[LabelledImages, LabelledImages]:
+    """(train, final): the train images without repeats and without those of the final test; the latter.
+
+    Raises DataError where a file is missing or damaged.
+    """
+    if source in SYNTHETIC:
+        return generate_split_cifar10_synthetic()
+    files = locate(source, root, cache_folder()) if root else fetch(source, cache_folder())
+    return read_cifar10(files.paths)
+
+
+def load_images(
+    source: str, root: Path | None, evaluate_on: str, development_rows: int
+) -> tuple[LabelledImages, LabelledImages]:
+    """(train, evaluation), disjoint by pixels.
+
+    Evaluation is the development set, carved out of the train images, or, where `evaluate_on` is "final", the final
+    test, beside all of train.
+    """
+    train, final = read_images(source, root)
+    return (train, final) if evaluate_on == "final" else development_split(train, development_rows)
+
+
+def class_order(seed: int, classes: int) -> np.ndarray:
+    """The label that arrives first, second, ..., int64 [classes], drawn by SHA-256 of the seed.
+
+    >>> class_order(13, 10).tolist()
+    [8, 0, 4, 9, 5, 7, 1, 3, 2, 6]
+    """
+    import torch
+
+    return torch.randperm(classes, generator=_generator(f"class order {seed}")).numpy()
+
+
+def encode_stream(
+    seed: int,
+    source: str,
+    root: Path | None,
+    tasks: int,
+    centroids: int,
+    evaluate_on: str,
+    development_rows: int,
+    data: Mapping[str, Any],
+    path: Path,
+    stamp: str,
+    report: Callable[[str], None],
+) -> None:
+    """Write the feature file of one seed: train and test rows in file order, labels in order of arrival.
+
+    The dictionary is learnt on the train images of the first task, where the classes come in `tasks` tasks; with fewer
+    tasks it is the same, learnt on a part of the first. `data` tells what was found of the data; where they were not,
+    the file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
+    """
+    described = {key: data[key] for key in ("name", "kind", "synthetic", "files")} | {"evaluate_on": evaluate_on}
+    if data["reason"]:
+        write_features(path, not_run(data["reason"], described), {})
+        report(f"not run: {data['reason']}")
+        return
+    import torch
+
+    from hsokv.model.patch_encoder import PATCHES, STEPS, encoder_flops, learn_dictionary
+    from hsokv.training.budget import count_flops
+
+    torch.set_num_threads(1)  # the last digits differ between thread counts
+    train, test = load_images(source, root, evaluate_on, development_rows)
+    classes = len(train.names)
+    if classes % tasks:
+        raise DataError(f"{source}: wanted a number of tasks that divides its {classes} classes, came {tasks}")
+    order = class_order(seed, classes)
+    arrival = np.argsort(order)
+    first = torch.from_numpy(train.images[arrival[train.labels] < classes // tasks])
+    dictionary, training_flops = count_flops(learn_dictionary, first, centroids, _generator(f"patches {seed}"))
+    arrays = {"order": order, "names": np.array(train.names)[order]}
+    for part, examples in (("train", train), ("test", test)):
+        arrays[f"{part}/x"] = _features(examples.images, dictionary)
+        arrays[f"{part}/y"] = arrival[examples.labels]
+    images = len(train.labels) + len(test.labels)
+    encoder = {
+        "name": "patch dictionary",
+        "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "first_classes": classes // tasks},
+        "training_flops": training_flops,
+        "flops": encoder_flops(images, dictionary),
+    }
+    write_features(path, done(stamp, classes, True, described, encoder), arrays)
+    report(f"{path.stem}: a dictionary of {len(first)} images, {images} images encoded")
+
+
+def _features(images: np.ndarray, dictionary: Any) -> np.ndarray:
+    import torch
+
+    from hsokv.model.patch_encoder import encode
+
+    parts = torch.from_numpy(images).split(AT_ONCE)
+    return torch.cat([encode(part, dictionary).half() for part in parts]).numpy()
+
+
+def _generator(name: str) -> "torch.Generator":
+    import torch
+
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big"))

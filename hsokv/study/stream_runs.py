@@ -1,0 +1,136 @@
+"""One run on a stream: learn task after task, be tested after each on all that came so far."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hsokv.metrics.classification import accuracy, log_loss, outcomes
+from hsokv.metrics.continual import bwt, forgetting, retention
+from hsokv.study.episode_runs import memory_scores
+
+if TYPE_CHECKING:
+    import torch
+
+    from hsokv.data.episode import Shots
+    from hsokv.data.stream import Stream
+    from hsokv.methods.streams.interface import Learn, StreamShape
+    from hsokv.training.budget import Budget
+
+
+def run(
+    learn: "Learn",
+    settings: Mapping[str, Any],
+    task: Mapping[str, Any],
+    features: Path,
+    seed: int,
+    condition: str,
+    budget: "Budget",
+    generator: "torch.Generator",
+) -> dict[str, Any]:
+    """Scores, outcomes, curves and instruments of the method `learn` on the stream of one seed and condition.
+
+    `task` holds the conditions, each with its number of `tasks` and `passes`, and `entries`, the cap on past examples.
+    """
+    from hsokv.methods.streams.interface import StreamShape
+
+    definition = task["conditions"][condition]
+    stream = load_stream(features / f"seed{seed}.npz", definition["tasks"])
+    classes, key_dim = len(stream.tasks) * stream.classes_per_task, stream.tasks[0].x.shape[1]
+    shape = StreamShape(classes, stream.classes_per_task, key_dim, definition["passes"], task["entries"])
+    return run_stream(learn, stream, shape, settings, budget, generator)
+
+
+def load_stream(path: Path, tasks: int) -> "Stream":
+    """The stream of a feature file, standardised as every method sees it."""
+    import torch
+
+    from hsokv.data.episode import Shots
+    from hsokv.data.stream import split_stream, standardise_on_first
+
+    with np.load(path, allow_pickle=False) as arrays:
+        parts = [
+            Shots(torch.from_numpy(arrays[f"{part}/x"]).float(), torch.from_numpy(arrays[f"{part}/y"]))
+            for part in ("train", "test")
+        ]
+        classes = len(arrays["order"])
+    return standardise_on_first(split_stream(*parts, classes, tasks))
+
+
+def run_stream(
+    learn: "Learn",
+    stream: "Stream",
+    shape: "StreamShape",
+    settings: Mapping[str, Any],
+    budget: "Budget",
+    generator: "torch.Generator",
+) -> dict[str, Any]:
+    """Learn the stream and test after every task; the method is handed one task at a time, and never a test.
+
+    Outcomes are those after the last task among all classes, in the order of the test. Raises RuntimeError for a method
+    that does not answer once after every task.
+    """
+    from hsokv.data.stream import check_stream
+
+    drawn = 0
+
+    def tasks() -> "Iterator[Shots]":
+        nonlocal drawn
+        for shots in check_stream(stream).tasks:
+            drawn += 1
+            yield shots
+
+    per_task, labels = stream.classes_per_task, stream.test.y.numpy()
+    matrices: dict[str, list[list[float]]] = {"class_incremental": [], "task_incremental": []}
+    accuracy_seen, answered = [], 0
+    for fitted in learn(tasks(), shape, settings, budget, generator):
+        answered += 1
+        if drawn != answered:
+            raise RuntimeError(f"wanted an answer after every task, came answer {answered} after {drawn} tasks")
+        seen = labels < answered * per_task
+        prediction = fitted.predict(stream.test.x[stream.test.y < answered * per_task])
+        predicted = predictions(prediction.log_probs.numpy(), labels[seen], per_task)
+        for scenario, matrix in matrices.items():
+            right = predicted[scenario] == labels[seen]
+            matrix.append([float(right[labels[seen] // per_task == i].mean()) for i in range(answered)])
+        accuracy_seen.append(accuracy(predicted["class_incremental"], labels[seen]))
+    if answered != len(stream.tasks):
+        raise RuntimeError(f"wanted an answer after each of {len(stream.tasks)} tasks, came {answered}")
+    scores = {
+        "accuracy": accuracy(predicted["class_incremental"], labels),
+        "accuracy_task_incremental": accuracy(predicted["task_incremental"], labels),
+        "log_loss": log_loss(prediction.log_probs.double().exp().numpy(), labels),
+        "carried_bytes": sum(fitted.instruments["carried"].values()),
+    }
+    for scenario, ending in (("class_incremental", ""), ("task_incremental", "_task_incremental")):
+        for name, metric in (("bwt", bwt), ("forgetting", forgetting), ("retention", retention)):
+            scores[name + ending] = metric(matrices[scenario])
+    instruments = {**fitted.instruments, "accuracy_matrix": matrices}
+    if prediction.gate is not None:
+        found, inside = memory_scores(prediction, instruments["memory"], labels)
+        scores |= found
+        instruments["memory"] = instruments["memory"] | inside | {"texts": []}
+    scores |= {
+        name: instruments[name] for name in ("diversity", "diversity_initial", "disagreement") if name in instruments
+    }
+    return {
+        "scores": scores,
+        "outcomes": outcomes(predicted["class_incremental"], labels),
+        "curves": {**fitted.curves, "accuracy_seen": accuracy_seen},
+        "instruments": instruments,
+    }
+
+
+def predictions(log_probs: np.ndarray, labels: np.ndarray, classes_per_task: int) -> dict[str, np.ndarray]:
+    """Labels [n] predicted from `log_probs` [n, classes], by scenario: among all classes, and among those of the task.
+
+    >>> found = predictions(np.log([[0.3, 0.2, 0.5]]), np.array([1]), classes_per_task=2)
+    >>> {scenario: predicted.tolist() for scenario, predicted in found.items()}
+    {'class_incremental': [2], 'task_incremental': [0]}
+    """
+    own = np.arange(log_probs.shape[1]) // classes_per_task == (labels // classes_per_task)[:, None]
+    return {
+        "class_incremental": log_probs.argmax(1),
+        "task_incremental": np.where(own, log_probs, -np.inf).argmax(1),
+    }

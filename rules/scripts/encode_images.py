@@ -1,0 +1,35 @@
+"""Learn the patch dictionary of one seed of a stream of image classes, encode the images and write the features."""
+
+import json
+from pathlib import Path
+
+from hsokv.study.digest import value_digest
+from hsokv.study.images import encode_stream
+from hsokv.study.job import job
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        data = json.loads(Path(snakemake.input.data).read_text())
+        encode_stream(
+            seed=int(snakemake.wildcards.seed),
+            source=params.source,
+            root=Path(params.root) if params.root else None,
+            tasks=params.tasks,
+            centroids=params.centroids,
+            evaluate_on=params.evaluate_on,
+            development_rows=params.development_rows,
+            data=data,
+            path=Path(snakemake.output[0]),
+            stamp=value_digest(
+                [
+                    params.tasks,
+                    params.centroids,
+                    params.evaluate_on,
+                    params.development_rows,
+                    data["files"],
+                    params.code,
+                ]
+            ),
+            report=print,
+        )

@@ -1,0 +1,129 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from hsokv.data.images import digests
+from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
+from hsokv.exceptions import DataError
+from hsokv.model.patch_encoder import PatchDictionary
+from hsokv.study import images
+from hsokv.study.features import is_current, read_provenance
+from hsokv.study.images import class_order, encode_stream, load_images
+
+DATA = {"name": "small/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}, "reason": None}
+SMALL = generate_split_cifar10_synthetic(train=80, test=30)
+
+
+@pytest.fixture(autouse=True)
+def _small_data(monkeypatch):
+    monkeypatch.setattr(images, "generate_split_cifar10_synthetic", lambda: SMALL)
+
+
+def write(path, seed=13, tasks=5, evaluate_on="final", data=DATA):
+    encode_stream(
+        seed=seed,
+        source="split_cifar10_synthetic",
+        root=None,
+        tasks=tasks,
+        centroids=4,
+        evaluate_on=evaluate_on,
+        development_rows=3,
+        data=data,
+        path=path,
+        stamp="s",
+        report=lambda text: None,
+    )
+    with np.load(path) as stored:
+        return dict(stored)
+
+
+@pytest.fixture
+def learnt_on(monkeypatch):
+    """The images that dictionaries were learnt on, in place of one; pixels stand for the features."""
+    seen = []
+
+    def learn(given, centroids, generator):
+        seen.append(given)
+        return PatchDictionary(torch.eye(108), torch.zeros(108), torch.zeros(centroids, 108))
+
+    monkeypatch.setattr("hsokv.model.patch_encoder.learn_dictionary", learn)
+    monkeypatch.setattr("hsokv.model.patch_encoder.encode", lambda part, dictionary: part.flatten(1)[:, :16].float())
+    return seen
+
+
+def test_the_file_holds_what_the_contract_says(tmp_path):
+    arrays = write(tmp_path / "seed13.npz")
+    found = json.loads(str(arrays.pop("provenance")))
+    assert {name: (array.shape, str(array.dtype)) for name, array in arrays.items() if name != "names"} == {
+        "train/x": ((80, 16), "float16"),
+        "train/y": ((80,), "int64"),
+        "test/x": ((30, 16), "float16"),
+        "test/y": ((30,), "int64"),
+        "order": ((10,), "int64"),
+    }
+    assert all(np.isfinite(arrays[name]).all() for name in ("train/x", "test/x"))
+    assert (found["status"], found["classes"], found["shared_test"]) == ("done", 10, True)
+    assert found["data"] == {"name": "small/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}} | {
+        "evaluate_on": "final"
+    }
+    assert found["encoder"]["name"] == "patch dictionary"
+    assert found["encoder"]["settings"] == {"centroids": 4, "patches": 50_000, "steps": 20, "first_classes": 2}
+    assert found["encoder"]["flops"] == 110 * 27**2 * 2 * (108**2 + 110 * 4)
+    assert found["encoder"]["training_flops"] > 0
+    assert is_current(tmp_path / "seed13.npz", "s")
+
+
+def test_labels_are_numbered_in_order_of_arrival_and_rows_keep_their_place(tmp_path, learnt_on):
+    for seed in (13, 21):
+        arrays = write(tmp_path / f"{seed}.npz", seed)
+        order = arrays["order"]
+        assert order.tolist() == class_order(seed, 10).tolist()
+        assert arrays["names"].tolist() == [SMALL[0].names[label] for label in order]
+        for part, examples in zip(("train", "test"), SMALL, strict=True):
+            assert np.array_equal(order[arrays[f"{part}/y"]], examples.labels)
+            assert np.array_equal(arrays[f"{part}/x"], examples.images.reshape(-1, 3072)[:, :16])
+
+
+def test_the_dictionary_sees_the_first_task_alone(tmp_path, learnt_on):
+    train = SMALL[0]
+    for tasks, classes in ((5, 2), (2, 5)):
+        order = write(tmp_path / "a.npz", tasks=tasks)["order"]
+        wanted = train.images[np.isin(train.labels, order[:classes])]
+        assert np.array_equal(learnt_on.pop().numpy(), wanted)
+
+
+def test_development_never_reads_the_final_test(tmp_path, monkeypatch, learnt_on):
+    final = {digest: row for row, digest in enumerate(digests(SMALL[1].images))}
+    train, development = load_images("split_cifar10_synthetic", None, "development", 3)
+    assert np.bincount(development.labels).tolist() == [3] * 10
+    assert len(train.labels) == 50
+    assert not final.keys() & set(digests(train.images) + digests(development.images))
+    arrays = write(tmp_path / "a.npz", evaluate_on="development")
+    assert (len(arrays["train/y"]), len(arrays["test/y"])) == (50, 30)
+    assert np.array_equal(arrays["test/x"], development.images.reshape(-1, 3072)[:, :16])
+    assert read_provenance(tmp_path / "a.npz")["data"]["evaluate_on"] == "development"
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_another_order(tmp_path):
+    for name, seed in (("a", 13), ("b", 13), ("c", 21)):
+        write(tmp_path / f"{name}.npz", seed)
+    one, again, other = ((tmp_path / f"{name}.npz").read_bytes() for name in "abc")
+    assert one == again
+    assert one != other
+    assert len({tuple(class_order(seed, 10)) for seed in range(20)}) == 20
+    assert all(sorted(class_order(seed, 10)) == list(range(10)) for seed in range(20))
+
+
+def test_data_that_are_not_there_give_a_file_that_says_why(tmp_path):
+    arrays = write(tmp_path / "a.npz", data={**DATA, "reason": "not on this machine"})
+    assert arrays.keys() == {"provenance"}
+    found = read_provenance(tmp_path / "a.npz")
+    assert (found["status"], found["reason"], found["data"]["name"]) == ("not run", "not on this machine", "small/1")
+
+
+def test_tasks_that_cannot_share_the_classes_out_are_refused(tmp_path):
+    with pytest.raises(DataError, match="wanted a number of tasks that divides its 10 classes, came 4"):
+        write(tmp_path / "a.npz", tasks=4)
+    assert not (tmp_path / "a.npz").exists()

@@ -1,0 +1,139 @@
+"""Texts from a user's own files to features and records, as docs/own-data.md says; and what pairs become."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from hsokv.data.sources import locate_own
+from hsokv.methods.registry import METHODS
+from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.records import read_record, record_path
+from hsokv.study.benchmarks import module_of, source_of, task_of
+from hsokv.study.features import load_episode, read_provenance, read_texts
+from hsokv.study.runs import run_arm
+from hsokv.study.text import NOTES, encode_shots, features, load_texts
+from hsokv.study.text_data import describe_texts
+from hsokv.study.text_data import read_texts as read_source
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = [1]
+
+
+def manifests(source, root=None):
+    found = locate_own("messages", source["files"], root) if "files" in source else None
+    data = {"name": "messages", "kind": "own file", "synthetic": False, "status": "done", "reason": None}
+    data |= {"files": found.sha256 if found else {}, "texts": describe_texts(read_source(source, root))}
+    files = resolve_text_encoder(download=False)
+    return data, {"reason": None, "revision": files.revision, "files": dict(files.sha256)}
+
+
+def encode(folder, source, conditions, evaluate_on, development_rows, data=None):
+    said = []
+    encode_shots(
+        seeds=SEEDS,
+        conditions=conditions,
+        source=source,
+        root=None,
+        evaluate_on=evaluate_on,
+        development_rows=development_rows,
+        encoder_folder=None,
+        manifests=data or manifests(source),
+        folder=folder,
+        stamp="stamp",
+        report=said.append,
+    )
+    return said
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """The benchmark of examples/own-data.yaml."""
+    monkeypatch.chdir(ROOT)
+    return yaml.safe_load((ROOT / "examples/own-data.yaml").read_text())["benchmarks"]["messages"]
+
+
+def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
+    source, conditions = source_of(messages), messages["conditions"]
+    said = encode(tmp_path / "features", source, conditions, "final", messages["development_rows"])
+    assert said[0].startswith("left out of the train file: 0 repeated")
+    provenance = read_provenance(tmp_path / "features" / "seed1.npz")
+    assert provenance["classes"] == 3
+    assert provenance["data"]["texts"]["labels"] == ["billing", "delivery", "technical"]
+    assert (provenance["data"]["kind"], set(provenance["data"]["files"])) == ("own file", {"train", "test"})
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text())["methods"]
+    run_arm(
+        benchmark="messages",
+        arm="ridge",
+        module=module_of(messages, "ridge"),
+        settings={name: settings[name] for name in METHODS["ridge"].settings},
+        task=task_of(messages),
+        seeds=SEEDS,
+        features=tmp_path / "features",
+        records=tmp_path / "records",
+        code="code",
+        report=lambda _: None,
+    )
+    record = read_record(record_path("messages", "shots8", "ridge", 1, tmp_path / "records"))
+    assert (record.status, record.data["evaluate_on"], len(record.outcomes)) == ("done", "final", 24)
+    assert encode(tmp_path / "features", source, conditions, "final", 8) == []  # all current, nothing to do
+
+
+def test_fewer_and_more_shots_are_conditions_of_one_benchmark(messages, tmp_path):
+    conditions = {f"shots{shots}": {"shots": shots} for shots in (1, 2, 4, 8)}
+    encode(tmp_path, source_of(messages), conditions, "development", 8)
+    for name, condition in conditions.items():
+        episode = load_episode(tmp_path, 1, name, classes=3, folds=4)
+        assert len(episode.train.y) == 3 * condition["shots"]
+        assert len(episode.folds) == (4 if condition["shots"] >= 4 else 1)
+
+
+@pytest.fixture
+def pairs(tmp_path, monkeypatch):
+    """A source of own files with two texts a row, half of which share their premise."""
+    monkeypatch.chdir(tmp_path)
+    for split, rows in (("train", range(12)), ("test", range(12, 16))):
+        lines = [f"a premise {row // 2}\ta hypothesis {row}\t{'no' if row % 2 else 'yes'}" for row in rows]
+        (tmp_path / f"{split}.tsv").write_text("\n".join(["p\th\tlabel", *lines, ""]))
+    files = {split: f"{split}.tsv" for split in ("train", "test")}
+    return {"source": "files", "files": files, "columns": {"text": ["p", "h"], "label": "label"}}
+
+
+def test_pairs_are_encoded_once_a_text_and_shown_as_people_would_read_them(pairs, tmp_path):
+    said = encode(tmp_path / "features", pairs, {"shots2": {"shots": 2}}, "final", 1)
+    assert said[1] == "evaluation: 4 examples, 6 texts encoded"
+    episode = load_episode(tmp_path / "features", 1, "shots2", classes=2, folds=2)
+    assert episode.train.x.shape == (4, 768)
+    assert all(text.startswith("a premise") and " | a hypothesis" in text for text in read_texts_of(tmp_path))
+
+
+def read_texts_of(folder):
+    return read_texts(folder / "features", 1, "shots2")
+
+
+def test_a_pair_is_direction_and_distance():
+    u, v = np.eye(3)[[0, 1]], np.eye(3)[[0, 2]]
+    found = features(u, v)
+    np.testing.assert_array_equal(found[0], 0)  # the same text twice
+    np.testing.assert_array_equal(found[1], [0, 1, -1, 0, 1, 1])
+    np.testing.assert_array_equal(features(v, u)[:, :3], -found[:, :3])
+    np.testing.assert_array_equal(features(u), u)
+
+
+def test_every_file_of_mnli_says_what_the_encoder_had_seen(tmp_path):
+    absent = {"name": "mnli", "kind": "none", "synthetic": False, "reason": "not there", "files": {}}
+    said = encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "final", 1, (absent, {"reason": None}))
+    assert said == ["not run: not there"]
+    provenance = read_provenance(tmp_path / "evaluation.npz")
+    assert (provenance["status"], provenance["data"]["note"]) == ("not run", NOTES["mnli"])
+
+
+def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):
+    source = source_of(messages)
+    pool, development = load_texts(source, None, "development", 8)
+    again, final = load_texts(source, None, "final", 8)
+    assert pool.texts == again.texts
+    assert np.bincount(development.labels).tolist() == np.bincount(final.labels).tolist() == [8, 8, 8]
+    assert not set(pool.texts) & set(development.texts)
+    assert not (set(pool.texts) | set(development.texts)) & set(final.texts)
