@@ -1,4 +1,4 @@
-# Input: {results}/data/*.json. Output: {results}/features/<benchmark>/seed<seed>.npz.
+# Input: {results}/data/*.json. Output: {results}/features/<benchmark>/seed<seed>.npz, and images.npz for all seeds.
 # A job per seed: a stream's encoder is learnt on its first task, and no two seeds begin with the same classes.
 for benchmark, definition in of_kind("stream"):
 
@@ -28,3 +28,28 @@ for benchmark, definition in of_kind("stream"):
             f"{benchmark}: learning patches and encoding images, seed {{wildcards.seed}}"
         script:
             "scripts/encode_images.py"
+
+    rule:
+        name:
+            f"store_{benchmark}"
+        input:
+            data=f"{R}/data/{definition['source']}.json",
+        output:
+            f"{R}/features/{benchmark}/images.npz",
+        log:
+            f"{R}/logs/encode/{benchmark}.images.log",
+        benchmark:
+            f"{R}/benchmarks/encode/{benchmark}.images.jsonl"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        params:
+            source=definition["source"],
+            evaluate_on=config["evaluate_on"],
+            development_rows=config["data"]["development_images"],
+            root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
+            code=code_digest(["hsokv.study.images"], [script_path("store_images.py")]),
+        message:
+            f"{benchmark}: images for the arms that train the encoder"
+        script:
+            "scripts/store_images.py"

@@ -11,7 +11,8 @@ for benchmark, definition in BENCHMARKS.items():
                 expand(
                     f"{R}/features/{benchmark}/{{part}}.npz",
                     part=[f"seed{seed}" for seed in definition["seeds"]]
-                    + (["evaluation"] if definition["kind"] == "texts" else []),
+                    + (["evaluation"] if definition["kind"] == "texts" else [])
+                    + (["images"] if METHODS[arm].images else []),
                 ),
             output:
                 update(records_of(benchmark, arm)),
@@ -29,7 +30,7 @@ for benchmark, definition in BENCHMARKS.items():
                 settings={
                     name: config["methods"][name] for name in METHODS[arm].settings
                 },
-                task=task_of(definition),
+                task=task_of(definition, arm),
                 seeds=definition["seeds"],
                 features=lambda wildcards, input: str(Path(input[0]).parent),
                 records=lambda wildcards, output: str(Path(output[0]).parents[3]),

@@ -57,5 +57,6 @@ def settings():
         },
         "knn": {"k": 1},
         "ridge": {"shrinkage": [0.1, 0.5]},
+        "maml": {"inner_steps": 3, "outer_steps": 6, "inner_rate": 1.5, "outer_rate": 0.0003, "classes": 3},
         "linear_probe": {"strengths": [1.0, 100.0], "steps": 60},
     }

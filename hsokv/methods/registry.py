@@ -12,12 +12,13 @@ class Method(NamedTuple):
     """The groups of the configuration's `methods` that an arm reads, and its module under each protocol it knows.
 
     `episode` is the module whose `fit` learns an episode, `stream` the one whose `learn` goes through a stream of
-    tasks; None where the arm is not defined for that protocol.
+    tasks; None where the arm is not defined for that protocol. `images`: on a stream it learns from the images.
     """
 
     settings: tuple[str, ...]
     episode: str | None = None
     stream: str | None = None
+    images: bool = False
 
 
 _M, _S = "hsokv.methods", "hsokv.methods.streams"
@@ -35,6 +36,8 @@ METHODS: dict[str, Method] = {
     "prototypes": Method((), f"{_M}.prototypes", f"{_S}.prototypes"),
     "ridge": Method(("ridge",), f"{_M}.ridge", f"{_S}.ridge"),
     "linear_probe": Method(("linear_probe",), f"{_M}.linear_probe"),
+    "maml": Method(("maml",), f"{_M}.maml"),
     "experience_replay": Method(("head",), stream=f"{_S}.experience_replay"),
+    "fine_tune": Method(("fine_tune",), stream=f"{_S}.fine_tune", images=True),
     "joint": Method(("head",), stream=f"{_S}.joint"),
 }

@@ -82,8 +82,10 @@ def learn_dictionary(
     return PatchDictionary(whitening, offset, _cluster(_whiten(drawn, whitening, offset), centroids, steps))
 
 
-def features(images: Tensor, dictionary: PatchDictionary) -> Tensor:
+def features(images: Tensor, dictionary: PatchDictionary, stride: int = 1) -> Tensor:
     """f of every quadrant, side by side: images [n, 3, 32, 32], any real type, -> [n, 4 K].
+
+    With a `stride` of s only every s-th place counts, in both directions.
 
     Quadrants follow row by row and are 14 or 13 places of a patch high and wide. Every intermediate result of all n
     images is held at once: `encode` takes a few at a time.
@@ -96,7 +98,7 @@ def features(images: Tensor, dictionary: PatchDictionary) -> Tensor:
     pooled = []
     for top, bottom in HALVES:
         for first, last in HALVES:
-            patches = windows[:, top:bottom, first:last].reshape(-1, DIM).to(centroids.dtype)
+            patches = windows[:, top:bottom:stride, first:last:stride].reshape(-1, DIM).to(centroids.dtype)
             w = _whiten(patches, dictionary.whitening, dictionary.offset)
             norm = w.square().sum(1, keepdim=True) * (1 + ROUNDING)
             z = (torch.cat([w, norm, torch.ones_like(norm)], 1) @ right).sqrt()

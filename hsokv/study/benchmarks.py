@@ -82,9 +82,10 @@ def manifest_of(name: str, definition: Mapping[str, Any]) -> str | None:
     return f"{OWN}_{name}" if source == OWN else source
 
 
-def task_of(definition: Mapping[str, Any]) -> dict[str, Any]:
+def task_of(definition: Mapping[str, Any], arm: str) -> dict[str, Any]:
     """What an arm has to know of a benchmark of the configuration, its seeds apart."""
     return {
+        **({"images": True} if METHODS[arm].images else {}),
         "protocol": KINDS[definition["kind"]].protocol,
         "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
         **{key: definition[key] for key in ("folds", "entries") if key in definition},

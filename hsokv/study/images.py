@@ -94,6 +94,7 @@ def encode_stream(
     first = torch.from_numpy(train.images[arrival[train.labels] < classes // tasks])
     dictionary, training_flops = count_flops(learn_dictionary, first, centroids, _generator(f"patches {seed}"))
     arrays = {"order": order, "names": np.array(train.names)[order]}
+    arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     for part, examples in (("train", train), ("test", test)):
         arrays[f"{part}/x"] = _features(examples.images, dictionary)
         arrays[f"{part}/y"] = arrival[examples.labels]
@@ -106,6 +107,23 @@ def encode_stream(
     }
     write_features(path, done(stamp, classes, True, described, encoder), arrays)
     report(f"{path.stem}: a dictionary of {len(first)} images, {images} images encoded")
+
+
+def store_images(
+    source: str,
+    root: Path | None,
+    evaluate_on: str,
+    development_rows: int,
+    data: Mapping[str, Any],
+    path: Path,
+) -> None:
+    """Write the images themselves, train/x and test/x uint8 [n, 3072], in the order of every seed's feature file."""
+    described = {key: data[key] for key in ("name", "kind", "synthetic", "files")} | {"evaluate_on": evaluate_on}
+    if data["reason"]:
+        return write_features(path, not_run(data["reason"], described), {})
+    parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_rows), strict=True)
+    arrays = {f"{name}/x": examples.images.reshape(len(examples.images), -1) for name, examples in parts}
+    return write_features(path, done("", 0, True, described, {}), arrays)
 
 
 def _features(images: np.ndarray, dictionary: Any) -> np.ndarray:

@@ -60,8 +60,8 @@ def run_arm(
     for seed in seeds:
         path = features / f"seed{seed}.npz"
         provenance = read_provenance(path)
-        evaluation = features / "evaluation.npz"
-        digests = [checksum(path)] + ([checksum(evaluation)] if evaluation.exists() else [])
+        shared = ["evaluation.npz"] + (["images.npz"] if task.get("images") else [])
+        digests = [checksum(part) for part in (path, *(features / name for name in shared)) if part.exists()]
         for condition, definition in task["conditions"].items():
             configuration = {
                 "condition": dict(definition),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hsokv.data.episode import Shots
     from hsokv.data.stream import Stream
     from hsokv.methods.streams.interface import Learn, StreamShape
+    from hsokv.model.patch_encoder import PatchDictionary
     from hsokv.training.budget import Budget
 
 
@@ -31,14 +32,19 @@ def run(
 ) -> dict[str, Any]:
     """Scores, outcomes, curves and instruments of the method `learn` on the stream of one seed and condition.
 
-    `task` holds the conditions, each with its number of `tasks` and `passes`, and `entries`, the cap on past examples.
+    `task` holds the conditions, each with its number of `tasks` and `passes`, `entries`, the cap on past examples, and
+    `images`, true where the method learns from the images themselves.
     """
     from hsokv.methods.streams.interface import StreamShape
 
-    definition = task["conditions"][condition]
-    stream = load_stream(features / f"seed{seed}.npz", definition["tasks"])
+    definition, path = task["conditions"][condition], features / f"seed{seed}.npz"
+    dictionary = None
+    if task.get("images"):
+        stream, dictionary = load_images(features / "images.npz", path, definition["tasks"])
+    else:
+        stream = load_stream(path, definition["tasks"])
     classes, key_dim = len(stream.tasks) * stream.classes_per_task, stream.tasks[0].x.shape[1]
-    shape = StreamShape(classes, stream.classes_per_task, key_dim, definition["passes"], task["entries"])
+    shape = StreamShape(classes, stream.classes_per_task, key_dim, definition["passes"], task["entries"], dictionary)
     return run_stream(learn, stream, shape, settings, budget, generator)
 
 
@@ -56,6 +62,24 @@ def load_stream(path: Path, tasks: int) -> "Stream":
         ]
         classes = len(arrays["order"])
     return standardise_on_first(split_stream(*parts, classes, tasks))
+
+
+def load_images(images: Path, path: Path, tasks: int) -> "tuple[Stream, PatchDictionary]":
+    """The stream of images, flat, whose features are those of the file at `path`, and the encoder that made these."""
+    import torch
+
+    from hsokv.data.episode import Shots
+    from hsokv.data.stream import split_stream
+    from hsokv.model.patch_encoder import PatchDictionary
+
+    with np.load(images, allow_pickle=False) as pixels, np.load(path, allow_pickle=False) as arrays:
+        parts = [
+            Shots(torch.from_numpy(pixels[f"{part}/x"]), torch.from_numpy(arrays[f"{part}/y"]))
+            for part in ("train", "test")
+        ]
+        dictionary = PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{n}"]) for n in PatchDictionary._fields))
+        classes = len(arrays["order"])
+    return split_stream(*parts, classes, tasks), dictionary
 
 
 def run_stream(

@@ -196,7 +196,7 @@ def test_a_family_of_more_than_eight_tests_is_refused(configuration, schema):
 
 
 def test_what_an_arm_knows_of_a_benchmark(configuration):
-    words, texts = (task_of(configuration["benchmarks"][name]) for name in ("rare_words", "sst2"))
+    words, texts = (task_of(configuration["benchmarks"][name], "knn") for name in ("rare_words", "sst2"))
     assert (words["protocol"], "folds" in words) == ("episode", False)
     assert (texts["protocol"], texts["folds"]) == ("episode", configuration["benchmarks"]["sst2"]["folds"])
     assert isinstance(texts["flops_allowed"], int)

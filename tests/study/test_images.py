@@ -62,6 +62,9 @@ def test_the_file_holds_what_the_contract_says(tmp_path):
         "test/x": ((30, 16), "float16"),
         "test/y": ((30,), "int64"),
         "order": ((10,), "int64"),
+        "dictionary/whitening": ((108, 108), "float32"),
+        "dictionary/offset": ((108,), "float32"),
+        "dictionary/centroids": ((4, 108), "float32"),
     }
     assert all(np.isfinite(arrays[name]).all() for name in ("train/x", "test/x"))
     assert (found["status"], found["classes"], found["shared_test"]) == ("done", 10, True)

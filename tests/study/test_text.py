@@ -68,7 +68,7 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
         arm="ridge",
         module=module_of(messages, "ridge"),
         settings={name: settings[name] for name in METHODS["ridge"].settings},
-        task=task_of(messages),
+        task=task_of(messages, "ridge"),
         seeds=SEEDS,
         features=tmp_path / "features",
         records=tmp_path / "records",

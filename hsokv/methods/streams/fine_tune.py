@@ -15,7 +15,7 @@ from hsokv.data.episode import Shots, centre
 from hsokv.methods.interface import Fitted, Prediction
 from hsokv.methods.streams.heads import minibatches, steps_of
 from hsokv.methods.streams.interface import StreamShape, arriving, carried, unseen
-from hsokv.model.patch_encoder import SHAPE, PatchDictionary, features
+from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary, features
 from hsokv.training.budget import Budget, count_flops
 
 STRIDE = 2
@@ -65,7 +65,7 @@ def _fitted(encoder: list[Tensor], weight: Tensor, bias: Tensor, mean: Tensor, s
 
 
 def _features(x: Tensor, encoder: list[Tensor]) -> Tensor:
-    return features(x.unflatten(1, SHAPE), PatchDictionary(*encoder), STRIDE)
+    return features(x.unflatten(1, (CHANNELS, SIDE, SIDE)), PatchDictionary(*encoder), STRIDE)
 
 
 @torch.no_grad()

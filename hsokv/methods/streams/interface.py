@@ -10,6 +10,7 @@ from hsokv.data.episode import Shots
 from hsokv.data.stream import check_task
 from hsokv.exceptions import ConfigurationError
 from hsokv.methods.interface import Fitted
+from hsokv.model.patch_encoder import PatchDictionary
 from hsokv.training.budget import Budget
 
 
@@ -18,7 +19,7 @@ class StreamShape(NamedTuple):
 
     `classes` in all, `classes_per_task`, the features' `key_dim`; `passes` >= 1 over each task's examples for arms that
     learn by gradient (1: every example is seen once); `entries`: the cap on past examples carried from task to task,
-    held-out ones included.
+    held-out ones included. `dictionary`: the encoder, for a method that learns from images.
     """
 
     classes: int
@@ -26,6 +27,7 @@ class StreamShape(NamedTuple):
     key_dim: int
     passes: int
     entries: int
+    dictionary: PatchDictionary | None = None
 
 
 Learn = Callable[[Iterator[Shots], StreamShape, Mapping[str, Any], Budget, torch.Generator], Iterator[Fitted]]
