@@ -27,7 +27,7 @@ from hsokv.model.moments import add, init_moments, within
 from hsokv.training.budget import Budget, count_flops
 from hsokv.training.loop import init_learners, stack_problems, stack_scores, train
 from hsokv.training.optimisers import STRATEGIES, update
-from hsokv.training.optimisers import init_moments as init_adam
+from hsokv.training.optimisers import init_state as init_adam
 
 METHODS = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["methods"]
 # The sharpness is the default of when the rows were drawn; it is 16 since, because of them.

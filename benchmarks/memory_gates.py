@@ -8,7 +8,7 @@ from torch import Tensor
 from hsokv.memory import functional as kv
 from hsokv.model.calibration import GATES, fit_gate, label_log_prob
 from hsokv.training.optimisers import STRATEGIES, update
-from hsokv.training.optimisers import init_moments as init_adam
+from hsokv.training.optimisers import init_state as init_adam
 
 PENALTIES, PARTS, GATE_STEPS = torch.tensor([0.001, 0.01, 0.1, 1.0]), 5, 200  # of the gate per query
 

@@ -15,7 +15,7 @@ from hsokv.methods.interface import Fitted, Prediction
 from hsokv.model.calibration import fit_temperature
 from hsokv.model.head import Head, gradient, init_head, logits
 from hsokv.training.budget import Budget, count_flops
-from hsokv.training.optimisers import STRATEGIES, Moments, init_moments, update
+from hsokv.training.optimisers import STRATEGIES, OptimiserState, init_state, update
 
 RATE_SPEED = 10
 """How much faster the one number of the inner rate moves than the many of the map."""
@@ -101,8 +101,8 @@ def outer_gradient(learnt: Learnt, task: Task, steps: int) -> Learnt:
 
 
 def outer_step(
-    learnt: Learnt, moments: tuple[Moments, Moments], task: Task, inner_steps: int, outer_rate: float
-) -> tuple[Learnt, tuple[Moments, Moments]]:
+    learnt: Learnt, moments: tuple[OptimiserState, OptimiserState], task: Task, inner_steps: int, outer_rate: float
+) -> tuple[Learnt, tuple[OptimiserState, OptimiserState]]:
     """One step of Adam on the loss of one task."""
     adam, no_decay = torch.tensor(STRATEGIES.index("adam")), torch.tensor(0.0)
     rates = torch.tensor(outer_rate), torch.tensor(RATE_SPEED * outer_rate)
@@ -122,7 +122,7 @@ def meta_train(
     does not cover one.
     """
     learnt = Learnt(torch.eye(key_dim), torch.tensor(float(options["inner_rate"])).log())
-    moments = init_moments(learnt.map, ()), init_moments(learnt.log_rate, ())
+    moments = init_state(learnt.map, ()), init_state(learnt.log_rate, ())
     costs: dict[tuple[int, int, int], int] = {}  # counted once a shape: counting takes longer than the step
     steps = spent = cost = 0
     while steps < options["outer_steps"] and spent + cost <= share and len((task := draw()).score.y):

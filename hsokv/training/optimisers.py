@@ -27,9 +27,6 @@ def init_state(parameter: Tensor, batch: tuple[int, ...]) -> OptimiserState:
     return OptimiserState(torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros(batch))
 
 
-Moments, init_moments = OptimiserState, init_state  # to go when no module says these names any more
-
-
 def rule(steps: Tensor, strategy: Tensor, learning_rate: Tensor, weight_decay: Tensor) -> Tensor:
     """The next update of each head as five numbers [5, ...], for `apply_rule`; `steps` were taken before it.
 
