@@ -23,6 +23,14 @@ def merge(below, above):
     return below | {key: merge(below.get(key), value) for key, value in above.items()}
 
 
+def overlaid(below, name):
+    """The study under an overlay, and the benchmarks that this takes out."""
+    study = merge(below, load(name))
+    left_out = [name for name, benchmark in study["benchmarks"].items() if benchmark is None]
+    study["benchmarks"] = {name: value for name, value in study["benchmarks"].items() if value is not None}
+    return study, left_out
+
+
 @pytest.fixture(scope="module")
 def schema():
     return load("rules/config.schema.yaml")
@@ -38,11 +46,8 @@ def test_the_study_passes(configuration, schema):
 
 
 def test_the_small_study_passes(configuration, schema):
-    study = merge(configuration, load("config/small.yaml"))
-    left_out = [name for name, benchmark in study["benchmarks"].items() if benchmark is None]
+    study, left_out = overlaid(configuration, "config/small.yaml")
     assert left_out
-    for name in left_out:
-        del study["benchmarks"][name]
     check_configuration(study, schema, left_out)
 
 
@@ -157,9 +162,9 @@ def test_a_missing_key_is_named(configuration, schema, place):
 
 
 def test_own_files_are_a_benchmark_by_configuration_alone(configuration, schema):
-    overlaid = merge(configuration, load("examples/own-data.yaml"))
-    check_configuration(overlaid, schema)
-    messages = overlaid["benchmarks"]["messages"]
+    study, left_out = overlaid(configuration, "examples/own-data.yaml")
+    check_configuration(study, schema, left_out)
+    messages = study["benchmarks"]["messages"]
     assert manifest_of("messages", messages) == "files_messages"
     assert set(source_of(messages)) == {"source", "files", "columns"}
     assert manifest_of("sst2", configuration["benchmarks"]["sst2"]) == "sst2"
@@ -167,13 +172,13 @@ def test_own_files_are_a_benchmark_by_configuration_alone(configuration, schema)
 
 
 def test_pairs_have_no_descriptions(configuration, schema):
-    overlaid = merge(configuration, load("examples/own-data.yaml"))
-    messages = overlaid["benchmarks"]["messages"]
+    study, left_out = overlaid(configuration, "examples/own-data.yaml")
+    messages = study["benchmarks"]["messages"]
     messages["columns"]["text"] = ["premise", "hypothesis"]
-    check_configuration(overlaid, schema)
+    check_configuration(study, schema, left_out)
     messages["conditions"]["shots4"]["descriptions"] = {"templates": ["{}"], "words": [["a"], ["b"]]}
     with pytest.raises(ConfigurationError, match=r"shots4\.descriptions: wanted for single texts alone"):
-        check_configuration(overlaid, schema)
+        check_configuration(study, schema, left_out)
 
 
 @pytest.mark.parametrize("key", ["source", "folds"])
