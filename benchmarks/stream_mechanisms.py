@@ -190,7 +190,11 @@ def score_all(stream: Stream, settings: Mapping[str, Any], seed: int) -> dict[st
     """What every design and every arm scores on a stream; raises RuntimeError where `package` is not the package."""
     closed_form = METHODS["kv_closed_form"].settings
     methods = {name: (learner(design), closed_form) for name, design in DESIGNS.items()}
-    methods |= {name: (import_module(of.stream).learn, of.settings) for name, of in METHODS.items() if of.stream}
+    methods |= {
+        name: (import_module(of.stream).learn, of.settings)
+        for name, of in METHODS.items()
+        if of.stream and not of.images
+    }
     classes, key_dim = TASKS * stream.classes_per_task, stream.tasks[0].x.shape[1]
     shape, found = StreamShape(classes, stream.classes_per_task, key_dim, PASSES, ENTRIES), {}
     for name, (learn, groups) in methods.items():

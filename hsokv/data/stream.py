@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from hsokv.data.episode import Shots
 from hsokv.exceptions import DataError
@@ -84,17 +85,26 @@ def split_stream(train: Shots, test: Shots, classes: int, tasks: int) -> Stream:
     return check_stream(Stream(tuple(of_task(train, task, per_task) for task in range(tasks)), test, per_task))
 
 
-def standardise_on_first(stream: Stream) -> Stream:
-    """Unit vectors of standard scores, (x - mean) / sd, by the first task's examples: alike for every method.
+def scaling(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(mean, scale) [key_dim] of features x [n, key_dim]; the scale is their sd, or a tenth of the mean sd if larger,
+    so that what hardly moves at first does not drown the rest later."""
+    sd = x.std(0)
+    return x.mean(0), torch.maximum(sd, sd.mean() / 10).clamp_min(torch.finfo(x.dtype).tiny)
 
-    Standardised as in Coates et al. (2011), where the features come from, but with nothing of later tasks. An sd under
-    a tenth of their mean counts as that, so that what hardly moves at first does not drown the rest later.
+
+def standardise(x: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Unit vectors of standard scores, (x - mean) / scale; `x` [n, key_dim]."""
+    return torch.nn.functional.normalize((x - mean) / scale, dim=-1)
+
+
+def standardise_on_first(stream: Stream) -> Stream:
+    """All features as unit vectors of standard scores by the first task's examples: alike for every method.
+
+    Standardised as in Coates et al. (2011), where the features come from, but with nothing of later tasks.
     """
-    x = stream.tasks[0].x
-    mean, sd = x.mean(0), x.std(0)
-    scale = torch.maximum(sd, sd.mean() / 10).clamp_min(torch.finfo(x.dtype).tiny)
+    numbers = scaling(stream.tasks[0].x)
 
     def standardised(shots: Shots) -> Shots:
-        return Shots(torch.nn.functional.normalize((shots.x - mean) / scale, dim=-1), shots.y)
+        return Shots(standardise(shots.x, *numbers), shots.y)
 
     return Stream(tuple(map(standardised, stream.tasks)), standardised(stream.test), stream.classes_per_task)

@@ -76,10 +76,10 @@ def fit_swarm(
     if branch:
         branch = branch._replace(sharpness=swarm.values["sharpness"])
     fitted = budget.run(finish, swarm.learners, branch, episode, problems, scores)
-    return _with_history(fitted, swarm)
+    return with_history(fitted, swarm)
 
 
-def _with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
+def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     """Add what the swarm did to what goes into the record."""
     best = [float(step.score.min()) for step in swarm.history]
     failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]

@@ -11,7 +11,7 @@ from hsokv.data.episode import Shots
 from hsokv.exceptions import BudgetError
 from hsokv.methods.interface import Fitted
 from hsokv.methods.members import Branch
-from hsokv.methods.population import _with_history, search_box, swarm_settings
+from hsokv.methods.population import search_box, swarm_settings, with_history
 from hsokv.methods.streams import heads, memory
 from hsokv.methods.streams.calibrated import finish, held_out_log_loss
 from hsokv.methods.streams.interface import StreamShape, arriving, carried
@@ -73,7 +73,7 @@ def learn_swarm(
         if branch is not None:
             branch = branch._replace(sharpness=best.values["sharpness"])
         fitted = budget.run(finish, best.learners, branch, held, classes, shape)
-        fitted = _with_history(fitted, best._replace(history=history))
+        fitted = with_history(fitted, best._replace(history=history))
         # Held-out examples change from task to task, so this is not the curve of one search.
         curves = {"held_out_log_loss" if name == "fold_log_loss" else name: of for name, of in fitted.curves.items()}
         kept = carried(entries, statistics, list(progress.state.learners.head))
