@@ -16,6 +16,10 @@ from hsokv.data.synthetic_text import generate_sst2_synthetic
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "config", "rules", "profiles", "envs", "report", "hsokv")
 
+# Some of the arms, so that the study is built in a minute: both protocols, every kind of rule.
+VARIANTS = ["full", "kv_only", "single_all_compute"]
+BASELINES = ["ridge", "fine_tune"]
+
 
 class Study:
     """A copy of the repository's sources in a folder of its own, and Snakemake run in it."""
@@ -38,7 +42,8 @@ class Study:
 
     def start(self, *arguments: str, overlay: str | None = None, cores: int = 2) -> subprocess.Popen:
         """Start Snakemake on the small overlay, and on `overlay` (YAML) above it."""
-        files = ["config/small.yaml"]
+        (self.folder / "arms.yaml").write_text(f"variants: {VARIANTS}\nbaselines: {BASELINES}\n")
+        files = ["config/small.yaml", "arms.yaml"]
         if overlay is not None:
             (self.folder / "overlay.yaml").write_text(overlay)
             files.append("overlay.yaml")

@@ -82,12 +82,12 @@ def test_a_results_folder_that_cannot_be_written(tmp_path, data):
 
 def test_a_corrupt_record_among_good_ones_is_named(built):
     before = built.contents()
-    record = built.folder / "results/small/records/sst2/shots16/knn/seed1.json"
+    record = built.folder / "results/small/records/sst2/shots16/ridge/seed1.json"
     good = record.read_bytes()
     record.write_bytes(good[: len(good) // 2])
     code, output = built.run("report")
     assert code == 1
-    assert "records/sst2/shots16/knn/seed1.json" in output
+    assert "records/sst2/shots16/ridge/seed1.json" in output
     assert "delete the file and run" in output
     assert "Traceback" not in output
     record.unlink()

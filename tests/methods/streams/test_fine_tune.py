@@ -10,7 +10,7 @@ from hsokv.methods.streams.interface import StreamShape
 from hsokv.model.patch_encoder import learn_dictionary
 from hsokv.training.budget import Budget
 
-SETTINGS = {"fine_tune": {"encoder_rate": 0.03, "head_rate": 1.0}}
+SETTINGS = {"fine_tune": {"encoder_rate": 0.01, "head_rate": 1.0}}
 ALLOWED = 10**11
 
 
