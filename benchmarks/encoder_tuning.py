@@ -9,7 +9,6 @@ gives the same scores.
 """
 
 import argparse
-import hashlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +24,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hsokv.data.episode import Shots, centre, shots_episode
-from hsokv.data.glue import LabelledTexts, draw_shots
+from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.sources import data_root
 from hsokv.methods import knn, linear_probe, prototypes
 from hsokv.metrics.statistics import Interval, interval
-from hsokv.model.encoder_layers import States, read_layers, read_states, vectors
+from hsokv.model.encoder_layers import States, read_layers, read_states, take, vectors
 from hsokv.model.encoder_tuning import TuningSettings, fine_tune, project, pseudo_labels, tune
 from hsokv.model.head import Head
 from hsokv.model.text_encoder import LAYERS, TextEncoder, encoder_flops, load_text_encoder, resolve_text_encoder
@@ -93,22 +92,9 @@ def load_task() -> Task:
     return Task(encoder, pool, states[0], labels[0], states[1], labels[1])
 
 
-def draw_unlabelled(pool: LabelledTexts, seed: int, without: set[str]) -> LabelledTexts:
-    """The first texts by SHA-256 of seed and text, those of the shots left out; only GOLD reads their labels."""
-    digests = [hashlib.sha256(f"{seed}\tunlabelled\t{text}".encode()).digest() for text in pool.texts]
-    order = sorted(range(len(pool)), key=digests.__getitem__)
-    return pool.take([row for row in order if pool.texts[row] not in without][:POOL])
-
-
 def join(*parts: States) -> States:
     """The texts of several parts, one after the other."""
     return States(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
-
-
-def take(states: States, rows: Tensor) -> States:
-    """The texts at `rows`, in that order."""
-    parts = states.tokens.split(states.lengths.tolist())
-    return States(torch.cat([parts[row] for row in rows]), states.lengths[rows])
 
 
 def score_arms(task: Task, train: Shots, dev: Shots, test: Tensor) -> Correct:
@@ -137,7 +123,7 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     top = read_layers(task.encoder)[BELOW:]
     train, dev = draw_shots(task.pool, SHOTS, seed, CLASSES)
-    unlabelled = draw_unlabelled(task.pool, seed, {*train.texts, *dev.texts})
+    unlabelled = draw_unlabelled(task.pool, POOL, seed, {*train.texts, *dev.texts})  # only GOLD reads their labels
     labels, dev_labels, truth = (torch.from_numpy(part.labels) for part in (train, dev, unlabelled))
     shots, dev_states = (read_states(task.encoder, part.texts, BELOW) for part in (train, dev))
 

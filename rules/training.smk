@@ -1,5 +1,22 @@
 # Input: {results}/features/<benchmark>/*.npz. Output: {results}/records/<benchmark>/<condition>/<arm>/seed<seed>.json.
 # One job per benchmark and arm with its seeds inside: starting torch costs more than most runs.
+from hsokv.study.conditions import folder_of
+
+
+def features_of(benchmark, arm):
+    """The feature files that an arm reads on a benchmark."""
+    definition, folder = BENCHMARKS[benchmark], Path(R) / "features" / benchmark
+    folders = dict.fromkeys(
+        folder_of(folder, name, condition)
+        for name, condition in definition["conditions"].items()
+    )
+    shared = ["evaluation"] if definition["kind"] == "texts" else []
+    shared += ["images"] if METHODS[arm].images else []
+    files = [
+        f"{place}/seed{seed}.npz" for place in folders for seed in definition["seeds"]
+    ]
+    return files + [f"{folder}/{part}.npz" for part in shared if folder in folders]
+
 
 for benchmark, definition in BENCHMARKS.items():
     for arm in arms_of(benchmark):
@@ -8,12 +25,7 @@ for benchmark, definition in BENCHMARKS.items():
             name:
                 f"run_{benchmark}_{arm}"
             input:
-                expand(
-                    f"{R}/features/{benchmark}/{{part}}.npz",
-                    part=[f"seed{seed}" for seed in definition["seeds"]]
-                    + (["evaluation"] if definition["kind"] == "texts" else [])
-                    + (["images"] if METHODS[arm].images else []),
-                ),
+                features_of(benchmark, arm),
             output:
                 update(records_of(benchmark, arm)),
             log:
@@ -32,8 +44,8 @@ for benchmark, definition in BENCHMARKS.items():
                 },
                 task=task_of(definition, arm),
                 seeds=definition["seeds"],
-                features=lambda wildcards, input: str(Path(input[0]).parent),
-                records=lambda wildcards, output: str(Path(output[0]).parents[3]),
+                # With `output` as an argument a parameter is not compared: a folder that moved makes nothing stale.
+                results=lambda wildcards, output: str(Path(output[0]).parents[4]),
                 code=code_digest(
                     [
                         "hsokv.study.runs",

@@ -106,12 +106,13 @@ def stratified_folds(shots: Shots, folds: int, classes: int) -> tuple[Fold, ...]
 
 
 def shots_episode(
-    train: Shots, dev: Shots, test: Shots, classes: int, folds: int, descriptions: Shots | None = None
+    train: Shots, dev: Shots, test: Shots, classes: int, folds: int | None, descriptions: Shots | None = None
 ) -> Episode:
     """The episode of a text task: folds of the train shots, dev shots of the same classes.
 
     Features are centred on the mean of the train shots and normalised, alike for every method. Where a class has
-    fewer train shots than `folds`, hyperparameters are ranked on the dev shots instead (which may set them).
+    fewer train shots than `folds`, or where that is None, hyperparameters are ranked on the dev shots instead (which
+    may set them).
     `descriptions` of the labels, centred on their own mean (they are shorter and lie elsewhere), stand before the shots
     wherever shots are learnt from.
     """
@@ -119,7 +120,7 @@ def shots_episode(
     train, dev, test = (Shots(centre(part.x, mean), part.y) for part in (train, dev, test))
     on_dev = Fold(train, dev)
     fewest = int(torch.bincount(train.y, minlength=classes).min())
-    ranked = stratified_folds(train, folds, classes) if fewest >= folds else (on_dev,)
+    ranked = stratified_folds(train, folds, classes) if folds and fewest >= folds else (on_dev,)
     if descriptions is None:
         return check_episode(Episode(ranked, on_dev, train, test, classes))
     described = Shots(centre(descriptions.x, descriptions.x.mean(0)), descriptions.y)

@@ -174,6 +174,19 @@ def draw_shots(pool: LabelledTexts, shots: int, seed: int, classes: int) -> tupl
     return pool.take(train), pool.take(dev)
 
 
+def draw_unlabelled(pool: LabelledTexts, count: int, seed: int, without: set[str]) -> LabelledTexts:
+    """Draw `count` texts to be read without their labels: the first by SHA-256, those of `without` left out.
+
+    The labels come along, so that it can be said afterwards how many were guessed; nothing may learn from them. Raises
+    DataError where the pool has fewer.
+    """
+    order = _order(pool, lambda text: f"{seed}\tunlabelled\t{text}")
+    rows = [row for row in order if pool.texts[row] not in without][:count]
+    if len(rows) < count:
+        raise DataError(f"wanted {count} texts without labels, came {len(rows)} beside the shots: ask for fewer")
+    return pool.take(rows)
+
+
 def _order(examples: LabelledTexts, key: Callable[[str], str]) -> list[int]:
     """Rows by SHA-256 of key(text); with repeated texts the order would not follow from the texts alone."""
     repeats = len(examples) - len(set(examples.texts))

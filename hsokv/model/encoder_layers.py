@@ -82,6 +82,12 @@ def read_states(encoder: TextEncoder, texts: Sequence[str], layers: int, batch: 
     return _in_groups(read_layers(encoder)[:layers], states, batch)
 
 
+def take(states: States, rows: Tensor) -> States:
+    """The texts at `rows`, in that order."""
+    parts = states.tokens.split(states.lengths.tolist())
+    return States(torch.cat([parts[row] for row in rows]), states.lengths[rows])
+
+
 def vectors(layers: Sequence[Layer], states: States, batch: int = 64) -> Tensor:
     """Unit vectors float32 [n, 384] of texts, `layers` run on their states: those of `encode` where none was tuned."""
     with torch.no_grad():

@@ -9,6 +9,7 @@ from hsokv.data.glue import TASKS
 from hsokv.data.rare_words import Settings
 from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.methods.registry import METHODS
+from hsokv.study.conditions import DESCRIPTIONS, UNLABELLED, descriptions_of
 from hsokv.study.rare_words import world_settings
 
 
@@ -41,7 +42,7 @@ KINDS: Mapping[str, Kind] = {
         needed=frozenset({"source", "folds"}),
         optional=frozenset({"files", "columns", "development_rows"}),
         condition=frozenset({"shots"}),
-        condition_optional=frozenset({"descriptions"}),
+        condition_optional=frozenset({"descriptions", "tuning", "flops_allowed"}),
         protocol="episode",
         sources=frozenset({*TASKS, *(f"{task}_synthetic" for task in TASKS), OWN}),
     ),
@@ -114,7 +115,7 @@ def check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) -
     else:
         _check_source(place, name, benchmark)
     if benchmark["kind"] == "texts":
-        _check_descriptions(place, benchmark)
+        _check_texts(place, benchmark)
 
 
 def _check_words(place: str, benchmark: Mapping[str, Any], evaluate_on: str) -> None:
@@ -150,18 +151,27 @@ def _check_source(place: str, name: str, benchmark: Mapping[str, Any]) -> None:
             )
 
 
-def _check_descriptions(place: str, benchmark: Mapping[str, Any]) -> None:
+def _check_texts(place: str, benchmark: Mapping[str, Any]) -> None:
     """Of own files the labels are known later (hsokv.study.text_data.check_texts), the texts of a row are not."""
     task = TASKS.get(benchmark["source"].removesuffix("_synthetic"))
     texts = task.texts if task else benchmark["columns"]["text"]
     for condition_name, condition in benchmark["conditions"].items():
-        if "descriptions" not in condition:
-            continue
-        where = f"{place}.conditions.{condition_name}.descriptions"
-        if len(texts) > 1:
-            raise ConfigurationError(f"{where}: wanted for single texts alone, came for pairs; leave it out")
-        if task and len(condition["descriptions"]["words"]) != len(task.labels):
+        where = f"{place}.conditions.{condition_name}"
+        tuning = condition.get("tuning", {})
+        for key in ("descriptions", "tuning"):
+            if key in condition and len(texts) > 1:
+                raise ConfigurationError(f"{where}.{key}: wanted for single texts alone, came for pairs; leave it out")
+        if tuning and "descriptions" in condition:
+            raise ConfigurationError(f"{where}: wanted descriptions or tuning, came both; make them two conditions")
+        for key in UNLABELLED:
+            if tuning and (key in tuning) != (tuning["by"] == DESCRIPTIONS):
+                raise ConfigurationError(
+                    f"{where}.tuning.{key}: wanted with by: {DESCRIPTIONS} and with no other, "
+                    f"{'came' if key in tuning else 'is missing'} with by: {tuning['by']}"
+                )
+        described = descriptions_of(condition)
+        if task and described and len(described["words"]) != len(task.labels):
             raise ConfigurationError(
-                f"{where}.words: wanted a list for each of {len(task.labels)} classes, "
-                f"came {len(condition['descriptions']['words'])}"
+                f"{where}.{'tuning.' if tuning else ''}descriptions.words: wanted a list for each of "
+                f"{len(task.labels)} classes, came {len(described['words'])}"
             )

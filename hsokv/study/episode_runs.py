@@ -8,6 +8,7 @@ import numpy as np
 
 from hsokv.metrics.classification import accuracy, log_loss, outcomes
 from hsokv.metrics.memory import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
+from hsokv.study.conditions import ranks_on_dev
 from hsokv.study.features import load_episode, read_provenance, read_texts
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ def run(
 ) -> dict[str, Any]:
     """Scores, outcomes, curves and instruments of the method `fit` on the episode of one seed and condition."""
     classes = read_provenance(features / f"seed{seed}.npz")["classes"]
-    episode = load_episode(features, seed, condition, classes, task.get("folds"))
+    folds = None if ranks_on_dev(task["conditions"][condition]) else task.get("folds")
+    episode = load_episode(features, seed, condition, classes, folds)
     fitted = fit(episode, settings, budget, generator)
     prediction = fitted.predict(episode.test.x)
     labels = episode.test.y.numpy()

@@ -1,6 +1,7 @@
 """Feature files: what the encoders left for the arms, one .npz per seed, with its provenance inside.
 
-A file holds arrays by name and one JSON text, `provenance`:
+A condition whose encoder is its own (it was tuned for it) has a folder of its own under that of its benchmark, and its
+files hold the test too. A file holds arrays by name and one JSON text, `provenance`:
 {"status": "done" | "not run", "reason", "stamp", "classes": number of them, "shared_test": whether every seed is tested
 on the same examples, "data": {...}, "encoder": {...}}.
 """
@@ -68,8 +69,9 @@ def read_texts(folder: Path, seed: int, condition: str) -> list[str]:
 def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: int | None) -> "Episode":
     """The episode of one seed and condition, from the feature files in `folder`.
 
-    With `folds` it is a task with shots (folds of the train shots, one test set for all seeds, in evaluation.npz),
-    without it a task with words (its own words to rank, to calibrate and to test).
+    A task with shots has one test set for all seeds, in evaluation.npz where it is not in the file itself; `folds` of
+    its train shots rank, or the dev shots where `folds` is None. A task with words has its own words to rank, to
+    calibrate and to test.
     """
     import torch
 
@@ -79,9 +81,12 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
         return Shots(torch.from_numpy(arrays[f"{part}/x"]), torch.from_numpy(arrays[f"{part}/y"]))
 
     with np.load(folder / f"seed{seed}.npz", allow_pickle=False) as arrays:
-        if folds is not None:
-            with np.load(folder / "evaluation.npz", allow_pickle=False) as evaluation:
-                test = shots(evaluation, "test")
+        if f"{condition}/train/x" in arrays:
+            if "test/x" in arrays:
+                test = shots(arrays, "test")
+            else:
+                with np.load(folder / "evaluation.npz", allow_pickle=False) as evaluation:
+                    test = shots(evaluation, "test")
             train, dev = (shots(arrays, f"{condition}/{part}") for part in ("train", "dev"))
             described = shots(arrays, f"{condition}/descriptions") if f"{condition}/descriptions/x" in arrays else None
             return shots_episode(train, dev, test, classes, folds, described)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hsokv import __version__
-from hsokv.exceptions import RecordError
+from hsokv.exceptions import BudgetError, RecordError
 from hsokv.files import checksum
 from hsokv.records import CostRecord, RunRecord, cost_path, read_record, record_path, write_record
+from hsokv.study.conditions import folder_of
 from hsokv.study.digest import value_digest
 from hsokv.study.features import read_provenance
 
@@ -54,21 +55,27 @@ def run_arm(
     """Run one arm on every condition and seed of a benchmark and write the records that are missing or stale.
 
     `module` holds the arm's method, `settings` the groups it reads. `task` describes the benchmark: protocol,
-    conditions (name to definition), folds and entries where it has them, flops_allowed. `code` is the digest of all
-    code used.
+    conditions (name to definition, with an allowance of its own or without), folds and entries where it has them,
+    flops_allowed. `code` is the digest of all code used.
     """
+    shared = ["evaluation.npz"] + (["images.npz"] if task.get("images") else [])
     for seed in seeds:
-        path = features / f"seed{seed}.npz"
-        provenance = read_provenance(path)
-        shared = ["evaluation.npz"] + (["images.npz"] if task.get("images") else [])
-        digests = [checksum(part) for part in (path, *(features / name for name in shared)) if part.exists()]
+        found = {}  # of each folder: provenance and digest of what lies in it
         for condition, definition in task["conditions"].items():
+            folder = folder_of(features, condition, definition)
+            if folder not in found:
+                parts = [folder / f"seed{seed}.npz", *(folder / name for name in shared)]
+                digests = [checksum(part) for part in parts if part.exists()]
+                found[folder] = read_provenance(parts[0]), value_digest(digests)
+            provenance, data = found[folder]
+            allowed = int(definition.get("flops_allowed", task["flops_allowed"]))
             configuration = {
                 "condition": dict(definition),
                 "settings": {name: settings[name] for name in sorted(settings)},
-                **{key: task[key] for key in ("folds", "entries", "flops_allowed") if key in task},
+                **{key: task[key] for key in ("folds", "entries") if key in task},
+                "flops_allowed": allowed,
             }
-            stamp = {"configuration": value_digest(configuration), "code": code, "data": value_digest(digests)}
+            stamp = {"configuration": value_digest(configuration), "code": code, "data": data}
             name = f"{benchmark}/{condition}/{arm}/seed{seed}"
             if is_done(record_path(benchmark, condition, arm, seed, records), stamp):
                 report(f"{name}: kept")
@@ -85,13 +92,14 @@ def run_arm(
                 "shared_test": provenance["shared_test"],
             }
             if provenance["status"] == "not run":
-                kept = write_record(not_run_record(common, provenance["reason"], task["flops_allowed"]), None, records)
+                kept = write_record(not_run_record(common, provenance["reason"], allowed), None, records)
                 cost_path(kept).unlink(missing_ok=True)
                 report(f"{name}: not run: {provenance['reason']}")
                 continue
-            found, cost = _run(common, module, settings, task, features)
-            write_record(RunRecord(**common, **found), cost, records)
-            report(f"{name}: accuracy {found['scores']['accuracy']:.3f} in {cost.wall_seconds:.2f} s")
+            tuning = provenance["encoder"].get("tuning_flops", 0)
+            result, cost = _run(common, module, settings, task, folder, allowed, tuning)
+            write_record(RunRecord(**common, **result), cost, records)
+            report(f"{name}: accuracy {result['scores']['accuracy']:.3f} in {cost.wall_seconds:.2f} s")
 
 
 def not_run_record(common: Mapping[str, Any], reason: str, allowed: int) -> RunRecord:
@@ -109,8 +117,15 @@ def not_run_record(common: Mapping[str, Any], reason: str, allowed: int) -> RunR
 
 
 def _run(
-    common: Mapping[str, Any], module: str, settings: Mapping[str, Any], task: Mapping[str, Any], features: Path
+    common: Mapping[str, Any],
+    module: str,
+    settings: Mapping[str, Any],
+    task: Mapping[str, Any],
+    features: Path,
+    allowed: int,
+    tuning: int,
 ) -> tuple[dict[str, Any], CostRecord]:
+    """What `tuning` the encoder took is spent before the arm begins, by every arm that learns from its features."""
     import torch
 
     from hsokv.training.budget import Budget
@@ -118,7 +133,12 @@ def _run(
     torch.set_num_threads(1)  # the last digits differ between thread counts
     protocol = PROTOCOLS[task["protocol"]]
     method = getattr(import_module(module), protocol.method)
-    budget = Budget(int(task["flops_allowed"]))
+    if tuning >= allowed:
+        raise BudgetError(
+            f"wanted more than the {tuning:.3g} FLOPs that tuning the encoder took, came flops_allowed {allowed:.3g}; "
+            "raise flops_allowed of this condition"
+        )
+    budget = Budget(allowed - tuning)
     generator = torch.Generator().manual_seed(_root_seed(common))
     start = time.perf_counter()
     found = import_module(protocol.module).run(
@@ -131,7 +151,7 @@ def _run(
         device="cpu",
         threads=1,
     )
-    flops = {"allowed": budget.allowed, "spent": budget.spent}
+    flops = {"allowed": allowed, "spent": tuning + budget.spent}
     return {"status": "done", "reason": None, "flops": flops, **found}, cost
 
 

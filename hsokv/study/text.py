@@ -52,9 +52,7 @@ def encode_shots(
     if not missing:
         return
     data, found_encoder = manifests
-    told = {"note": NOTES[source["source"]]} if source["source"] in NOTES else {}
-    told |= {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts") if key in data}
-    described = told | {"evaluate_on": evaluate_on}
+    described = describe_data(data, source, evaluate_on)
     if reason := data["reason"] or found_encoder["reason"]:
         for path in paths.values():
             write_features(path, not_run(reason, described), {})
@@ -76,11 +74,7 @@ def encode_shots(
         vectors, place = encoder.encode(texts), {text: number for number, text in enumerate(texts)}
         x = features(*(vectors[[place[text] for text in column]] for column in zip(*rows, strict=True)))
         split = np.split(x, np.cumsum([len(part) for part in parts.values()])[:-1])
-        arrays = {f"{name}/x": part for name, part in zip(parts, split, strict=True)}
-        for name, part in parts.items():
-            arrays[f"{name}/y"] = part.labels
-            if name.endswith(("train", "descriptions")):  # what is learnt from is shown to people
-                arrays[f"{name}/text"] = np.array([text.replace(PAIR, " | ") for text in part.texts])
+        arrays = arrays_of(parts, split)
         spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts))}
         write_features(path, done(stamp, classes, True, described, spent), arrays)
         report(f"{path.stem}: {len(rows)} examples, {len(texts)} texts encoded")
@@ -90,6 +84,23 @@ def encode_shots(
             write(paths[key], {"test": evaluation})
         else:
             write(paths[key], dict(_draw(pool, conditions, key, classes)))
+
+
+def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
+    """What feature files say of the data they were made from; `data` is the manifest of `source`."""
+    told = {"note": NOTES[source["source"]]} if source["source"] in NOTES else {}
+    told |= {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts") if key in data}
+    return told | {"evaluate_on": evaluate_on}
+
+
+def arrays_of(parts: Mapping[str, LabelledTexts], features: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of a feature file: of every part its features and labels, and the texts of what is learnt from."""
+    arrays = {f"{name}/x": x for name, x in zip(parts, features, strict=True)}
+    for name, part in parts.items():
+        arrays[f"{name}/y"] = part.labels
+        if name.endswith(("train", "descriptions")):  # is shown to people
+            arrays[f"{name}/text"] = np.array([text.replace(PAIR, " | ") for text in part.texts])
+    return arrays
 
 
 def features(u: np.ndarray, v: np.ndarray | None = None) -> np.ndarray:

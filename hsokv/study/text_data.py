@@ -12,6 +12,7 @@ from hsokv.data.sources import cache_folder, fetch, locate, locate_own
 from hsokv.data.synthetic_pairs import generate_mnli_synthetic
 from hsokv.data.synthetic_text import generate_sst2_synthetic
 from hsokv.exceptions import DataError
+from hsokv.study.conditions import descriptions_of
 
 GENERATORS: Mapping[str, Callable[[], tuple[LabelledTexts, LabelledTexts]]] = {
     "sst2_synthetic": generate_sst2_synthetic,
@@ -73,12 +74,19 @@ def check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str
             f"but the smallest, {label}, has {fewest} different texts (left out of all classes: {dropped}); "
             "ask for fewer shots or fewer development rows"
         )
+    labels = described["labels"]
     for condition_name, condition in conditions.items():
-        words = condition.get("descriptions", {}).get("words", described["labels"])
-        if len(words) != len(described["labels"]):
+        words = (descriptions_of(condition) or {}).get("words", labels)
+        if len(words) != len(labels):
             raise DataError(
-                f"{name}: wanted descriptions of {len(described['labels'])} classes, {described['labels']}, "
+                f"{name}: wanted descriptions of {len(labels)} classes, {labels}, "
                 f"came {len(words)} lists of words in {condition_name}"
+            )
+        left = sum(described["train"].values()) - len(labels) * (development_rows + 2 * condition["shots"])
+        if (wanted := condition.get("tuning", {}).get("unlabelled", 0)) > left:
+            raise DataError(
+                f"{name}: wanted {wanted} texts without labels in {condition_name}, {left} are left beside development "
+                "rows and shots; ask for fewer"
             )
 
 

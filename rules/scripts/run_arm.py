@@ -15,8 +15,8 @@ if __name__ == "__main__":
             settings=params.settings,
             task=params.task,
             seeds=params.seeds,
-            features=Path(params.features),
-            records=Path(params.records),
+            features=Path(params.results) / "features" / params.benchmark,
+            records=Path(params.results) / "records",
             code=params.code,
             report=print,
         )

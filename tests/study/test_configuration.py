@@ -112,6 +112,27 @@ BAD = [
         r"templates\.0: 'a film' does not match",
     ),
     (
+        "benchmarks.sst2.conditions.shots16_semi_supervised.tuning.descriptions.words",
+        [["bad"], ["good"], ["so so"]],
+        r"semi_supervised\.tuning\.descriptions\.words: wanted a list for each of 2 classes, came 3",
+    ),
+    (
+        "benchmarks.sst2.conditions.shots16_contrast.tuning.unlabelled",
+        100,
+        r"shots16_contrast\.tuning\.unlabelled: wanted with by: descriptions and with no other, came with by: contrast",
+    ),
+    (
+        "benchmarks.sst2.conditions.shots16_contrast.tuning.by",
+        "descriptions",
+        r"shots16_contrast\.tuning\.descriptions: wanted with by: descriptions .* is missing with by: descriptions",
+    ),
+    ("benchmarks.sst2.conditions.shots16_contrast.tuning.by", "luck", r"tuning\.by: 'luck' is not one of"),
+    (
+        "benchmarks.mnli.conditions.shots16",
+        {"shots": 16, "tuning": {"by": "contrast", "layers": 3, "rate": 1, "epochs": 1, "batch": 2, "temperature": 1}},
+        r"shots16\.tuning: wanted for single texts alone, came for pairs",
+    ),
+    (
         "benchmarks.sst2.conditions.shots16",
         {"shots": 16, "senses": 2},
         r"conditions\.shots16: wanted shots, came senses, shots",

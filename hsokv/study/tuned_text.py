@@ -1,0 +1,136 @@
+"""The features of text conditions whose encoder is tuned for them: one encoder a seed, its top layers tuned on the
+shots, or on texts without labels that descriptions of the labels guess (semi-supervised)."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
+from hsokv.study.conditions import DESCRIPTIONS
+from hsokv.study.features import done, is_current, not_run, write_features
+from hsokv.study.text import arrays_of, describe, describe_data, load_texts
+
+if TYPE_CHECKING:
+    import torch
+
+    from hsokv.model.encoder_layers import Layer, States
+    from hsokv.model.text_encoder import TextEncoder
+
+
+class Tuned(NamedTuple):
+    """Tuned top layers, the operations that all of it took, and the share of guessed labels that was right, if any."""
+
+    layers: "tuple[Layer, ...]"
+    flops: int
+    right: float | None = None
+
+
+def encode_tuned(
+    seeds: list[int],
+    name: str,
+    condition: Mapping[str, Any],
+    source: Mapping[str, Any],
+    root: Path | None,
+    evaluate_on: str,
+    development_rows: int,
+    encoder_folder: Path | None,
+    manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
+    folder: Path,
+    stamp: str,
+    report: Callable[[str], None],
+) -> None:
+    """Write the feature file of every seed of the condition `name` that is not there yet, with the test in each.
+
+    What `condition["tuning"]` says is in rules/config.schema.yaml. `manifests` tell what was found of the data and of
+    the encoder; where one was not, the files say `not run` and why.
+    """
+    paths = {seed: folder / f"seed{seed}.npz" for seed in seeds}
+    missing = [seed for seed, path in paths.items() if not is_current(path, stamp)]
+    if not missing:
+        return
+    data, found_encoder = manifests
+    described = describe_data(data, source, evaluate_on)
+    if reason := data["reason"] or found_encoder["reason"]:
+        for path in paths.values():
+            write_features(path, not_run(reason, described), {})
+        report(f"not run: {reason}")
+        return
+    import torch
+
+    from hsokv.model.encoder_layers import read_layers, read_states, vectors
+    from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder, resolve_text_encoder
+
+    torch.set_num_threads(1)  # the last digits differ between thread counts
+    files = resolve_text_encoder(encoder_folder)
+    encoder = load_text_encoder(files)
+    pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
+    classes, tuning = int(pool.labels.max()) + 1, condition["tuning"]
+    frozen = LAYERS - tuning["layers"]
+    top, read = read_layers(encoder)[frozen:], partial(read_states, encoder, layers=frozen)
+    test = read(evaluation.texts)
+    for seed in missing:
+        train, dev = draw_shots(pool, condition["shots"], seed, classes)
+        shots, generator = read(train.texts), torch.Generator().manual_seed(seed)
+        if tuning["by"] == DESCRIPTIONS:
+            unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.texts, *dev.texts})
+            tuned = _tune_on_guesses(top, read, unlabelled, tuning, generator, encoder)
+        else:
+            tuned = _tune_on_shots(top, shots, torch.from_numpy(train.labels), classes, tuning, generator)
+        parts = {f"{name}/train": train, f"{name}/dev": dev, "test": evaluation}
+        x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.texts), test)]
+        texts = [text for part in parts.values() for text in part.texts]
+        spent = {"name": "all-MiniLM-L6-v2", "revision": files.revision, "sha256": dict(files.sha256)}
+        spent |= {"flops": encoder_flops(encoder.lengths(texts)), "tuning_flops": tuned.flops}
+        spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
+        write_features(paths[seed], done(stamp, classes, True, described, spent), arrays_of(parts, x))
+        report(f"seed{seed}: {tuned.flops:.3g} FLOPs to tune {len(tuned.layers)} layers, {len(texts)} texts encoded")
+
+
+def _tune_on_shots(
+    top: "tuple[Layer, ...]",
+    shots: "States",
+    labels: "torch.Tensor",
+    classes: int,
+    tuning: Mapping[str, Any],
+    generator: "torch.Generator",
+) -> Tuned:
+    from hsokv.model.encoder_tuning import fine_tune, tune
+
+    if tuning["by"] == "contrast":
+        found = tune(top, shots, labels, _settings(tuning), generator)
+    else:
+        found = fine_tune(top, shots, labels, classes, _settings(tuning), generator)
+    return Tuned(found.layers, found.flops)
+
+
+def _tune_on_guesses(
+    top: "tuple[Layer, ...]",
+    read: "Callable[[tuple[str, ...]], States]",
+    unlabelled: LabelledTexts,
+    tuning: Mapping[str, Any],
+    generator: "torch.Generator",
+    encoder: "TextEncoder",
+) -> Tuned:
+    """Descriptions and texts are read below the tuned layers; by these states the surest texts are labelled."""
+    import torch
+
+    from hsokv.model.encoder_layers import take, vectors
+    from hsokv.model.encoder_tuning import pseudo_labels, tune
+    from hsokv.model.text_encoder import LAYERS, encoder_flops
+
+    described = describe(**tuning["descriptions"])
+    states = read(unlabelled.texts)
+    below = partial(vectors, ())
+    labels = torch.from_numpy(described.labels)
+    rows, guessed = pseudo_labels(below(read(described.texts)), labels, below(states), tuning["share"])
+    found = tune(top, take(states, rows), guessed, _settings(tuning), generator)
+    reading = encoder_flops(encoder.lengths(described.texts + unlabelled.texts)) * (LAYERS - len(top)) // LAYERS
+    right = float((torch.from_numpy(unlabelled.labels)[rows] == guessed).double().mean())
+    return Tuned(found.layers, found.flops + reading, right)
+
+
+def _settings(tuning: Mapping[str, Any]) -> Any:
+    from hsokv.model.encoder_tuning import TuningSettings
+
+    return TuningSettings(*(tuning[name] for name in TuningSettings._fields))

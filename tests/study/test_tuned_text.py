@@ -1,0 +1,137 @@
+"""Features of conditions whose encoder is tuned for them: what they are tuned on, what it costs, what arms see."""
+
+import numpy as np
+import pytest
+
+from hsokv.data.glue import LabelledTexts, draw_unlabelled
+from hsokv.exceptions import DataError
+from hsokv.methods.registry import METHODS
+from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.records import read_record, record_path
+from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.features import load_episode, read_provenance
+from hsokv.study.runs import run_arm
+from hsokv.study.text import encode_shots
+from hsokv.study.text_data import check_texts, describe_texts, read_texts
+from hsokv.study.tuned_text import encode_tuned
+
+SOURCE = {"source": "sst2_synthetic"}
+TUNING = {"layers": 1, "rate": 1e-4, "epochs": 1, "batch": 4, "temperature": 0.1}
+OPINIONS = {"templates": ["{}"], "words": [["bad"], ["good"]]}
+CONDITIONS = {
+    "plain": {"shots": 2},
+    "contrast": {"shots": 2, "tuning": {"by": "contrast", **TUNING}, "flops_allowed": 10**12},
+    "cross_entropy": {"shots": 2, "tuning": {"by": "cross_entropy", **TUNING}, "flops_allowed": 10**12},
+    "guesses": {
+        "shots": 2,
+        "tuning": {"by": "descriptions", **TUNING, "unlabelled": 20, "share": 0.2, "descriptions": OPINIONS},
+        "flops_allowed": 10**12,
+    },
+}
+BENCHMARK = {"kind": "texts", "source": "sst2_synthetic", "conditions": CONDITIONS, "folds": 2, "flops_allowed": 10**9}
+
+
+def manifests():
+    data = {"name": "sst2_synthetic", "kind": "generated", "synthetic": True, "reason": None, "files": {}}
+    data["texts"] = describe_texts(read_texts(SOURCE, None))
+    return data, {"reason": None}
+
+
+def encode(folder, found=None):
+    said = []
+    common = {"seeds": [1], "source": SOURCE, "root": None, "evaluate_on": "development", "development_rows": 5}
+    common |= {"encoder_folder": None, "manifests": found or manifests(), "stamp": "stamp", "report": said.append}
+    frozen = {name: condition for name, condition in CONDITIONS.items() if "tuning" not in condition}
+    encode_shots(conditions=frozen, folder=folder, **common)
+    for name, condition in CONDITIONS.items():
+        if "tuning" in condition:
+            encode_tuned(name=name, condition=condition, folder=folder / name, **common)
+    return said
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    resolve_text_encoder(download=False)
+    folder = tmp_path_factory.mktemp("features")
+    encode(folder)
+    return folder
+
+
+def episode(features, name):
+    folder = features if name == "plain" else features / name
+    return load_episode(folder, 1, name, classes=2, folds=2)
+
+
+def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(features):
+    plain = episode(features, "plain")
+    for name in ("contrast", "cross_entropy", "guesses"):
+        tuned = episode(features, name)
+        assert tuned.test.x.shape == plain.test.x.shape
+        assert tuned.test.y.tolist() == plain.test.y.tolist()
+        assert tuned.train.y.tolist() == plain.train.y.tolist()
+        assert not np.allclose(tuned.test.x, plain.test.x)
+        with np.load(features / name / "seed1.npz") as one, np.load(features / "seed1.npz") as other:
+            assert one[f"{name}/train/text"].tolist() == other["plain/train/text"].tolist()
+
+
+def test_the_same_seed_gives_the_same_bytes(features, tmp_path):
+    encode(tmp_path)
+    for name in ("contrast", "guesses"):
+        assert (tmp_path / name / "seed1.npz").read_bytes() == (features / name / "seed1.npz").read_bytes()
+
+
+def test_what_is_there_is_kept(features):
+    assert encode(features) == []
+
+
+def test_the_operations_and_the_guesses_are_told(features):
+    told = {name: read_provenance(features / name / "seed1.npz")["encoder"] for name in ("contrast", "guesses")}
+    assert told["guesses"]["tuning_flops"] > told["contrast"]["tuning_flops"] > 0
+    assert "guesses_right" not in told["contrast"]
+    assert 0 <= told["guesses"]["guesses_right"] <= 1
+
+
+@pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
+def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name):
+    benchmark = BENCHMARK | {"conditions": {name: CONDITIONS[name]}}
+    run_arm(
+        benchmark="b",
+        arm="ridge",
+        module=module_of(benchmark, "ridge"),
+        settings={group: settings[group] for group in METHODS["ridge"].settings},
+        task=task_of(benchmark, "ridge"),
+        seeds=[1],
+        features=features,
+        records=tmp_path,
+        code="c",
+        report=lambda _: None,
+    )
+    record = read_record(record_path("b", name, "ridge", 1, tmp_path))
+    tuning = record.data["encoder"].get("tuning_flops", 0)
+    assert (tuning > 0) == (name != "plain")
+    assert tuning <= record.flops["spent"] < tuning + 10**9
+    assert record.flops["allowed"] == CONDITIONS[name].get("flops_allowed", 10**9)
+
+
+def test_without_data_the_files_say_so(tmp_path):
+    data, encoder = manifests()
+    assert encode(tmp_path, (data | {"reason": "not there"}, encoder)) == ["not run: not there"] * 4
+    assert read_provenance(tmp_path / "contrast" / "seed1.npz")["reason"] == "not there"
+
+
+def test_unlabelled_texts_are_drawn_by_seed_and_apart_from_the_shots():
+    pool = LabelledTexts(tuple("abcdefgh"), np.arange(8) % 2)
+    drawn = draw_unlabelled(pool, 4, 1, {"a", "b"})
+    assert len(set(drawn.texts)) == 4
+    assert not {"a", "b"} & set(drawn.texts)
+    again = draw_unlabelled(pool.take(range(7, -1, -1)), 4, 1, {"a", "b"})
+    assert again.texts == drawn.texts
+    with pytest.raises(DataError, match="wanted 7 texts without labels, came 6 beside the shots"):
+        draw_unlabelled(pool, 7, 1, {"a", "b"})
+
+
+def test_more_unlabelled_texts_than_there_are_is_refused_before_any_work():
+    described = {"labels": ["0", "1"], "train": {"0": 10, "1": 10}, "dropped": {}}
+    check_texts("b", described, {"c": {"shots": 2, "tuning": {"unlabelled": 2}}}, development_rows=5)
+    with pytest.raises(DataError, match="b: wanted 3 texts without labels in c, 2 are left"):
+        check_texts("b", described, {"c": {"shots": 2, "tuning": {"unlabelled": 3}}}, development_rows=5)
