@@ -28,7 +28,7 @@ from hsokv.data.episode import centre
 from hsokv.data.glue import draw_shots
 from hsokv.data.sources import data_root
 from hsokv.memory import functional as kv
-from hsokv.methods.members import heaviest
+from hsokv.methods.ensemble import heaviest
 from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.discriminant import key_projection
 from hsokv.model.text_encoder import load_text_encoder, resolve_text_encoder

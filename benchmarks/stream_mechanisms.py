@@ -25,8 +25,8 @@ from hsokv.data.episode import Shots
 from hsokv.data.sources import cache_folder, data_root, fetch, locate
 from hsokv.data.stream import Stream
 from hsokv.memory import functional as kv
+from hsokv.methods.ensemble import Branch
 from hsokv.methods.interface import Fitted
-from hsokv.methods.members import Branch
 from hsokv.methods.registry import METHODS
 from hsokv.methods.streams import memory
 from hsokv.methods.streams.calibrated import finish

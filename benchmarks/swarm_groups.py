@@ -12,7 +12,8 @@ from torch.utils._pytree import tree_map
 
 from benchmarks.swarm_candidates import Arena, Members, evolve, spawn
 from hsokv.memory import functional as kv
-from hsokv.methods.members import Branch, fold_temperature, read_problem, write_memories
+from hsokv.methods.ensemble import Branch
+from hsokv.methods.members import fold_temperature, read_problem, write_memories
 from hsokv.model.calibration import fit_gate, label_log_prob
 from hsokv.model.head import Head, logits
 from hsokv.swarm.state import SwarmState

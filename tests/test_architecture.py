@@ -77,7 +77,7 @@ def test_dependencies_point_downwards(path):
 def test_only_the_command_line_prints(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
-            assert name_of(path) == "cli.py", f"{name_of(path)}:{node.lineno} prints"
+            assert room(path) == "cli", f"{name_of(path)}:{node.lineno} prints"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -123,4 +123,10 @@ def test_the_core_loads_torch_and_numpy_alone(module):
 )
 def test_what_only_reads_numbers_needs_no_torch(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent, timeout=120)
+
+
+def test_the_command_line_loads_no_torch():
+    """So that help comes at once."""
+    code = "import sys, hsokv.cli; sys.exit(bool({'torch', 'transformers', 'snakemake'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent, timeout=120)

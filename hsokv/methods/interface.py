@@ -30,12 +30,22 @@ class Prediction(NamedTuple):
 class Fitted:
     """A fitted method: `predict` maps features [n, key_dim] to a Prediction and changes nothing.
 
+    `predict` is data: a NamedTuple of tensors and numbers that can be called, so that what was learnt can be saved.
     `curves` (name -> numbers) and `instruments` (JSON values) go into the record.
     """
 
     predict: Callable[[Tensor], Prediction]
     curves: dict[str, list[float]] = field(default_factory=dict)
     instruments: dict[str, Any] = field(default_factory=dict)
+
+
+def unseen(log_probs: Tensor, classes: int) -> Tensor:
+    """`log_probs` [n, seen] with -inf for the classes that have not come yet, [n, classes].
+
+    >>> unseen(torch.zeros(1, 1), 2)
+    tensor([[0., -inf]])
+    """
+    return torch.nn.functional.pad(log_probs, (0, classes - log_probs.shape[-1]), value=-torch.inf)
 
 
 Fit = Callable[[Episode, Mapping[str, Any], Budget, torch.Generator], Fitted]

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from hsokv.data.episode import Episode
-from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.interface import Fitted
+from hsokv.methods.linear import Linear
 from hsokv.model.calibration import fit_temperature, label_log_prob
 from hsokv.model.head import Head, gradient, init_head, logits
 from hsokv.training.budget import Budget, count_flops
@@ -76,7 +77,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     head, steps = solved(slice(problems.train, problems.train + 1), strengths[best : best + 1], reserve=0)
     head = Head(head.weight[0, 0], head.bias[0, 0])
     return Fitted(
-        lambda x: Prediction((logits(head, x) / temperatures[best]).log_softmax(-1)),
+        Linear(head, temperatures[best], episode.classes),
         instruments={
             "strength": float(strengths[best]),
             "temperature": float(temperatures[best]),

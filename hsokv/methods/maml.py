@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from hsokv.data.episode import Episode, Fold, Shots
-from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.interface import Fitted
+from hsokv.methods.linear import Linear
 from hsokv.model.calibration import fit_temperature
 from hsokv.model.head import Head, gradient, init_head, logits
 from hsokv.training.budget import Budget, count_flops
@@ -174,7 +175,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
 
     head, temperature = budget.run(finish)
     return Fitted(
-        lambda x: Prediction((logits(head, x) / temperature).log_softmax(-1)),
+        Linear(head, temperature, classes),
         instruments={
             "temperature": float(temperature),
             "inner_rate": float(learnt.log_rate.exp()),

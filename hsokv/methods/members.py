@@ -4,15 +4,15 @@ One code for all four variants: a single learner or several, with a memory or wi
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
-from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.ensemble import Branch, Ensemble, read
+from hsokv.methods.interface import Fitted
 from hsokv.metrics.swarm import disagreement
 from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob, least_log_loss
 from hsokv.model.discriminant import key_projection
@@ -22,20 +22,6 @@ from hsokv.training.optimisers import STRATEGIES
 
 EXAMPLE, DESCRIPTION = range(2)
 """Origins of entries: what they were written from."""
-
-
-class Branch(NamedTuple):
-    """The memory of every problem (leading axis problems) and how it is read.
-
-    Queries, less `centre` [key_dim] (None: nothing), go through `projection` [key_dim, new_dim] as the keys did (None:
-    as they are); then the nearest `k` entries count, at `sharpness` [members].
-    """
-
-    state: kv.MemoryState
-    projection: Tensor | None
-    k: int
-    sharpness: Tensor
-    centre: Tensor | None = None
 
 
 def default_hyperparameters(head: Mapping[str, Any]) -> Hyperparameters:
@@ -71,17 +57,11 @@ def write_memories(episode: Episode, problems: Problems, settings: Mapping[str, 
 
 def read_problem(branch: Branch, problem: int | slice, x: Tensor) -> kv.Retrieval:
     """Read the memory of one problem (or of a slice of them) with the queries x [..., n, key_dim]."""
-    queries = x if branch.centre is None else x - branch.centre
-    queries = queries if branch.projection is None else normalize(queries @ branch.projection, dim=-1)
-    return kv.read(kv.MemoryState(*(part[problem] for part in branch.state)), queries, branch.k)
+    return read(_of(branch, problem), x)
 
 
-def heaviest(retrieval: kv.Retrieval, sharpness: Tensor) -> Tensor:
-    """Slot [members, n] of the entry that weighs most, n_j e^{b cos_j}; of equals the first; -1 in an empty memory."""
-    weight = retrieval.count.log() + sharpness[:, None, None] * retrieval.similarity
-    best = weight.argmax(-1, keepdim=True)
-    slots = retrieval.slots.expand(weight.shape).gather(-1, best)
-    return torch.where(retrieval.count.expand(weight.shape).gather(-1, best) > 0, slots, -1).squeeze(-1)
+def _of(branch: Branch, problem: int | slice) -> Branch:
+    return branch._replace(state=kv.MemoryState(*(part[problem] for part in branch.state)))
 
 
 def fold_temperature(head: Head, problems: Problems, scores: Scores) -> Tensor:
@@ -124,44 +104,27 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
     """
     temperature = fold_temperature(learners.head, problems, scores)
 
-    def by_member(problem: int, x: Tensor) -> Tensor:
-        scaled = logits(Head(learners.head.weight[:, problem], learners.head.bias[:, problem]), x)
-        return (scaled / temperature[:, None, None]).softmax(-1)
+    def of(problem: int) -> Ensemble:
+        # Laid out anew, as they will be where they are read from a file: the last digits depend on it.
+        head = Head(*(part[:, problem].contiguous() for part in learners.head))
+        memory = None if branch is None else _of(branch, problem)
+        return Ensemble(head, temperature, episode.classes, memory)
 
-    def parametric(problem: int, x: Tensor) -> Tensor:
-        return by_member(problem, x).mean(0)
-
+    query, answer = episode.dev.score
+    on_dev, predict = of(problems.dev), of(problems.train)
     instruments: dict[str, Any] = {"temperature": temperature.tolist()}
     if len(temperature) > 1:
-        predicted = by_member(problems.dev, episode.dev.score.x).argmax(-1)
-        instruments["disagreement"] = disagreement(predicted.numpy())
+        instruments["disagreement"] = disagreement(on_dev.by_member(query).argmax(-1).numpy())
     if branch is None:
-        return Fitted(lambda x: Prediction(parametric(problems.train, x).log()), instruments=instruments)
+        return Fitted(predict, instruments=instruments)
 
-    def from_memory(retrieval: kv.Retrieval) -> Tensor:
-        return kv.label_distribution(retrieval, branch.sharpness[:, None], episode.classes).mean(0)
-
-    slots = branch.state.occupied[problems.train]  # free ones come last, so places among the entries are slots
-    held = kv.MemoryState(*(part[problems.train][slots] for part in branch.state[:-1]), branch.state.clock)
-    query, answer = episode.dev.score
-    at_label = label_log_prob(parametric(problems.dev, query).log(), answer)
-    memory_at_label = label_log_prob(from_memory(read_problem(branch, problems.dev, query)), answer)
-    gate = fit_gate(at_label, memory_at_label)
-
-    def predict(x: Tensor) -> Prediction:
-        retrieval = read_problem(branch, problems.train, x)
-        param = parametric(problems.train, x)
-        mixed = (1 - gate) * param + gate * from_memory(retrieval)
-        return Prediction(
-            log_probs=mixed.log(),
-            without_memory=param.log(),
-            gate=gate.expand(len(x)),
-            top_entries=heaviest(retrieval, branch.sharpness),
-            top_similarity=retrieval.similarity[:, 0],
-        )
-
+    at_label = label_log_prob(on_dev.parametric(query).log(), answer)
+    gate = fit_gate(at_label, label_log_prob(on_dev.remembered(read(on_dev.memory, query)), answer))
+    state = predict.memory.state
+    slots = state.occupied  # free ones come last, so places among the entries are slots
+    held = kv.MemoryState(*(part[slots] for part in state[:-1]), state.clock)
     return Fitted(
-        predict,
+        predict._replace(gate=gate),
         instruments={
             **instruments,
             "sharpness": branch.sharpness.tolist(),

@@ -8,8 +8,10 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from hsokv.data.episode import Episode, Shots
-from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.interface import Fitted
+from hsokv.methods.linear import Linear
 from hsokv.model.calibration import fit_temperature
+from hsokv.model.head import Head
 from hsokv.training.budget import Budget
 
 
@@ -36,6 +38,6 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
 
     means, temperature = budget.run(calibrate)
     return Fitted(
-        lambda x: Prediction((x @ means / temperature).log_softmax(-1)),
+        Linear(Head(means, torch.zeros(episode.classes)), temperature, episode.classes),
         instruments={"temperature": float(temperature)},
     )

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from hsokv.data.episode import Background, Episode, Shots
-from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.interface import Fitted
+from hsokv.methods.linear import Linear
 from hsokv.model.calibration import fit_temperature, label_log_prob
 from hsokv.model.discriminant import lda_head
 from hsokv.model.head import Head, logits
@@ -49,6 +50,6 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
 
     shrinkage, temperature, head = budget.run(choose)
     return Fitted(
-        lambda x: Prediction((logits(head, x) / temperature).log_softmax(-1)),
+        Linear(head, temperature, episode.classes),
         instruments={"shrinkage": shrinkage, "temperature": float(temperature)},
     )

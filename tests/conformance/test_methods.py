@@ -31,15 +31,13 @@ def fit(settings):
 
 
 def tensors(thing, seen=None):
-    """Every tensor that a fitted method holds on to, through closures and containers."""
+    """Every tensor that a fitted method or an episode holds, through containers."""
     seen = set() if seen is None else seen
     if isinstance(thing, torch.Tensor):
         yield thing
     elif id(thing) not in seen:
         seen.add(id(thing))
         parts = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list | tuple) else ()
-        if callable(thing):
-            parts = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
         for part in parts:
             yield from tensors(part, seen)
 

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from hsokv.data.episode import Episode, Fold, Shots
 from hsokv.methods import members
-from hsokv.methods.interface import Fitted, Prediction
-from hsokv.methods.members import Branch, read_problem
-from hsokv.methods.streams.interface import StreamShape, unseen
+from hsokv.methods.ensemble import Branch
+from hsokv.methods.interface import Fitted
+from hsokv.methods.members import read_problem
+from hsokv.methods.streams.interface import StreamShape
 from hsokv.training.loop import Learners, Problems, Scores
 
 
@@ -38,13 +39,4 @@ def finish(learners: Learners, branch: Branch | None, held: Shots, classes: int,
     fold = Fold(held, held)
     episode = Episode((fold,), fold, held, test=Shots(held.x[:0], held.y[:0]), classes=classes)
     fitted = members.finish(learners, branch, episode, problems, scores)
-
-    def predict(x: Tensor) -> Prediction:
-        prediction = fitted.predict(x)
-        without = prediction.without_memory
-        return prediction._replace(
-            log_probs=unseen(prediction.log_probs, shape.classes),
-            without_memory=None if without is None else unseen(without, shape.classes),
-        )
-
-    return replace(fitted, predict=predict)
+    return replace(fitted, predict=fitted.predict._replace(classes=shape.classes))

@@ -4,8 +4,8 @@ The encoder is the stream's patch dictionary as a network: whitening, distances 
 third place of a patch in both directions, a ninth of the work that the frozen features took.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +13,33 @@ from torch.nn.functional import cross_entropy
 
 from hsokv.data.episode import Shots
 from hsokv.data.stream import scaling, standardise
-from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.interface import Fitted, Prediction, unseen
 from hsokv.methods.streams.heads import minibatches, steps_of
-from hsokv.methods.streams.interface import StreamShape, arriving, carried, unseen
+from hsokv.methods.streams.interface import StreamShape, arriving, carried
+from hsokv.model.head import Head
 from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary, features
 from hsokv.training.budget import Budget, count_flops
 
 STRIDE = 3
 AT_ONCE = 8  # images that are encoded at a time where no gradient is wanted
+
+
+class FromImages(NamedTuple):
+    """p = softmax(u W + b), u the standard scores of what the encoder makes of images x [n, 3072], flat.
+
+    `mean` and `scale` are those of hsokv.data.stream.standardise; classes that have not come yet get 0.
+    """
+
+    dictionary: PatchDictionary
+    mean: Tensor
+    scale: Tensor
+    head: Head
+    classes: int
+
+    def __call__(self, x: Tensor) -> Prediction:
+        features = standardise(_encode(x, self.dictionary), self.mean, self.scale)
+        scores = features @ self.head.weight + self.head.bias
+        return Prediction(unseen(scores.log_softmax(-1), self.classes))
 
 
 def learn(
@@ -53,25 +72,16 @@ def learn(
             by_part = [rates["encoder_rate"]] * len(encoder) + [rates["head_rate"]] * 2
             parameters = [part - rate * g for part, rate, g in zip(parameters, by_part, gradients, strict=True)]
         *encoder, weight, bias = parameters
-        yield _fitted(encoder, weight, bias, numbers, shape)
+        predict = FromImages(PatchDictionary(*encoder), *numbers, Head(weight, bias), shape.classes)
+        yield Fitted(predict, instruments={"carried": carried([], [], [*encoder, weight, bias, *numbers])})
 
 
-def _fitted(
-    encoder: list[Tensor], weight: Tensor, bias: Tensor, numbers: tuple[Tensor, Tensor], shape: StreamShape
-) -> Fitted:
-    def predict(x: Tensor) -> Prediction:
-        scores = standardise(_encode(x, encoder), *numbers) @ weight + bias
-        return Prediction(unseen(scores.log_softmax(-1), shape.classes))
-
-    return Fitted(predict, instruments={"carried": carried([], [], [*encoder, weight, bias, *numbers])})
-
-
-def _features(x: Tensor, encoder: list[Tensor]) -> Tensor:
+def _features(x: Tensor, encoder: Iterable[Tensor]) -> Tensor:
     return features(x.unflatten(1, (CHANNELS, SIDE, SIDE)), PatchDictionary(*encoder), STRIDE)
 
 
 @torch.no_grad()
-def _encode(x: Tensor, encoder: list[Tensor]) -> Tensor:
+def _encode(x: Tensor, encoder: Iterable[Tensor]) -> Tensor:
     return torch.cat([_features(part, encoder) for part in x.split(AT_ONCE)])
 
 

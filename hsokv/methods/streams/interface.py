@@ -53,11 +53,6 @@ def arriving(tasks: Iterator[Shots], shape: StreamShape) -> Iterator[tuple[int, 
         yield (task + 1) * shape.classes_per_task, check_task(shots, task, shape.classes_per_task, shape.key_dim)
 
 
-def unseen(log_probs: Tensor, classes: int) -> Tensor:
-    """`log_probs` [n, seen] with -inf for the classes that have not come yet, [n, classes]."""
-    return torch.nn.functional.pad(log_probs, (0, classes - log_probs.shape[-1]), value=-torch.inf)
-
-
 def carried(entries: list[Tensor], statistics: list[Tensor], weights: list[Tensor]) -> dict[str, int]:
     """Bytes carried to the next task: past examples, statistics of them, and what was learnt from them."""
     parts = {"entries": entries, "statistics": statistics, "weights": weights}

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from hsokv.data.episode import Shots
 from hsokv.memory import functional as kv
-from hsokv.methods.members import EXAMPLE, Branch
+from hsokv.methods.ensemble import Branch
+from hsokv.methods.members import EXAMPLE
 from hsokv.methods.streams.interface import StreamShape
 from hsokv.methods.streams.reservoir import held_per_class
 from hsokv.model.discriminant import class_directions, oas_shrinkage

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from hsokv.data.episode import Shots
 from hsokv.exceptions import BudgetError
+from hsokv.methods.ensemble import Branch
 from hsokv.methods.interface import Fitted
-from hsokv.methods.members import Branch
 from hsokv.methods.population import search_box, swarm_settings, with_history
 from hsokv.methods.streams import heads, memory
 from hsokv.methods.streams.calibrated import finish, held_out_log_loss

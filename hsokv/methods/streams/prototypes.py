@@ -8,11 +8,13 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hsokv.data.episode import Shots
-from hsokv.methods.interface import Fitted, Prediction
+from hsokv.methods.interface import Fitted
+from hsokv.methods.linear import Linear
 from hsokv.methods.prototypes import class_means
-from hsokv.methods.streams.interface import StreamShape, arriving, carried, unseen
+from hsokv.methods.streams.interface import StreamShape, arriving, carried
 from hsokv.methods.streams.reservoir import hold_out, join, nothing
 from hsokv.model.calibration import fit_temperature
+from hsokv.model.head import Head
 from hsokv.training.budget import Budget
 
 
@@ -38,12 +40,9 @@ def learn(
         scores = budget.run(lambda of_rest=of_rest, held=held: held.x @ normalize(of_rest, dim=-1).mT)
         temperature = fit_temperature(scores, held.y)
 
-        def predict(x: Tensor, means: Tensor = means, temperature: Tensor = temperature) -> Prediction:
-            cosine = x @ normalize(means, dim=-1).mT
-            return Prediction(unseen((cosine / temperature).log_softmax(-1), shape.classes))
-
+        head = Head(normalize(means, dim=-1).mT, torch.zeros(classes))
         yield Fitted(
-            predict,
+            Linear(head, temperature, shape.classes),
             instruments={
                 "temperature": float(temperature),
                 "carried": carried(list(held), [of_rest, means], []),

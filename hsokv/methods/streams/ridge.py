@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from hsokv.data.episode import Shots
-from hsokv.methods.interface import Fitted, Prediction
-from hsokv.methods.streams.interface import StreamShape, arriving, carried, unseen
+from hsokv.methods.interface import Fitted
+from hsokv.methods.linear import Linear
+from hsokv.methods.streams.interface import StreamShape, arriving, carried
 from hsokv.methods.streams.reservoir import hold_out, join, nothing
 from hsokv.model.calibration import fit_temperature, label_log_prob
 from hsokv.model.discriminant import lda_head, oas_shrinkage
@@ -55,11 +56,8 @@ def learn(
         moments = budget.run(add, moments, *rest)
         shrinkage, temperature, head = budget.run(choose, moments)
 
-        def predict(x: Tensor, head: Head = head, temperature: Tensor = temperature) -> Prediction:
-            return Prediction(unseen((logits(head, x) / temperature).log_softmax(-1), shape.classes))
-
         yield Fitted(
-            predict,
+            Linear(head, temperature, shape.classes),
             instruments={
                 "shrinkage": shrinkage,
                 "temperature": float(temperature),

@@ -1,0 +1,12 @@
+"""The command line, `hsokv`: a file for each group of commands. Exit codes: 0 good, 1 refused, 2 usage.
+
+The one place that prints. Importing it loads neither torch nor transformers: help comes at once.
+"""
+
+from hsokv.cli import data, doctor
+from hsokv.cli.common import app
+
+__all__ = ["app"]
+
+app.add_typer(data.group, name="data")
+app.command("doctor")(doctor.doctor)

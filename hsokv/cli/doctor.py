@@ -1,0 +1,94 @@
+"""`hsokv doctor`: what this machine has, and what a study will therefore run or not run."""
+
+import os
+import platform
+import shutil
+from importlib import metadata
+
+import typer
+
+from hsokv.cli.common import Json, Root, print_json
+from hsokv.cli.data import found as found_data
+from hsokv.data.catalogue import SOURCES
+from hsokv.data.sources import data_root
+from hsokv.exceptions import DataUnavailableError, HsokvError
+from hsokv.model.text_encoder import resolve_text_encoder
+
+ENCODER = "text encoder"
+NEEDS = {
+    "rare_words": (),
+    "sst2": ("sst2", ENCODER),
+    "sst2_synthetic": (ENCODER,),
+    "mnli": ("mnli", ENCODER),
+    "mnli_synthetic": (ENCODER,),
+    "split_cifar10": ("cifar10",),
+    "split_cifar10_synthetic": (),
+}
+"""The benchmarks of the study, and what each has to find on this machine or on the network."""
+
+
+def doctor(root: Root = None, as_json: Json = False) -> None:
+    """What this machine has, and what a study will therefore run or not run; 1 where something is damaged."""
+    folder = data_root(root)
+    found = [found_data(name, folder) for name in sorted(SOURCES)]
+    encoder = _encoder() | {"name": ENCODER}
+    rows = {row["name"]: row for row in (*found, encoder)}
+    benchmarks = {name: _verdict(*(rows[need] for need in needs)) for name, needs in NEEDS.items()}
+    pdf = shutil.which("latexmk") and shutil.which("pdflatex")
+    report = {
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": _memory_gib(),
+        "torch": _version("torch"),
+        "tex": pdf,
+        "data": found,
+        "encoder": encoder,
+        "benchmarks": benchmarks,
+        "report": "PDF, TeX and Markdown"
+        if pdf
+        else "TeX and Markdown, no PDF: latexmk and pdflatex are not both installed",
+    }
+    if as_json:
+        print_json(report)
+    else:
+        for key in ("python", "cores", "memory_gib", "torch", "tex"):
+            typer.echo(f"{key.replace('_', ' ')}: {'none' if report[key] is None else report[key]}")
+        for row in [*found, encoder]:
+            typer.echo(f"{row['name']}: {row['found']}" + (f", in {row['folder']}" if row["folder"] else ""))
+        for name, verdict in benchmarks.items():
+            typer.echo(f"benchmark {name}: {verdict}")
+        typer.echo(f"report: {report['report']}")
+    if any(row["found"].startswith("refused") for row in [*found, encoder]):
+        raise typer.Exit(1)
+
+
+def _encoder() -> dict[str, str | None]:
+    try:
+        files = resolve_text_encoder(download=False)
+    except DataUnavailableError:
+        return {"found": "not on this machine (a study downloads it)", "folder": None}
+    except HsokvError as error:
+        return {"found": f"refused: {error}", "folder": None}
+    return {"found": files.origin, "folder": str(files.path)}
+
+
+def _verdict(*needed: dict[str, str | None]) -> str:
+    missing = [row for row in needed if row["folder"] is None]
+    if refused := [row["found"] for row in missing if row["found"].startswith("refused")]:
+        return f"stops with an error: {'; '.join(refused)}"
+    names = " and ".join(row["name"] for row in missing)
+    return f"will run if {names} can be downloaded, else says `not run`" if missing else "will run"
+
+
+def _memory_gib() -> float | None:
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" not in names:
+        return None
+    return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,30 @@
+import pytest
+from typer.testing import CliRunner
+
+from hsokv.cli import app, doctor
+from hsokv.data import catalogue
+from hsokv.exceptions import DataUnavailableError
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("HSOKV_DATA_DIR", raising=False)
+    monkeypatch.setattr(doctor, "resolve_text_encoder", no_encoder)
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def no_encoder(download):
+    assert not download
+    raise DataUnavailableError("nowhere")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A data root with a file, if a small one, for every file there may be."""
+    for source in catalogue.SOURCES.values():
+        for member in source.members:
+            path = tmp_path / "data" / member.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("sentence\tlabel\ngood\t1\n")
+    return tmp_path / "data"
