@@ -29,8 +29,9 @@ lint: environment
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules
 	$(BIN)/snakemake --lint
 
+# A process for each core; the tests that share the small study stay in one.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadgroup
 
 # What takes too long for every change: kills at many moments, damage, two runs byte by byte.
 campaign: environment

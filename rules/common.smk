@@ -16,7 +16,7 @@ from hsokv.methods.registry import METHODS
 from hsokv.reporting.summary import summary
 from hsokv.study.benchmarks import arms_of as defined_arms
 from hsokv.study.benchmarks import KINDS, module_of, task_of
-from hsokv.study.configuration import check_configuration
+from hsokv.study.configuration import check_configuration, take_out
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.preflight import attempt, check_data, check_folder, hold_folder
 from hsokv.study.runs import PROTOCOLS
@@ -34,10 +34,8 @@ try:
             f"the package in use is {hsokv.__file__}, not the one of this study in {BASE}; "
             "run `make environment`, or `pip install -e .` in your own"
         )
-    # An overlay takes a benchmark out of the study with `name: null`.
-    LEFT_OUT = [name for name, value in config["benchmarks"].items() if value is None]
-    for name in LEFT_OUT:
-        del config["benchmarks"][name]
+    kept, LEFT_OUT = take_out(config)
+    config["benchmarks"] = kept["benchmarks"]
     schema = yaml.safe_load((BASE / "rules/config.schema.yaml").read_text())
     check_configuration(config, schema, LEFT_OUT)
     check_folder(Path(R))

@@ -2,6 +2,7 @@
 TABLE_NAMES = [
     "main",
     "contrasts",
+    "tracks",
     "memory",
     "occupancy",
     "mended",

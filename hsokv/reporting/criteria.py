@@ -26,6 +26,8 @@ def judge_criteria(statistics: Mapping[str, Any], configuration: Mapping[str, An
     rate `below` passes when its whole interval lies under the threshold; a magnitude `below` when it lies between minus
     and plus the threshold; `not_worse` when the interval of the paired difference lies above minus the `margin`.
 
+    A criterion with `tracks` is read on that of these conditions whose mean is highest, and its reason names it.
+
     A criterion whose benchmark or kind the study cannot measure, or whose runs were not made, is "not measured" with
     the reason; so is one on a synthetic stand-in, which decides nothing.
 
@@ -61,8 +63,9 @@ def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[
         wanted = " or ".join(f"`{name}`" for name in BOUNDS[kind])
         raise ConfigurationError(f"criteria.{entry['name']}: wanted a threshold for a {kind}, {wanted}: add one")
     arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
-    entry["evidence"] = _evidence(statistics, entry["benchmark"], arms)
     row = _row(criterion, statistics)
+    conditions = [row["condition"]] if row and "tracks" in criterion else None
+    entry["evidence"] = _evidence(statistics, entry["benchmark"], arms, conditions)
     if row is None:
         return entry | {"reason": f"the runs of {' and '.join(arms)} hold no {score}"}
     if row["status"] != "done":
@@ -79,6 +82,8 @@ def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[
         verdict = _inside(found, threshold, None)
     else:
         verdict = judge(kind, found, threshold, strict=bound == "above")
+    if conditions:
+        verdict = verdict._replace(reason=f"{verdict.reason}; best track: {row['condition']}")
     return entry | verdict._asdict()
 
 
@@ -112,8 +117,14 @@ def _not_measurable(criterion: Mapping[str, Any], statistics: Mapping[str, Any])
 
 
 def _row(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The row of statistics that decides the criterion, on the benchmark's headline."""
+    """The row of statistics that decides the criterion: on the benchmark's headline or, of `tracks`, the best one."""
     score = criterion.get("score", "accuracy")
+    if "tracks" in criterion:
+        wanted = (criterion["benchmark"], criterion["arm"], score)
+        rows = [row for row in statistics["scores"] if (row["benchmark"], row["arm"], row["score"]) == wanted]
+        rows = [row for row in rows if row["condition"] in criterion["tracks"]]
+        done = [row for row in rows if row["status"] == "done"]
+        return max(done, key=lambda row: row["mean"]) if done else next(iter(rows), None)
     if criterion["kind"] in ("rate", "magnitude"):
         rows, keys = statistics["scores"], ("benchmark", "condition", "arm", "score")
         wanted = (criterion["benchmark"], "headline", criterion["arm"], score)
@@ -123,11 +134,13 @@ def _row(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> Mapping
     return next((row for row in rows if tuple(row[key] for key in keys) == wanted), None)
 
 
-def _evidence(statistics: Mapping[str, Any], name: str, arms: list[str]) -> list[str]:
+def _evidence(
+    statistics: Mapping[str, Any], name: str, arms: list[str], conditions: list[str] | None = None
+) -> list[str]:
     benchmark = statistics["study"]["benchmarks"][name]
     return [
         record_path(name, condition, arm, seed, statistics["study"]["records"]).as_posix()
-        for condition in benchmark["headline"]
+        for condition in conditions or benchmark["headline"]
         for arm in arms
         for seed in benchmark["seeds"]
     ]

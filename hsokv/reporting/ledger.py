@@ -60,6 +60,7 @@ SPAN = {  # of the part of the curves of regret that every arm with an area has
     "start": "the latest first value of an arm that searches, over the headline's runs",
     "allowed": "set in the configuration",
 }
+BEST = "the plain baseline with the highest mean accuracy"
 CONTRAST_ENDS = ("difference", "low", "high", "lift", "lift_low", "lift_high", "p", "p_holm")  # p in the family alone
 NO_INTERVAL = "fewer than 2 seeds"
 NO_TEXT = "the record holds no text of this entry"
@@ -191,8 +192,17 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
     for row in statistics["costs"]:
         for end in ("allowed", "spent"):
             key = f"{row['benchmark']}.{row['arm']}.flops.{end}"
-            place = (row["benchmark"], "*")
+            place = (row["benchmark"], "headline")
             add(key, row[f"flops_{end}"], "FLOPs", "mean over runs", *_why(row, ""), place, (row["arm"],))
+    for row in statistics["tracks"]:
+        of = (row["benchmark"], row["condition"])
+        stem, pair = ".".join(of), ("full", row["best"] or "*")
+        add(f"{stem}.best_baseline.name", row["best"], "text", BEST, *_why(row, ""), of, pair[1:])
+        for end in ("difference", "low", "high"):
+            key = f"{stem}.best_baseline.{end}"
+            add(key, row[end], "points", RULES[end], *_why(row, NO_INTERVAL), of, pair)
+        if row["tuning_flops"] is not None:
+            add(f"{stem}.tuning_flops", row["tuning_flops"], "FLOPs", "mean over seeds", of=of, arms=("full",))
     for name, span in statistics["swarm"]["spans"].items():
         for end, rule in SPAN.items():
             add(f"{name}.regret.{end}", span[end], "FLOPs", rule, of=(name, "headline"))

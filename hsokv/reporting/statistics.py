@@ -14,6 +14,7 @@ from hsokv.reporting.memory import inside_memory
 from hsokv.reporting.streams import SCORES as STREAM_SCORES
 from hsokv.reporting.streams import streams
 from hsokv.reporting.swarm import regrets, swarm_at_work
+from hsokv.reporting.tracks import tracks
 
 FORMAT = "hsokv-statistics/1"
 
@@ -57,6 +58,7 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         },
         "scores": _scores(cells, configuration),
         "contrasts": contrasts_of(cells, configuration),
+        "tracks": tracks(runs, cells, configuration),
         "costs": _costs(runs, cells, configuration),
         "curves": _curves(cells),
         "memory": inside_memory(runs, reasons, configuration),
@@ -109,11 +111,12 @@ def _status(reason: str | None) -> dict[str, str | None]:
 
 
 def _costs(runs: Runs, cells: Cells, configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Counted FLOPs per run, the mean over the conditions and seeds of an arm that were run."""
+    """Counted FLOPs per run, the mean over the headline's conditions and the seeds of an arm that were run."""
     rows = []
     for benchmark in configuration["benchmarks"]:
         for arm in arms_of(configuration, benchmark):
-            of_arm = [run for key, run in runs.items() if (key[0], key[2]) == (benchmark, arm) and run.status == "done"]
+            headline = [(benchmark, condition, arm) for condition in configuration["benchmarks"][benchmark]["headline"]]
+            of_arm = [run for key, run in runs.items() if key[:3] in headline and run.status == "done"]
             reason = None if of_arm else cells[benchmark, HEADLINE, arm].reason
             allowed, spent = (
                 sum(run.flops[key] for run in of_arm) / len(of_arm) if of_arm else None for key in ("allowed", "spent")

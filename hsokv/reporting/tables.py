@@ -8,7 +8,7 @@ from typing import Any
 from hsokv.reporting.ledger import format_value, text
 from hsokv.reporting.memory_tables import memory, mended, mended_examples, most_read, occupancy
 from hsokv.reporting.stream_tables import published, stream
-from hsokv.reporting.table import DASH, UNDEFINED, Table, make_table, of_scores, score_at, spread, titled
+from hsokv.reporting.table import DASH, UNDEFINED, Table, if_done, make_table, of_scores, score_at, spread, titled
 
 AREA = "area under regret (nats \N{MULTIPLICATION SIGN} decades)"
 
@@ -20,6 +20,7 @@ def all_tables(statistics: Mapping[str, Any], judged: Sequence[Mapping[str, Any]
         "main": main_results(statistics),
         "criteria": criteria(statistics, judged),
         "contrasts": contrasts(statistics),
+        "tracks": tracks(statistics),
         "memory": memory(statistics),
         "occupancy": occupancy(statistics),
         "mended": mended(statistics),
@@ -58,6 +59,34 @@ def conditions(statistics: Mapping[str, Any], benchmark: str) -> Table:
     columns = ("arm", *(f"{c} †" if c in slice_["headline"] else c for c in slice_["conditions"]))
     caption = f"{titled(statistics, benchmark)}: accuracy in percent with its 95 % interval, by condition"
     return make_table(statistics, columns, rows, caption, "† counts in the headline.")
+
+
+def tracks(statistics: Mapping[str, Any]) -> Table:
+    """`full` beside the best plain baseline, condition by condition, and the encoder that all arms were given there."""
+    numbers, rows = statistics["numbers"], []
+    for row in statistics["tracks"]:
+        place = (row["benchmark"], row["condition"])
+        stem = ".".join(place)
+        full = score_at(statistics, *place, "full")
+        cells = [
+            row["encoder"] or "",
+            row["tuned_by"] or "",
+            text(numbers, key) if (key := f"{stem}.tuning_flops") in numbers else "",
+        ]
+        if row["status"] == "done":
+            cells += [full, row["best"], score_at(statistics, *place, row["best"])]
+            cells.append(spread(statistics, f"{stem}.best_baseline", "difference"))
+            cells.append(if_done(statistics, (*place, "full"), "accuracy_lost_without_memory", True))
+        else:
+            cells += [full, "", "", "", ""]
+        rows.append((titled(statistics, row["benchmark"]), row["condition"], *cells))
+    columns = ("benchmark", "condition", "encoder", "tuned by", "FLOPs to tune it", "full (%)", "best plain baseline")
+    columns += ("its accuracy (%)", "full minus it (points)", "lost without memory (points)")
+    note = (
+        "What tuning the encoder took is charged to every arm of its condition. Tuned by contrast or cross-entropy: on "
+        "the shots; by descriptions: on texts without labels, which descriptions of the labels guess."
+    )
+    return make_table(statistics, columns, rows, "The full system by condition, with 95 % intervals", note)
 
 
 def regret(statistics: Mapping[str, Any]) -> Table:
@@ -132,7 +161,7 @@ def costs(statistics: Mapping[str, Any]) -> Table:
         "Counted floating-point operations to fit a run, forward and backward, tuning and discarded agents included: "
         "spent of those allowed"
     )
-    note = "Means over runs. Predictions on the test set are charged to no arm."
+    note = "Means over the headline's runs. Predictions on the test set are charged to no arm."
     note += f" {UNDEFINED}" if any(DASH in row for row in rows) else ""
     return make_table(statistics, columns, rows, caption, note)
 

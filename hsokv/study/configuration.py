@@ -23,6 +23,24 @@ MOST_SEEDS = 32
 """Seeds for which the exact sign-flip test can be computed."""
 
 
+def take_out(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The configuration without what an overlay took out with `name: null`, and the benchmarks among it.
+
+    Benchmarks and their conditions can be taken out. What is of no use at all is left for the schema to refuse.
+
+    >>> take_out({"benchmarks": {"sst2": None, "mnli": {"conditions": {"a": None, "b": {"shots": 1}}}}})
+    ({'benchmarks': {'mnli': {'conditions': {'b': {'shots': 1}}}}}, ['sst2'])
+    """
+    benchmarks = configuration.get("benchmarks")
+    if not isinstance(benchmarks, Mapping):
+        return dict(configuration), []
+    kept = {name: definition for name, definition in benchmarks.items() if definition is not None}
+    for name, definition in kept.items():
+        if isinstance(definition, Mapping) and isinstance(conditions := definition.get("conditions"), Mapping):
+            kept[name] = {**definition, "conditions": {key: c for key, c in conditions.items() if c is not None}}
+    return {**configuration, "benchmarks": kept}, [name for name in benchmarks if name not in kept]
+
+
 def check_configuration(
     configuration: Mapping[str, Any], schema: Mapping[str, Any], left_out: Iterable[str] = ()
 ) -> None:
@@ -90,6 +108,8 @@ def _check_criterion(place: str, criterion: Mapping[str, Any]) -> None:
         )
     if ("over" in criterion) != (kind in COMPARED):
         raise ConfigurationError(f"{place}.over: wanted for kinds {', '.join(COMPARED)} and for no other, see its kind")
+    if "tracks" in criterion and kind != "rate":
+        raise ConfigurationError(f"{place}.tracks: wanted for a rate alone, came for a {kind}; leave it out")
     if kind == "lift" and criterion["score"] != "accuracy":
         raise ConfigurationError(f"{place}.score: wanted accuracy for a lift, came {criterion['score']}")
 

@@ -7,7 +7,7 @@ import yaml
 from hsokv.exceptions import ConfigurationError
 from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import manifest_of, source_of, task_of
-from hsokv.study.configuration import check_configuration
+from hsokv.study.configuration import check_configuration, take_out
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,10 +25,7 @@ def merge(below, above):
 
 def overlaid(below, name):
     """The study under an overlay, and the benchmarks that this takes out."""
-    study = merge(below, load(name))
-    left_out = [name for name, benchmark in study["benchmarks"].items() if benchmark is None]
-    study["benchmarks"] = {name: value for name, value in study["benchmarks"].items() if value is not None}
-    return study, left_out
+    return take_out(merge(below, load(name)))
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +45,7 @@ def test_the_study_passes(configuration, schema):
 def test_the_small_study_passes(configuration, schema):
     study, left_out = overlaid(configuration, "config/small.yaml")
     assert left_out
+    assert "shots16_contrast" not in study["benchmarks"]["sst2"]["conditions"]
     check_configuration(study, schema, left_out)
 
 

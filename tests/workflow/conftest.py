@@ -89,6 +89,13 @@ def stop_after(study: Study, finished: int, stop: signal.Signals) -> None:
     assert process.returncode != 0
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that share the small study run one after the other, in one process."""
+    for item in items:
+        if "built" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("built"))
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory) -> Path:
     """A user's own copy of SST-2 in the official layout, made up."""
