@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.data.catalogue import SYNTHETIC
-from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.images import LabelledImages, development_split
-from hsokv.data.sources import cache_folder, fetch, locate
-from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
 from hsokv.study.features import done, not_run, write_features
+from hsokv.study.image_data import read_images
 
 if TYPE_CHECKING:
     import torch
@@ -21,27 +18,16 @@ if TYPE_CHECKING:
 AT_ONCE = 1000  # images whose features are held in float32
 
 
-def read_images(source: str, root: Path | None) -> tuple[LabelledImages, LabelledImages]:
-    """(train, final): the train images without repeats and without those of the final test; the latter.
-
-    Raises DataError where a file is missing or damaged.
-    """
-    if source in SYNTHETIC:
-        return generate_split_cifar10_synthetic()
-    files = locate(source, root, cache_folder()) if root else fetch(source, cache_folder())
-    return read_cifar10(files.paths)
-
-
 def load_images(
-    source: str, root: Path | None, evaluate_on: str, development_rows: int
+    source: Mapping[str, Any], root: Path | None, evaluate_on: str, development_images: int
 ) -> tuple[LabelledImages, LabelledImages]:
-    """(train, evaluation), disjoint by pixels.
+    """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 
     Evaluation is the development set, carved out of the train images, or, where `evaluate_on` is "final", the final
     test, beside all of train.
     """
     train, final = read_images(source, root)
-    return (train, final) if evaluate_on == "final" else development_split(train, development_rows)
+    return (train, final) if evaluate_on == "final" else development_split(train, development_images)
 
 
 def class_order(seed: int, classes: int) -> np.ndarray:
@@ -57,12 +43,12 @@ def class_order(seed: int, classes: int) -> np.ndarray:
 
 def encode_stream(
     seed: int,
-    source: str,
+    source: Mapping[str, Any],
     root: Path | None,
     tasks: int,
     centroids: int,
     evaluate_on: str,
-    development_rows: int,
+    development_images: int,
     data: Mapping[str, Any],
     path: Path,
     stamp: str,
@@ -74,7 +60,7 @@ def encode_stream(
     tasks it is the same, learnt on a part of the first. `data` tells what was found of the data; where they were not,
     the file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
     """
-    described = {key: data[key] for key in ("name", "kind", "synthetic", "files")} | {"evaluate_on": evaluate_on}
+    described = _described(data, evaluate_on)
     if data["reason"]:
         write_features(path, not_run(data["reason"], described), {})
         report(f"not run: {data['reason']}")
@@ -85,10 +71,10 @@ def encode_stream(
     from hsokv.training.budget import count_flops
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    train, test = load_images(source, root, evaluate_on, development_rows)
+    train, test = load_images(source, root, evaluate_on, development_images)
     classes = len(train.names)
     if classes % tasks:
-        raise DataError(f"{source}: wanted a number of tasks that divides its {classes} classes, came {tasks}")
+        raise DataError(f"{data['name']}: wanted a number of tasks that divides its {classes} classes, came {tasks}")
     order = class_order(seed, classes)
     arrival = np.argsort(order)
     first = torch.from_numpy(train.images[arrival[train.labels] < classes // tasks])
@@ -110,20 +96,26 @@ def encode_stream(
 
 
 def store_images(
-    source: str,
+    source: Mapping[str, Any],
     root: Path | None,
     evaluate_on: str,
-    development_rows: int,
+    development_images: int,
     data: Mapping[str, Any],
     path: Path,
 ) -> None:
     """Write the images themselves, train/x and test/x uint8 [n, 3072], in the order of every seed's feature file."""
-    described = {key: data[key] for key in ("name", "kind", "synthetic", "files")} | {"evaluate_on": evaluate_on}
+    described = _described(data, evaluate_on)
     if data["reason"]:
         return write_features(path, not_run(data["reason"], described), {})
-    parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_rows), strict=True)
+    parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_images), strict=True)
     arrays = {f"{name}/x": examples.images.reshape(len(examples.images), -1) for name, examples in parts}
     return write_features(path, done("", 0, True, described, {}), arrays)
+
+
+def _described(data: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
+    """What records say of the data."""
+    found = {key: data[key] for key in ("name", "kind", "synthetic", "files", "images") if key in data}
+    return found | {"evaluate_on": evaluate_on}
 
 
 def _features(images: np.ndarray, dictionary: Any) -> np.ndarray:

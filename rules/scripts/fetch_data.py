@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.data.sources import cache_folder, fetch, locate, locate_own
+from hsokv.data.sources import cache_folder, fetch, locate
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_json
 from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.study.contents import describe_contents, locate_own_data
 from hsokv.study.job import job
-from hsokv.study.text_data import describe_texts, holds_texts, read_texts
 
 
 def describe(name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: Path | None) -> dict[str, Any]:
@@ -22,11 +22,11 @@ def describe(name: str, source: Mapping[str, Any], root: Path | None, encoder_fo
         described = {"name": f"{name}/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}
     else:
         if source["source"] == OWN:
-            found = locate_own(name.removeprefix(f"{OWN}_"), source["files"], root)
+            found = locate_own_data(name.removeprefix(f"{OWN}_"), source, root)
         else:
             found = locate(name, root, cache_folder()) if root else fetch(name, cache_folder(), progress=True)
         described = {"name": found.name, "kind": found.kind, "synthetic": False, "files": dict(found.sha256)}
-    return described | ({"texts": describe_texts(read_texts(source, root))} if holds_texts(source) else {})
+    return described | describe_contents(source, root)
 
 
 def main(

@@ -126,7 +126,7 @@ def test_what_was_read_through_once_is_not_read_again_while_its_checksums_stay(o
     manifest = {"status": "done", "found": found, "texts": describe_texts(read)}
     (tmp_path / "sst2.json").write_text(json.dumps(manifest))
     with monkeypatch.context() as unread:
-        unread.setattr(preflight, "read_texts", None)
+        unread.setattr(preflight, "describe_contents", None)
         assert check_data(asked, root, tmp_path)["sst2"] == found
         assert check_data(asked, None, tmp_path)["sst2"] == found
         asked["data"]["development_rows"] = 2
