@@ -5,13 +5,14 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.sources import cache_folder, locate
 from hsokv.exceptions import HsokvError
-from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, resolve_text_encoder
 from hsokv.study.benchmarks import manifest_of, source_of
 from hsokv.study.contents import KEYS, check_contents, describe_contents, locate_own_data
 
@@ -67,7 +68,7 @@ def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: P
     stays found, so that a forgotten folder loses nothing. Raises DataError and EncoderError.
     """
     if folder := configuration["encoder"]["folder"]:
-        resolve_text_encoder(Path(folder), download=False)
+        resolve_text_encoder(replace(MINILM, folder=folder), download=False)
     found: dict[str, Any] = {}
     for name, benchmark in configuration["benchmarks"].items():
         manifest, source = manifest_of(name, benchmark), source_of(benchmark)
