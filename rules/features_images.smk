@@ -20,6 +20,7 @@ for benchmark, definition in of_kind("stream"):
             source=source_of(definition),
             tasks=max(part["tasks"] for part in definition["conditions"].values()),
             centroids=definition["centroids"],
+            device=config["device"],
             evaluate_on=config["evaluate_on"],
             development_images=definition.get(
                 "development_images", config["data"]["development_images"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 AT_ONCE = 1000  # images whose features are held in float32
+CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
 def load_images(
@@ -53,12 +54,14 @@ def encode_stream(
     path: Path,
     stamp: str,
     report: Callable[[str], None],
+    device: str = "cpu",
 ) -> None:
     """Write the feature file of one seed: train and test rows in file order, labels in order of arrival.
 
     The dictionary is learnt on the train images of the first task, where the classes come in `tasks` tasks; with fewer
-    tasks it is the same, learnt on a part of the first. `data` tells what was found of the data; where they were not,
-    the file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
+    tasks it is the same, learnt on a part of the first. It is learnt on the CPU, whatever the `device` that encodes:
+    clustering would lead rounding to other centroids. `data` tells what was found of the data; where they were not, the
+    file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
     """
     described = _described(data, evaluate_on)
     if data["reason"]:
@@ -82,7 +85,7 @@ def encode_stream(
     arrays = {"order": order, "names": np.array(train.names)[order]}
     arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     for part, examples in (("train", train), ("test", test)):
-        arrays[f"{part}/x"] = _features(examples.images, dictionary)
+        arrays[f"{part}/x"] = _features(examples.images, dictionary, device)
         arrays[f"{part}/y"] = arrival[examples.labels]
     images = len(train.labels) + len(test.labels)
     encoder = {
@@ -90,6 +93,7 @@ def encode_stream(
         "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "first_classes": classes // tasks},
         "training_flops": training_flops,
         "flops": encoder_flops(images, dictionary),
+        **({} if device == "cpu" else {"device": device}),
     }
     write_features(path, done(stamp, classes, True, described, encoder), arrays)
     report(f"{path.stem}: a dictionary of {len(first)} images, {images} images encoded")
@@ -118,13 +122,15 @@ def _described(data: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
     return found | {"evaluate_on": evaluate_on}
 
 
-def _features(images: np.ndarray, dictionary: Any) -> np.ndarray:
+def _features(images: np.ndarray, dictionary: Any, device: str) -> np.ndarray:
     import torch
 
-    from hsokv.model.patch_encoder import encode
+    from hsokv.model.patch_encoder import BLOCK, PatchDictionary, encode
 
+    dictionary = PatchDictionary(*(part.to(device) for part in dictionary))
+    batch = BLOCK if device == "cpu" else CUDA_BATCH
     parts = torch.from_numpy(images).split(AT_ONCE)
-    return torch.cat([encode(part, dictionary).half() for part in parts]).numpy()
+    return torch.cat([encode(part.to(device), dictionary, batch).half().cpu() for part in parts]).numpy()
 
 
 def _generator(name: str) -> "torch.Generator":

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.sources import cache_folder, locate
-from hsokv.exceptions import HsokvError
+from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.model.encoder_files import MINILM, resolve_text_encoder
 from hsokv.study.benchmarks import manifest_of, source_of
 from hsokv.study.contents import KEYS, check_contents, describe_contents, locate_own_data
@@ -57,6 +57,19 @@ def hold_folder(folder: Path) -> IO[str]:
         stream.close()
         raise HsokvError(f"another run is writing to {folder.absolute()}; wait for it to end") from error
     return stream
+
+
+def check_device(device: str) -> None:
+    """Raise ConfigurationError where the study is to compute on a device that this machine has not."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigurationError(
+            f"device: wanted {device}, but torch {torch.__version__} finds no such device here; "
+            "write `device: cpu`, or install a build of torch for it"
+        )
 
 
 def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: Path) -> dict[str, Any]:

@@ -27,9 +27,11 @@ if __name__ == "__main__":
                     params.centroids,
                     params.evaluate_on,
                     params.development_images,
+                    params.device,
                     data["files"],
                     params.code,
                 ]
             ),
             report=print,
+            device=params.device,
         )

@@ -50,7 +50,9 @@ def learnt_on(monkeypatch):
         return PatchDictionary(torch.eye(108), torch.zeros(108), torch.zeros(centroids, 108))
 
     monkeypatch.setattr("hsokv.model.patch_encoder.learn_dictionary", learn)
-    monkeypatch.setattr("hsokv.model.patch_encoder.encode", lambda part, dictionary: part.flatten(1)[:, :16].float())
+    monkeypatch.setattr(
+        "hsokv.model.patch_encoder.encode", lambda part, dictionary, batch: part.flatten(1)[:, :16].float()
+    )
     return seen
 
 
