@@ -28,10 +28,11 @@ from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.sources import data_root
 from hsokv.methods import knn, linear_probe, prototypes
 from hsokv.metrics.statistics import Interval, interval
+from hsokv.model.encoder_files import resolve_text_encoder
 from hsokv.model.encoder_layers import States, read_layers, read_states, take, vectors
 from hsokv.model.encoder_tuning import TuningSettings, fine_tune, project, pseudo_labels, tune
 from hsokv.model.head import Head
-from hsokv.model.text_encoder import LAYERS, TextEncoder, encoder_flops, load_text_encoder, resolve_text_encoder
+from hsokv.model.text_encoder import LAYERS, TextEncoder, encoder_flops, load_text_encoder
 from hsokv.study.digest import code_digest
 from hsokv.study.features import done, is_current, write_features
 from hsokv.study.text import describe, load_texts

@@ -24,9 +24,10 @@ import torch
 
 from hsokv.data.glue import TASKS, read_split
 from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
+from hsokv.model.encoder_files import resolve_text_encoder
 from hsokv.model.patch_encoder import CENTROIDS, encode, encoder_flops, learn_dictionary
 from hsokv.model.text_encoder import encoder_flops as text_flops
-from hsokv.model.text_encoder import load_text_encoder, resolve_text_encoder
+from hsokv.model.text_encoder import load_text_encoder
 
 BATCH = 32  # the peer's default
 

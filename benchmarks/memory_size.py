@@ -31,7 +31,8 @@ from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import heaviest
 from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.discriminant import key_projection
-from hsokv.model.text_encoder import load_text_encoder, resolve_text_encoder
+from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.text_encoder import load_text_encoder
 from hsokv.reporting.panels import BLUE, GREY, ORANGE, STYLE
 from hsokv.study.digest import code_digest
 from hsokv.study.features import is_current, write_features

@@ -181,7 +181,7 @@ def encode_orders(orders: int, centroids: int, folder: Path) -> list[Path]:
     for seed, path in enumerate(paths, 1):
         if not is_current(path, stamp):
             encode_stream(
-                seed, "cifar10", root, TASKS, centroids, "development", DEVELOPMENT, data, path, stamp, say
+                seed, {"source": "cifar10"}, root, TASKS, centroids, "development", DEVELOPMENT, data, path, stamp, say
             )  # fmt: skip
     return paths
 

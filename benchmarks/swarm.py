@@ -25,7 +25,8 @@ from benchmarks.memory import hardware, ratio, take_turns
 from hsokv.data.episode import Background, Episode, Fold, Shots, shots_episode, words_episode
 from hsokv.exceptions import DataUnavailableError
 from hsokv.methods.population import fit
-from hsokv.model.text_encoder import load_text_encoder, resolve_text_encoder
+from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.text_encoder import load_text_encoder
 from hsokv.reporting.panels import BLUE, GREY, STYLE
 from hsokv.training.budget import Budget
 from hsokv.training.loop import Hyperparameters, Problems, init_learners, stack_problems, train_step

@@ -18,7 +18,13 @@ from hsokv.study.benchmarks import arms_of as defined_arms
 from hsokv.study.benchmarks import KINDS, module_of, task_of
 from hsokv.study.configuration import check_configuration, take_out
 from hsokv.study.digest import code_digest, files_digest, value_digest
-from hsokv.study.preflight import attempt, check_data, check_folder, hold_folder
+from hsokv.study.preflight import (
+    attempt,
+    check_data,
+    check_device,
+    check_folder,
+    hold_folder,
+)
 from hsokv.study.runs import PROTOCOLS
 from hsokv.study.timings import stages, timings_page
 
@@ -38,6 +44,7 @@ try:
     config["benchmarks"] = kept["benchmarks"]
     schema = yaml.safe_load((BASE / "rules/config.schema.yaml").read_text())
     check_configuration(config, schema, LEFT_OUT)
+    check_device(config["device"])
     check_folder(Path(R))
     DATA = check_data(config, data_root(config["data"]["root"]), Path(R) / "data")
 except HsokvError as error:

@@ -29,7 +29,7 @@ rule fetch_data:
         # What was not to be had is looked for again on every run.
         attempt=lambda wildcards: attempt(Path(f"{R}/data/{wildcards.source}.json")),
         code=code_digest(
-            ["hsokv.data.sources", "hsokv.model.text_encoder"],
+            ["hsokv.data.sources", "hsokv.model.encoder_files"],
             [script_path("fetch_data.py")],
         ),
     message:

@@ -6,7 +6,7 @@ for benchmark, definition in of_kind("stream"):
         name:
             f"encode_{benchmark}"
         input:
-            data=f"{R}/data/{definition['source']}.json",
+            data=f"{R}/data/{manifest_of(benchmark, definition)}.json",
         output:
             f"{R}/features/{benchmark}/seed{{seed}}.npz",
         log:
@@ -17,11 +17,14 @@ for benchmark, definition in of_kind("stream"):
             ENVIRONMENT
         threads: 1
         params:
-            source=definition["source"],
+            source=source_of(definition),
             tasks=max(part["tasks"] for part in definition["conditions"].values()),
             centroids=definition["centroids"],
+            device=config["device"],
             evaluate_on=config["evaluate_on"],
-            development_rows=config["data"]["development_images"],
+            development_images=definition.get(
+                "development_images", config["data"]["development_images"]
+            ),
             root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
             code=code_digest(["hsokv.study.images"], [script_path("encode_images.py")]),
         message:
@@ -33,7 +36,7 @@ for benchmark, definition in of_kind("stream"):
         name:
             f"store_{benchmark}"
         input:
-            data=f"{R}/data/{definition['source']}.json",
+            data=f"{R}/data/{manifest_of(benchmark, definition)}.json",
         output:
             f"{R}/features/{benchmark}/images.npz",
         log:
@@ -44,9 +47,11 @@ for benchmark, definition in of_kind("stream"):
             ENVIRONMENT
         threads: 1
         params:
-            source=definition["source"],
+            source=source_of(definition),
             evaluate_on=config["evaluate_on"],
-            development_rows=config["data"]["development_images"],
+            development_images=definition.get(
+                "development_images", config["data"]["development_images"]
+            ),
             root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
             code=code_digest(["hsokv.study.images"], [script_path("store_images.py")]),
         message:

@@ -12,7 +12,7 @@ from hsokv.cli.data import found as found_data
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.sources import data_root
 from hsokv.exceptions import DataUnavailableError, HsokvError
-from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_text_encoder
 
 ENCODER = "text encoder"
 NEEDS = {

@@ -1,14 +1,29 @@
 """A user's own images: a folder for train and one for test, in each a folder of .png or .jpeg files for every class."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from hsokv.data.images import SHAPE, LabelledImages, digests, tidy
+from hsokv.data.sources import DataFiles, find_own
 from hsokv.exceptions import DataError
+from hsokv.files import checksum
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+SPLITS = ("train", "test")
 NAMED = 5  # files that a message names; how many more there are it says
+
+
+def locate_image_folder(name: str, folder: str, root: Path | None) -> DataFiles:
+    """A user's own `folder` of images: relative to `root` where it is there, else to the working directory.
+
+    `sha256` of a split is over a line for each of its images, "<class> <SHA-256 of the file>", sorted: what files are
+    called changes nothing. Raises DataError where the folder, or a class's images, are not there.
+    """
+    place = find_own(name, "folder of images", folder, root)
+    paths = {split: place / split for split in SPLITS}
+    return DataFiles(name, "own file", paths, {split: _digest(path) for split, path in paths.items()})
 
 
 def read_image_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
@@ -23,7 +38,7 @@ def read_image_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
     Traceback (most recent call last):
     hsokv.exceptions.DataError: /nowhere/train: wanted a folder of classes, came none
     """
-    files = {split: _files(Path(folder) / split) for split in ("train", "test")}
+    files = {split: _files(Path(folder) / split) for split in SPLITS}
     alone = files["train"].keys() ^ files["test"].keys()
     if alone:
         raise DataError(
@@ -42,9 +57,14 @@ def read_image_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
     labels = {
         split: np.repeat(np.arange(len(names)), [len(found[name]) for name in names]) for split, found in files.items()
     }
-    train, test = (LabelledImages(np.stack(pixels[split]), labels[split], names) for split in ("train", "test"))
+    train, test = (LabelledImages(np.stack(pixels[split]), labels[split], names) for split in SPLITS)
     _check_repeats(train, test, paths["train"], paths["test"])
     return tidy(train, test)
+
+
+def _digest(folder: Path) -> str:
+    lines = sorted(f"{name} {checksum(file)}\n" for name, files in _files(folder).items() for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _files(folder: Path) -> dict[str, list[Path]]:

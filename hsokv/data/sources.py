@@ -105,15 +105,21 @@ def locate_own(name: str, files: Mapping[str, str], root: Path | None) -> DataFi
 
     Raises DataError where one is not there.
     """
-    folders = [Path.cwd()] if root is None else [root, Path.cwd()]
-    paths = {}
-    for split, file in files.items():
-        places = list(dict.fromkeys(folder / Path(file).expanduser() for folder in folders))
-        found = next((place for place in places if place.is_file()), None)
-        if found is None:
-            raise DataError(f"{name}: wanted the {split} file, came none at {' or '.join(map(str, places))}")
-        paths[split] = found
+    paths = {split: find_own(name, f"{split} file", file, root) for split, file in files.items()}
     return DataFiles(name, "own file", paths, {split: checksum(path) for split, path in paths.items()})
+
+
+def find_own(name: str, what: str, path: str, root: Path | None) -> Path:
+    """A user's own `path`, relative to `root` where it has it, else to the working directory.
+
+    Raises DataError, which says `what` was wanted, where it is not there.
+    """
+    folders = [Path.cwd()] if root is None else [root, Path.cwd()]
+    places = list(dict.fromkeys(folder / Path(path).expanduser() for folder in folders))
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        raise DataError(f"{name}: wanted the {what}, came none at {' or '.join(map(str, places))}")
+    return found
 
 
 def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFiles:

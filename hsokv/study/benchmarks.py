@@ -18,7 +18,7 @@ class Kind(NamedTuple):
 
     `needed` and `optional`: its keys besides the common ones; `condition` and `condition_optional`: those of each of
     its conditions; `protocol`: how its arms learn, an `episode` at once or a `stream` task after task; `sources`: what
-    its data may be.
+    its data may be; `own`: the keys that say where a user's own are, for that source alone.
     """
 
     needed: frozenset[str]
@@ -27,6 +27,7 @@ class Kind(NamedTuple):
     condition_optional: frozenset[str]
     protocol: str
     sources: frozenset[str]
+    own: tuple[str, ...]
 
 
 KINDS: Mapping[str, Kind] = {
@@ -37,22 +38,25 @@ KINDS: Mapping[str, Kind] = {
         condition_optional=frozenset(),
         protocol="episode",
         sources=frozenset(),
+        own=(),
     ),
     "texts": Kind(
         needed=frozenset({"source", "folds"}),
-        optional=frozenset({"files", "columns", "development_rows"}),
+        optional=frozenset({"development_rows"}),
         condition=frozenset({"shots"}),
         condition_optional=frozenset({"descriptions", "tuning", "flops_allowed"}),
         protocol="episode",
         sources=frozenset({*TASKS, *(f"{task}_synthetic" for task in TASKS), OWN}),
+        own=("files", "columns"),
     ),
     "stream": Kind(
         needed=frozenset({"source", "centroids", "entries"}),
-        optional=frozenset(),
+        optional=frozenset({"development_images"}),
         condition=frozenset({"tasks", "passes"}),
         condition_optional=frozenset(),
         protocol="stream",
-        sources=frozenset({"cifar10", "split_cifar10_synthetic"}),
+        sources=frozenset({"cifar10", "split_cifar10_synthetic", OWN}),
+        own=("folder",),
     ),
 }
 
@@ -72,8 +76,8 @@ def module_of(definition: Mapping[str, Any], arm: str) -> str:
 
 
 def source_of(definition: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Where the data of a benchmark come from, its own files and columns included; None for one without data."""
-    keys = ("source", "files", "columns")
+    """Where the data of a benchmark come from, where a user's own are included; None for one without data."""
+    keys = ("source", *KINDS[definition["kind"]].own)
     return {key: definition[key] for key in keys if key in definition} if "source" in definition else None
 
 
@@ -99,8 +103,8 @@ def check_benchmark(name: str, benchmark: Mapping[str, Any], evaluate_on: str) -
     place, kind = f"benchmarks.{name}", KINDS[benchmark["kind"]]
     for key in sorted(kind.needed - set(benchmark)):
         raise ConfigurationError(f"{place}.{key}: wanted for a benchmark of kind {benchmark['kind']}, is missing")
-    others = frozenset().union(*(other.needed | other.optional for other in KINDS.values()))
-    for key in sorted((others - kind.needed - kind.optional) & set(benchmark)):
+    others = frozenset().union(*(other.needed | other.optional | {*other.own} for other in KINDS.values()))
+    for key in sorted((others - kind.needed - kind.optional - {*kind.own}) & set(benchmark)):
         raise ConfigurationError(f"{place}.{key}: has no meaning for a benchmark of kind {benchmark['kind']}")
     for condition_name, condition in benchmark["conditions"].items():
         if set(condition) - kind.condition_optional != kind.condition:
@@ -143,7 +147,7 @@ def _check_source(place: str, name: str, benchmark: Mapping[str, Any]) -> None:
             f"{place}: wanted a name that ends in _synthetic for a synthetic source and for no other, so that a "
             f"stand-in always carries its name; came source {source!r}"
         )
-    for key in ("files", "columns"):
+    for key in KINDS[benchmark["kind"]].own:
         if (key in benchmark) != (source == OWN):
             raise ConfigurationError(
                 f"{place}.{key}: wanted with source: {OWN} and with no other, "

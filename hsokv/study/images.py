@@ -7,41 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.data.catalogue import SYNTHETIC
-from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.images import LabelledImages, development_split
-from hsokv.data.sources import cache_folder, fetch, locate
-from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
 from hsokv.study.features import done, not_run, write_features
+from hsokv.study.image_data import read_images
 
 if TYPE_CHECKING:
     import torch
 
 AT_ONCE = 1000  # images whose features are held in float32
-
-
-def read_images(source: str, root: Path | None) -> tuple[LabelledImages, LabelledImages]:
-    """(train, final): the train images without repeats and without those of the final test; the latter.
-
-    Raises DataError where a file is missing or damaged.
-    """
-    if source in SYNTHETIC:
-        return generate_split_cifar10_synthetic()
-    files = locate(source, root, cache_folder()) if root else fetch(source, cache_folder())
-    return read_cifar10(files.paths)
+CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
 def load_images(
-    source: str, root: Path | None, evaluate_on: str, development_rows: int
+    source: Mapping[str, Any], root: Path | None, evaluate_on: str, development_images: int
 ) -> tuple[LabelledImages, LabelledImages]:
-    """(train, evaluation), disjoint by pixels.
+    """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 
     Evaluation is the development set, carved out of the train images, or, where `evaluate_on` is "final", the final
     test, beside all of train.
     """
     train, final = read_images(source, root)
-    return (train, final) if evaluate_on == "final" else development_split(train, development_rows)
+    return (train, final) if evaluate_on == "final" else development_split(train, development_images)
 
 
 def class_order(seed: int, classes: int) -> np.ndarray:
@@ -57,24 +44,26 @@ def class_order(seed: int, classes: int) -> np.ndarray:
 
 def encode_stream(
     seed: int,
-    source: str,
+    source: Mapping[str, Any],
     root: Path | None,
     tasks: int,
     centroids: int,
     evaluate_on: str,
-    development_rows: int,
+    development_images: int,
     data: Mapping[str, Any],
     path: Path,
     stamp: str,
     report: Callable[[str], None],
+    device: str = "cpu",
 ) -> None:
     """Write the feature file of one seed: train and test rows in file order, labels in order of arrival.
 
     The dictionary is learnt on the train images of the first task, where the classes come in `tasks` tasks; with fewer
-    tasks it is the same, learnt on a part of the first. `data` tells what was found of the data; where they were not,
-    the file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
+    tasks it is the same, learnt on a part of the first. It is learnt on the CPU, whatever the `device` that encodes:
+    clustering would lead rounding to other centroids. `data` tells what was found of the data; where they were not, the
+    file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
     """
-    described = {key: data[key] for key in ("name", "kind", "synthetic", "files")} | {"evaluate_on": evaluate_on}
+    described = _described(data, evaluate_on)
     if data["reason"]:
         write_features(path, not_run(data["reason"], described), {})
         report(f"not run: {data['reason']}")
@@ -85,10 +74,10 @@ def encode_stream(
     from hsokv.training.budget import count_flops
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    train, test = load_images(source, root, evaluate_on, development_rows)
+    train, test = load_images(source, root, evaluate_on, development_images)
     classes = len(train.names)
     if classes % tasks:
-        raise DataError(f"{source}: wanted a number of tasks that divides its {classes} classes, came {tasks}")
+        raise DataError(f"{data['name']}: wanted a number of tasks that divides its {classes} classes, came {tasks}")
     order = class_order(seed, classes)
     arrival = np.argsort(order)
     first = torch.from_numpy(train.images[arrival[train.labels] < classes // tasks])
@@ -96,7 +85,7 @@ def encode_stream(
     arrays = {"order": order, "names": np.array(train.names)[order]}
     arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     for part, examples in (("train", train), ("test", test)):
-        arrays[f"{part}/x"] = _features(examples.images, dictionary)
+        arrays[f"{part}/x"] = _features(examples.images, dictionary, device)
         arrays[f"{part}/y"] = arrival[examples.labels]
     images = len(train.labels) + len(test.labels)
     encoder = {
@@ -104,35 +93,44 @@ def encode_stream(
         "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "first_classes": classes // tasks},
         "training_flops": training_flops,
         "flops": encoder_flops(images, dictionary),
+        **({} if device == "cpu" else {"device": device}),
     }
     write_features(path, done(stamp, classes, True, described, encoder), arrays)
     report(f"{path.stem}: a dictionary of {len(first)} images, {images} images encoded")
 
 
 def store_images(
-    source: str,
+    source: Mapping[str, Any],
     root: Path | None,
     evaluate_on: str,
-    development_rows: int,
+    development_images: int,
     data: Mapping[str, Any],
     path: Path,
 ) -> None:
     """Write the images themselves, train/x and test/x uint8 [n, 3072], in the order of every seed's feature file."""
-    described = {key: data[key] for key in ("name", "kind", "synthetic", "files")} | {"evaluate_on": evaluate_on}
+    described = _described(data, evaluate_on)
     if data["reason"]:
         return write_features(path, not_run(data["reason"], described), {})
-    parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_rows), strict=True)
+    parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_images), strict=True)
     arrays = {f"{name}/x": examples.images.reshape(len(examples.images), -1) for name, examples in parts}
     return write_features(path, done("", 0, True, described, {}), arrays)
 
 
-def _features(images: np.ndarray, dictionary: Any) -> np.ndarray:
+def _described(data: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
+    """What records say of the data."""
+    found = {key: data[key] for key in ("name", "kind", "synthetic", "files", "images") if key in data}
+    return found | {"evaluate_on": evaluate_on}
+
+
+def _features(images: np.ndarray, dictionary: Any, device: str) -> np.ndarray:
     import torch
 
-    from hsokv.model.patch_encoder import encode
+    from hsokv.model.patch_encoder import BLOCK, PatchDictionary, encode
 
+    dictionary = PatchDictionary(*(part.to(device) for part in dictionary))
+    batch = BLOCK if device == "cpu" else CUDA_BATCH
     parts = torch.from_numpy(images).split(AT_ONCE)
-    return torch.cat([encode(part, dictionary).half() for part in parts]).numpy()
+    return torch.cat([encode(part.to(device), dictionary, batch).half().cpu() for part in parts]).numpy()
 
 
 def _generator(name: str) -> "torch.Generator":

@@ -5,15 +5,16 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.data.sources import cache_folder, locate, locate_own
-from hsokv.exceptions import HsokvError
-from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.data.sources import cache_folder, locate
+from hsokv.exceptions import ConfigurationError, HsokvError
+from hsokv.model.encoder_files import MINILM, resolve_text_encoder
 from hsokv.study.benchmarks import manifest_of, source_of
-from hsokv.study.text_data import check_texts, describe_texts, read_texts
+from hsokv.study.contents import KEYS, check_contents, describe_contents, locate_own_data
 
 ROOM = 200_000_000
 """Bytes that a whole study writes, with some to spare."""
@@ -58,16 +59,29 @@ def hold_folder(folder: Path) -> IO[str]:
     return stream
 
 
+def check_device(device: str) -> None:
+    """Raise ConfigurationError where the study is to compute on a device that this machine has not."""
+    if device == "cpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigurationError(
+            f"device: wanted {device}, but torch {torch.__version__} finds no such device here; "
+            "write `device: cpu`, or install a build of torch for it"
+        )
+
+
 def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: Path) -> dict[str, Any]:
     """What is known of each source before any job: checksums of files that are here, or that it will be downloaded.
 
-    Texts on this machine are read through, so that a missing, damaged or too small file and a damaged encoder are
-    named before anything runs; but not again while their checksums are those of the manifest in `manifests`, which
-    then says what is in them. Where no folder is given, a source that the study has found before stays found, so that
-    a forgotten folder loses nothing. Raises DataError and EncoderError.
+    Texts and images on this machine are read through, so that a missing, damaged or too small file and a damaged
+    encoder are named before anything runs; but not again while their checksums are those of the manifest in
+    `manifests`, which then says what is in them. Where no folder is given, a source that the study has found before
+    stays found, so that a forgotten folder loses nothing. Raises DataError and EncoderError.
     """
     if folder := configuration["encoder"]["folder"]:
-        resolve_text_encoder(Path(folder), download=False)
+        resolve_text_encoder(replace(MINILM, folder=folder), download=False)
     found: dict[str, Any] = {}
     for name, benchmark in configuration["benchmarks"].items():
         manifest, source = manifest_of(name, benchmark), source_of(benchmark)
@@ -77,13 +91,11 @@ def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: P
         kept = kept if kept.get("status") == "done" else {}
         here = _checksums(name, source, root)
         found[manifest] = kept.get("found", "download") if here is None else here
-        if benchmark["kind"] == "texts":
-            described = kept.get("texts") if kept.get("found") == found[manifest] else None
-            if described is None and here is not None:
-                described = describe_texts(read_texts(source, root))
-            if described is not None:
-                rows = benchmark.get("development_rows", configuration["data"]["development_rows"])
-                check_texts(name, described, benchmark["conditions"], rows)
+        unchanged = kept.get("found") == found[manifest]
+        described = {key: kept[key] for key in KEYS if unchanged and key in kept}
+        if not described and here is not None:
+            described = describe_contents(source, root)
+        check_contents(name, described, benchmark, configuration)
     return found
 
 
@@ -93,7 +105,8 @@ def _checksums(benchmark: str, source: Mapping[str, Any], root: Path | None) -> 
     if name in SYNTHETIC:
         return {}
     if name == OWN:
-        return {"columns": source["columns"], **locate_own(benchmark, source["files"], root).sha256}
+        read = {"columns": source["columns"]} if "columns" in source else {}
+        return read | dict(locate_own_data(benchmark, source, root).sha256)
     return None if root is None else dict(sorted(locate(name, root, cache_folder()).sha256.items()))
 
 

@@ -1,6 +1,7 @@
 """The features of text benchmarks: shots drawn from the pool of every seed, one evaluation set for all of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +59,16 @@ def encode_shots(
             write_features(path, not_run(reason, described), {})
         report(f"not run: {reason}")
         return
-    from hsokv.model.text_encoder import encoder_flops, load_text_encoder, resolve_text_encoder
+    from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+    from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 
-    files = resolve_text_encoder(encoder_folder)
+    files = resolve_text_encoder(replace(MINILM, folder=encoder_folder))
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
     classes = int(pool.labels.max()) + 1
     dropped = ", ".join(f"{count} {reason}" for reason, count in data["texts"]["dropped"].items())
     report(f"left out of the train file: {dropped}")
     encoder = load_text_encoder(files)
-    described_encoder = {"name": "all-MiniLM-L6-v2", "revision": files.revision, "sha256": dict(files.sha256)}
+    described_encoder = {"name": files.source.name, "revision": files.source.revision, "sha256": dict(files.sha256)}
 
     def write(path: Path, parts: Mapping[str, LabelledTexts]) -> None:
         rows = [text.split(PAIR) for part in parts.values() for text in part.texts]
@@ -75,7 +77,7 @@ def encode_shots(
         x = features(*(vectors[[place[text] for text in column]] for column in zip(*rows, strict=True)))
         split = np.split(x, np.cumsum([len(part) for part in parts.values()])[:-1])
         arrays = arrays_of(parts, split)
-        spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts))}
+        spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts), encoder.size)}
         write_features(path, done(stamp, classes, True, described, spent), arrays)
         report(f"{path.stem}: {len(rows)} examples, {len(texts)} texts encoded")
 

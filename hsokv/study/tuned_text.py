@@ -2,6 +2,7 @@
 shots, or on texts without labels that descriptions of the labels guess (semi-supervised)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,11 +59,12 @@ def encode_tuned(
         return
     import torch
 
+    from hsokv.model.encoder_files import MINILM, resolve_text_encoder
     from hsokv.model.encoder_layers import read_layers, read_states, vectors
-    from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder, resolve_text_encoder
+    from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    files = resolve_text_encoder(encoder_folder)
+    files = resolve_text_encoder(replace(MINILM, folder=encoder_folder))
     encoder = load_text_encoder(files)
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
     classes, tuning = int(pool.labels.max()) + 1, condition["tuning"]
@@ -80,7 +82,7 @@ def encode_tuned(
         parts = {f"{name}/train": train, f"{name}/dev": dev, "test": evaluation}
         x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.texts), test)]
         texts = [text for part in parts.values() for text in part.texts]
-        spent = {"name": "all-MiniLM-L6-v2", "revision": files.revision, "sha256": dict(files.sha256)}
+        spent = {"name": files.source.name, "revision": files.source.revision, "sha256": dict(files.sha256)}
         spent |= {"flops": encoder_flops(encoder.lengths(texts)), "tuning_flops": tuned.flops}
         spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
         write_features(paths[seed], done(stamp, classes, True, described, spent), arrays_of(parts, x))

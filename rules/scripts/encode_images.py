@@ -18,7 +18,7 @@ if __name__ == "__main__":
             tasks=params.tasks,
             centroids=params.centroids,
             evaluate_on=params.evaluate_on,
-            development_rows=params.development_rows,
+            development_images=params.development_images,
             data=data,
             path=Path(snakemake.output[0]),
             stamp=value_digest(
@@ -26,10 +26,12 @@ if __name__ == "__main__":
                     params.tasks,
                     params.centroids,
                     params.evaluate_on,
-                    params.development_rows,
+                    params.development_images,
+                    params.device,
                     data["files"],
                     params.code,
                 ]
             ),
             report=print,
+            device=params.device,
         )

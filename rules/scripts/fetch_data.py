@@ -1,32 +1,33 @@
 """Find the data or the encoder of one name; what cannot be had is written down as `not run` with its reason."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.data.sources import cache_folder, fetch, locate, locate_own
+from hsokv.data.sources import cache_folder, fetch, locate
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_json
-from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+from hsokv.study.contents import describe_contents, locate_own_data
 from hsokv.study.job import job
-from hsokv.study.text_data import describe_texts, holds_texts, read_texts
 
 
 def describe(name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: Path | None) -> dict[str, Any]:
     """What a record may say of a source: the same on every machine that holds the same files."""
     if name == "text_encoder":
-        encoder = resolve_text_encoder(encoder_folder)
-        return {"name": name, "revision": encoder.revision, "files": dict(encoder.sha256)}
+        encoder = resolve_text_encoder(replace(MINILM, folder=encoder_folder))
+        return {"name": name, "revision": encoder.source.revision, "files": dict(encoder.sha256)}
     if name in SYNTHETIC:
         described = {"name": f"{name}/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}
     else:
         if source["source"] == OWN:
-            found = locate_own(name.removeprefix(f"{OWN}_"), source["files"], root)
+            found = locate_own_data(name.removeprefix(f"{OWN}_"), source, root)
         else:
             found = locate(name, root, cache_folder()) if root else fetch(name, cache_folder(), progress=True)
         described = {"name": found.name, "kind": found.kind, "synthetic": False, "files": dict(found.sha256)}
-    return described | ({"texts": describe_texts(read_texts(source, root))} if holds_texts(source) else {})
+    return described | describe_contents(source, root)
 
 
 def main(

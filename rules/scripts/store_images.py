@@ -13,7 +13,7 @@ if __name__ == "__main__":
             source=params.source,
             root=Path(params.root) if params.root else None,
             evaluate_on=params.evaluate_on,
-            development_rows=params.development_rows,
+            development_images=params.development_images,
             data=json.loads(Path(snakemake.input.data).read_text()),
             path=Path(snakemake.output[0]),
         )

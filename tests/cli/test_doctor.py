@@ -2,7 +2,7 @@ import json
 
 from hsokv.cli import doctor
 from hsokv.exceptions import EncoderError
-from hsokv.model.text_encoder import EncoderFiles
+from hsokv.model.encoder_files import MINILM, EncoderFiles
 
 
 def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
@@ -14,7 +14,9 @@ def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
     assert report["benchmarks"]["sst2"].startswith("will run if sst2 and text encoder can be downloaded")
     assert report["benchmarks"]["sst2_synthetic"].startswith("will run if text encoder can be")
     assert report["benchmarks"]["split_cifar10"].startswith("will run if cifar10 can be")
-    monkeypatch.setattr(doctor, "resolve_text_encoder", lambda download: EncoderFiles(tmp_path, "PyPI mirror", "", {}))
+    monkeypatch.setattr(
+        doctor, "resolve_text_encoder", lambda download: EncoderFiles(MINILM, tmp_path, "PyPI mirror", {})
+    )
     report = json.loads(run("doctor", "--json", "--root", root).stdout)
     assert set(report["benchmarks"].values()) == {"will run"}
     assert report["encoder"]["found"] == "PyPI mirror"

@@ -4,7 +4,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.exceptions import DataError
-from hsokv.model.patch_encoder import PatchDictionary, encode, encoder_flops, features, learn_dictionary
+from hsokv.model.patch_encoder import DIM, PatchDictionary, encode, encoder_flops, features, learn_dictionary
 from hsokv.training.budget import count_flops
 
 
@@ -172,3 +172,11 @@ def test_other_images_are_refused(images, dictionary):
 def test_a_dictionary_that_cannot_be_is_refused(count, centroids, patches, steps):
     with pytest.raises(ValueError, match="wanted images, 1 or more centroids"):
         learn_dictionary(draw(2)[:count], centroids, generator(), patches, steps)
+
+
+def test_all_is_computed_on_the_device_of_images_and_dictionary():
+    """The meta device computes nothing, and refuses a tensor of another device as a GPU would."""
+    shapes = ((DIM, DIM), (DIM,), (6, DIM))
+    dictionary = PatchDictionary(*(torch.empty(shape, device="meta") for shape in shapes))
+    encoded = encode(torch.empty(5, 3, 32, 32, dtype=torch.uint8, device="meta"), dictionary)
+    assert (encoded.device.type, encoded.shape) == ("meta", (5, 24))

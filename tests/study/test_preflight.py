@@ -5,11 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from hsokv.data.catalogue import SOURCES
-from hsokv.exceptions import DataError, EncoderError, HsokvError
+from hsokv.exceptions import ConfigurationError, DataError, EncoderError, HsokvError
 from hsokv.study import preflight
-from hsokv.study.preflight import ROOM, attempt, check_data, check_folder, hold_folder
+from hsokv.study.preflight import ROOM, attempt, check_data, check_device, check_folder, hold_folder
 from hsokv.study.text_data import describe_texts, read_texts
 
 NOWHERE = Path("/nowhere")
@@ -59,6 +60,15 @@ def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(HsokvError, match="read-only"):
         check_folder(tmp_path)
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch):
+    check_device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"device: wanted cuda, but torch .* finds no such device here; write"):
+        check_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    check_device("cuda")
 
 
 def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
@@ -126,7 +136,7 @@ def test_what_was_read_through_once_is_not_read_again_while_its_checksums_stay(o
     manifest = {"status": "done", "found": found, "texts": describe_texts(read)}
     (tmp_path / "sst2.json").write_text(json.dumps(manifest))
     with monkeypatch.context() as unread:
-        unread.setattr(preflight, "read_texts", None)
+        unread.setattr(preflight, "describe_contents", None)
         assert check_data(asked, root, tmp_path)["sst2"] == found
         assert check_data(asked, None, tmp_path)["sst2"] == found
         asked["data"]["development_rows"] = 2

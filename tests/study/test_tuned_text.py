@@ -6,7 +6,7 @@ import pytest
 from hsokv.data.glue import LabelledTexts, draw_unlabelled
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
-from hsokv.model.text_encoder import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_text_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.features import load_episode, read_provenance

@@ -14,7 +14,7 @@ import pytest
 from hsokv.data.synthetic_text import generate_sst2_synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "config.yaml", "config", "rules", "profiles", "envs", "report", "hsokv")
+PARTS = ("Snakefile", "config.yaml", "config", "rules", "profiles", "envs", "report", "examples", "hsokv")
 
 # Some of the arms, so that the study is built in a minute: both protocols, every kind of rule.
 VARIANTS = ["full", "kv_only", "single_all_compute"]

