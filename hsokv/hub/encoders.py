@@ -86,10 +86,11 @@ class ContextInputs(nn.Module):
 
     def encode(self, texts: Sequence[str], tokenizer: Any) -> Tensor:
         """Features [n, dim] of contexts, words between spaces; raises DataError for a word the world does not have."""
+        known = tokenizer.get_vocab()
+        for text in texts:
+            if not isinstance(text, str) or not text.split() or not known.keys() >= set(text.split()):
+                raise DataError(f"wanted words of this model's world with spaces between them, came {text!r}")
         rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-        for text, row in zip(texts, rows, strict=True):
-            if not row or tokenizer.token_to_id("[UNK]") in row:
-                raise DataError(f"wanted words of this model's world between spaces, came {text!r}")
         width = max(map(len, rows))
         return self(torch.tensor([row + [context_encoder.PADDING] * (width - len(row)) for row in rows]))
 

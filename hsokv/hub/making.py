@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from torch import Tensor, nn
 
 from hsokv.exceptions import ConfigurationError
@@ -97,6 +99,18 @@ def context_inputs(encoders: Sequence[ContextEncoder], mean: Tensor) -> tuple[di
     module = ContextInputs(described)
     module.keep(encoders, mean)
     return described, module
+
+
+def word_tokenizer(words: Sequence[str]) -> Tokenizer:
+    """A tokenizer of words between spaces; the first of `words` is token 1, padding is 0.
+
+    >>> word_tokenizer(["a", "b"]).encode("b a").ids
+    [2, 1]
+    """
+    vocabulary = {word: token for token, word in enumerate(["[PAD]", *words])}
+    tokenizer = Tokenizer(WordLevel(vocabulary))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    return tokenizer
 
 
 def patch_inputs(dictionary: PatchDictionary) -> tuple[dict[str, Any], PatchInputs]:

@@ -253,7 +253,8 @@ class HSOKVForSequenceClassification(PreTrainedModel):
         told = kwargs.pop("output_loading_info", False)
         where = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
         side = read_side(name, **where)
-        kwargs |= {"use_safetensors": True, "output_loading_info": True}
+        # Sizes that do not fit are refused here, by name.
+        kwargs |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
         try:
             model, info = super().from_pretrained(name, *args, **kwargs)
         except (OSError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
