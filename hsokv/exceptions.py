@@ -28,6 +28,10 @@ class EncoderError(HsokvError, ValueError):
     """Encoder files are damaged, of another revision or fail their checksum."""
 
 
+class ModelError(HsokvError, ValueError):
+    """A saved model is damaged, incomplete, or not of this package."""
+
+
 class RecordError(HsokvError, ValueError):
     """A record cannot be read, or was made by something else than what is asked for."""
 

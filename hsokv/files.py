@@ -26,6 +26,16 @@ _WHAT_TO_DO = {
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block, which writes `path`, into an HsokvError that names it and says what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = _WHAT_TO_DO.get(error.errno, f"{error.strerror or error}: see that the folder can be written")
+        raise HsokvError(f"cannot write {path}: {advice}") from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; it replaces `path` when the block ends well, else it goes.
 
@@ -41,16 +51,13 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     # Not tempfile: its files are readable by their owner alone, and results are to be shared.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        advice = _WHAT_TO_DO.get(error.errno, f"{error.strerror or error}: see that the folder can be written")
-        raise HsokvError(f"cannot write {path}: {advice}") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -26,9 +26,10 @@ BELOW = {
     "records": {"exceptions", "files"},
     "training": {"exceptions", "typing", "data", "metrics", "model", "swarm"},
     "methods": {"exceptions", "typing", "data", "memory", "metrics", "model", "swarm", "training"},
+    "hub": {"exceptions", "files", "data", "memory", "methods", "model", ""},
     "reporting": {"exceptions", "files", "metrics", "records"},
-    "study": {"exceptions", "files", "data", "methods", "metrics", "model", "records", "training", ""},
-    "cli": {"exceptions", "files", "data", "model", "study", ""},
+    "study": {"exceptions", "files", "data", "hub", "methods", "metrics", "model", "records", "training", ""},
+    "cli": {"exceptions", "files", "data", "hub", "model", "records", "study", ""},
     "": set(),  # hsokv/__init__.py
 }
 
