@@ -21,6 +21,7 @@ BELOW = {
     "memory": {"exceptions", "files"},
     "swarm": {"exceptions", "typing"},
     "metrics": set(),
+    "distributed": {"exceptions", "files"},
     "data": {"exceptions", "files"},
     "model": {"exceptions", "files", "memory"},
     "records": {"exceptions", "files"},
