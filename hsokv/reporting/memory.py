@@ -47,7 +47,10 @@ def example_scores(record: RunRecord) -> dict[str, np.ndarray]:
     """Scores of a record by test example [examples], whose means are the scores of the same names."""
     found = by_example(record)
     lost = {"accuracy_lost_without_memory": found["memory_mended"] - found["memory_broken"]} if found else {}
-    return {"accuracy": outcomes_of(record.outcomes), **lost, **found}
+    scores = {"accuracy": outcomes_of(record.outcomes), **lost, **found}
+    if told := record.instruments.get("outcomes_task_incremental"):
+        scores["accuracy_task_incremental"] = outcomes_of(told)
+    return scores
 
 
 def inside_memory(

@@ -92,7 +92,8 @@ def run_stream(
 ) -> dict[str, Any]:
     """Learn the stream and test after every task; the method is handed one task at a time, and never a test.
 
-    Outcomes are those after the last task among all classes, in the order of the test. Raises RuntimeError for a method
+    Outcomes are those after the last task among all classes, in the order of the test; those among the classes of each
+    example's task are an instrument. Raises RuntimeError for a method
     that does not answer once after every task.
     """
     from hsokv.data.stream import check_stream
@@ -130,7 +131,8 @@ def run_stream(
     for scenario, ending in (("class_incremental", ""), ("task_incremental", "_task_incremental")):
         for name, metric in (("bwt", bwt), ("forgetting", forgetting), ("retention", retention)):
             scores[name + ending] = metric(matrices[scenario])
-    instruments = {**fitted.instruments, "accuracy_matrix": matrices}
+    told = outcomes(predicted["task_incremental"], labels)
+    instruments = {**fitted.instruments, "accuracy_matrix": matrices, "outcomes_task_incremental": told}
     if prediction.gate is not None:
         found, inside = memory_scores(prediction, instruments["memory"], labels)
         scores |= found

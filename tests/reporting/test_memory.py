@@ -62,6 +62,11 @@ def test_what_a_shared_test_set_loses_is_judged_by_its_examples_too():
     assert examples["accuracy_lost_without_memory"].mean() == pytest.approx(examples["accuracy"].mean() - 0.25)
 
 
+def test_a_stream_tells_by_example_what_was_right_within_its_task():
+    told = example_scores(record(*RUN, instruments={"outcomes_task_incremental": "1" * 19 + "0"}))
+    assert told["accuracy_task_incremental"].mean() == pytest.approx(0.95)
+
+
 def test_an_empty_memory_and_one_that_was_never_read():
     nothing = {name: [] for name in memory()}
     assert held(**nothing) == {"entries": 0, "capacity": 8}

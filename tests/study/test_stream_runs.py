@@ -58,6 +58,9 @@ def test_scores_and_matrices_by_hand(settings):
     assert found["instruments"]["accuracy_matrix"]["class_incremental"] == [[1.0], [0.0, 1.0], [0.0, 1.0, 1.0]]
     # All classes of the first task score alike then, so its first class is taken: half of them are right.
     assert found["instruments"]["accuracy_matrix"]["task_incremental"] == [[1.0], [0.5, 1.0], [0.5, 1.0, 1.0]]
+    told = found["instruments"]["outcomes_task_incremental"]
+    assert told.count("1") == right.sum() + (~right).sum() / 2
+    assert all(one == "1" for one, known in zip(told, right, strict=True) if known)
     scores = found["scores"]
     assert scores["accuracy"] == pytest.approx(right.mean())
     assert scores["accuracy_task_incremental"] == pytest.approx(5 / 6)
@@ -78,6 +81,8 @@ def test_a_run_says_what_the_contract_wants(settings, arm):
         for metric in (bwt, forgetting, retention):
             assert found["scores"][metric.__name__ + ending] == metric(matrices[scenario])
     assert len(found["outcomes"]) == len(stream.test.y)
+    told = found["instruments"]["outcomes_task_incremental"]
+    assert found["scores"]["accuracy_task_incremental"] == pytest.approx(told.count("1") / len(told))
     assert found["scores"]["accuracy"] == pytest.approx(np.mean(matrices["class_incremental"][-1]))
     assert found["scores"]["accuracy"] == found["curves"]["accuracy_seen"][-1]
     assert found["scores"]["accuracy_task_incremental"] >= found["scores"]["accuracy"]
