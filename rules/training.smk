@@ -1,6 +1,5 @@
 # Input: {results}/features/<benchmark>/*.npz. Output: {results}/records/<benchmark>/<condition>/<arm>/seed<seed>.json.
 # One job per benchmark and arm with its seeds inside: starting torch costs more than most runs.
-from hsokv.study.conditions import folder_of
 
 
 def features_of(benchmark, arm):
@@ -10,12 +9,12 @@ def features_of(benchmark, arm):
         folder_of(folder, name, condition)
         for name, condition in definition["conditions"].items()
     )
-    shared = ["evaluation"] if definition["kind"] == "texts" else []
-    shared += ["images"] if METHODS[arm].images else []
     files = [
         f"{place}/seed{seed}.npz" for place in folders for seed in definition["seeds"]
     ]
-    return files + [f"{folder}/{part}.npz" for part in shared if folder in folders]
+    if definition["kind"] == "texts":
+        files += [f"{place}/evaluation.npz" for place in by_folder(benchmark)]
+    return files + ([f"{folder}/images.npz"] if METHODS[arm].images else [])
 
 
 for benchmark, definition in BENCHMARKS.items():

@@ -97,14 +97,29 @@ def resolve_text_encoder(source: EncoderSource = MINILM, download: bool = True) 
     """
     if source.folder is not None:
         return _verify(source, Path(source.folder).expanduser(), "folder")
-    # The mirror comes before the hub: its checksum is the same, and with no network the hub's client tries for 23 s.
+    # The mirror comes before the hub: its checksum is the same, and it needs no network.
     for origin, find in (("hub cache", _hub_cache), ("PyPI mirror", _mirror)):
         path = find(source)
         if path is not None:
             return _verify(source, path, origin)
-    if not download or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    path = _hub_files(source, local_files_only=False) if download and hub_in_reach() else None
+    if path is None:
         raise DataUnavailableError(unavailable_message(source))
-    return _verify(source, _hub(source), "hub")
+    return _verify(source, path, "hub")
+
+
+def hub_in_reach() -> bool:
+    """Whether the hub answers, and may be asked: one short probe, because its own client tries for 23 s."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        return False
+    try:
+        import requests
+        from huggingface_hub.constants import ENDPOINT
+
+        requests.head(ENDPOINT, timeout=PROBE_SECONDS)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def _verify(source: EncoderSource, path: Path, origin: str) -> EncoderFiles:
@@ -143,21 +158,6 @@ def _mirror(source: EncoderSource) -> Path | None:
         return None
     folder = Path(found.origin).parent / "model"
     return folder if (folder / WEIGHTS).is_file() else None
-
-
-def _hub(source: EncoderSource) -> Path:
-    """Download from the hub; one short probe first, because the hub's own client retries for 23 s with no network."""
-    try:
-        import requests
-        from huggingface_hub.constants import ENDPOINT
-
-        requests.head(ENDPOINT, timeout=PROBE_SECONDS)
-    except (ImportError, OSError) as error:
-        raise DataUnavailableError(unavailable_message(source)) from error
-    path = _hub_files(source, local_files_only=False)
-    if path is None:
-        raise DataUnavailableError(unavailable_message(source))
-    return path
 
 
 def _hub_files(source: EncoderSource, local_files_only: bool) -> Path | None:

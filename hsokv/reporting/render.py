@@ -157,6 +157,7 @@ def report_context(
         here = [record for record in records if record.benchmark == name]
         found = [record.data for record in here if record.status == "done"]
         data = max(found, key=lambda data: bool(data.get("encoder")), default=None)  # controls need no encoder
+        encoders = {data["encoder"].get("name"): data["encoder"] for data in reversed(found) if data.get("encoder")}
         benchmarks.append(
             {
                 "name": name,
@@ -165,7 +166,7 @@ def report_context(
                 "without": [arm for arm in configuration["arms"] if arm not in arms_of(configuration, name)],
                 "reason": next((record.reason for record in here if record.reason), None if data else "no record"),
                 "data": data,
-                "encoder": _encoder((data or {}).get("encoder") or {}),
+                "encoder": [line for name in sorted(encoders, key=str) for line in _encoder(encoders[name])],
             }
         )
     kept = {key: configuration[key] for key in ("arms", "contrasts", "evaluate_on")}

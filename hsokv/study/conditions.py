@@ -12,12 +12,17 @@ UNLABELLED = ("descriptions", "unlabelled", "share")
 
 
 def folder_of(features: Path, name: str, condition: Mapping[str, Any]) -> Path:
-    """Where the features of a condition lie: among those of its benchmark, apart where its encoder is tuned for it.
+    """Where the features of a condition lie: among those of its benchmark, apart where its encoder is another one or is
+    tuned for it.
 
     >>> folder_of(Path("sst2"), "a", {"shots": 16}), folder_of(Path("sst2"), "b", {"shots": 16, "tuning": {}})
     (PosixPath('sst2'), PosixPath('sst2/b'))
+    >>> folder_of(Path("sst2"), "c", {"shots": 16, "encoder": "mpnet"})
+    PosixPath('sst2/with_mpnet')
     """
-    return features / name if "tuning" in condition else features
+    if "tuning" in condition:
+        return features / name
+    return features / f"with_{condition['encoder']}" if "encoder" in condition else features
 
 
 def ranks_on_dev(condition: Mapping[str, Any]) -> bool:

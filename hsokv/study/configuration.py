@@ -6,6 +6,7 @@ from typing import Any
 from hsokv.exceptions import ConfigurationError, check_known, nearest
 from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import check_benchmark
+from hsokv.study.encoders import check_encoders
 
 BOUNDS = {
     "rate": ("above", "at_least", "below"),
@@ -61,6 +62,7 @@ def check_configuration(
         )
     for name, benchmark in configuration["benchmarks"].items():
         check_benchmark(name, benchmark, configuration["evaluate_on"])
+    check_encoders(configuration)
     for contrast in configuration["contrasts"]:
         place = f"contrasts.{contrast['name']}"
         check_known(f"{place}.benchmark", contrast["benchmark"], [*configuration["benchmarks"], *left_out])

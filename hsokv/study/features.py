@@ -53,10 +53,10 @@ def done(
     return made | {"data": dict(data), "encoder": dict(encoder)}
 
 
-def not_run(reason: str, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The provenance of features that could not be made."""
+def not_run(reason: str, data: Mapping[str, Any], encoder: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The provenance of features that could not be made, with the name of their `encoder` where it has one."""
     found = {"status": "not run", "reason": reason, "stamp": "", "classes": 0, "shared_test": False}
-    return found | {"data": dict(data), "encoder": {}}
+    return found | {"data": dict(data), "encoder": dict(encoder or {})}
 
 
 def read_texts(folder: Path, seed: int, condition: str) -> list[str]:

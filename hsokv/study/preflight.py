@@ -4,17 +4,17 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.sources import cache_folder, locate
 from hsokv.exceptions import ConfigurationError, HsokvError
-from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+from hsokv.model.encoder_files import resolve_text_encoder
 from hsokv.study.benchmarks import manifest_of, source_of
 from hsokv.study.contents import KEYS, check_contents, describe_contents, locate_own_data
+from hsokv.study.encoders import encoder_source, encoders_of
 
 ROOM = 200_000_000
 """Bytes that a whole study writes, with some to spare."""
@@ -80,9 +80,11 @@ def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: P
     `manifests`, which then says what is in them. Where no folder is given, a source that the study has found before
     stays found, so that a forgotten folder loses nothing. Raises DataError and EncoderError.
     """
-    if folder := configuration["encoder"]["folder"]:
-        resolve_text_encoder(replace(MINILM, folder=folder), download=False)
     found: dict[str, Any] = {}
+    for name, described in encoders_of(configuration).items():
+        source = encoder_source(described)
+        if source.folder:
+            found[f"encoder_{name}"] = dict(resolve_text_encoder(source).sha256)
     for name, benchmark in configuration["benchmarks"].items():
         manifest, source = manifest_of(name, benchmark), source_of(benchmark)
         if manifest is None:
@@ -110,13 +112,16 @@ def _checksums(benchmark: str, source: Mapping[str, Any], root: Path | None) -> 
     return None if root is None else dict(sorted(locate(name, root, cache_folder()).sha256.items()))
 
 
-def attempt(manifest: Path) -> int:
-    """The number of earlier attempts to get what `manifest` tells of, not counting one that succeeded.
+def attempt(manifest: Path, in_reach: Callable[[], bool] = lambda: True) -> int:
+    """The number of earlier attempts to get what `manifest` tells of, not counting one that is not to be repeated.
 
-    As a parameter of the job it changes, and so asks for another attempt, exactly while the last one failed.
+    As a parameter of the job it changes, and so asks for another attempt, exactly while the last one failed and the
+    place that it is to be had from is `in_reach`.
     """
     content = _manifest(manifest)
-    return content["attempts"] - (content["status"] == "done") if {"attempts", "status"} <= content.keys() else 0
+    if not {"attempts", "status"} <= content.keys():
+        return 0
+    return content["attempts"] - (content["status"] == "done" or not in_reach())
 
 
 def _manifest(path: Path) -> dict[str, Any]:

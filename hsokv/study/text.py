@@ -1,7 +1,6 @@
 """The features of text benchmarks: shots drawn from the pool of every seed, one evaluation set for all of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,12 @@ import numpy as np
 
 from hsokv.data.glue import LabelledTexts, development_split, draw_shots
 from hsokv.data.text_files import PAIR
+from hsokv.model.encoder_files import EncoderFiles, EncoderSource, resolve_text_encoder
 from hsokv.study.features import done, is_current, not_run, write_features
 from hsokv.study.text_data import read_texts
 
-NOTES = {"mnli": "all-MiniLM-L6-v2 saw SNLI and MultiNLI in its own training"}
-"""What a reader of a source's scores must know."""
+SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
+"""Encoders that saw a source in their own training, as their authors say; of others it is not known here."""
 
 
 def load_texts(
@@ -35,11 +35,12 @@ def encode_shots(
     root: Path | None,
     evaluate_on: str,
     development_rows: int,
-    encoder_folder: Path | None,
+    encoder: EncoderSource,
     manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
     folder: Path,
     stamp: str,
     report: Callable[[str], None],
+    device: str = "cpu",
 ) -> None:
     """Write evaluation.npz and the feature file of every seed that is not there yet.
 
@@ -47,37 +48,36 @@ def encode_shots(
     draw and, where there are any, the `descriptions` of the labels.
 
     `manifests` tell what was found of the data and of the encoder; where one was not, the files say `not run` and why.
+    The encoder computes on `device`.
     """
     paths = {"evaluation": folder / "evaluation.npz"} | {seed: folder / f"seed{seed}.npz" for seed in seeds}
     missing = [key for key, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
     data, found_encoder = manifests
-    described = describe_data(data, source, evaluate_on)
+    described = describe_data(data, source, evaluate_on, encoder.name)
     if reason := data["reason"] or found_encoder["reason"]:
         for path in paths.values():
-            write_features(path, not_run(reason, described), {})
+            write_features(path, not_run(reason, described, {"name": encoder.name, "revision": encoder.revision}), {})
         report(f"not run: {reason}")
         return
-    from hsokv.model.encoder_files import MINILM, resolve_text_encoder
     from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 
-    files = resolve_text_encoder(replace(MINILM, folder=encoder_folder))
+    files = resolve_text_encoder(encoder)
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
     classes = int(pool.labels.max()) + 1
     dropped = ", ".join(f"{count} {reason}" for reason, count in data["texts"]["dropped"].items())
     report(f"left out of the train file: {dropped}")
-    encoder = load_text_encoder(files)
-    described_encoder = {"name": files.source.name, "revision": files.source.revision, "sha256": dict(files.sha256)}
+    loaded, told = load_text_encoder(files, device), describe_encoder(files, device)
 
     def write(path: Path, parts: Mapping[str, LabelledTexts]) -> None:
         rows = [text.split(PAIR) for part in parts.values() for text in part.texts]
         texts = list(dict.fromkeys(text for row in rows for text in row))
-        vectors, place = encoder.encode(texts), {text: number for number, text in enumerate(texts)}
+        vectors, place = loaded.encode(texts), {text: number for number, text in enumerate(texts)}
         x = features(*(vectors[[place[text] for text in column]] for column in zip(*rows, strict=True)))
         split = np.split(x, np.cumsum([len(part) for part in parts.values()])[:-1])
         arrays = arrays_of(parts, split)
-        spent = {**described_encoder, "flops": encoder_flops(encoder.lengths(texts), encoder.size)}
+        spent = {**told, "flops": encoder_flops(loaded.lengths(texts), loaded.size)}
         write_features(path, done(stamp, classes, True, described, spent), arrays)
         report(f"{path.stem}: {len(rows)} examples, {len(texts)} texts encoded")
 
@@ -88,11 +88,20 @@ def encode_shots(
             write(paths[key], dict(_draw(pool, conditions, key, classes)))
 
 
-def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
+def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_on: str, encoder: str) -> dict[str, Any]:
     """What feature files say of the data they were made from; `data` is the manifest of `source`."""
-    told = {"note": NOTES[source["source"]]} if source["source"] in NOTES else {}
-    told |= {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts") if key in data}
+    told = {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts") if key in data}
+    if encoder in SAW.get(source["source"], ()):
+        told["note"] = f"{encoder} saw SNLI and MultiNLI in its own training"
     return told | {"evaluate_on": evaluate_on}
+
+
+def describe_encoder(files: EncoderFiles, device: str = "cpu") -> dict[str, Any]:
+    """What feature files say of the encoder they were made by."""
+    source = files.source
+    told = {"name": source.name, "revision": source.revision, "sha256": dict(files.sha256)}
+    told |= {"pooling": source.pooling, "tokens": source.tokens}
+    return told if device == "cpu" else told | {"device": device}
 
 
 def arrays_of(parts: Mapping[str, LabelledTexts], features: Iterable[np.ndarray]) -> dict[str, np.ndarray]:

@@ -2,15 +2,15 @@
 shots, or on texts without labels that descriptions of the labels guess (semi-supervised)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
+from hsokv.model.encoder_files import EncoderSource, resolve_text_encoder
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.features import done, is_current, not_run, write_features
-from hsokv.study.text import arrays_of, describe, describe_data, load_texts
+from hsokv.study.text import arrays_of, describe, describe_data, describe_encoder, load_texts
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ def encode_tuned(
     root: Path | None,
     evaluate_on: str,
     development_rows: int,
-    encoder_folder: Path | None,
+    encoder: EncoderSource,
     manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
     folder: Path,
     stamp: str,
@@ -51,39 +51,37 @@ def encode_tuned(
     if not missing:
         return
     data, found_encoder = manifests
-    described = describe_data(data, source, evaluate_on)
+    described = describe_data(data, source, evaluate_on, encoder.name)
     if reason := data["reason"] or found_encoder["reason"]:
         for path in paths.values():
-            write_features(path, not_run(reason, described), {})
+            write_features(path, not_run(reason, described, {"name": encoder.name, "revision": encoder.revision}), {})
         report(f"not run: {reason}")
         return
     import torch
 
-    from hsokv.model.encoder_files import MINILM, resolve_text_encoder
     from hsokv.model.encoder_layers import read_layers, read_states, vectors
     from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    files = resolve_text_encoder(replace(MINILM, folder=encoder_folder))
-    encoder = load_text_encoder(files)
+    files = resolve_text_encoder(encoder)
+    loaded = load_text_encoder(files)
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
     classes, tuning = int(pool.labels.max()) + 1, condition["tuning"]
     frozen = LAYERS - tuning["layers"]
-    top, read = read_layers(encoder)[frozen:], partial(read_states, encoder, layers=frozen)
+    top, read = read_layers(loaded)[frozen:], partial(read_states, loaded, layers=frozen)
     test = read(evaluation.texts)
     for seed in missing:
         train, dev = draw_shots(pool, condition["shots"], seed, classes)
         shots, generator = read(train.texts), torch.Generator().manual_seed(seed)
         if tuning["by"] == DESCRIPTIONS:
             unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.texts, *dev.texts})
-            tuned = _tune_on_guesses(top, read, unlabelled, tuning, generator, encoder)
+            tuned = _tune_on_guesses(top, read, unlabelled, tuning, generator, loaded)
         else:
             tuned = _tune_on_shots(top, shots, torch.from_numpy(train.labels), classes, tuning, generator)
         parts = {f"{name}/train": train, f"{name}/dev": dev, "test": evaluation}
         x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.texts), test)]
         texts = [text for part in parts.values() for text in part.texts]
-        spent = {"name": files.source.name, "revision": files.source.revision, "sha256": dict(files.sha256)}
-        spent |= {"flops": encoder_flops(encoder.lengths(texts)), "tuning_flops": tuned.flops}
+        spent = describe_encoder(files) | {"flops": encoder_flops(loaded.lengths(texts)), "tuning_flops": tuned.flops}
         spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
         write_features(paths[seed], done(stamp, classes, True, described, spent), arrays_of(parts, x))
         report(f"seed{seed}: {tuned.flops:.3g} FLOPs to tune {len(tuned.layers)} layers, {len(texts)} texts encoded")

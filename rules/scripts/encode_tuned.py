@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from hsokv.study.digest import value_digest
+from hsokv.study.encoders import encoder_source
 from hsokv.study.job import job
 from hsokv.study.tuned_text import encode_tuned
 
@@ -19,7 +20,7 @@ if __name__ == "__main__":
             root=Path(params.root) if params.root else None,
             evaluate_on=params.evaluate_on,
             development_rows=params.development_rows,
-            encoder_folder=Path(params.encoder_folder) if params.encoder_folder else None,
+            encoder=encoder_source(params.encoder, params.encoder_folder),
             manifests=(data, encoder),
             folder=Path(snakemake.output[0]).parent,
             stamp=value_digest(
@@ -30,6 +31,7 @@ if __name__ == "__main__":
                     data["files"],
                     params.source.get("columns"),
                     encoder["files"],
+                    params.encoder,
                     params.code,
                 ]
             ),

@@ -1,7 +1,6 @@
 """Find the data or the encoder of one name; what cannot be had is written down as `not run` with its reason."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +8,17 @@ from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.sources import cache_folder, fetch, locate
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_json
-from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+from hsokv.model.encoder_files import resolve_text_encoder
 from hsokv.study.contents import describe_contents, locate_own_data
+from hsokv.study.encoders import encoder_source
 from hsokv.study.job import job
 
 
-def describe(name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: Path | None) -> dict[str, Any]:
+def describe(name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: str | None) -> dict[str, Any]:
     """What a record may say of a source: the same on every machine that holds the same files."""
-    if name == "text_encoder":
-        encoder = resolve_text_encoder(replace(MINILM, folder=encoder_folder))
-        return {"name": name, "revision": encoder.source.revision, "files": dict(encoder.sha256)}
+    if "encoder" in source:
+        encoder = resolve_text_encoder(encoder_source(source["encoder"], encoder_folder))
+        return {"name": encoder.source.name, "revision": encoder.source.revision, "files": dict(encoder.sha256)}
     if name in SYNTHETIC:
         described = {"name": f"{name}/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}
     else:
@@ -34,7 +34,7 @@ def main(
     name: str,
     source: Mapping[str, Any],
     root: Path | None,
-    encoder_folder: Path | None,
+    encoder_folder: str | None,
     found: Any,
     attempt: int,
     output: Path,
@@ -54,7 +54,7 @@ if __name__ == "__main__":
             snakemake.wildcards.source,
             snakemake.params.source,
             Path(snakemake.params.root) if snakemake.params.root else None,
-            Path(snakemake.params.encoder_folder) if snakemake.params.encoder_folder else None,
+            snakemake.params.encoder_folder,
             snakemake.params.found,
             snakemake.params.attempt,
             Path(snakemake.output[0]),

@@ -44,7 +44,10 @@ def test_the_mirror_is_verified_and_its_code_stays_unread():
 def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, nowhere, monkeypatch):
     source, folder = tiny
     on_hub = replace(source, hub="a/b", revision="0" * 40, folder=None)
-    for name, origin in (("_hub", "hub"), ("_mirror", "PyPI mirror"), ("_hub_cache", "hub cache")):
+    monkeypatch.setattr(encoder_files, "hub_in_reach", lambda: True)
+    monkeypatch.setattr(encoder_files, "_hub_files", lambda *_, **__: folder)
+    assert resolve_text_encoder(on_hub).origin == "hub"
+    for name, origin in (("_mirror", "PyPI mirror"), ("_hub_cache", "hub cache")):
         monkeypatch.setattr(encoder_files, name, lambda _: folder)
         assert resolve_text_encoder(on_hub).origin == origin
     assert resolve_text_encoder(replace(on_hub, folder=str(folder))).origin == "folder"
@@ -103,7 +106,7 @@ def test_every_way_to_have_no_hub_gives_the_same_sentence(nowhere, monkeypatch, 
     monkeypatch.setattr(encoder_files, "_hub_files", lambda *_, **__: asked.append(1))
     if offline:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        monkeypatch.setattr(encoder_files, "_hub", lambda _: pytest.fail("the hub was asked"))
+        monkeypatch.setattr(requests, "head", lambda *_, **__: pytest.fail("the hub was asked"))
     with pytest.raises(DataUnavailableError) as caught:
         resolve_text_encoder()
     assert str(caught.value) == unavailable_message(MINILM)

@@ -36,7 +36,7 @@ def study(benchmark, evaluate_on="development"):
     return {
         "evaluate_on": evaluate_on,
         "data": {"development_rows": 1, "development_images": 1},
-        "encoder": {"folder": None},
+        "encoder": "minilm",
         "benchmarks": {"shapes": benchmark},
     }
 

@@ -20,7 +20,8 @@ def texts(**sources):
     benchmarks = {name: {"kind": "texts", "source": source, "conditions": SHOTS1} for name, source in sources.items()}
     return {
         "data": {"development_rows": 1},
-        "encoder": {"folder": None},
+        "encoder": "minilm",
+        "encoders": {"minilm": {"hub": "a/b", "revision": "0" * 40}},
         "benchmarks": {"rare_words": {"kind": "words"}, **benchmarks},
     }
 
@@ -115,10 +116,26 @@ def test_a_forgotten_folder_makes_nothing_stale(own_copy, tmp_path):
 
 
 def test_a_damaged_encoder_is_named_before_any_work(tmp_path):
-    for name in ("model.safetensors", "tokenizer.json"):
+    for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_text("{}")
-    with pytest.raises(EncoderError, match="wanted"):
-        check_data(texts() | {"encoder": {"folder": str(tmp_path)}}, None, NOWHERE)
+    asked = texts(made="sst2_synthetic") | {"encoders": {"minilm": {"folder": str(tmp_path)}}}
+    with pytest.raises(EncoderError, match=r"wanted tokenizer\.json of .* came no such file"):
+        check_data(asked, None, NOWHERE)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    found = check_data(asked, None, NOWHERE)["encoder_minilm"]
+    assert set(found) == {"config.json", "model.safetensors", "tokenizer.json"}
+    asked["encoders"]["minilm"]["sha256"] = {"config.json": "0" * 64}
+    with pytest.raises(EncoderError, match=r"config\.json .folder.: wanted SHA-256 000"):
+        check_data(asked, None, NOWHERE)
+
+
+def test_an_encoder_that_no_condition_uses_is_not_looked_at():
+    asked = texts(made="sst2_synthetic")
+    asked["encoders"]["other"] = {"folder": "/nowhere"}
+    assert "encoder_other" not in check_data(asked, None, NOWHERE)
+    asked["benchmarks"]["made"]["conditions"] = {"shots1": {"shots": 1, "encoder": "other"}}
+    with pytest.raises(EncoderError, match=r"wanted config\.json of nowhere in /nowhere"):
+        check_data(asked, None, NOWHERE)
 
 
 def test_more_shots_than_the_data_have_are_refused(own_copy):
@@ -215,19 +232,20 @@ def test_descriptions_of_other_labels_than_own_files_have_are_refused(own_files)
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    ("content", "expected", "out_of_reach"),
     [
-        (None, 0),
-        ("{", 0),
-        ("{}", 0),
-        (json.dumps({"attempts": 1, "status": "done"}), 0),
-        (json.dumps({"attempts": 1, "status": "not run"}), 1),
-        (json.dumps({"attempts": 3, "status": "not run"}), 3),
-        (json.dumps({"attempts": 4, "status": "done"}), 3),
+        (None, 0, 0),
+        ("{", 0, 0),
+        ("{}", 0, 0),
+        (json.dumps({"attempts": 1, "status": "done"}), 0, 0),
+        (json.dumps({"attempts": 1, "status": "not run"}), 1, 0),
+        (json.dumps({"attempts": 3, "status": "not run"}), 3, 2),
+        (json.dumps({"attempts": 4, "status": "done"}), 3, 3),
     ],
 )
-def test_attempts_that_failed_are_counted(tmp_path, content, expected):
+def test_attempts_that_failed_are_counted_and_made_again_within_reach(tmp_path, content, expected, out_of_reach):
     manifest = tmp_path / "manifest.json"
     if content is not None:
         manifest.write_text(content)
     assert attempt(manifest) == expected
+    assert attempt(manifest, lambda: False) == out_of_reach

@@ -8,28 +8,29 @@ import yaml
 
 from hsokv.data.sources import locate_own
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_text_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.features import load_episode, read_provenance, read_texts
 from hsokv.study.runs import run_arm
-from hsokv.study.text import NOTES, encode_shots, features, load_texts
+from hsokv.study.text import describe_data, encode_shots, features, load_texts
 from hsokv.study.text_data import describe_texts
 from hsokv.study.text_data import read_texts as read_source
+from tests.model.encoders import save_encoder
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = [1]
 
 
-def manifests(source, root=None):
+def manifests(source, root=None, encoder=MINILM):
     found = locate_own("messages", source["files"], root) if "files" in source else None
     data = {"name": "messages", "kind": "own file", "synthetic": False, "status": "done", "reason": None}
     data |= {"files": found.sha256 if found else {}, "texts": describe_texts(read_source(source, root))}
-    files = resolve_text_encoder(download=False)
+    files = resolve_text_encoder(encoder, download=False)
     return data, {"reason": None, "revision": files.source.revision, "files": dict(files.sha256)}
 
 
-def encode(folder, source, conditions, evaluate_on, development_rows, data=None):
+def encode(folder, source, conditions, evaluate_on, development_rows, data=None, encoder=MINILM):
     said = []
     encode_shots(
         seeds=SEEDS,
@@ -38,8 +39,8 @@ def encode(folder, source, conditions, evaluate_on, development_rows, data=None)
         root=None,
         evaluate_on=evaluate_on,
         development_rows=development_rows,
-        encoder_folder=None,
-        manifests=data or manifests(source),
+        encoder=encoder,
+        manifests=data or manifests(source, encoder=encoder),
         folder=folder,
         stamp="stamp",
         report=said.append,
@@ -126,7 +127,9 @@ def test_every_file_of_mnli_says_what_the_encoder_had_seen(tmp_path):
     said = encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "final", 1, (absent, {"reason": None}))
     assert said == ["not run: not there"]
     provenance = read_provenance(tmp_path / "evaluation.npz")
-    assert (provenance["status"], provenance["data"]["note"]) == ("not run", NOTES["mnli"])
+    assert (provenance["status"], provenance["encoder"]["name"]) == ("not run", "all-MiniLM-L6-v2")
+    assert provenance["data"]["note"] == "all-MiniLM-L6-v2 saw SNLI and MultiNLI in its own training"
+    assert "note" not in describe_data(absent, {"source": "mnli"}, "final", "another")
 
 
 def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):
@@ -137,3 +140,16 @@ def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):
     assert np.bincount(development.labels).tolist() == np.bincount(final.labels).tolist() == [8, 8, 8]
     assert not set(pool.texts) & set(development.texts)
     assert not (set(pool.texts) | set(development.texts)) & set(final.texts)
+
+
+def test_another_encoder_from_a_folder_makes_the_features(messages, tmp_path):
+    (tmp_path / "tiny").mkdir()
+    save_encoder(tmp_path / "tiny", "mpnet")
+    encoder = EncoderSource(folder=str(tmp_path / "tiny"), pooling="cls", tokens=20)
+    encode(tmp_path / "features", source_of(messages), {"shots2": {"shots": 2}}, "final", 8, encoder=encoder)
+    episode = load_episode(tmp_path / "features", 1, "shots2", classes=3, folds=2)
+    assert episode.train.x.shape == (6, 24)
+    told = read_provenance(tmp_path / "features/seed1.npz")["encoder"]
+    assert (told["name"], told["revision"], told["pooling"], told["tokens"]) == ("tiny", None, "cls", 20)
+    assert set(told["sha256"]) == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert told["flops"] > 0

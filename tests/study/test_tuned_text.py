@@ -6,7 +6,7 @@ import pytest
 from hsokv.data.glue import LabelledTexts, draw_unlabelled
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, resolve_text_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.features import load_episode, read_provenance
@@ -40,7 +40,7 @@ def manifests():
 def encode(folder, found=None):
     said = []
     common = {"seeds": [1], "source": SOURCE, "root": None, "evaluate_on": "development", "development_rows": 5}
-    common |= {"encoder_folder": None, "manifests": found or manifests(), "stamp": "stamp", "report": said.append}
+    common |= {"encoder": MINILM, "manifests": found or manifests(), "stamp": "stamp", "report": said.append}
     frozen = {name: condition for name, condition in CONDITIONS.items() if "tuning" not in condition}
     encode_shots(conditions=frozen, folder=folder, **common)
     for name, condition in CONDITIONS.items():

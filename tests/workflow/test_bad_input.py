@@ -67,9 +67,9 @@ def test_a_data_folder_that_is_not_there_is_no_reason_for_a_stand_in(tmp_path):
 def test_an_encoder_file_with_a_wrong_checksum(tmp_path, data):
     folder = tmp_path / "encoder"
     folder.mkdir()
-    for name in ("model.safetensors", "tokenizer.json"):
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
         (folder / name).write_bytes(b"{}")
-    refused(Study(tmp_path / "study", data), "encoder", "wanted", overlay=f"encoder: {{folder: {folder}}}")
+    refused(Study(tmp_path / "study", data), "encoder", "wanted", overlay=f"encoders: {{minilm: {{folder: {folder}}}}}")
 
 
 def test_a_results_folder_that_cannot_be_written(tmp_path, data):

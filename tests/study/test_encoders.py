@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hsokv.exceptions import ConfigurationError
+from hsokv.model.encoder_files import MINILM
+from hsokv.study.encoders import check_encoders, encoder_source, encoders_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def asked():
+    table = {name: {"hub": f"a/{name}", "revision": "0" * 40} for name in ("minilm", "other", "third")}
+    conditions = {"own": {"shots": 1}, "tuned": {"shots": 1, "tuning": {}}, "named": {"shots": 1, "encoder": "third"}}
+    benchmarks = {"sst2": {"kind": "texts", "conditions": conditions}, "words": {"kind": "words", "conditions": {}}}
+    return {"encoder": "other", "encoders": table, "benchmarks": benchmarks}
+
+
+def test_the_study_s_default_is_the_pinned_one():
+    configuration = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert encoder_source(configuration["encoders"][configuration["encoder"]]) == MINILM
+    assert all(entry["revision"] and entry["sha256"] for entry in configuration["encoders"].values())
+
+
+def test_encoders_are_those_that_conditions_name_or_tune_and_the_study_s_own(asked):
+    assert list(encoders_of(asked)) == ["minilm", "other", "third"]
+    del asked["benchmarks"]["sst2"]["conditions"]["tuned"]
+    assert list(encoders_of(asked)) == ["other", "third"]
+    del asked["benchmarks"]["sst2"]
+    assert encoders_of(asked) == {}
+
+
+def test_a_folder_stands_for_the_hub(asked):
+    assert encoder_source(asked["encoders"]["other"]).folder is None
+    assert encoder_source(asked["encoders"]["other"], "/mine").folder == "/mine"
+    assert encoder_source({"folder": "/own"}).name == "own"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda asked: asked.update(encoder="othr"), "encoder: unknown name 'othr'; did you mean 'other'"),
+        (
+            lambda asked: asked["benchmarks"]["sst2"]["conditions"]["named"].update(encoder="thrd"),
+            r"sst2\.conditions\.named\.encoder: unknown name 'thrd'; did you mean 'third'",
+        ),
+        (
+            lambda asked: asked["benchmarks"]["sst2"]["conditions"]["tuned"].update(encoder="third"),
+            r"sst2\.conditions\.tuned: wanted encoder or tuning, came both; what is tuned is minilm",
+        ),
+        (
+            lambda asked: asked["encoders"]["third"].pop("hub"),
+            r"encoders\.third: .* wanted hub or folder, came neither",
+        ),
+        (lambda asked: asked["encoders"]["third"].pop("revision"), r"encoders\.third: .* wanted a revision of a/third"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(asked, change, message):
+    check_encoders(asked)
+    change(asked)
+    with pytest.raises(ConfigurationError, match=message):
+        check_encoders(asked)
