@@ -40,13 +40,22 @@ class Limits(NamedTuple):
     restarts: int = 3
 
 
+class Spell(NamedTuple):
+    """One job's seconds: at work in the worker, between worker and supervisor, and in the supervisor's hands."""
+
+    worker: int
+    work: float
+    transfer: float
+    merge: float
+
+
 class Outcome(NamedTuple):
-    """The store at the end, all events, wall seconds, seconds of work by worker, bytes to and from workers."""
+    """The store at the end, all events, wall seconds, the jobs of this call, bytes to and from workers."""
 
     store: Store
     events: list[Event]
     seconds: float
-    busy: list[float]
+    spells: list[Spell]
     sent: int
     received: int
 
@@ -67,7 +76,7 @@ def supervise(
 
     Args:
         keep: a file (.npz) that holds the run; where it is there, the run goes on from it.
-        pool: serves one run; its answers to another would be mistaken for answers to this one.
+        pool: idle; after a run that ended at its target or in an error it is not, and is to be closed.
         watch: told of every event once it is kept.
 
     Raises:
@@ -87,7 +96,7 @@ def supervise(
         store, events, before = read_run(keep, repr((plan, sharing)))
     run = _Run(store, plan, sharing, periods, pool, target, limits, keep, watch, events, before)
     run.go_on()
-    return Outcome(run.store, run.events, run.now(), run.busy, run.sent, run.received)
+    return Outcome(run.store, run.events, run.now(), run.spells, run.sent, run.received)
 
 
 def check_sharing(sharing: Sharing) -> Sharing:
@@ -107,13 +116,13 @@ class _Run:
         self.start, self.made_by = time.perf_counter() - before, repr((plan, sharing))
         self.groups = [tuple(map(int, part)) for part in np.array_split(np.arange(len(store.score)), pool.workers)]
         self.ready = deque(self._unfinished())
-        self.working: dict[int, tuple[tuple[int, ...], float]] = {}  # worker -> group, when it is overdue
+        self.working: dict[int, tuple[tuple[int, ...], float]] = {}  # worker -> group, and since when
         self.restarts = [0] * pool.workers
         self.idle = set(range(pool.workers))
         self.held: list[dict[int, int]] = [{} for _ in range(pool.workers)]  # the versions that a worker holds
         self.shared = int(store.periods.min())  # the turn after which all shared last, where sharing is synchronous
         self.failures = [0] * len(store.score)
-        self.busy, self.sent, self.received = [0.0] * pool.workers, 0, 0
+        self.spells, self.sent, self.received = [], 0, 0
 
     def now(self) -> float:
         return time.perf_counter() - self.start
@@ -150,7 +159,7 @@ class _Run:
         job = Job(group, versions, tuple(int(self.store.periods[owner]) for owner in group), learners)
         self.sent += sum(learner.nbytes for learner in learners.values()) + 24 * len(group)
         self.pool.submit(worker, job)
-        self.working[worker] = (group, time.perf_counter() + self.limits.seconds)
+        self.working[worker] = (group, time.perf_counter())
 
     def _known(self, worker: int, group: tuple[int, ...]) -> set[int]:
         held = self.held[worker]
@@ -158,26 +167,30 @@ class _Run:
 
     def _collect(self) -> None:
         """Wait for answers, take them in, keep the store, and only then let anybody go on."""
-        nearest = min(overdue for _, overdue in self.working.values())
-        answers = self.pool.wait(max(0.0, nearest - time.perf_counter()))
-        late = [worker for worker, (_, overdue) in self.working.items() if overdue <= time.perf_counter()]
+        first = min(since for _, since in self.working.values())
+        answers = self.pool.wait(max(0.0, first + self.limits.seconds - time.perf_counter()))
+        came = time.perf_counter()
+        late = [worker for worker, (_, since) in self.working.items() if since + self.limits.seconds <= came]
         told = {worker for worker, _ in answers}
         answers += [(worker, Lost(f"no answer in {self.limits.seconds:g} s")) for worker in late if worker not in told]
         if not answers:
             return
-        news, groups = [], []
+        news, groups, spells = [], [], []
         for worker, answer in answers:
-            group, _ = self.working.pop(worker, ((), 0.0))  # an idle one may be lost too
+            group, since = self.working.pop(worker, ((), came))  # an idle one may be lost too
             groups += [group] if group else []
             if isinstance(answer, Lost):
                 news.append(Event(self.now(), "lost", worker, 0.0, int(self.store.steps.sum())))
                 self._replace(worker)
             else:
                 news += self._take(worker, answer)
+                spells.append((worker, answer.seconds, came - since - answer.seconds))
         news += self._share(groups)
         self.events += news
         if self.keep is not None:
             write_run(self.keep, self.made_by, self.store, self.events, self.now(), self.limits.seconds)
+        merge = (time.perf_counter() - came) / len(answers)
+        self.spells += [Spell(*spell, merge) for spell in spells]
         for event in news:
             self.watch(event)
         self._check_failures()
@@ -201,7 +214,6 @@ class _Run:
         """Push what a worker found."""
         news = []
         self.idle.add(worker)
-        self.busy[worker] += result.seconds
         for found in result.pushes:
             self.received += found.delta.nbytes + found.key.nbytes + 32
             self.store, verdict = push(self.store, found)
