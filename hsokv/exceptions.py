@@ -44,6 +44,10 @@ class SwarmCollapsedError(HsokvError, RuntimeError):
     """Every agent of the swarm failed, so there is nothing to select from."""
 
 
+class BackendError(HsokvError, RuntimeError):
+    """Workers cannot be had, do not answer or are all lost, or what they found cannot be kept."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest known one, or all of them.
 

@@ -88,8 +88,8 @@ def advance(
     return Episodes(state, steps, terminated | truncated), reward, terminated, truncated
 
 
-def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, int]:
-    """Scores [c, e] of linear policies, the share of 500 steps survived, and the environment steps made.
+def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, ndarray]:
+    """Scores [c, e] of linear policies, the share of 500 steps survived, and the environment steps of each [c].
 
     `parameters` [c, 4]: policy i pushes right where parameters_i . state > 0; `starts` [4, c, e].
     """
@@ -102,7 +102,7 @@ def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, int]:
         alive &= ~over
         if not alive.any():
             break
-    return survived / STEPS, int(survived.sum())
+    return survived / STEPS, survived.sum(-1)
 
 
 def behaviour(parameters: ndarray) -> ndarray:

@@ -46,8 +46,8 @@ def init(task: ModuleType, seed: int, owner: int) -> ndarray:
 
 def improve(
     task: ModuleType, learners: ndarray, settings: Evolution, seed: int, owners: list[int], rounds: list[int]
-) -> tuple[ndarray, int]:
-    """One round of every manager: learners [m, 3 P] after it, and the environment steps made.
+) -> tuple[ndarray, ndarray]:
+    """One round of every manager: learners [m, 3 P] after it, and the environment steps of each [m].
 
     g = 1 / (c sigma) sum_i w_i e_i over candidates x + sigma e_i, w_i their centred ranks in [-1/2, 1/2]; x moves by an
     Adam step along g. `rounds` [m], from 1, numbers the round of each manager.
@@ -65,11 +65,13 @@ def improve(
     )
     weights = _centred_ranks(scores.mean(-1).reshape(managers, settings.candidates))
     slope = np.einsum("mc,mcp->mp", weights, noise) / np.float32(settings.candidates * settings.sigma)
-    return _adam(learners, slope, np.asarray(rounds)[:, None], np.float32(settings.rate)), steps
+    return _adam(learners, slope, np.asarray(rounds)[:, None], np.float32(settings.rate)), steps.reshape(
+        managers, -1
+    ).sum(-1)
 
 
-def evaluate(task: ModuleType, learners: ndarray) -> tuple[ndarray, int]:
-    """Mean score [m] of each manager's policy over 64 starts that never change, and the environment steps made."""
+def evaluate(task: ModuleType, learners: ndarray) -> tuple[ndarray, ndarray]:
+    """Mean score [m] of each manager's policy over 64 starts that never change, and its environment steps [m]."""
     starts = task.draw_starts(np.random.default_rng(20250), TESTS)[:, None]
     starts = np.broadcast_to(starts, (4, len(learners), TESTS))
     scores, steps = task.rollout(learners[:, : task.SIZE], starts)

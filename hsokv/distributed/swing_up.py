@@ -32,12 +32,12 @@ def draw_starts(generator: np.random.Generator, *shape: int) -> ndarray:
     return starts
 
 
-def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, int]:
-    """Scores [c, e] of the policies `parameters` [c, 113] from `starts` [4, c, e], and the environment steps made."""
+def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, ndarray]:
+    """Scores [c, e] of policies [c, 113] from `starts` [4, c, e], and the environment steps of each policy [c]."""
     check_episodes(starts[0].size)
     pieces = range(0, len(parameters), PIECE)
     scores = [_rollout(parameters[i : i + PIECE], starts[:, i : i + PIECE]) for i in pieces]
-    return np.concatenate(scores), STEPS * starts[0].size
+    return np.concatenate(scores), np.full(len(parameters), STEPS * starts.shape[2])
 
 
 def behaviour(parameters: ndarray) -> ndarray:

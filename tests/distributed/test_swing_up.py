@@ -18,7 +18,7 @@ def test_a_pole_that_stands_is_up_and_one_that_hangs_is_not():
     starts[2, 0, 1] = math.pi
     scores, steps = swing_up.rollout(policy, starts)
     assert scores.tolist() == [[1.0, 0.0]]
-    assert steps == 2 * swing_up.STEPS
+    assert steps.tolist() == [2 * swing_up.STEPS]
 
 
 def test_leaving_the_track_ends_all_reward():

@@ -1,0 +1,149 @@
+"""What the swarm on CartPole can do: `python -m benchmarks.cartpole [--rounds 4] [--periods 6] [--repeats 5]`.
+
+Contestants take turns, and a ratio is the median of the ratios within a turn, so that what else runs on the machine
+weighs on both sides. Steps per second of the environment: gymnasium's own vector CartPole and ours, on the same batch
+and the same actions, new starts included. Two workers against the best single process: the same managers, in one batch.
+The last lines tell how the simulation, fitted to one worker, predicts two.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from statistics import median
+
+import gymnasium
+import numpy as np
+
+from benchmarks.memory import hardware, ratio, take_turns
+from hsokv.distributed import cartpole, swing_up
+from hsokv.distributed.evolution import Evolution, improve, init
+from hsokv.distributed.pool import cores, default_backend
+from hsokv.distributed.projection import measure_configurations, validate
+from hsokv.distributed.random_search import random_search
+from hsokv.distributed.scaling import make_plan, timed
+
+BATCH, STEPS = 1024, 300
+MANAGERS = 4
+EPISODES = 100
+
+
+def environments() -> dict[str, Callable[[], None]]:
+    """A batch of CartPole that steps on and on, theirs and ours."""
+    theirs = gymnasium.make_vec("CartPole-v1", num_envs=BATCH, vectorization_mode="vector_entry_point")
+    theirs.reset(seed=0)
+    generator = np.random.default_rng(0)
+    ours = cartpole.begin(generator, BATCH)
+    actions = np.random.default_rng(1).integers(0, 2, (STEPS, BATCH))
+
+    def step_theirs() -> None:
+        for action in actions:
+            theirs.step(action)
+
+    def step_ours() -> None:
+        nonlocal ours
+        for action in actions:
+            ours, *_ = cartpole.advance(ours, action == 1, generator)
+
+    return {"gymnasium": step_theirs, "ours": step_ours}
+
+
+def compare_environments() -> float:
+    """Print steps per second; return how many times gymnasium's ours makes."""
+    seconds = take_turns(environments(), turns=9)
+    for name, times in seconds.items():
+        print(f"| {name} | {BATCH * STEPS / median(times) / 1e6:.1f} |")
+    return ratio(seconds, "gymnasium", "ours")
+
+
+def solve(seed: int) -> tuple[float, int, float]:
+    """CartPole-v1 by an evolution strategy: mean return over 100 episodes, environment steps and seconds."""
+    start, learner, steps, number = time.perf_counter(), init(cartpole, seed, 0)[None], 0, 0
+    settings = Evolution(16, 2, cartpole.SIGMA, cartpole.RATE)
+    starts = cartpole.draw_starts(np.random.default_rng(1000 + seed), 1, EPISODES)
+    score = 0.0
+    while score < cartpole.TARGET and number < 200:
+        number += 1
+        learner, made = improve(cartpole, learner, settings, seed, [0], [number])
+        score = cartpole.rollout(learner[:, : cartpole.SIZE], starts)[0].mean()
+        steps += int(made.sum())
+    return score * cartpole.STEPS, steps, time.perf_counter() - start
+
+
+def compare_learning() -> None:
+    """Print what solves CartPole-v1, and that random search does not solve swing-up."""
+    found = [solve(seed) for seed in range(10)]
+    solved = sum(score >= cartpole.TARGET * cartpole.STEPS for score, _, _ in found)
+    print("\n| CartPole-v1 | 475 over 100 episodes | steps (median) | seconds (median) |\n|---|---|---|---|")
+    steps, seconds = (median(part) for part in list(zip(*found, strict=True))[1:])
+    print(f"| evolution strategy | {solved} of 10 seeds | {steps:,.0f} | {seconds:.2f} |")
+    found = []
+    for seed in range(10):
+        start = time.perf_counter()
+        found.append((*random_search(cartpole, 2_000_000, 2, seed), time.perf_counter() - start))
+    solved = sum(score >= cartpole.TARGET for score, _, _ in found)
+    steps, seconds = (median(part) for part in list(zip(*found, strict=True))[1:])
+    print(f"| random search | {solved} of 10 seeds | {steps:,.0f} | {seconds:.2f} |")
+    scores = [random_search(swing_up, 2_000_000, 2, seed)[0] for seed in range(3)]
+    print(f"\nSwing-up, random search, 2,000,000 steps: best {max(scores):.3f} of a target of {swing_up.TARGET}.")
+
+
+def compare_workers(settings: dict, backends: list[str]) -> dict[str, float]:
+    """Print throughput by backend and workers; return each one's ratio to a single process, of two workers."""
+    contestants = [("single", 1)] + [(backend, workers) for backend in backends for workers in (1, 2)]
+    plan = make_plan("swing_up", settings, 0)
+    found = {contestant: [] for contestant in contestants}
+    for _ in range(settings["repeats"]):
+        for backend, workers in contestants:
+            found[backend, workers].append(timed(plan, MANAGERS, backend, workers, settings["periods"])[1])
+    print(
+        "\n| backend | workers | M steps/s | times single process | times one worker | not work (%) | kB sent, received |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    ratios = {}
+    for (backend, workers), runs in found.items():
+        alone, one = found["single", 1], found[backend, 1]
+        over = [
+            median(a["throughput"] / b["throughput"] for a, b in zip(runs, base, strict=True)) for base in (alone, one)
+        ]
+        speed, idle = (median(run[name] for run in runs) for name in ("throughput", "overhead"))
+        traffic = f"{runs[0]['bytes_sent'] / 1e3:.0f}, {runs[0]['bytes_received'] / 1e3:.0f}"
+        print(
+            f"| {backend} | {workers} | {speed / 1e6:.2f} | {over[0]:.2f} | {over[1]:.2f} | {100 * idle:.1f} | {traffic} |"
+        )
+        if workers == 2:
+            ratios[backend] = over[0]
+    return ratios
+
+
+def compare_simulation(settings: dict) -> None:
+    """Print how well two workers are predicted from one."""
+    rows = validate(measure_configurations(settings, "processes"), settings["periods"], settings["starts"], seed=0)
+    print("\n| managers a worker | rounds a period | two workers, projected (M steps/s) | measured | error (%) |")
+    print("|---|---|---|---|---|")
+    for row in rows:
+        projected = f"{row['predicted'] / 1e6:.2f} [{row['low'] / 1e6:.2f}, {row['high'] / 1e6:.2f}]"
+        cells = f"{projected} | {row['measured'] / 1e6:.2f} | {100 * row['error']:.0f}"
+        print(f"| {row['payload']} | {row['rounds']} | {cells} |")
+    print(f"\nMedian error of the simulation: {100 * median(row['error'] for row in rows):.0f} %.")
+
+
+def main() -> None:
+    """Print the tables and the line of ratios."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("candidates", 256), ("starts", 2), ("rounds", 2), ("periods", 6), ("repeats", 3)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    settings = vars(parser.parse_args())
+    print(f"{hardware()}, {cores()} cores, load {os.getloadavg()[0]:.1f} before.\n")
+    print("| CartPole-v1, 1024 at a time | M steps/s |\n|---|---|")
+    faster = compare_environments()
+    compare_learning()
+    backends = ["processes"] + (["ray"] if default_backend() == "ray" else [])
+    ratios = compare_workers(settings, backends)
+    compare_simulation(settings)
+    print(f"\nLoad {os.getloadavg()[0]:.1f} after. Two workers over a single process: {ratios}.\n")
+    print(f"steps_vs_gymnasium={faster:.2f} two_workers_vs_single_process={min(ratios.values()):.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The simulation fitted to one worker, tried on two, and taken to more nodes than there are: all of it *projected*."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from hsokv.distributed.evolution import TESTS
+from hsokv.distributed.scaling import machine, make_plan, timed
+from hsokv.distributed.simulation import Service, project
+from hsokv.distributed.supervisor import Outcome
+from hsokv.distributed.swing_up import STEPS
+
+
+def measure_configurations(settings: Mapping[str, Any], backend: str) -> list[dict[str, Any]]:
+    """One and two workers at two payloads and two sharing periods, in turns: what the simulation is fitted to and what
+    it is tried on.
+
+    A payload is the learners of 1 or 4 managers a worker, with as many candidates in all; a sharing period is
+    `rounds` or 4 times as many.
+    """
+    rows = []
+    for managers in (1, 4):
+        for rounds in (settings["rounds"], 4 * settings["rounds"]):
+            candidates = settings["candidates"] // managers
+            plan = make_plan("swing_up", {**settings, "candidates": candidates, "rounds": rounds}, 0)
+            for workers in (1, 2):
+                outcome, found = timed(plan, managers * workers, backend, workers, settings["periods"])
+                place = {"payload": managers, "rounds": rounds, "candidates": candidates, "workers": workers}
+                rows.append({**place, **found, "service": service_times(outcome), **machine(workers)})
+    return rows
+
+
+def service_times(outcome: Outcome) -> dict[str, list[float]]:
+    """Measured seconds of every job: work, transfer and merge."""
+    return {name: [getattr(spell, name) for spell in outcome.spells] for name in ("work", "transfer", "merge")}
+
+
+def service_of(row: Mapping[str, Any]) -> Service:
+    """The service that one worker was measured to give."""
+    work, transfer, merge = (np.maximum(row["service"][name], 0.0) for name in ("work", "transfer", "merge"))
+    # Two starts a candidate, as measured; the evaluation counts as it does in the store.
+    steps = STEPS * row["payload"] * (row["rounds"] * row["candidates"] * row["starts"] + TESTS)
+    return Service(work, merge, transfer, steps)
+
+
+def validate(rows: Sequence[Mapping[str, Any]], periods: int, starts: int, seed: int) -> list[dict[str, Any]]:
+    """Throughput of two workers as predicted from one worker alone and as measured, and the relative error, by
+    configuration."""
+    found = []
+    for one in rows:
+        if one["workers"] != 1:
+            continue
+        two = next(r for r in rows if r["workers"] == 2 and all(r[k] == one[k] for k in ("payload", "rounds")))
+        draws = np.random.default_rng([seed, one["payload"], one["rounds"]])
+        predicted = project(service_of({**one, "starts": starts}), 2, periods, "asynchronous", draws).throughput
+        low, high = _ends(predicted)
+        found.append(
+            {
+                "payload": one["payload"],
+                "rounds": one["rounds"],
+                "predicted": float(predicted.mean()),
+                "low": low,
+                "high": high,
+                "measured": two["throughput"],
+                "error": abs(float(predicted.mean()) / two["throughput"] - 1),
+            }
+        )
+    return found
+
+
+def sweep(
+    service: Service, nodes: Sequence[int], latencies: Sequence[float], periods: int, seed: int
+) -> list[dict[str, Any]]:
+    """Projected throughput over nodes and latencies, weak scaling, with intervals over the replications."""
+    rows = []
+    for latency in latencies:
+        for count in nodes:
+            for mode in ("synchronous", "asynchronous"):
+                draws = np.random.default_rng([seed, count])
+                found = project(service, count, periods, mode, draws, latency=latency)
+                low, high = _ends(found.throughput)
+                rows.append(
+                    {
+                        "nodes": count,
+                        "latency": latency,
+                        "sharing": mode,
+                        "throughput": float(found.throughput.mean()),
+                        "low": low,
+                        "high": high,
+                        "store_busy": float(found.store_busy.mean()),
+                    }
+                )
+    return rows
+
+
+def _ends(values: ndarray) -> tuple[float, float]:
+    """The middle 95 % of the replications."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
