@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +88,9 @@ def saving(folder: Path) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             for path in sorted(temporary.iterdir(), key=lambda path: path.name == SIDE):
+                path.chmod(
+                    stat.S_IMODE((temporary / SIDE).stat().st_mode)
+                )  # safetensors makes files of the owner alone
                 os.replace(path, folder / path.name)
         finally:
             rmtree(temporary, ignore_errors=True)
