@@ -1,19 +1,8 @@
 # Input: records and features of one run. Output: {results}/models/<benchmark>/<arm>/seed<seed>/, for from_pretrained.
 # Asked for by name, never made by the report; the condition is the first of the benchmark's headline.
-
-
-def headline_records(wildcards):
-    definition = BENCHMARKS[wildcards.benchmark]
-    condition = definition["headline"][0]
-    return [
-        f"{R}/records/{wildcards.benchmark}/{condition}/{wildcards.arm}/seed{seed}.json"
-        for seed in definition["seeds"]
-    ]
-
-
 rule export_model:
     input:
-        records=headline_records,
+        records=lambda wildcards: headline_records(wildcards.benchmark, wildcards.arm),
         features=lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
     output:
         directory(f"{R}/models/{{benchmark}}/{{arm}}/seed{{seed}}"),

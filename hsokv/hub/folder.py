@@ -88,9 +88,8 @@ def saving(folder: Path) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             for path in sorted(temporary.iterdir(), key=lambda path: path.name == SIDE):
-                path.chmod(
-                    stat.S_IMODE((temporary / SIDE).stat().st_mode)
-                )  # safetensors makes files of the owner alone
+                # As readable as other results: safetensors writes files for their owner alone.
+                path.chmod(stat.S_IMODE((temporary / SIDE).stat().st_mode))
                 os.replace(path, folder / path.name)
         finally:
             rmtree(temporary, ignore_errors=True)

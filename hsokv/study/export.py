@@ -37,8 +37,9 @@ def export_model(
 ) -> "HSOKVForSequenceClassification":
     """The model of a run whose feature files lie in `features`; `definition` is its benchmark's in the configuration.
 
-    For the model card: `scores`, those of all seeds, and whether the study was a `small` one. Raises RecordError for a run that could not be made, or whose
-    record is not what comes out now; ConfigurationError for a condition with an encoder of its own.
+    For the model card: `scores`, those of all seeds, and whether the study was a `small` one. Raises RecordError for a
+    run that could not be made, or whose record is not what comes out now; ConfigurationError for a condition with an
+    encoder of its own.
     """
     name, condition = f"{record.benchmark}/{record.condition}/{record.arm}", record.configuration["condition"]
     if record.status != "done":

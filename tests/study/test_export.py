@@ -78,9 +78,9 @@ def test_contexts_of_rare_words_are_answered_as_the_record_says(words, settings,
     said = [next(iter(row)) for row in model.predict(spell(made, query.tokens))]
     right = "".join("01"[name == f"word {label}"] for name, label in zip(said, query.labels, strict=True))
     assert right == record.outcomes
-    shot = record.instruments["memory"]["texts"][3]
+    shot, label = (record.instruments["memory"][name][3] for name in ("texts", "labels"))
     first = model.recall(shot)[0]
-    assert (first.text, first.label, first.source) == (shot, "word 3", "rare_words, seed 1: shot")
+    assert (first.text, first.label, first.source) == (shot, f"word {label}", "rare_words, seed 1: shot")
 
 
 def test_features_of_texts_are_answered_as_the_record_says(texts, settings, tmp_path):
