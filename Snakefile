@@ -12,6 +12,7 @@ include: "rules/features_words.smk"
 include: "rules/features_texts.smk"
 include: "rules/features_images.smk"
 include: "rules/training.smk"
+include: "rules/models.smk"
 include: "rules/statistics.smk"
 include: "rules/report.smk"
 

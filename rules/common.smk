@@ -95,6 +95,16 @@ def records_of(benchmark, arm):
     )
 
 
+def headline_records(benchmark, arm):
+    """The records of every seed under the first condition of a benchmark's headline."""
+    definition = BENCHMARKS[benchmark]
+    condition = definition["headline"][0]
+    return [
+        f"{R}/records/{benchmark}/{condition}/{arm}/seed{seed}.json"
+        for seed in definition["seeds"]
+    ]
+
+
 RECORDS = [
     record
     for benchmark, definition in BENCHMARKS.items()

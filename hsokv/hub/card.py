@@ -9,7 +9,7 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
     """README.md of a model, with the hub's metadata before it.
 
     `run` holds, where the model comes from the study: benchmark, condition, arm, seed, version, scores (by seed, this
-    one's first), flops, data (of the record), terms (licence, citation), note. Numbers are the records', as they are.
+    one's first), flops, data (of the record), terms (licence, citation), small. Numbers are the records', as they are.
     """
     names = ", ".join(labels)
     if "benchmark" not in run:
@@ -24,6 +24,8 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
         f"Floating-point operations, counted: {flops['spent']:.3g} of {flops['allowed']:.3g} allowed",
         f"Encoder: {data['encoder'].get('name', 'none')}",
     ]
+    if run["small"]:
+        told.append("From a small study, which shows that the machinery works and nothing else")
     told += [f"Note: {data['note']}"] if "note" in data else []
     if terms := run["terms"]:
         told.append(f"Data: {data['name']}; licence: {terms['licence']}; {terms['citation']}")

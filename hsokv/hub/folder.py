@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -87,6 +88,8 @@ def saving(folder: Path) -> Iterator[Path]:
             temporary.mkdir()
             yield temporary
             for path in sorted(temporary.iterdir(), key=lambda path: path.name == SIDE):
+                # As readable as other results: safetensors writes files for their owner alone.
+                path.chmod(stat.S_IMODE((temporary / SIDE).stat().st_mode))
                 os.replace(path, folder / path.name)
         finally:
             rmtree(temporary, ignore_errors=True)

@@ -47,19 +47,14 @@ def encode_seed(
     """
     import torch
 
-    from hsokv.model.context_encoder import encode, train_context_encoders
+    from hsokv.model.context_encoder import encode
     from hsokv.training.budget import count_flops
 
     world = make_world(settings, seed)
     background = draw_background(world)
-
-    def train(steps: int) -> "tuple[ContextEncoder, ...]":
-        generator = torch.Generator().manual_seed(seed)
-        return train_context_encoders(background.tokens, background.labels, settings.vocabulary, generator, steps)
-
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    _, flops_of_a_step = count_flops(train, 1)
-    encoders = train(encoder_steps)
+    _, flops_of_a_step = count_flops(train_encoders, seed, settings, background, 1)
+    encoders = train_encoders(seed, settings, background, encoder_steps)
     raw = encode(encoders, background.tokens)
     mean = raw.mean(0)
 
@@ -77,6 +72,16 @@ def encode_seed(
             if split == "test":
                 arrays[f"{name}/{split}/support/text"] = np.array(spell(settings, episode.support.tokens))
     return arrays, {"name": f"{len(encoders)} context encoders", "training_flops": encoder_steps * flops_of_a_step}
+
+
+def train_encoders(seed: int, settings: Settings, background: Contexts, steps: int) -> "tuple[ContextEncoder, ...]":
+    """The encoders of a world, trained on the contexts of its frequent words."""
+    import torch
+
+    from hsokv.model.context_encoder import train_context_encoders
+
+    generator = torch.Generator().manual_seed(seed)
+    return train_context_encoders(background.tokens, background.labels, settings.vocabulary, generator, steps)
 
 
 def encode_seeds(

@@ -139,7 +139,7 @@ def _run(
             "raise flops_allowed of this condition"
         )
     budget = Budget(allowed - tuning)
-    generator = torch.Generator().manual_seed(_root_seed(common))
+    generator = torch.Generator().manual_seed(root_seed(common))
     start = time.perf_counter()
     found = import_module(protocol.module).run(
         method, settings, task, features, common["seed"], common["condition"], budget, generator
@@ -155,7 +155,7 @@ def _run(
     return {"status": "done", "reason": None, "flops": flops, **found}, cost
 
 
-def _root_seed(common: Mapping[str, Any]) -> int:
-    """One seed per benchmark, condition and seed, the same for every arm."""
+def root_seed(common: Mapping[str, Any]) -> int:
+    """One seed per benchmark, condition and seed, the same for every arm; `common` holds these, as a record does."""
     name = f"{common['benchmark']}/{common['condition']}/{common['seed']}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")

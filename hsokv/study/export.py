@@ -1,0 +1,179 @@
+"""A run of the study as a model: its method is fitted again, held against its record, and saved with its encoder."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hsokv.data.catalogue import SOURCES
+from hsokv.data.rare_words import Settings, draw_background, make_world
+from hsokv.exceptions import ConfigurationError, RecordError
+from hsokv.methods.registry import METHODS
+from hsokv.records import RunRecord
+from hsokv.study.benchmarks import KINDS, module_of, task_of
+from hsokv.study.conditions import folder_of
+from hsokv.study.rare_words import spell, train_encoders, world_settings
+from hsokv.study.runs import PROTOCOLS, root_seed
+
+if TYPE_CHECKING:
+    from hsokv.hub import HSOKVForSequenceClassification
+    from hsokv.methods.interface import Fitted
+
+NAMES = {"sst2": ["negative", "positive"], "sst2_synthetic": ["negative", "positive"]}
+"""What classes are called that a source only numbers."""
+
+SOURCE = ("shot", "description")  # by the origins of hsokv.methods.members
+
+
+def export_model(
+    record: RunRecord,
+    definition: Mapping[str, Any],
+    features: Path,
+    scores: Mapping[int, Mapping[str, float]],
+    encoder_folder: Path | None = None,
+    small: bool = False,
+) -> "HSOKVForSequenceClassification":
+    """The model of a run whose feature files lie in `features`; `definition` is its benchmark's in the configuration.
+
+    For the model card: `scores`, those of all seeds, and whether the study was a `small` one. Raises RecordError for a
+    run that could not be made, or whose record is not what comes out now; ConfigurationError for a condition with an
+    encoder of its own.
+    """
+    name, condition = f"{record.benchmark}/{record.condition}/{record.arm}", record.configuration["condition"]
+    if record.status != "done":
+        raise RecordError(f"{name}: not run, so there is no model of it: {record.reason}")
+    if "tuning" in condition:
+        raise ConfigurationError(
+            f"{name}: its encoder was tuned for it and is not kept; wanted a condition of the frozen encoder"
+        )
+    folder = folder_of(features, record.condition, condition)
+    fitted = fit_again(record, definition, folder)
+    path = folder / f"seed{record.seed}.npz"
+    parts = _PARTS[definition["kind"]](record, definition, path, encoder_folder)
+    memory = fitted.instruments.get("memory", {})
+    texts = record.instruments.get("memory", {}).get("texts", [])
+    origin = f"{record.benchmark}, seed {record.seed}: "
+    entries = {
+        str(number): {"text": text, "source": origin + SOURCE[kind]}
+        for number, text, kind in zip(memory.get("numbers", []), texts, memory.get("origins", []), strict=False)
+    }
+    source = definition.get("source", "").removesuffix("_synthetic")
+    terms = {key: getattr(SOURCES[source], key) for key in ("licence", "citation")} if source in SOURCES else {}
+    told = ("benchmark", "condition", "arm", "seed", "version", "flops", "data")
+    of_seeds = {str(record.seed): record.scores, **{str(seed): found for seed, found in scores.items()}}
+    run = {key: getattr(record, key) for key in told} | {"scores": of_seeds, "terms": terms, "small": small}
+    from hsokv.hub import make_model
+
+    capacity = definition.get("entries", record.configuration["settings"].get("memory", {}).get("entries", 1000))
+    return make_model(fitted.predict, capacity=capacity, entries=entries, run=run, **parts)
+
+
+def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) -> "Fitted":
+    """What the method of a record ends with, fitted as it was; RecordError where it does not answer as the record says.
+
+    `features` is the folder of the record's condition.
+    """
+    import torch
+
+    from hsokv.study.features import read_provenance
+    from hsokv.training.budget import Budget
+
+    torch.set_num_threads(1)  # the last digits differ between thread counts
+    protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
+    method = getattr(import_module(module_of(definition, record.arm)), protocol.method)
+    answers: list[Fitted] = []
+
+    def kept(*arguments: Any) -> Any:
+        found = method(*arguments)
+        if protocol.method == "fit":
+            answers.append(found)
+            return found
+        return (answers.append(answer) or answer for answer in found)
+
+    kept_back = read_provenance(features / f"seed{record.seed}.npz")["encoder"].get("tuning_flops", 0)
+    task = task_of(definition, record.arm) | {
+        "conditions": {record.condition: record.configuration["condition"]},
+        **{key: record.configuration[key] for key in ("folds", "entries") if key in record.configuration},
+    }
+    common = {key: getattr(record, key) for key in ("benchmark", "condition", "seed")}
+    found = import_module(protocol.module).run(
+        kept,
+        record.configuration["settings"],
+        task,
+        features,
+        record.seed,
+        record.condition,
+        Budget(record.flops["allowed"] - kept_back),
+        torch.Generator().manual_seed(root_seed(common)),
+    )
+    if found["outcomes"] != record.outcomes:
+        raise RecordError(
+            f"{record.benchmark}/{record.condition}/{record.arm}/seed{record.seed}: fitted again, it does not answer "
+            "as its record says: the features or the code have changed; run `snakemake --cores 2` on the record first"
+        )
+    return answers[-1]
+
+
+def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
+    """Encoder, tokenizer, centre and class names of a text benchmark."""
+    import torch
+
+    from hsokv.hub.making import text_inputs
+    from hsokv.model.text_encoder import load_text_encoder, resolve_text_encoder
+
+    encoder = load_text_encoder(resolve_text_encoder(folder))
+    with np.load(path, allow_pickle=False) as arrays:
+        x = torch.from_numpy(arrays[f"{record.condition}/train/x"])
+    inputs = text_inputs(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
+    return {
+        "labels": NAMES.get(definition["source"]) or record.data["texts"]["labels"],
+        "encoder": inputs,
+        "tokenizer": encoder.tokenizer,
+        "transform": (x.mean(0), torch.ones(x.shape[1])),
+    }
+
+
+def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
+    """The encoders of a world, trained again, its words as a tokenizer; classes are the numbers of the rare words."""
+    import torch
+
+    from hsokv.hub.making import context_inputs, word_tokenizer
+    from hsokv.model.context_encoder import encode
+
+    settings = world_settings(definition["world"])
+    background = draw_background(make_world(settings, record.seed))
+    encoders = train_encoders(record.seed, settings, background, definition["encoder_steps"])
+    mean = torch.from_numpy(encode(encoders, background.tokens).mean(0))
+    return {
+        "labels": [f"word {c}" for c in range(settings.rare_words)],
+        "encoder": context_inputs(encoders, mean),
+        "tokenizer": word_tokenizer(_vocabulary(settings)),
+    }
+
+
+def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
+    """The patch dictionary of a stream, and how its first task scales features; an arm of images has its own."""
+    import torch
+
+    from hsokv.data.stream import scaling
+    from hsokv.hub.making import flat_images, patch_inputs
+    from hsokv.model.patch_encoder import PatchDictionary
+
+    with np.load(path, allow_pickle=False) as arrays:
+        names = arrays["names"].tolist()
+        if METHODS[record.arm].images:
+            return {"labels": names, "encoder": flat_images()}
+        dictionary = PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{n}"]) for n in PatchDictionary._fields))
+        first = arrays["train/y"] < len(names) // record.configuration["condition"]["tasks"]
+        x = torch.from_numpy(arrays["train/x"][first]).float()
+    return {"labels": names, "encoder": patch_inputs(dictionary), "transform": scaling(x)}
+
+
+_PARTS = {"texts": _texts, "words": _words, "stream": _stream}
+
+
+def _vocabulary(settings: Settings) -> Sequence[str]:
+    """The words of a world, from token 1 on."""
+    return spell(settings, np.arange(1, settings.vocabulary)[:, None])

@@ -1,0 +1,29 @@
+# Input: records and features of one run. Output: {results}/models/<benchmark>/<arm>/seed<seed>/, for from_pretrained.
+# Asked for by name, never made by the report; the condition is the first of the benchmark's headline.
+rule export_model:
+    input:
+        records=lambda wildcards: headline_records(wildcards.benchmark, wildcards.arm),
+        features=lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
+    output:
+        directory(f"{R}/models/{{benchmark}}/{{arm}}/seed{{seed}}"),
+    log:
+        f"{R}/logs/export_model/{{benchmark}}.{{arm}}.seed{{seed}}.log",
+    benchmark:
+        f"{R}/benchmarks/export_model/{{benchmark}}.{{arm}}.seed{{seed}}.jsonl"
+    wildcard_constraints:
+        benchmark="|".join(BENCHMARKS),
+        arm="|".join(METHODS),
+        seed=r"\d+",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        definition=lambda wildcards: BENCHMARKS[wildcards.benchmark],
+        features=lambda wildcards: f"{R}/features/{wildcards.benchmark}",
+        small=config["small"],
+        encoder_folder=lambda wildcards, output: config["encoder"]["folder"],
+        code=code_digest(["hsokv.study.export"], [script_path("export_model.py")]),
+    message:
+        "{wildcards.benchmark}: {wildcards.arm} as a model, seed {wildcards.seed}"
+    script:
+        "scripts/export_model.py"

@@ -1,0 +1,32 @@
+"""Save one run as a model that `HSOKVForSequenceClassification.from_pretrained` loads."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hsokv.records import read_record
+from hsokv.study.export import export_model
+from hsokv.study.job import job
+
+
+def main(records: list[str], seed: int, definition: Mapping[str, Any], features: Path, more: Mapping) -> Any:
+    """The model of the run with `seed` among the `records` of one arm and condition."""
+    found = {record.seed: record for record in map(read_record, records)}
+    scores = {number: record.scores for number, record in found.items() if record.scores}
+    return export_model(found[seed], definition, features, scores, **more)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        model = main(
+            list(snakemake.input.records),
+            int(snakemake.wildcards.seed),
+            params.definition,
+            Path(params.features),
+            {
+                "small": params.small,
+                "encoder_folder": Path(params.encoder_folder) if params.encoder_folder else None,
+            },
+        )
+        model.save_pretrained(snakemake.output[0])

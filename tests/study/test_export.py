@@ -1,0 +1,118 @@
+"""A run as a model: what its record says, and from the input itself what the study's features give."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hsokv.data.rare_words import draw_episode, make_world
+from hsokv.exceptions import ConfigurationError, RecordError
+from hsokv.hub import HSOKVForSequenceClassification
+from hsokv.methods.registry import METHODS
+from hsokv.records import read_record, record_path
+from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.export import export_model
+from hsokv.study.features import done, write_features
+from hsokv.study.rare_words import encode_seeds, spell, world_settings
+from hsokv.study.runs import run_arm
+
+WORLD = {"frequent_words": 30, "frequent_contexts": 6, "rare_words": 10, "queries": 4}
+WORDS = {
+    "kind": "words",
+    "world": WORLD,
+    "encoder_steps": 2,
+    "conditions": {"two_senses_level1": {"senses": 2, "level": "level1"}},
+    "flops_allowed": 1e9,
+}
+TEXTS = {
+    "kind": "texts",
+    "source": "sst2_synthetic",
+    "folds": 2,
+    "conditions": {"shots4": {"shots": 4}},
+    "flops_allowed": 1e9,
+}
+
+
+def run(benchmark, definition, arm, settings, folder):
+    """The record of the arm's run on the features in `folder`."""
+    groups = {name: settings[name] for name in METHODS[arm].settings}
+    records, task = folder / "records", task_of(definition, arm)
+    run_arm(benchmark, arm, module_of(definition, arm), groups, task, [1], folder, records, "code", lambda line: None)
+    return read_record(record_path(benchmark, next(iter(definition["conditions"])), arm, 1, records))
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    encode_seeds([1], WORLD, 2, WORDS["conditions"], folder, "stamp", lambda line: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """Features of as many numbers as the text encoder gives, of texts that there are not."""
+    folder, generator = tmp_path_factory.mktemp("texts"), np.random.default_rng(0)
+
+    def draw(count):
+        y = np.arange(count) % 2
+        x = generator.normal(size=(count, 384)) + 3 * np.eye(2, 384)[y]
+        return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32), y
+
+    data = {"name": "sst2_synthetic", "kind": "generated", "synthetic": True, "evaluate_on": "generated", "files": {}}
+    provenance = done("s", 2, True, data, {"name": "e"})
+    (x, y), (dev_x, dev_y), (test_x, test_y) = draw(8), draw(8), draw(30)
+    arrays = {"shots4/train/x": x, "shots4/train/y": y, "shots4/dev/x": dev_x, "shots4/dev/y": dev_y}
+    arrays["shots4/train/text"] = np.array([f"text {i}" for i in range(8)])
+    write_features(folder / "seed1.npz", provenance, arrays)
+    write_features(folder / "evaluation.npz", provenance, {"test/x": test_x, "test/y": test_y})
+    return folder
+
+
+def test_contexts_of_rare_words_are_answered_as_the_record_says(words, settings, tmp_path):
+    record = run("rare_words", WORDS, "kv_closed_form", settings, words)
+    export_model(record, WORDS, words, {1: record.scores}).save_pretrained(tmp_path)
+    model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
+    made = world_settings(WORLD)
+    query = draw_episode(make_world(made, 1), "test", 2, "level1").query
+    said = [next(iter(row)) for row in model.predict(spell(made, query.tokens))]
+    right = "".join("01"[name == f"word {label}"] for name, label in zip(said, query.labels, strict=True))
+    assert right == record.outcomes
+    shot, label = (record.instruments["memory"][name][3] for name in ("texts", "labels"))
+    first = model.recall(shot)[0]
+    assert (first.text, first.label, first.source) == (shot, f"word {label}", "rare_words, seed 1: shot")
+
+
+def test_features_of_texts_are_answered_as_the_record_says(texts, settings, tmp_path):
+    record = run("sst2_synthetic", TEXTS, "kv_only", settings, texts)
+    export_model(record, TEXTS, texts, {1: record.scores}).save_pretrained(tmp_path)
+    model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
+    with np.load(texts / "evaluation.npz") as arrays, torch.no_grad():
+        said = model(features=torch.from_numpy(arrays["test/x"])).logits.argmax(-1).numpy()
+        assert "".join("01"[right] for right in (said == arrays["test/y"]).astype(int)) == record.outcomes
+    assert model.labels == ["negative", "positive"]
+    assert {entry["text"] for entry in model.entries.values()} == {f"text {i}" for i in range(8)}
+
+
+def test_the_card_tells_what_the_record_holds(words, settings, tmp_path):
+    record = run("rare_words", WORDS, "knn", settings, words)
+    export_model(record, WORDS, words, {7: {"accuracy": 0.5, "log_loss": 1.25}}, small=True).save_pretrained(tmp_path)
+    card = (tmp_path / "README.md").read_text()
+    accuracy, loss = record.scores["accuracy"], record.scores["log_loss"]
+    assert f"| 1 | {accuracy:.4f} | {loss:.4f} |\n| 7 | 0.5000 | 1.2500 |" in card
+    for told in ("knn on rare_words (two_senses_level1, seed 1)", "0 of 1e+09 allowed", "small study", "generated"):
+        assert told in card
+
+
+def test_a_run_that_is_no_run_or_no_longer_that_of_its_record_is_refused(words, settings):
+    record = run("rare_words", WORDS, "knn", settings, words)
+    flipped = record.outcomes.translate(str.maketrans("01", "10"))
+    scores = {**record.scores, "accuracy": flipped.count("1") / len(flipped)}
+    with pytest.raises(RecordError, match="does not answer as its record says"):
+        export_model(replace(record, outcomes=flipped, scores=scores), WORDS, words, {})
+    missing = replace(record, status="not run", reason="no data", outcomes="", scores={})
+    with pytest.raises(RecordError, match="there is no model of it: no data"):
+        export_model(missing, WORDS, words, {})
+    tuned = replace(record, configuration=record.configuration | {"condition": {"tuning": {}}})
+    with pytest.raises(ConfigurationError, match="wanted a condition of the frozen encoder"):
+        export_model(tuned, WORDS, words, {})
