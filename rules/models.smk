@@ -1,5 +1,17 @@
 # Input: records and features of one run. Output: {results}/models/<benchmark>/<arm>/seed<seed>/, for from_pretrained.
 # Asked for by name, never made by the report; the condition is the first of the benchmark's headline.
+from hsokv.study.encoders import encoder_of
+
+
+def headline_encoder(benchmark):
+    """What the configuration says of the text encoder of that condition; None where there is none."""
+    definition = BENCHMARKS[benchmark]
+    condition = definition["conditions"][definition["headline"][0]]
+    return ENCODERS.get(
+        definition["kind"] == "texts" and encoder_of(condition, config["encoder"])
+    )
+
+
 rule export_model:
     input:
         records=lambda wildcards: headline_records(wildcards.benchmark, wildcards.arm),
@@ -21,7 +33,8 @@ rule export_model:
         definition=lambda wildcards: BENCHMARKS[wildcards.benchmark],
         features=lambda wildcards: f"{R}/features/{wildcards.benchmark}",
         small=config["small"],
-        encoder_folder=lambda wildcards, output: config["encoder"]["folder"],
+        # With `output` as an argument it is not compared: the features say which encoder made them.
+        encoder=lambda wildcards, output: headline_encoder(wildcards.benchmark),
         code=code_digest(["hsokv.study.export"], [script_path("export_model.py")]),
     message:
         "{wildcards.benchmark}: {wildcards.arm} as a model, seed {wildcards.seed}"

@@ -11,14 +11,14 @@ from hsokv.exceptions import DataError
 from hsokv.model import context_encoder, patch_encoder
 from hsokv.model.context_encoder import ContextEncoder
 from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary
-from hsokv.model.text_encoder import TextEncoder
+from hsokv.model.text_encoder import TextEncoder, size_of
 
 Text = str | tuple[str, str]
 """A text, or a pair of them for a model of pairs."""
 
 
 class TextInputs(nn.Module):
-    """A transformer, the mean over a text's tokens, length 1; of pairs u, v what the study sees: [u - v, |u - v|]."""
+    """A transformer, the mean or the first of a text's states, length 1; of pairs u, v what the study sees, [u - v, |u - v|]."""
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         from transformers import AutoConfig, AutoModel
@@ -26,7 +26,7 @@ class TextInputs(nn.Module):
         super().__init__()
         config = AutoConfig.for_model(**described["model"])
         self.model = AutoModel.from_config(config, attn_implementation="eager", add_pooling_layer=False)
-        self.pair = described["pair"]
+        self.pooling, self.pair = described["pooling"], described["pair"]
 
     @property
     def tokens(self) -> int:
@@ -35,7 +35,7 @@ class TextInputs(nn.Module):
 
     def encode(self, texts: Sequence[Text], tokenizer: Any) -> Tensor:
         """Features [n, dim] as the study makes them: texts of one length together, none padded."""
-        encoder = TextEncoder(self.model, tokenizer)
+        encoder = TextEncoder(self.model, tokenizer, size_of(self.model.config), self.pooling, "cpu")
         if not self.pair:
             if bad := next((text for text in texts if not isinstance(text, str)), None):
                 raise DataError(f"wanted texts, came {bad!r}; give each as one string")
@@ -55,7 +55,7 @@ class TextInputs(nn.Module):
             position_ids=torch.arange(ids.shape[1], device=ids.device).expand(ids.shape),
         ).last_hidden_state
         mean = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
-        vectors = normalize(mean, dim=-1)
+        vectors = normalize(mean if self.pooling == "mean" else states[:, 0], dim=-1)
         return _pairs(vectors[::2], vectors[1::2]) if self.pair else vectors
 
 

@@ -1,6 +1,7 @@
 """Models made from parts: from a fitted method of the study, or from nothing but an encoder and an empty memory."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from hsokv.hub.packing import describe, kind_of
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
 from hsokv.model.context_encoder import ContextEncoder
+from hsokv.model.encoder_files import MINILM, resolve_text_encoder
 from hsokv.model.head import init_head
 from hsokv.model.patch_encoder import PatchDictionary
-from hsokv.model.text_encoder import TextEncoder, load_text_encoder, resolve_text_encoder
+from hsokv.model.text_encoder import TextEncoder, load_text_encoder
 
 Encoder = tuple[dict[str, Any], nn.Module] | None
 """What a configuration says of an encoder, and the encoder."""
@@ -75,7 +77,7 @@ def text_memory(
     >>> list(model.predict(["two ripe pears"])[0])
     ['fruit', 'animal']
     """
-    encoder = load_text_encoder(resolve_text_encoder(folder))
+    encoder = load_text_encoder(resolve_text_encoder(replace(MINILM, folder=folder and str(folder))))
     kind, module = text_inputs(encoder, pair=False)
     width = encoder.model.config.hidden_size
     memory = Branch(kv.init(1, width), None, k, torch.tensor([sharpness]))
@@ -85,8 +87,11 @@ def text_memory(
 
 
 def text_inputs(encoder: TextEncoder, pair: bool) -> tuple[dict[str, Any], TextInputs]:
-    """The study's text encoder as a model has it."""
-    described = {"kind": "text", "model": encoder.model.config.to_dict(), "pair": pair}
+    """A text encoder of the study as a model has it; raises ConfigurationError for one of another type than BERT."""
+    config = encoder.model.config
+    if config.model_type != "bert":
+        raise ConfigurationError(f"wanted an encoder of type bert, others are not exported, came {config.model_type}")
+    described = {"kind": "text", "model": config.to_dict(), "pooling": encoder.pooling, "pair": pair}
     with torch.device("meta"):
         module = TextInputs(described)
     module.model = encoder.model

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Size(NamedTuple):
 
 
 SIZE = Size(WIDTH, LAYERS, INNER)
+
+
+def size_of(config: Any) -> Size:
+    """The size in a transformers configuration, 0 for what it does not name."""
+    return Size(*(getattr(config, key, 0) for key in ("hidden_size", "num_hidden_layers", "intermediate_size")))
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,12 @@ class TextEncoder:
     def _vectors(self, ids: "torch.Tensor") -> "torch.Tensor":
         import torch
 
+        given = {}
+        if self.model.config.model_type == "bert":  # its buffers for these are not among the weights
+            given = {"token_type_ids": torch.zeros_like(ids)}
+            given["position_ids"] = torch.arange(ids.shape[1], device=ids.device).expand(ids.shape)
         with torch.autocast("cuda", torch.float16, enabled=self.device == "cuda"):
-            states = self.model(input_ids=ids).last_hidden_state  # no mask: nothing is padded
+            states = self.model(input_ids=ids, **given).last_hidden_state  # no mask: nothing is padded
         states = states.float()
         return torch.nn.functional.normalize(states.mean(dim=1) if self.pooling == "mean" else states[:, 0])
 
@@ -114,7 +123,7 @@ def load_text_encoder(files: EncoderFiles, device: str = "cpu") -> TextEncoder:
 
     model = _load_model(files)
     config, linear = model.config, [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
-    size = Size(*(getattr(config, key, 0) for key in ("hidden_size", "num_hidden_layers", "intermediate_size")))
+    size = size_of(config)
     if sum(part.weight.numel() for part in linear) != size.layers * (4 * size.width**2 + 2 * size.width * size.inner):
         raise EncoderError(
             f"{files.path / ARCHITECTURE}: wanted layers of attention and two products, as in BERT, RoBERTa or MPNet, "

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hsokv.records import read_record
+from hsokv.study.encoders import encoder_source
 from hsokv.study.export import export_model
 from hsokv.study.job import job
 
@@ -26,7 +27,7 @@ if __name__ == "__main__":
             Path(params.features),
             {
                 "small": params.small,
-                "encoder_folder": Path(params.encoder_folder) if params.encoder_folder else None,
+                **({"encoder": encoder_source(params.encoder)} if params.encoder else {}),
             },
         )
         model.save_pretrained(snakemake.output[0])
