@@ -18,7 +18,7 @@ Text = str | tuple[str, str]
 
 
 class TextInputs(nn.Module):
-    """A transformer, the mean or the first of a text's states, length 1; of pairs u, v what the study sees, [u - v, |u - v|]."""
+    """A transformer; of a text the mean or the first of its states, length 1; of pairs u, v [u - v, |u - v|]."""
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         from transformers import AutoConfig, AutoModel
