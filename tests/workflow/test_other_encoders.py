@@ -1,0 +1,53 @@
+"""Conditions with encoders of their own: one from a folder, one that is out of reach."""
+
+import json
+
+import yaml
+
+from hsokv.records import read_record, record_path
+from tests.model.encoders import save_encoder
+from tests.workflow.conftest import Study
+
+
+def test_an_encoder_in_a_folder_is_run_and_one_out_of_reach_is_not_until_it_is_in_reach(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    study.environment["HF_HUB_OFFLINE"] = "1"
+    (tmp_path / "tiny").mkdir()
+    save_encoder(tmp_path / "tiny", "bert")
+    overlay = {
+        "encoders": {
+            "tiny": {"folder": str(tmp_path / "tiny"), "pooling": "cls", "tokens": 20},
+            "far": {"hub": "a/far", "revision": "0" * 40, "pooling": "mean", "tokens": 20},
+        },
+        "benchmarks": {
+            "sst2": {
+                "seeds": [1],
+                "conditions": {
+                    "shots1": None,
+                    "shots16_descriptions": None,
+                    "shots16_semi_supervised": None,
+                    "here": {"shots": 16, "encoder": "tiny"},
+                    "there": {"shots": 16, "encoder": "far"},
+                },
+            }
+        },
+    }
+    code, output = study.run("run_sst2_ridge", overlay=yaml.safe_dump(overlay))
+    assert code == 0, output
+    records = study.folder / "results/small/records"
+    here, there, own = (
+        read_record(record_path("sst2", name, "ridge", 1, records)) for name in ("here", "there", "shots16")
+    )
+    assert (here.status, own.status) == ("done", "done")
+    assert (here.data["encoder"]["name"], own.data["encoder"]["name"]) == ("tiny", "all-MiniLM-L6-v2")
+    assert (there.status, there.data["encoder"]["name"]) == ("not run", "far")
+    assert (
+        there.reason == "the text encoder a/far is not on this machine and could not be downloaded from huggingface.co"
+    )
+    code, output = study.run("run_sst2_ridge", overlay=yaml.safe_dump(overlay))
+    assert "Nothing to be done" in output  # the hub does not answer: it is not asked again
+    config = tmp_path / "tiny/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 0.1}))
+    code, output = study.run("--dry-run", "run_sst2_ridge", overlay=yaml.safe_dump(overlay))
+    assert "encode_sst2_with_tiny" in output
+    assert "encode_sst2_with_far" not in output
