@@ -41,7 +41,7 @@ for benchmark, definition in BENCHMARKS.items():
                 settings={
                     name: config["methods"][name] for name in METHODS[arm].settings
                 },
-                task=task_of(definition, arm),
+                task=task_of(definition, arm, config["device"]),
                 seeds=definition["seeds"],
                 # With `output` as an argument a parameter is not compared: a folder that moved makes nothing stale.
                 results=lambda wildcards, output: str(Path(output[0]).parents[4]),

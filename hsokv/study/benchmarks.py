@@ -87,10 +87,11 @@ def manifest_of(name: str, definition: Mapping[str, Any]) -> str | None:
     return f"{OWN}_{name}" if source == OWN else source
 
 
-def task_of(definition: Mapping[str, Any], arm: str) -> dict[str, Any]:
-    """What an arm has to know of a benchmark of the configuration, its seeds apart."""
+def task_of(definition: Mapping[str, Any], arm: str, device: str = "cpu") -> dict[str, Any]:
+    """What an arm has to know of a benchmark of the configuration, its seeds apart; arms of images use the device."""
     return {
         **({"images": True} if METHODS[arm].images else {}),
+        **({"device": device} if METHODS[arm].images and device != "cpu" else {}),
         "protocol": KINDS[definition["kind"]].protocol,
         "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
         **{key: definition[key] for key in ("folds", "entries") if key in definition},

@@ -148,7 +148,7 @@ def _run(
         wall_seconds=time.perf_counter() - start,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         host=socket.gethostname(),
-        device="cpu",
+        device=task.get("device", "cpu"),
         threads=1,
     )
     flops = {"allowed": allowed, "spent": tuning + budget.spent}

@@ -33,14 +33,16 @@ def run(
     """Scores, outcomes, curves and instruments of the method `learn` on the stream of one seed and condition.
 
     `task` holds the conditions, each with its number of `tasks` and `passes`, `entries`, the cap on past examples, and
-    `images`, true where the method learns from the images themselves.
+    `images`, true where the method learns from the images themselves, on a `device` if it is not the CPU.
     """
     from hsokv.methods.streams.interface import StreamShape
+    from hsokv.model.patch_encoder import PatchDictionary
 
     definition, path = task["conditions"][condition], features / f"seed{seed}.npz"
     dictionary = None
     if task.get("images"):
         stream, dictionary = load_images(features / "images.npz", path, definition["tasks"])
+        dictionary = PatchDictionary(*(part.to(task.get("device", "cpu")) for part in dictionary))
     else:
         stream = load_stream(path, definition["tasks"])
     classes, key_dim = len(stream.tasks) * stream.classes_per_task, stream.tasks[0].x.shape[1]

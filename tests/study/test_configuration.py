@@ -226,3 +226,10 @@ def test_what_an_arm_knows_of_a_benchmark(configuration):
     assert isinstance(texts["flops_allowed"], int)
     assert "seeds" not in texts
     assert texts["conditions"]["shots1"] == {"shots": 1}
+
+
+def test_only_arms_of_images_are_told_of_a_device(configuration):
+    stream = configuration["benchmarks"]["split_cifar10"]
+    assert task_of(stream, "fine_tune", "cuda")["device"] == "cuda"
+    assert task_of(stream, "fine_tune", "cpu") == task_of(stream, "fine_tune")
+    assert "device" not in task_of(stream, "ridge", "cuda") | task_of(stream, "fine_tune")

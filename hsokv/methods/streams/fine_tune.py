@@ -4,7 +4,7 @@ The encoder is the stream's patch dictionary as a network: whitening, distances 
 third place of a patch in both directions, a ninth of the work that the frozen features took.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -39,7 +39,7 @@ class FromImages(NamedTuple):
     def __call__(self, x: Tensor) -> Prediction:
         features = standardise(_encode(x, self.dictionary), self.mean, self.scale)
         scores = features @ self.head.weight + self.head.bias
-        return Prediction(unseen(scores.log_softmax(-1), self.classes))
+        return Prediction(unseen(scores.log_softmax(-1).cpu(), self.classes))
 
 
 def learn(
@@ -52,18 +52,21 @@ def learn(
     """Take gradient steps on minibatches of each task in turn; `x` are images, flat, and `shape.dictionary` starts.
 
     Features are standardised by those of the first task's images before any training, as they are for every other arm.
+    What is learnt stays on the device of the dictionary; batches are moved there.
     """
     rates = settings["fine_tune"]
     encoder = [part.clone() for part in shape.dictionary]
-    weight, bias, numbers = torch.zeros(4 * len(shape.dictionary.centroids), 0), torch.zeros(0), None
+    device, numbers = shape.dictionary.whitening.device, None
+    weight, bias = torch.zeros(4 * len(shape.dictionary.centroids), 0, device=device), torch.zeros(0, device=device)
     for classes, shots in arriving(tasks, shape):
         numbers = numbers or scaling(budget.run(_encode, shots.x, encoder))
         new = classes - len(bias)
-        weight, bias = torch.cat([weight, torch.zeros(len(weight), new)], 1), torch.cat([bias, torch.zeros(new)])
+        weight = torch.cat([weight, torch.zeros(len(weight), new, device=device)], 1)
+        bias = torch.cat([bias, torch.zeros(new, device=device)])
         parameters = [*encoder, weight, bias]
         steps = steps_of(shots, shape.passes)
         for step, batch in enumerate(minibatches(shots, shape.passes, generator)):
-            x, y = (part[0, batch.mask[0] > 0] for part in batch[:2])
+            x, y = (part[0, batch.mask[0] > 0].to(device) for part in batch[:2])
             if step == 0:
                 gradients, cost = count_flops(_gradients, parameters, numbers, x, y)
                 budget.charge(steps * cost)
@@ -81,8 +84,8 @@ def _features(x: Tensor, encoder: Iterable[Tensor]) -> Tensor:
 
 
 @torch.no_grad()
-def _encode(x: Tensor, encoder: Iterable[Tensor]) -> Tensor:
-    return torch.cat([_features(part, encoder) for part in x.split(AT_ONCE)])
+def _encode(x: Tensor, encoder: Sequence[Tensor]) -> Tensor:
+    return torch.cat([_features(part.to(encoder[0].device), encoder) for part in x.split(AT_ONCE)])
 
 
 def _gradients(parameters: list[Tensor], numbers: tuple[Tensor, Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, ...]:

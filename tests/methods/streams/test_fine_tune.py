@@ -7,7 +7,7 @@ from hsokv.data.episode import Shots
 from hsokv.exceptions import BudgetError
 from hsokv.methods.streams import fine_tune
 from hsokv.methods.streams.interface import StreamShape
-from hsokv.model.patch_encoder import learn_dictionary
+from hsokv.model.patch_encoder import PatchDictionary, learn_dictionary
 from hsokv.training.budget import Budget
 
 SETTINGS = {"fine_tune": {"encoder_rate": 0.01, "head_rate": 1.0}}
@@ -80,3 +80,11 @@ def test_what_is_spent_is_charged_and_refused_beyond_the_allowance(shape, stream
     assert 0 < budget.spent <= ALLOWED
     with pytest.raises(BudgetError, match="raise flops_allowed"):
         learn(stream, shape, Budget(10**6))
+
+
+def test_all_is_learnt_on_the_device_of_the_dictionary(shape, stream):
+    """The meta device computes nothing, and refuses a tensor of another device as a GPU would."""
+    elsewhere = shape._replace(dictionary=PatchDictionary(*(part.to("meta") for part in shape.dictionary)))
+    predict = learn(stream, elsewhere)[-1].predict
+    parts = (*predict.dictionary, predict.mean, predict.scale, *predict.head)
+    assert {part.device.type for part in parts} == {"meta"}
