@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -13,11 +14,13 @@ from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
 from hsokv.files import write_text
 from hsokv.methods.registry import METHODS
+from hsokv.model.encoder_files import hub_in_reach
 from hsokv.reporting.summary import summary
 from hsokv.study.benchmarks import arms_of as defined_arms
 from hsokv.study.benchmarks import KINDS, module_of, task_of
 from hsokv.study.configuration import check_configuration, take_out
 from hsokv.study.digest import code_digest, files_digest, value_digest
+from hsokv.study.encoders import encoder_of, encoders_of
 from hsokv.study.preflight import (
     attempt,
     check_data,
@@ -52,6 +55,8 @@ except HsokvError as error:
 
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
+ENCODERS = encoders_of(config)
+in_reach = cache(hub_in_reach)  # asked at most once
 
 
 def script_path(name):
@@ -74,6 +79,25 @@ def begin():
         HELD.append(hold_folder(Path(R)))
     except HsokvError as error:
         raise WorkflowError(str(error))
+
+
+def without_folder(encoder):
+    """What the configuration says of an encoder, its folder apart: one that moved makes nothing stale."""
+    return {key: value for key, value in ENCODERS[encoder].items() if key != "folder"}
+
+
+def folder_of_encoder(name):
+    """As a parameter that is not compared (with `output` as an argument): its folder, where it has one."""
+    return lambda wildcards, output: ENCODERS[name].get("folder")
+
+
+def headline_encoder(benchmark):
+    """What the configuration says of the text encoder of headline_records; None where there is none."""
+    definition = BENCHMARKS[benchmark]
+    condition = definition["conditions"][definition["headline"][0]]
+    return ENCODERS.get(
+        definition["kind"] == "texts" and encoder_of(condition, config["encoder"])
+    )
 
 
 def of_kind(kind):

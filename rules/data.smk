@@ -1,45 +1,12 @@
 # Input: a user's own copies (data.root, HSOKV_DATA_DIR) or the network.
 # Output: {results}/data/<source>.json and encoder_<name>.json: what was found, with checksums, or `not run` and why.
-from functools import cache
-
-from hsokv.model.encoder_files import hub_in_reach
 from hsokv.study.benchmarks import manifest_of, source_of
-from hsokv.study.encoders import encoders_of
-
-ENCODERS = encoders_of(config)
-
-
-def without_folder(encoder):
-    """What the configuration says of an encoder, its folder apart: one that moved makes nothing stale."""
-    return {key: value for key, value in ENCODERS[encoder].items() if key != "folder"}
-
 
 # What the configuration says of each: its name, and where a user's own are; or an encoder.
 SOURCES_OF = {
     manifest_of(name, definition): source_of(definition)
     for name, definition in BENCHMARKS.items()
 } | {f"encoder_{name}": {"encoder": without_folder(name)} for name in ENCODERS}
-
-
-def folder_of_encoder(name):
-    """As a parameter that is not compared (with `output` as an argument): its folder, where it has one."""
-    return lambda wildcards, output: ENCODERS[name].get("folder")
-
-
-@cache
-def in_reach():
-    """Whether the hub answers, asked at most once."""
-    return hub_in_reach()
-
-
-def attempts(manifest):
-    """What was not to be had is looked for again: data on every run, an encoder on every run that reaches the hub."""
-    path = Path(f"{R}/data/{manifest}.json")
-    return (
-        attempt(path, in_reach)
-        if "encoder" in SOURCES_OF.get(manifest, ())
-        else attempt(path)
-    )
 
 
 rule fetch_data:
@@ -61,7 +28,11 @@ rule fetch_data:
             wildcards.source, {"source": wildcards.source}
         ),
         found=lambda wildcards: DATA.get(wildcards.source),
-        attempt=lambda wildcards: attempts(wildcards.source),
+        # What was not to be had is looked for again: data on every run, an encoder on every run that reaches the hub.
+        attempt=lambda wildcards: attempt(
+            Path(f"{R}/data/{wildcards.source}.json"),
+            in_reach if wildcards.source.startswith("encoder_") else lambda: True,
+        ),
         code=code_digest(
             ["hsokv.data.sources", "hsokv.model.encoder_files"],
             [script_path("fetch_data.py")],

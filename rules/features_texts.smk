@@ -2,7 +2,7 @@
 # of conditions with another encoder the same in with_<encoder>/, and of one whose encoder is tuned for it
 # {results}/features/<benchmark>/<condition>/*.npz, one file per seed.
 from hsokv.study.conditions import folder_of
-from hsokv.study.encoders import TUNED, encoder_of
+from hsokv.study.encoders import TUNED
 
 
 def by_folder(benchmark):

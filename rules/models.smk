@@ -1,17 +1,5 @@
 # Input: records and features of one run. Output: {results}/models/<benchmark>/<arm>/seed<seed>/, for from_pretrained.
 # Asked for by name, never made by the report; the condition is the first of the benchmark's headline.
-from hsokv.study.encoders import encoder_of
-
-
-def headline_encoder(benchmark):
-    """What the configuration says of the text encoder of that condition; None where there is none."""
-    definition = BENCHMARKS[benchmark]
-    condition = definition["conditions"][definition["headline"][0]]
-    return ENCODERS.get(
-        definition["kind"] == "texts" and encoder_of(condition, config["encoder"])
-    )
-
-
 rule export_model:
     input:
         records=lambda wildcards: headline_records(wildcards.benchmark, wildcards.arm),
