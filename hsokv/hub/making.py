@@ -1,7 +1,6 @@
 """Models made from parts: from a fitted method of the study, or from nothing but an encoder and an empty memory."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,9 +17,10 @@ from hsokv.hub.packing import describe, kind_of
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
 from hsokv.model.context_encoder import ContextEncoder
+from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_text_encoder
 from hsokv.model.head import init_head
 from hsokv.model.patch_encoder import PatchDictionary
-from hsokv.model.text_encoder import TextEncoder, load_text_encoder, resolve_text_encoder
+from hsokv.model.text_encoder import TextEncoder, load_text_encoder
 
 Encoder = tuple[dict[str, Any], nn.Module] | None
 """What a configuration says of an encoder, and the encoder."""
@@ -63,19 +63,19 @@ def make_model(
 
 
 def text_memory(
-    labels: Sequence[str], folder: Path | None = None, capacity: int = 1000, k: int = 16, sharpness: float = 16.0
+    labels: Sequence[str], source: EncoderSource = MINILM, capacity: int = 1000, k: int = 16, sharpness: float = 16.0
 ) -> HSOKVForSequenceClassification:
     """A model of texts that has learnt nothing: an empty memory behind the study's text encoder, to be told all.
 
-    `folder`: where the encoder's files are, else they are found or downloaded. It says 1 / classes until it remembers.
-    Raises DataUnavailableError or EncoderError without an encoder.
+    `source`: which encoder, of a folder or of the hub; its files are found or downloaded. The model says 1 / classes
+    until it remembers. Raises DataUnavailableError or EncoderError without an encoder.
 
     >>> model = text_memory(["fruit", "animal"])
     >>> model.remember(["an apple", "a wild horse"], ["fruit", "animal"])
     >>> list(model.predict(["two ripe pears"])[0])
     ['fruit', 'animal']
     """
-    encoder = load_text_encoder(resolve_text_encoder(folder))
+    encoder = load_text_encoder(resolve_text_encoder(source))
     kind, module = text_inputs(encoder, pair=False)
     width = encoder.model.config.hidden_size
     memory = Branch(kv.init(1, width), None, k, torch.tensor([sharpness]))
@@ -86,7 +86,7 @@ def text_memory(
 
 def text_inputs(encoder: TextEncoder, pair: bool) -> tuple[dict[str, Any], TextInputs]:
     """The study's text encoder as a model has it."""
-    described = {"kind": "text", "model": encoder.model.config.to_dict(), "pair": pair}
+    described = {"kind": "text", "model": encoder.model.config.to_dict(), "pair": pair, "pooling": encoder.pooling}
     with torch.device("meta"):
         module = TextInputs(described)
     module.model = encoder.model

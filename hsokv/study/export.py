@@ -1,6 +1,7 @@
 """A run of the study as a model: its method is fitted again, held against its record, and saved with its encoder."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,9 +122,10 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, folder:
     import torch
 
     from hsokv.hub.making import text_inputs
-    from hsokv.model.text_encoder import load_text_encoder, resolve_text_encoder
+    from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+    from hsokv.model.text_encoder import load_text_encoder
 
-    encoder = load_text_encoder(resolve_text_encoder(folder))
+    encoder = load_text_encoder(resolve_text_encoder(replace(MINILM, folder=folder)))
     with np.load(path, allow_pickle=False) as arrays:
         x = torch.from_numpy(arrays[f"{record.condition}/train/x"])
     inputs = text_inputs(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
