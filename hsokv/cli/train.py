@@ -110,13 +110,14 @@ def export(
 
 
 def with_shots(benchmark: str, definition: Mapping[str, Any], shots: int | None) -> tuple[str, dict[str, Any]]:
-    """The condition that is run, and what a benchmark of texts has to say anew for so many `shots`."""
-    if shots is None:
-        return definition["headline"][0], {}
-    if definition["kind"] != "texts":
+    """The condition that is run, of so many `shots` where it is said, and what makes it the only one."""
+    name = definition["headline"][0] if shots is None else f"shots{shots}"
+    if shots is not None and definition["kind"] != "texts":
         raise ConfigurationError(f"--shots: wanted for benchmarks of texts, {benchmark} is of {definition['kind']}")
-    name = f"shots{shots}"
-    return name, {"headline": [name], "conditions": {name: {"shots": shots}}}
+    conditions: dict[str, Any] = {other: None for other in definition["conditions"] if other != name}
+    if shots is not None:
+        conditions[name] = {"shots": shots}
+    return name, {"headline": [name], "conditions": conditions}
 
 
 def _configuration(overlays: list[Path] | None) -> dict[str, Any]:

@@ -57,7 +57,9 @@ def test_train_asks_for_one_record_and_its_model_and_tells_the_scores(run, asked
     ((record, model), overlay), *_ = calls
     assert str(record) == told["record"]
     assert str(model).endswith("out/models/rare_words/kv_only/seed7")
-    assert overlay["benchmarks"]["rare_words"] == {"seeds": [7]}
+    changed = overlay["benchmarks"]["rare_words"]
+    assert (changed["seeds"], changed["headline"]) == ([7], ["two_senses_level1"])
+    assert set(changed["conditions"].values()) == {None}
     assert overlay["benchmarks"]["sst2"] is None
     assert (overlay["variants"], overlay["methods"]) == (["kv_only"], {"head": {"steps": 10}})
     assert (tmp_path / "model" / "config.json").exists()
@@ -70,14 +72,12 @@ def test_a_run_that_could_not_be_made_says_why_and_exits_with_1(run, asked, tmp_
     assert "no data here" in result.stdout
 
 
-def test_shots_make_a_condition_of_their_own():
-    """Only of texts; where it is there already its settings are kept."""
-    definition = {"kind": "texts", "headline": ["shots16"], "conditions": {"shots16": {"shots": 16}}}
-    assert train.with_shots("sst2", definition, 4) == (
-        "shots4",
-        {"headline": ["shots4"], "conditions": {"shots4": {"shots": 4}}},
-    )
-    assert train.with_shots("sst2", definition, None) == ("shots16", {})
+def test_shots_make_a_condition_of_their_own_and_the_only_one():
+    definition = {"kind": "texts", "headline": ["shots16"], "conditions": {"shots16": {}, "shots1": {}}}
+    conditions = {"shots16": None, "shots1": None, "shots4": {"shots": 4}}
+    assert train.with_shots("sst2", definition, 4) == ("shots4", {"headline": ["shots4"], "conditions": conditions})
+    only = {"headline": ["shots16"], "conditions": {"shots1": None}}
+    assert train.with_shots("sst2", definition, None) == ("shots16", only)
 
 
 def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_path):
