@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from hsokv.exceptions import HsokvError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _WHAT_TO_DO = {
     errno.ENOSPC: "the disk is full: free some space and run again",
@@ -100,16 +101,19 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     """Write named arrays atomically as an uncompressed .npz; the same arrays give the same bytes.
 
     Raises HsokvError where an array holds Python objects or the file cannot be written.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> target = Path(tempfile.mkdtemp()) / "x.npz"
     >>> write_arrays(target, {"x": np.arange(3)}); np.load(target)["x"].tolist()
     [0, 1, 2]
     """
+    import numpy as np  # here, so that help comes without it
+
     objects = sorted(name for name, array in arrays.items() if np.asarray(array).dtype.hasobject)
     if objects:
         raise HsokvError(f"cannot write {path}: wanted arrays of numbers or text, came Python objects in {objects}")

@@ -30,7 +30,7 @@ BELOW = {
     "hub": {"exceptions", "files", "data", "memory", "methods", "model", ""},
     "reporting": {"exceptions", "files", "metrics", "records"},
     "study": {"exceptions", "files", "data", "hub", "methods", "metrics", "model", "records", "training", ""},
-    "cli": {"exceptions", "files", "data", "hub", "model", "records", "study", ""},
+    "cli": {"exceptions", "files", "data", "hub", "methods", "metrics", "model", "records", "study", ""},
     "": set(),  # hsokv/__init__.py
 }
 

@@ -3,10 +3,14 @@
 The one place that prints. Importing it loads neither torch nor transformers: help comes at once.
 """
 
-from hsokv.cli import data, doctor
+from hsokv.cli import data, doctor, model, train
 from hsokv.cli.common import app
 
 __all__ = ["app"]
 
+app.command("train")(train.train)
+app.command("evaluate")(model.evaluate)
+app.command("export")(train.export)
+app.command("remember")(model.remember)
 app.add_typer(data.group, name="data")
 app.command("doctor")(doctor.doctor)

@@ -21,7 +21,7 @@ class _Group(TyperGroup):
             raise typer.Exit(1) from error
 
 
-app = typer.Typer(cls=_Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=_Group, no_args_is_help=True, rich_markup_mode=None)
 
 Root = Annotated[Path | None, typer.Option(help="Folder of your own copies (default: HSOKV_DATA_DIR).")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -29,7 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 @app.callback()
 def _main() -> None:
-    """Hierarchical swarm with key-value memory: helpers of the study."""
+    """Hierarchical swarm with key-value memory. The whole study is `snakemake --cores 4 report`, here are its parts."""
 
 
 def print_json(value: Any) -> None:

@@ -11,14 +11,14 @@ from hsokv.exceptions import DataError
 from hsokv.model import context_encoder, patch_encoder
 from hsokv.model.context_encoder import ContextEncoder
 from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary
-from hsokv.model.text_encoder import TextEncoder, size_of
+from hsokv.model.text_encoder import Size, TextEncoder
 
 Text = str | tuple[str, str]
 """A text, or a pair of them for a model of pairs."""
 
 
 class TextInputs(nn.Module):
-    """A transformer; of a text the mean or the first of its states, length 1; of pairs u, v [u - v, |u - v|]."""
+    """A transformer, its states pooled, length 1; of pairs u, v what the study sees: [u - v, |u - v|]."""
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         from transformers import AutoConfig, AutoModel
@@ -26,7 +26,7 @@ class TextInputs(nn.Module):
         super().__init__()
         config = AutoConfig.for_model(**described["model"])
         self.model = AutoModel.from_config(config, attn_implementation="eager", add_pooling_layer=False)
-        self.pooling, self.pair = described["pooling"], described["pair"]
+        self.pair, self.pooling = described["pair"], described["pooling"]
 
     @property
     def tokens(self) -> int:
@@ -35,7 +35,9 @@ class TextInputs(nn.Module):
 
     def encode(self, texts: Sequence[Text], tokenizer: Any) -> Tensor:
         """Features [n, dim] as the study makes them: texts of one length together, none padded."""
-        encoder = TextEncoder(self.model, tokenizer, size_of(self.model.config), self.pooling, "cpu")
+        config = self.model.config
+        size = Size(config.hidden_size, config.num_hidden_layers, config.intermediate_size)
+        encoder = TextEncoder(self.model, tokenizer, size, self.pooling, str(self.model.device))
         if not self.pair:
             if bad := next((text for text in texts if not isinstance(text, str)), None):
                 raise DataError(f"wanted texts, came {bad!r}; give each as one string")
@@ -48,12 +50,7 @@ class TextInputs(nn.Module):
         """Features of tokens [n, length], of pairs [n, 2, length]; gradients reach the transformer."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         ids, mask = (part.reshape(-1, part.shape[-1]) for part in (input_ids, mask))
-        states = self.model(
-            input_ids=ids,
-            attention_mask=mask,
-            token_type_ids=torch.zeros_like(ids),
-            position_ids=torch.arange(ids.shape[1], device=ids.device).expand(ids.shape),
-        ).last_hidden_state
+        states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         mean = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
         vectors = normalize(mean if self.pooling == "mean" else states[:, 0], dim=-1)
         return _pairs(vectors[::2], vectors[1::2]) if self.pair else vectors

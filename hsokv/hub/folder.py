@@ -32,20 +32,30 @@ def read_side(name: str, **where: Any) -> dict[str, Any]:
     folder = Path(name)
     if folder.exists() or folder.is_absolute() or len(folder.parts) > 2:
         _check_folder(folder)
-    path = cached_file(name, SIDE, **where, _raise_exceptions_for_missing_entries=False)
+    path = _find(name, SIDE, **where)
     if path is None:
         raise ModelError(f"{name}: wanted a model saved by hsokv, came one without {SIDE}: {_AGAIN}")
     try:
         side = json.loads(Path(path).read_text(encoding="utf-8"))
         sums, _, _ = side["sha256"], side["entries"], side["run"]
+        if not {CONFIG, WEIGHTS} <= set(sums) <= {CONFIG, WEIGHTS, TOKENIZER}:
+            raise ValueError(f"checksums of {sorted(sums)}")
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: not whole ({error!r}): {_AGAIN}") from error
     for file, wanted in sums.items():
-        found = cached_file(name, file, **where, _raise_exceptions_for_missing_entries=False)
+        found = _find(name, file, **where)
         came = checksum(Path(found)) if found else "no such file"
         if came != wanted:
             raise ModelError(f"{name}/{file}: wanted SHA-256 {wanted}, came {came}: cut short or changed; {_AGAIN}")
     return side
+
+
+def _find(name: str, file: str, **where: Any) -> str | None:
+    """Where a file of a model lies on this machine, downloaded first from the hub; None for a file that it has not."""
+    try:
+        return cached_file(name, file, **where, _raise_exceptions_for_missing_entries=False)
+    except OSError as error:
+        raise ModelError(f"{name}: no folder here, and no model that the hub gives out now: {error}") from error
 
 
 def read_tokenizer(name: str, tokens: int, **where: Any) -> Tokenizer:

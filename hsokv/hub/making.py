@@ -1,8 +1,6 @@
 """Models made from parts: from a fitted method of the study, or from nothing but an encoder and an empty memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +17,7 @@ from hsokv.hub.packing import describe, kind_of
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
 from hsokv.model.context_encoder import ContextEncoder
-from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_text_encoder
 from hsokv.model.head import init_head
 from hsokv.model.patch_encoder import PatchDictionary
 from hsokv.model.text_encoder import TextEncoder, load_text_encoder
@@ -65,19 +63,19 @@ def make_model(
 
 
 def text_memory(
-    labels: Sequence[str], folder: Path | None = None, capacity: int = 1000, k: int = 16, sharpness: float = 16.0
+    labels: Sequence[str], source: EncoderSource = MINILM, capacity: int = 1000, k: int = 16, sharpness: float = 16.0
 ) -> HSOKVForSequenceClassification:
     """A model of texts that has learnt nothing: an empty memory behind the study's text encoder, to be told all.
 
-    `folder`: where the encoder's files are, else they are found or downloaded. It says 1 / classes until it remembers.
-    Raises DataUnavailableError or EncoderError without an encoder.
+    `source`: which encoder, of a folder or of the hub; its files are found or downloaded. The model says 1 / classes
+    until it remembers. Raises DataUnavailableError or EncoderError without an encoder.
 
     >>> model = text_memory(["fruit", "animal"])
     >>> model.remember(["an apple", "a wild horse"], ["fruit", "animal"])
     >>> list(model.predict(["two ripe pears"])[0])
     ['fruit', 'animal']
     """
-    encoder = load_text_encoder(resolve_text_encoder(replace(MINILM, folder=folder and str(folder))))
+    encoder = load_text_encoder(resolve_text_encoder(source))
     kind, module = text_inputs(encoder, pair=False)
     width = encoder.model.config.hidden_size
     memory = Branch(kv.init(1, width), None, k, torch.tensor([sharpness]))
@@ -87,11 +85,8 @@ def text_memory(
 
 
 def text_inputs(encoder: TextEncoder, pair: bool) -> tuple[dict[str, Any], TextInputs]:
-    """A text encoder of the study as a model has it; raises ConfigurationError for one of another type than BERT."""
-    config = encoder.model.config
-    if config.model_type != "bert":
-        raise ConfigurationError(f"wanted an encoder of type bert, others are not exported, came {config.model_type}")
-    described = {"kind": "text", "model": config.to_dict(), "pooling": encoder.pooling, "pair": pair}
+    """The study's text encoder as a model has it."""
+    described = {"kind": "text", "model": encoder.model.config.to_dict(), "pair": pair, "pooling": encoder.pooling}
     with torch.device("meta"):
         module = TextInputs(described)
     module.model = encoder.model

@@ -1,6 +1,7 @@
 """A run of the study as a model: its method is fitted again, held against its record, and saved with its encoder."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,6 @@ from hsokv.data.catalogue import SOURCES
 from hsokv.data.rare_words import Settings, draw_background, make_world
 from hsokv.exceptions import ConfigurationError, RecordError
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_text_encoder
 from hsokv.records import RunRecord
 from hsokv.study.benchmarks import KINDS, module_of, task_of
 from hsokv.study.conditions import folder_of
@@ -33,7 +33,7 @@ def export_model(
     definition: Mapping[str, Any],
     features: Path,
     scores: Mapping[int, Mapping[str, float]],
-    encoder: EncoderSource = MINILM,
+    encoder_folder: Path | None = None,
     small: bool = False,
 ) -> "HSOKVForSequenceClassification":
     """The model of a run whose feature files lie in `features`; `definition` is its benchmark's in the configuration.
@@ -52,7 +52,7 @@ def export_model(
     folder = folder_of(features, record.condition, condition)
     fitted = fit_again(record, definition, folder)
     path = folder / f"seed{record.seed}.npz"
-    parts = _PARTS[definition["kind"]](record, definition, path, encoder)
+    parts = _PARTS[definition["kind"]](record, definition, path, encoder_folder)
     memory = fitted.instruments.get("memory", {})
     texts = record.instruments.get("memory", {}).get("texts", [])
     origin = f"{record.benchmark}, seed {record.seed}: "
@@ -117,14 +117,15 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
     return answers[-1]
 
 
-def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, source: EncoderSource) -> dict[str, Any]:
+def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
     """Encoder, tokenizer, centre and class names of a text benchmark."""
     import torch
 
     from hsokv.hub.making import text_inputs
+    from hsokv.model.encoder_files import MINILM, resolve_text_encoder
     from hsokv.model.text_encoder import load_text_encoder
 
-    encoder = load_text_encoder(resolve_text_encoder(source))
+    encoder = load_text_encoder(resolve_text_encoder(replace(MINILM, folder=folder)))
     with np.load(path, allow_pickle=False) as arrays:
         x = torch.from_numpy(arrays[f"{record.condition}/train/x"])
     inputs = text_inputs(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
@@ -136,7 +137,7 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, source:
     }
 
 
-def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, source: EncoderSource) -> dict[str, Any]:
+def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
     """The encoders of a world, trained again, its words as a tokenizer; classes are the numbers of the rare words."""
     import torch
 
@@ -154,7 +155,7 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, source:
     }
 
 
-def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, source: EncoderSource) -> dict[str, Any]:
+def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
     """The patch dictionary of a stream, and how its first task scales features; an arm of images has its own."""
     import torch
 

@@ -10,6 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from hsokv.exceptions import ConfigurationError, HsokvError, ModelError
 from hsokv.hub import HSOKVForSequenceClassification
+from hsokv.hub import folder as folder_of_models
 from hsokv.hub.folder import SIDE, write_side
 from hsokv.hub.making import word_tokenizer
 
@@ -96,6 +97,11 @@ def another_tokenizer(folder):
     edited(folder, lambda config: None)
 
 
+def no_checksums(folder):
+    side = json.loads((folder / SIDE).read_text())
+    (folder / SIDE).write_text(json.dumps(side | {"sha256": {}}))
+
+
 BAD = {
     "no weights": (lambda f: (f / "model.safetensors").unlink(), ModelError, "has no model.safetensors"),
     "no checkpoint": (lambda f: [p.unlink() for p in f.iterdir()], ModelError, "has no config.json, model.safetensors"),
@@ -114,6 +120,7 @@ BAD = {
     ),
     "a tensor less": (a_tensor_less, ModelError, r"does not fit config.json.*predictor.gate"),
     "tokenizer": (another_tokenizer, ModelError, "wanted at most 13 tokens.*came 51"),
+    "no checksums": (no_checksums, ModelError, r"not whole.*checksums of \[\]"),
     "side file": (lambda f: (f / SIDE).write_text("{"), ModelError, "not whole"),
 }
 
@@ -132,6 +139,15 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelError, match="came a file"):
         load(tmp_path / "file")
+
+
+def test_a_name_that_the_hub_does_not_know_is_refused(monkeypatch):
+    def offline(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(folder_of_models, "cached_file", offline)
+    with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
+        load("someone/model")
 
 
 def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_was(model, tmp_path):

@@ -1,0 +1,190 @@
+"""`hsokv train` and `hsokv export`: single runs of the study and their models, through its own Snakefile."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import hsokv
+from hsokv.cli.common import Json, print_json
+from hsokv.exceptions import ConfigurationError, HsokvError, check_known
+from hsokv.files import write_json, writing
+from hsokv.methods.registry import METHODS
+from hsokv.records import read_record, record_path
+
+STUDY = Path(hsokv.__file__).resolve().parents[1]
+
+ABLATED = {
+    frozenset(): "full",
+    frozenset({"swarm"}): "kv_closed_form",
+    frozenset({"swarm", "keys"}): "kv_only",
+    frozenset({"memory"}): "swarm_only",
+    frozenset({"memory", "swarm"}): "neither",
+}
+"""The arm that is left of `full` without some of its parts."""
+
+Benchmark = Annotated[str, typer.Option(help="A benchmark of the configuration.")]
+Arm = Annotated[str, typer.Option(help="An arm of the study.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of the shots, the world or the order (default: the first).")]
+Cores = Annotated[int, typer.Option(min=1, help="Cores to use.")]
+Overlays = Annotated[list[Path] | None, typer.Option("--configfile", help="Overlays of config.yaml, the last wins.")]
+Model = Annotated[Path | None, typer.Option("--save-pretrained", help="Save the model to this folder, too.")]
+
+
+def train(
+    benchmark: Benchmark,
+    arm: Arm = "full",
+    ablate: Annotated[
+        list[str] | None, typer.Option(help="Leave a part of `full` out: swarm, memory or keys (may be repeated).")
+    ] = None,
+    seed: Seed = None,
+    shots: Annotated[int | None, typer.Option(min=1, help="Shots a class, of a benchmark of texts.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Gradient steps of a head.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results/train"),
+    save_pretrained: Model = None,
+    configfile: Overlays = None,
+    cores: Cores = 1,
+    as_json: Json = False,
+) -> None:
+    """Run one arm on one seed of a benchmark, by the study's own rules; 1 where it could not be run.
+
+    All arms, seeds and the report: `snakemake --cores 4 report`.
+    """
+    configuration = _configuration(configfile)
+    chosen = _ablated(arm, ablate or [])
+    definition, seed = _find(configuration, benchmark, chosen, seed)
+    condition, changed = with_shots(benchmark, definition, shots)
+    overlay = {
+        "results": str(output.resolve()),
+        "benchmarks": dict.fromkeys(configuration["benchmarks"]) | {benchmark: {"seeds": [seed], **changed}},
+        "variants": [chosen],
+        "baselines": ["knn" if chosen != "knn" else "ridge"],  # the schema wants one; it is not run
+        **({"methods": {"head": {"steps": iterations}}} if iterations else {}),
+    }
+    path = record_path(benchmark, condition, chosen, seed, output.resolve() / "records")
+    model = output.resolve() / "models" / benchmark / chosen / f"seed{seed}"
+    _snakemake([path, *([model] if save_pretrained else [])], configfile, overlay, cores)
+    record = read_record(path)
+    if save_pretrained:
+        _copy(model, save_pretrained)
+    if as_json:
+        found = {key: getattr(record, key) for key in ("status", "reason", "scores", "flops")}
+        print_json(found | {"record": str(path), "model": str(save_pretrained) if save_pretrained else None})
+    else:
+        typer.echo(f"{benchmark}/{condition}: {chosen}, seed {seed}: {record.reason or record.status}")
+        for name, value in record.scores.items():
+            typer.echo(f"  {name:<26} {value:.4f}")
+        typer.echo(f"  {'FLOPs spent, of allowed':<26} {record.flops['spent']:.3g} of {record.flops['allowed']:.3g}")
+        typer.echo(f"record: {path}" + (f"\nmodel: {save_pretrained}" if save_pretrained else ""))
+    if record.status != "done":
+        raise typer.Exit(1)
+
+
+def export(
+    benchmark: Benchmark,
+    save_pretrained: Annotated[Path, typer.Option("--save-pretrained", help="The folder that the model goes to.")],
+    arm: Arm = "full",
+    seed: Seed = None,
+    configfile: Overlays = None,
+    cores: Cores = 1,
+    as_json: Json = False,
+) -> None:
+    """Save a run of the study as a model for `from_pretrained`, what is missing of the run made first.
+
+    The same as `snakemake results/models/<benchmark>/<arm>/seed<seed>`.
+    """
+    configuration = _configuration(configfile)
+    _, seed = _find(configuration, benchmark, arm, seed)
+    model = Path(configuration["results"]) / "models" / benchmark / arm / f"seed{seed}"
+    _snakemake([model], configfile, {}, cores)
+    _copy(STUDY / model, save_pretrained)
+    if as_json:
+        print_json({"model": str(save_pretrained)})
+    else:
+        typer.echo(f"model: {save_pretrained}")
+
+
+def with_shots(benchmark: str, definition: Mapping[str, Any], shots: int | None) -> tuple[str, dict[str, Any]]:
+    """The condition that is run, of so many `shots` where it is said, and what makes it the only one."""
+    name = definition["headline"][0] if shots is None else f"shots{shots}"
+    if shots is not None and definition["kind"] != "texts":
+        raise ConfigurationError(f"--shots: wanted for benchmarks of texts, {benchmark} is of {definition['kind']}")
+    conditions: dict[str, Any] = {other: None for other in definition["conditions"] if other != name}
+    if shots is not None:
+        conditions[name] = {"shots": shots}
+    return name, {"headline": [name], "conditions": conditions}
+
+
+def _configuration(overlays: list[Path] | None) -> dict[str, Any]:
+    if not (STUDY / "Snakefile").is_file():
+        raise HsokvError(
+            f"{STUDY} holds no Snakefile: train and export follow the study's rules; clone the repository and "
+            "`pip install -e .` it"
+        )
+    import yaml
+
+    configuration: dict[str, Any] = {}
+    for path in [STUDY / "config.yaml", *(overlays or [])]:
+        try:
+            _merge(configuration, yaml.safe_load(path.read_text()) or {})
+        except (OSError, yaml.YAMLError, AttributeError) as error:
+            raise ConfigurationError(f"{path}: no configuration that can be read ({error})") from error
+    return configuration
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
+    """Lay one configuration over another, as Snakemake does: maps are merged, all else is replaced."""
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _merge(below[key], value)
+        else:
+            below[key] = value
+
+
+def _ablated(arm: str, parts: list[str]) -> str:
+    for part in parts:
+        check_known("--ablate", part, {"swarm", "memory", "keys"})
+    if parts and arm != "full":
+        raise ConfigurationError(f"--ablate: wanted with --arm full, whose parts these are, came with {arm}")
+    if (left := ABLATED.get(frozenset(parts))) is None and parts:
+        raise ConfigurationError(f"--ablate {' '.join(parts)}: no arm is `full` without these alone; see README.md")
+    return left if parts else arm
+
+
+def _find(
+    configuration: Mapping[str, Any], benchmark: str, arm: str, seed: int | None
+) -> tuple[Mapping[str, Any], int]:
+    """The definition of a benchmark, and the seed; refuses a benchmark or arm that is not there."""
+    from hsokv.study.benchmarks import arms_of
+
+    known = {name: definition for name, definition in configuration["benchmarks"].items() if definition}
+    check_known("--benchmark", benchmark, known)
+    check_known("--arm", arm, METHODS)
+    if not arms_of(known[benchmark], [arm]):
+        defined = ", ".join(arms_of(known[benchmark], list(METHODS)))
+        raise ConfigurationError(f"--arm {arm}: not defined on {benchmark}, where there are {defined}")
+    return known[benchmark], known[benchmark]["seeds"][0] if seed is None else seed
+
+
+def _snakemake(targets: list[Path], overlays: list[Path] | None, overlay: Mapping[str, Any], cores: int) -> None:
+    """Make targets by the study's rules; what Snakemake says goes to stderr. Raises HsokvError where it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [path.resolve() for path in overlays or []]
+        if overlay:
+            files.append(Path(folder) / "overlay.yaml")
+            write_json(files[-1], overlay)  # JSON is YAML
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "progress", "host", "reason"]
+        command += ["--configfile", *map(str, files)] if files else []
+        done = subprocess.run([*command, "--", *map(str, targets)], cwd=STUDY, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise HsokvError("Snakemake stopped with an error: what it said stands above")
+
+
+def _copy(model: Path, folder: Path) -> None:
+    with writing(folder):
+        shutil.copytree(model, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".snakemake*"))

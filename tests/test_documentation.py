@@ -1,0 +1,75 @@
+"""The code that README and docs show runs, and does what they say."""
+
+import re
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import pytest
+import torch
+
+from hsokv.hub import HSOKVForSequenceClassification, make_model
+from hsokv.methods.registry import METHODS
+from hsokv.training.budget import Budget
+
+from .conformance import test_methods as laws
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+OWN_ARM = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "own-arm.md").read_text(), re.DOTALL | re.MULTILINE)
+
+
+def indented(section):
+    """The first block of code of a section of the README."""
+    text = README.split(f"## {section}\n")[1].split("\n## ")[0]
+    return textwrap.dedent(re.search(r"(?:^    .*\n|^\n(?=    ))+", text, re.MULTILINE)[0])
+
+
+def test_the_model_of_the_readme_goes_on_learning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = indented("A model that goes on learning")
+    assert len([line for line in code.splitlines() if line.startswith("model")]) == 9
+    names = {}
+    exec(code, names)
+    model = names["model"]
+    assert next(iter(model.predict(["the delivery of my parcel"])[0])) == "delivery"
+    assert {entry["text"] for entry in model.entries.values()} == {"my parcel is late", "what a lovely shop"}
+    assert model.labels == ["billing", "delivery", "praise"]
+
+
+@pytest.fixture
+def own_arm(monkeypatch):
+    """The arm of docs/own-arm.md, among those of the study."""
+    code, line = OWN_ARM
+    module = types.ModuleType("hsokv.methods.shrunken_means")
+    exec(code, module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    from hsokv.methods import registry
+
+    added = eval("{" + line + "}", {"Method": registry.Method, "_M": registry._M})  # noqa: S307 - our own documentation
+    for name, method in added.items():
+        monkeypatch.setitem(METHODS, name, method)
+    return module
+
+
+def test_the_arm_of_the_docs_keeps_the_laws_and_can_be_saved(own_arm, make_episode, tmp_path):
+    settings = {"shrunken_means": {"share": 0.3}}
+
+    def fit(arm, episode, budget=None, seed=0):
+        return own_arm.fit(episode, settings, budget or Budget(laws.ALLOWED), torch.Generator().manual_seed(seed))
+
+    for law in (
+        laws.test_rows_are_distributions,
+        laws.test_same_inputs_and_seed_give_the_same_bits,
+        laws.test_the_test_set_is_not_looked_at,
+        laws.test_a_separable_problem_is_solved,
+        laws.test_what_is_learnt_is_paid_within_the_allowance,
+    ):
+        law(fit, make_episode, "shrunken_means", "shots")
+    episode = make_episode("shots")
+    fitted = fit("shrunken_means", episode)
+    make_model(fitted.predict, ["a", "b", "c", "d"]).save_pretrained(tmp_path)
+    loaded = HSOKVForSequenceClassification.from_pretrained(tmp_path)
+    with torch.no_grad():
+        assert torch.equal(loaded(features=episode.test.x).logits, fitted.predict(episode.test.x).log_probs)
