@@ -50,8 +50,21 @@ try:
 except HsokvError as error:
     raise WorkflowError(str(error))
 
+# What was asked for, benchmarks that were taken out included: an overlay of this says all of it.
+IN_FORCE = {
+    **config,
+    "benchmarks": config["benchmarks"] | dict.fromkeys(LEFT_OUT),
+    "data": config["data"] | {"root": None},
+}
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
+
+
+# Overlays by name, those of the repository with their folder.
+OVERLAYS = [
+    path.relative_to(BASE).as_posix() if BASE in path.parents else path.name
+    for path in map(Path, workflow.overwrite_configfiles)
+]
 
 
 def script_path(name):

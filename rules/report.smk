@@ -2,7 +2,13 @@
 TEX = shutil.which("latexmk") and shutil.which("pdflatex")
 PAGES = expand(
     f"{R}/report/{{page}}",
-    page=["report.md", "report.tex", "numbers.tex", "references.bib"],
+    page=[
+        "report.md",
+        "report.tex",
+        "numbers.tex",
+        "references.bib",
+        "provenance.json",
+    ],
 )
 REPORT = [*PAGES, *([f"{R}/report/report.pdf"] if TEX else [])]
 SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file())
@@ -26,11 +32,22 @@ rule render_report:
         templates=lambda wildcards, output: str(BASE / "report"),  # moved: not stale
         sources=files_digest(SOURCES, BASE),
         study=STUDY,
+        paper=config["paper"],
+        overlays=lambda wildcards, output: OVERLAYS,
         digest=value_digest(
             {
                 key: value
                 for key, value in config.items()
-                if key not in ("data", "encoder", "results", "arms", "minutes")
+                if key
+                not in (
+                    "allow",
+                    "arms",
+                    "data",
+                    "encoder",
+                    "minutes",
+                    "paper",
+                    "results",
+                )
             }
             | {
                 key: value
@@ -38,7 +55,7 @@ rule render_report:
                 if key.startswith("development")
             }
         ),
-        code=code_digest(["hsokv.reporting.render"], [script_path("render_report.py")]),
+        code=code_digest(["hsokv.reporting.pages"], [script_path("render_report.py")]),
     message:
         "Report"
     script:

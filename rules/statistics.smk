@@ -108,7 +108,7 @@ rule write_tables:
         ENVIRONMENT
     params:
         code=code_digest(
-            ["hsokv.reporting.tables", "hsokv.reporting.layout"],
+            ["hsokv.reporting.table_files"],
             [script_path("write_tables.py")],
         ),
     message:

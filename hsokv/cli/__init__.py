@@ -3,10 +3,12 @@
 The one place that prints. Importing it loads neither torch nor transformers: help comes at once.
 """
 
-from hsokv.cli import data, doctor
+from hsokv.cli import data, doctor, results
 from hsokv.cli.common import app
 
 __all__ = ["app"]
 
 app.add_typer(data.group, name="data")
 app.command("doctor")(doctor.doctor)
+app.command("trace")(results.trace)
+app.command("verify")(results.verify)
