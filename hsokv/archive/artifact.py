@@ -30,7 +30,8 @@ def pack_artifact(base: Path, results: Path, configuration: Mapping[str, Any], v
     folder = f"hsokv-{version}"
     members = contents(base, results, configuration, version)
     root = Path(configuration["results"]).as_posix()
-    stages = {f"{root}/{part}": place for place, part in enumerate(STAGES, start=1)}
+    # What was measured of a job counts as one of its outputs with Snakemake, so it must not be the oldest.
+    stages = {f"{root}/{part}": place for place, part in enumerate((*STAGES, *MEASURED), start=1)}
 
     def stage(name: str) -> int:
         inside = name.removeprefix(f"{folder}/")
