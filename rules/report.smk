@@ -80,3 +80,20 @@ rule compile_pdf:
         "PDF"
     script:
         "scripts/compile_pdf.py"
+
+
+# Prints in the terminal; ends in an error where a criterion fails that `allow` does not name.
+rule validate:
+    input:
+        statistics=f"{R}/statistics/statistics.json",
+        criteria=f"{R}/statistics/criteria.json",
+    log:
+        f"{R}/logs/validation.txt",
+    conda:
+        ENVIRONMENT
+    params:
+        allow=config["allow"],
+    message:
+        "Criteria"
+    script:
+        "scripts/validate_study.py"

@@ -60,6 +60,32 @@ def check(folder: Path) -> Artifact:
     return Artifact(folder, folder / root, commit, len(read_manifest(folder)), names)
 
 
+@contextmanager
+def opened(place: Path) -> Iterator[dict[str, Any]]:
+    """What `hsokv.reporting.compare` reads of a folder of results, or of an artifact, which is checked first.
+
+    Raises:
+        ArchiveError: a folder without a report, or an artifact that is not whole.
+    """
+    if place.is_dir():
+        yield _study(place)
+    else:
+        with unpacked(place) as artifact:
+            yield _study(artifact.results)
+
+
+def _study(results: Path) -> dict[str, Any]:
+    stamps = {}
+    for path in sorted((results / "records").rglob("seed*.json")):
+        if not path.name.endswith(".cost.json"):
+            stamps[path.relative_to(results / "records").with_suffix("").as_posix()] = read_record(path).stamp
+    return {
+        "stamps": stamps,
+        "statistics": _read(results / "statistics" / "statistics.json"),
+        "provenance": _read(results / "report" / "provenance.json"),
+    }
+
+
 def rebuild(artifact: Artifact, output: Path) -> list[str]:
     """Make statistics, tables, figures and pages of an artifact again from its records, in `output`, by this package.
 
@@ -103,4 +129,4 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ArchiveError(f"{path.name}: wanted JSON ({error}): not an artifact of a study") from error
+        raise ArchiveError(f"{path.name}: wanted JSON ({error}): not the results of a study that ended") from error

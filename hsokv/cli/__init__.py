@@ -10,5 +10,6 @@ __all__ = ["app"]
 
 app.add_typer(data.group, name="data")
 app.command("doctor")(doctor.doctor)
+app.command("compare")(results.compare)
 app.command("trace")(results.trace)
 app.command("verify")(results.verify)

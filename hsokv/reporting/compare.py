@@ -1,4 +1,4 @@
-"""Two studies side by side: what differs in configuration, code and data, and which numbers moved, by their intervals."""
+"""Two studies side by side: what differs in configuration, code and data, and which numbers left their intervals."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
 """The study's criteria with their evidence, and whether any fails that was not known to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hsokv.exceptions import check_known
@@ -29,8 +29,10 @@ def failures(criteria: Iterable[Mapping[str, Any]], allowed: Iterable[str]) -> l
     return [entry["name"] for entry in criteria if entry["verdict"] == "fail" and entry["name"] not in allowed]
 
 
-def validation_page(criteria: Iterable[Mapping[str, Any]], statistics: Mapping[str, Any], allowed: Iterable[str]) -> str:
-    """Each criterion in plain text: verdict, value, interval and threshold, the reason, records, and what it decides."""
+def validation_page(
+    criteria: Sequence[Mapping[str, Any]], statistics: Mapping[str, Any], allowed: Iterable[str]
+) -> str:
+    """Each criterion in plain text: verdict, threshold, value and interval, reason, records, and what it decides."""
     numbers, allowed, lines = statistics["numbers"], set(allowed), []
     if statistics["small"]:
         lines += ["Small run, not the study: its verdicts show that the machinery works and nothing else.", ""]
@@ -38,7 +40,8 @@ def validation_page(criteria: Iterable[Mapping[str, Any]], statistics: Mapping[s
         stem = f"criteria.{entry['name']}"
         known = " (known, allowed)" if entry["verdict"] == "fail" and entry["name"] in allowed else ""
         lines.append(f"{MARKS[entry['verdict']]}: {entry['name']}, on {entry['benchmark']}{known}")
-        wanted = f"wanted {entry['comparison']} {text(numbers, f'{stem}.threshold')}" if entry["comparison"] else "no threshold"
+        threshold = text(numbers, f"{stem}.threshold")
+        wanted = f"wanted {entry['comparison']} {threshold}" if entry["comparison"] else "no threshold"
         if entry["value"] is None:
             lines.append(f"  {wanted}; {entry['reason']}")
         else:

@@ -1,4 +1,4 @@
-"""The made-up study of tests/reporting/study.py as files: records, statistics, tables, a figure and pages below a folder."""
+"""The made-up study of tests/reporting/study.py as files: records, statistics, tables and pages below a folder."""
 
 import shutil
 from dataclasses import replace
