@@ -72,8 +72,11 @@ def script_path(name):
 
 
 def print_summary():
-    """Tell how the study stands, once it stands."""
-    if all(Path(path).exists() for path in STATISTICS):
+    """Tell how the study stands, once it stands and something was asked of it that makes it."""
+    asked = set(workflow.dag_settings.targets)
+    if not asked & {"explain", "validate"} and all(
+        Path(path).exists() for path in STATISTICS
+    ):
         minutes = (time.monotonic() - STARTED) / 60
         found = stages(Path(R) / "benchmarks", BENCHMARKS)
         page = timings_page(found, config["minutes"], workflow.cores, minutes)

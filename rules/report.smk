@@ -97,3 +97,23 @@ rule validate:
         "Criteria"
     script:
         "scripts/validate_study.py"
+
+
+# Prints in the terminal what `report` would run, because of which change, and how long that took before.
+rule explain:
+    log:
+        f"{R}/logs/explanation.txt",
+    conda:
+        ENVIRONMENT
+    params:
+        configuration={**IN_FORCE, "data": config["data"]},
+        snakefile=workflow.main_snakefile,
+        benchmarks=lambda wildcards: {
+            rule.message: str(rule.benchmark)
+            for rule in workflow.rules
+            if rule.message and rule.benchmark
+        },
+    message:
+        "What would run, and why"
+    script:
+        "scripts/explain_study.py"

@@ -90,7 +90,7 @@ rule compute_statistics:
             ["hsokv.reporting.statistics"], [script_path("compute_statistics.py")]
         ),
     message:
-        "Statistics of {R}/records"
+        f"Statistics of {R}/records"
     script:
         "scripts/compute_statistics.py"
 
