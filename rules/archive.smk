@@ -22,7 +22,7 @@ rule pack_arxiv:
     conda:
         ENVIRONMENT
     params:
-        results=R,
+        results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         configuration=IN_FORCE,
         code=code_digest(["hsokv.archive.arxiv"], [script_path("pack_arxiv.py")]),
     message:
@@ -47,7 +47,7 @@ rule pack_artifact:
     conda:
         ENVIRONMENT
     params:
-        results=R,
+        results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         base=lambda wildcards, output: str(BASE),
         configuration=IN_FORCE,
         sources=lambda wildcards: files_digest(
