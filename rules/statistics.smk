@@ -18,6 +18,7 @@ TABLE_NAMES = [
     for benchmark, definition in BENCHMARKS.items()
 ]
 FIGURE_NAMES = [
+    "architecture",
     "accuracy",
     "contrasts",
     "memory",

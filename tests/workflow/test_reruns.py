@@ -10,7 +10,7 @@ import pytest
 from hsokv.methods.registry import METHODS
 from tests.workflow.conftest import BASELINES, VARIANTS, Study
 
-STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 10})
+STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 11})
 PAGES = Counter({"render_report": 1} | ({"compile_pdf": 1} if shutil.which("latexmk") else {}))
 PROTOCOLS = dict.fromkeys(("rare_words", "sst2", "sst2_synthetic"), "episode") | {"split_cifar10_synthetic": "stream"}
 
