@@ -67,7 +67,7 @@ rule compile_pdf:
         rules.render_report.output,
         FIGURES,
     output:
-        f"{R}/report/report.pdf",
+        report(f"{R}/report/report.pdf", category="Report", labels={"page": "paper"}),
     log:
         f"{R}/logs/compile_pdf.log",
     benchmark:
