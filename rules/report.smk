@@ -106,7 +106,7 @@ rule explain:
     conda:
         ENVIRONMENT
     params:
-        configuration={**IN_FORCE, "data": config["data"]},
+        configuration=workflow.config_settings.overwrite_config,
         snakefile=workflow.main_snakefile,
         benchmarks=lambda wildcards: {
             rule.message: str(rule.benchmark)
