@@ -15,6 +15,7 @@ include: "rules/training.smk"
 include: "rules/models.smk"
 include: "rules/statistics.smk"
 include: "rules/report.smk"
+include: "rules/archive.smk"
 
 
 # No output of its own: whatever page, table, figure or record is missing or stale is made again.

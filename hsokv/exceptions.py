@@ -36,6 +36,10 @@ class RecordError(HsokvError, ValueError):
     """A record cannot be read, or was made by something else than what is asked for."""
 
 
+class ArchiveError(HsokvError, ValueError):
+    """An archive is damaged, holds what it must not, or would break the rules of the place it is sent to."""
+
+
 class BudgetError(HsokvError, ValueError):
     """A budget is too small for one step, or an operation cannot be counted."""
 

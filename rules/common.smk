@@ -53,10 +53,23 @@ try:
 except HsokvError as error:
     raise WorkflowError(str(error))
 
+# What was asked for, benchmarks that were taken out included: an overlay of this says all of it.
+IN_FORCE = {
+    **config,
+    "benchmarks": config["benchmarks"] | dict.fromkeys(LEFT_OUT),
+    "data": config["data"] | {"root": None},
+}
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
 ENCODERS = encoders_of(config)
 in_reach = cache(hub_in_reach)  # asked at most once
+
+
+# Overlays by name, those of the repository with their folder.
+OVERLAYS = [
+    path.relative_to(BASE).as_posix() if BASE in path.parents else path.name
+    for path in map(Path, workflow.overwrite_configfiles)
+]
 
 
 def script_path(name):
@@ -64,8 +77,11 @@ def script_path(name):
 
 
 def print_summary():
-    """Tell how the study stands, once it stands."""
-    if all(Path(path).exists() for path in STATISTICS):
+    """Tell how the study stands, once it stands and something was asked of it that makes it."""
+    asked = set(workflow.dag_settings.targets)
+    if not asked & {"explain", "validate"} and all(
+        Path(path).exists() for path in STATISTICS
+    ):
         minutes = (time.monotonic() - STARTED) / 60
         found = stages(Path(R) / "benchmarks", BENCHMARKS)
         page = timings_page(found, config["minutes"], workflow.cores, minutes)

@@ -2,7 +2,13 @@
 TEX = shutil.which("latexmk") and shutil.which("pdflatex")
 PAGES = expand(
     f"{R}/report/{{page}}",
-    page=["report.md", "report.tex", "numbers.tex", "references.bib"],
+    page=[
+        "report.md",
+        "report.tex",
+        "numbers.tex",
+        "references.bib",
+        "provenance.json",
+    ],
 )
 REPORT = [*PAGES, *([f"{R}/report/report.pdf"] if TEX else [])]
 SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file())
@@ -26,11 +32,22 @@ rule render_report:
         templates=lambda wildcards, output: str(BASE / "report"),  # moved: not stale
         sources=files_digest(SOURCES, BASE),
         study=STUDY,
+        paper=config["paper"],
+        overlays=lambda wildcards, output: OVERLAYS,
         digest=value_digest(
             {
                 key: value
                 for key, value in config.items()
-                if key not in ("data", "encoder", "results", "arms", "minutes")
+                if key
+                not in (
+                    "allow",
+                    "arms",
+                    "data",
+                    "encoder",
+                    "minutes",
+                    "paper",
+                    "results",
+                )
             }
             | {
                 key: value
@@ -38,7 +55,7 @@ rule render_report:
                 if key.startswith("development")
             }
         ),
-        code=code_digest(["hsokv.reporting.render"], [script_path("render_report.py")]),
+        code=code_digest(["hsokv.reporting.pages"], [script_path("render_report.py")]),
     message:
         "Report"
     script:
@@ -50,7 +67,7 @@ rule compile_pdf:
         rules.render_report.output,
         FIGURES,
     output:
-        f"{R}/report/report.pdf",
+        report(f"{R}/report/report.pdf", category="Report", labels={"page": "paper"}),
     log:
         f"{R}/logs/compile_pdf.log",
     benchmark:
@@ -63,3 +80,40 @@ rule compile_pdf:
         "PDF"
     script:
         "scripts/compile_pdf.py"
+
+
+# Prints in the terminal; ends in an error where a criterion fails that `allow` does not name.
+rule validate:
+    input:
+        statistics=f"{R}/statistics/statistics.json",
+        criteria=f"{R}/statistics/criteria.json",
+    log:
+        f"{R}/logs/validation.txt",
+    conda:
+        ENVIRONMENT
+    params:
+        allow=config["allow"],
+    message:
+        "Criteria"
+    script:
+        "scripts/validate_study.py"
+
+
+# Prints in the terminal what `report` would run, because of which change, and how long that took before.
+rule explain:
+    log:
+        f"{R}/logs/explanation.txt",
+    conda:
+        ENVIRONMENT
+    params:
+        configuration=workflow.config_settings.overwrite_config,
+        snakefile=workflow.main_snakefile,
+        benchmarks=lambda wildcards: {
+            rule.message: str(rule.benchmark)
+            for rule in workflow.rules
+            if rule.message and rule.benchmark
+        },
+    message:
+        "What would run, and why"
+    script:
+        "scripts/explain_study.py"

@@ -18,6 +18,7 @@ TABLE_NAMES = [
     for benchmark, definition in BENCHMARKS.items()
 ]
 FIGURE_NAMES = [
+    "architecture",
     "accuracy",
     "contrasts",
     "memory",
@@ -90,7 +91,7 @@ rule compute_statistics:
             ["hsokv.reporting.statistics"], [script_path("compute_statistics.py")]
         ),
     message:
-        "Statistics of {R}/records"
+        f"Statistics of {R}/records"
     script:
         "scripts/compute_statistics.py"
 
@@ -108,7 +109,7 @@ rule write_tables:
         ENVIRONMENT
     params:
         code=code_digest(
-            ["hsokv.reporting.tables", "hsokv.reporting.layout"],
+            ["hsokv.reporting.table_files"],
             [script_path("write_tables.py")],
         ),
     message:
@@ -117,21 +118,33 @@ rule write_tables:
         "scripts/write_tables.py"
 
 
-rule draw_figure:
-    input:
-        statistics=f"{R}/statistics/statistics.json",
-    output:
-        pdf=f"{R}/figures/{{name}}.pdf",
-        png=f"{R}/figures/{{name}}.png",
-    log:
-        f"{R}/logs/draw_figure/{{name}}.log",
-    benchmark:
-        f"{R}/benchmarks/draw_figure/{{name}}.jsonl"
-    conda:
-        ENVIRONMENT
-    params:
-        code=code_digest(["hsokv.reporting.figures"], [script_path("draw_figure.py")]),
-    message:
-        "Figure {wildcards.name}"
-    script:
-        "scripts/draw_figure.py"
+DRAWING = code_digest(["hsokv.reporting.figures"], [script_path("draw_figure.py")])
+# A rule each, since a caption in Snakemake's own report belongs to a rule.
+for name in FIGURE_NAMES:
+
+    rule:
+        name:
+            f"draw_{name}"
+        input:
+            statistics=f"{R}/statistics/statistics.json",
+        output:
+            pdf=f"{R}/figures/{name}.pdf",
+            png=report(
+                f"{R}/figures/{name}.png",
+                caption=BASE / "report" / "captions" / f"{name}.rst",
+                category="Figures",
+                labels={"figure": name.replace("_", " ")},
+            ),
+        log:
+            f"{R}/logs/draw_figure/{name}.log",
+        benchmark:
+            f"{R}/benchmarks/draw_figure/{name}.jsonl"
+        conda:
+            ENVIRONMENT
+        params:
+            name=name,
+            code=DRAWING,
+        message:
+            f"Figure {name}"
+        script:
+            "scripts/draw_figure.py"

@@ -29,8 +29,9 @@ BELOW = {
     "methods": {"exceptions", "typing", "data", "memory", "metrics", "model", "swarm", "training"},
     "hub": {"exceptions", "files", "data", "memory", "methods", "model", ""},
     "reporting": {"exceptions", "files", "metrics", "records"},
+    "archive": {"exceptions", "files", "records", "reporting"},
     "study": {"exceptions", "files", "data", "hub", "methods", "metrics", "model", "records", "training", ""},
-    "cli": {"exceptions", "files", "data", "hub", "methods", "metrics", "model", "records", "study", ""},
+    "cli": {"exceptions", "files", "archive", "data", "hub", "methods", "metrics", "model", "records", "reporting", "study", ""},
     "": set(),  # hsokv/__init__.py
 }
 

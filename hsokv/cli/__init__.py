@@ -3,7 +3,7 @@
 The one place that prints. Importing it loads neither torch nor transformers: help comes at once.
 """
 
-from hsokv.cli import data, doctor, model, train
+from hsokv.cli import data, doctor, model, results, train
 from hsokv.cli.common import app
 
 __all__ = ["app"]
@@ -14,3 +14,6 @@ app.command("export")(train.export)
 app.command("remember")(model.remember)
 app.add_typer(data.group, name="data")
 app.command("doctor")(doctor.doctor)
+app.command("compare")(results.compare)
+app.command("trace")(results.trace)
+app.command("verify")(results.verify)

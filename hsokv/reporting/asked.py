@@ -41,7 +41,7 @@ def runs_asked(configuration: Mapping[str, Any]) -> list[Run]:
 
 
 def by_run(records: Iterable[RunRecord], configuration: Mapping[str, Any]) -> dict[Run, RunRecord]:
-    """The records by the run that each is of.
+    """The records by the run that each is of, in the order of the configuration whatever theirs is.
 
     Raises:
         RecordError: a record of no run of this configuration, of another test set, twice, or not paired with others.
@@ -70,4 +70,4 @@ def by_run(records: Iterable[RunRecord], configuration: Mapping[str, Any]) -> di
                     f"{name} has {len(record.outcomes)} test examples, its pairs have {size}: delete the records of "
                     f"{record.benchmark}/{record.condition} and run `snakemake --cores 4 report` again"
                 )
-    return runs
+    return {run: runs[run] for run in runs_asked(configuration) if run in runs}

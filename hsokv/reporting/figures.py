@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import write_bytes
 from hsokv.reporting import panels as parts
+from hsokv.reporting.architecture import architecture
 from hsokv.reporting.memory_figure import memory
 from hsokv.reporting.panels import DASHES, GREY, ROW, STYLE, in_order
 from hsokv.reporting.streams_figure import streams
@@ -149,6 +150,7 @@ def flops(statistics: dict) -> Figure:
 
 
 FIGURES: dict[str, Callable[[dict], Figure]] = {
+    "architecture": architecture,
     "accuracy": accuracy,
     "contrasts": contrasts,
     "memory": memory,

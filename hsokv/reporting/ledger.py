@@ -61,6 +61,7 @@ SPAN = {  # of the part of the curves of regret that every arm with an area has
     "allowed": "set in the configuration",
 }
 BEST = "the plain baseline with the highest mean accuracy"
+PLACES = {"low": "interval/0", "high": "interval/1"}  # of the ends of a criterion's interval in its document
 CONTRAST_ENDS = ("difference", "low", "high", "lift", "lift_low", "lift_high", "p", "p_holm")  # p in the family alone
 NO_INTERVAL = "fewer than 2 seeds"
 NO_TEXT = "the record holds no text of this entry"
@@ -153,10 +154,12 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
         of=None,
         arms=("*",),
         seed=None,
+        at=None,
     ) -> None:
         """File a number; without a value, its status is `missing` and its text says why.
 
-        `of`: benchmark and condition; `seed`: the one run it is from, where it is not from all.
+        `of`: benchmark and condition; `seed`: the one run it is from, where it is not from all; `at`: where it stands
+        in the documents of statistics.
         """
         if key in numbers:
             raise ConfigurationError(f"two numbers are named {key!r}: rename a contrast, criterion, benchmark or arm")
@@ -172,63 +175,75 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
                 for arm in arms
             ],
             "rule": rule,
+            "statistic": at,
             "seeds": [seed] if seed is not None else list(benchmark["seeds"]) if benchmark else [],
             "status": "done" if value is not None else missing,
             "reason": reason if value is None else None,
         }
 
-    for row in statistics["scores"]:
+    for index, row in enumerate(statistics["scores"]):
         place = (row["benchmark"], row["condition"])
         for end in ("mean", "low", "high"):
             key = ".".join((*place, row["arm"], row["score"], end))
-            add(key, row[end], unit_of(row["score"]), RULES[end], *_why(row, NO_INTERVAL), place, (row["arm"],))
-    for row in statistics["contrasts"]:
+            at, unit = f"statistics.json#/scores/{index}/{end}", unit_of(row["score"])
+            add(key, row[end], unit, RULES[end], *_why(row, NO_INTERVAL), place, (row["arm"],), at=at)
+    for index, row in enumerate(statistics["contrasts"]):
         place = (row["benchmark"], "headline")
         for end in CONTRAST_ENDS[: 8 if row["family"] else 6 if row["score"] == "accuracy" else 3]:
             undefined = NO_LIFT if end == "lift" or (end[:4] == "lift" and row["lift"] is None) else NO_INTERVAL
             unit = "lift" if end.startswith("lift") else "p" if end.startswith("p") else None
             unit = unit or unit_of(row["score"], difference=True)
-            add(f"{row['name']}.{end}", row[end], unit, RULES[end], *_why(row, undefined), place, (row["a"], row["b"]))
-    for row in statistics["costs"]:
+            at, arms = f"statistics.json#/contrasts/{index}/{end}", (row["a"], row["b"])
+            add(f"{row['name']}.{end}", row[end], unit, RULES[end], *_why(row, undefined), place, arms, at=at)
+    for index, row in enumerate(statistics["costs"]):
         for end in ("allowed", "spent"):
             key = f"{row['benchmark']}.{row['arm']}.flops.{end}"
             place = (row["benchmark"], "headline")
-            add(key, row[f"flops_{end}"], "FLOPs", "mean over runs", *_why(row, ""), place, (row["arm"],))
-    for row in statistics["tracks"]:
+            at = f"statistics.json#/costs/{index}/flops_{end}"
+            add(key, row[f"flops_{end}"], "FLOPs", "mean over runs", *_why(row, ""), place, (row["arm"],), at=at)
+    for index, row in enumerate(statistics["tracks"]):
         of = (row["benchmark"], row["condition"])
         stem, pair = ".".join(of), ("full", row["best"] or "*")
-        add(f"{stem}.best_baseline.name", row["best"], "text", BEST, *_why(row, ""), of, pair[1:])
+        at = f"statistics.json#/tracks/{index}"
+        add(f"{stem}.best_baseline.name", row["best"], "text", BEST, *_why(row, ""), of, pair[1:], at=f"{at}/best")
         for end in ("difference", "low", "high"):
             key = f"{stem}.best_baseline.{end}"
-            add(key, row[end], "points", RULES[end], *_why(row, NO_INTERVAL), of, pair)
+            add(key, row[end], "points", RULES[end], *_why(row, NO_INTERVAL), of, pair, at=f"{at}/{end}")
         if row["tuning_flops"] is not None:
-            add(f"{stem}.tuning_flops", row["tuning_flops"], "FLOPs", "mean over seeds", of=of, arms=("full",))
+            key, at = f"{stem}.tuning_flops", f"{at}/tuning_flops"
+            add(key, row["tuning_flops"], "FLOPs", "mean over seeds", of=of, arms=("full",), at=at)
     for name, span in statistics["swarm"]["spans"].items():
         for end, rule in SPAN.items():
-            add(f"{name}.regret.{end}", span[end], "FLOPs", rule, of=(name, "headline"))
-    for row in statistics["memory"]["most_read"]:
+            at = f"statistics.json#/swarm/spans/{name}/{end}"
+            add(f"{name}.regret.{end}", span[end], "FLOPs", rule, of=(name, "headline"), at=at)
+    for index, row in enumerate(statistics["memory"]["most_read"]):
         of, arms = (row["benchmark"], row["condition"]), (row["arm"],)
-        for entry in row["entries"]:
+        for place, entry in enumerate(row["entries"]):
             for name, (unit, rule) in MOST_READ.items():
                 key = ".".join((*of, *arms, "most_read", str(entry["rank"]), name))
-                add(key, entry[name], unit, rule, NO_TEXT, "undefined", of, arms, row["seed"])
-    for row in statistics["memory"]["mended"]:
+                at = f"statistics.json#/memory/most_read/{index}/entries/{place}/{name}"
+                add(key, entry[name], unit, rule, NO_TEXT, "undefined", of, arms, row["seed"], at)
+    for index, row in enumerate(statistics["memory"]["mended"]):
         of, arms = (row["benchmark"], row["condition"]), (row["arm"],)
         for kind in ("mended", "broken"):
             for rank, example in enumerate(row[kind], start=1):
                 for name, (unit, rule) in MENDED.items():
                     key = ".".join((*of, *arms, kind, str(rank), name))
-                    add(key, example[name], unit, rule, of=of, arms=arms)
-    for entry in criteria:
+                    at = f"statistics.json#/memory/mended/{index}/{kind}/{rank - 1}/{name}"
+                    add(key, example[name], unit, rule, of=of, arms=arms, at=at)
+    for index, entry in enumerate(criteria):
         place = (entry["benchmark"], "headline")
+        arms = sorted({path.split("/")[-2] for path in entry["evidence"]}) or ["*"]
         ends = entry["interval"] or (None, None)
         value = zip(("value", "low", "high", "threshold"), (entry["value"], *ends, entry["threshold"]), strict=True)
         for end, number in value:
             rule = "set in the configuration" if end == "threshold" else "the criterion's headline value"
             reason = "no threshold in the configuration" if end == "threshold" else entry["reason"]
-            add(f"criteria.{entry['name']}.{end}", number, entry["unit"], rule, reason, "not measured", place)
+            key, at = f"criteria.{entry['name']}.{end}", f"criteria.json#/{index}/{PLACES.get(end, end)}"
+            add(key, number, entry["unit"], rule, reason, "not measured", place, arms, at=at)
         for end in ("verdict", "reason"):
-            add(f"criteria.{entry['name']}.{end}", entry[end], "text", "the verdict rule of its kind", of=place)
+            at, rule = f"criteria.json#/{index}/{end}", "the verdict rule of its kind"
+            add(f"criteria.{entry['name']}.{end}", entry[end], "text", rule, of=place, arms=arms, at=at)
     for name, benchmark in benchmarks.items():
         add(f"{name}.seeds", len(benchmark["seeds"]), "count", "set in the configuration", of=(name, "headline"))
     study = statistics["study"]

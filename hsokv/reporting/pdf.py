@@ -22,26 +22,38 @@ def compile_pdf(tex: Path) -> Path:
     Raises:
         HsokvError: there is no TeX, or TeX found an error, whose first line is in the message.
     """
-    if not shutil.which("latexmk") or not shutil.which("pdflatex"):
-        raise HsokvError(f"report: wanted latexmk and pdflatex; they are not on this machine; {_HOW_TO}")
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "report"
         shutil.copytree(tex.parent, folder)
         if (figures := tex.parent.parent / "figures").is_dir():
             shutil.copytree(figures, folder.parent / "figures")
-        done = subprocess.run(
-            ["latexmk", "-norc", "-pdf", "-interaction=nonstopmode", "-halt-on-error", tex.name],
-            cwd=folder,
-            env={**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        if done.returncode:
-            raise HsokvError(f"report: {tex.name} cannot be typeset; {_first_error(done.stdout)}; correct the template")
+        typeset(folder / tex.name)
         for suffix in (".bbl", ".pdf"):
             write_bytes(tex.with_suffix(suffix), (folder / tex.with_suffix(suffix).name).read_bytes())
     return tex.with_suffix(".pdf")
+
+
+def typeset(tex: Path, *, bibtex: bool = True) -> list[str]:
+    """Typeset `tex` in its folder; return what TeX complained of: boxes that stick out, warnings of LaTeX.
+
+    Without `bibtex` the bibliography is the .bbl beside it, as on arXiv. Raises as `compile_pdf` does.
+    """
+    if not shutil.which("latexmk") or not shutil.which("pdflatex"):
+        raise HsokvError(f"report: wanted latexmk and pdflatex; they are not on this machine; {_HOW_TO}")
+    how = ["-norc", "-pdf", *([] if bibtex else ["-bibtex-"]), "-interaction=nonstopmode", "-halt-on-error"]
+    done = subprocess.run(
+        ["latexmk", *how, tex.name],
+        cwd=tex.parent,
+        env={**os.environ, "SOURCE_DATE_EPOCH": "0", "FORCE_SOURCE_DATE": "1", "max_print_line": "1000"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        raise HsokvError(f"report: {tex.name} cannot be typeset; {_first_error(done.stdout)}; correct the template")
+    log = tex.with_suffix(".log")
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    return re.findall(r"^(?:Overfull .*|(?:LaTeX|Package \w+) Warning: .*)$", text, flags=re.MULTILINE)
 
 
 def _first_error(output: bytes) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import write_text
@@ -20,6 +21,7 @@ from hsokv.reporting.bibliography import latex_citations, list_references, markd
 from hsokv.reporting.headline import CONTROLS, RELATIONS, headline
 from hsokv.reporting.latex import Tex, escape_latex, latex_code
 from hsokv.reporting.layout import lay_out, tidy
+from hsokv.reporting.paper import authors_line, fill_abstract
 from hsokv.reporting.table import Table
 
 UNITS = {"percent": " %", "points": " points", "FLOPs": " FLOPs", "nats": " nats", "bits": " bits", "KiB": " KiB"}
@@ -70,6 +72,10 @@ class Numbers:
             return text
         return self._join(text, " [", self.n(ends[0]), ", ", self.n(ends[1]), "]")
 
+    def named(self, name: str) -> str:
+        """Print the number of a name with its unit, or that of a stem, `{name}.mean`, with its interval."""
+        return self.interval(name) if f"{name}.mean" in self.numbers else self.quantity(name)
+
     def _join(self, *parts: str) -> str:
         return Tex("".join(escape_latex(part) for part in parts)) if self.latex else "".join(parts)
 
@@ -81,8 +87,9 @@ def render_report(
     context: Mapping[str, Any],
     templates: Path,
     output: Path,
-) -> None:
-    """Write report.md, report.tex, numbers.tex and references.bib into `output`, or nothing.
+) -> dict[str, list[str]]:
+    """Write report.md, report.tex, numbers.tex and references.bib into `output`, or nothing; return the keys of the
+    numbers that each page prints.
 
     `statistics` and `criteria` are the documents of results/statistics; `tables` stand in the results in their order,
     "criteria" (wanted), those of streams and those of `MEMORY_PAGE` and `SWARM_PAGE` in sections of their own;
@@ -128,6 +135,8 @@ def render_report(
             "lift": _against(statistics, numbers, "lift", "lift_low", "lift_high"),
             "cite": latex_citations(entries) if latex else markdown_citations(entries, cited),
             "references": lambda: list_references(entries, cited),
+            "authors": authors_line(context["paper"]),
+            "abstract": _abstract(context["paper"], numbers),
             **{tool: getattr(numbers, tool) for tool in ("n", "quantity", "interval", "measured")},
         }
         try:
@@ -141,6 +150,7 @@ def render_report(
     pages["references.bib"] = bibliography + "\n"
     for name, page in pages.items():
         write_text(output / name, page)
+    return {name: sorted(keys) for name, keys in used.items()}
 
 
 def report_context(
@@ -151,7 +161,7 @@ def report_context(
     `digest` is the configuration's SHA-256; `versions` maps programs to their versions. Data and encoder of a benchmark
     are those of its records.
     """
-    records = list(records)
+    records = sorted(records, key=lambda record: (record.benchmark, record.condition, record.arm, record.seed))
     benchmarks = []
     for name, settings in configuration["benchmarks"].items():
         here = [record for record in records if record.benchmark == name]
@@ -169,7 +179,7 @@ def report_context(
                 "encoder": [line for name in sorted(encoders, key=str) for line in _encoder(encoders[name])],
             }
         )
-    kept = {key: configuration[key] for key in ("arms", "contrasts", "evaluate_on")}
+    kept = {key: configuration[key] for key in ("arms", "contrasts", "evaluate_on", "paper")}
     return {**kept, "benchmarks": benchmarks, "digest": digest, "versions": dict(sorted(versions.items()))}
 
 
@@ -178,6 +188,14 @@ def _against(statistics: dict, numbers: Numbers, *ends: str) -> Callable[[str, s
     rows = (row for row in statistics["contrasts"] if (row["a"], row["score"]) == ("full", "accuracy"))
     names = {(row["benchmark"], row["b"]): row["name"] for row in rows}
     return lambda benchmark, arm: numbers.interval(names[benchmark, arm], *ends)
+
+
+def _abstract(paper: Mapping[str, Any], numbers: Numbers) -> Callable[..., str]:
+    """Return a function that prints the abstract; its named arguments are the sentences it may hold."""
+    printed, words = (Tex, escape_latex) if numbers.latex else (str, str)
+    return lambda **sentences: printed(
+        fill_abstract(paper["abstract"], {name: words(text) for name, text in sentences.items()}, numbers.named, words)
+    )
 
 
 def _tables(tables: Mapping[str, Table], *, latex: bool) -> Callable[[str], str]:
@@ -195,7 +213,7 @@ def _environment(templates: Path, *, latex: bool) -> jinja2.Environment:
         "comment_end_string": "#>",
         "finalize": escape_latex,
     }
-    environment = jinja2.Environment(
+    environment = SandboxedEnvironment(  # an archive of others is rendered with its own templates
         loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # no page is HTML; LaTeX is escaped by `finalize`

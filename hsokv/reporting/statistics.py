@@ -1,10 +1,12 @@
 """From the records of a study to its statistics: made once, and all that tables, figures and texts may read."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from hsokv.files import write_json
 from hsokv.metrics.statistics import interval
-from hsokv.records import RunRecord
+from hsokv.records import RunRecord, read_record
 from hsokv.reporting import ledger
 from hsokv.reporting.asked import Runs, arms_of, by_run, is_stream, runs_asked
 from hsokv.reporting.cells import HEADLINE, Cells, cells_of
@@ -67,6 +69,13 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
     }
     statistics["numbers"] = ledger.collect(statistics, judge_criteria(statistics, configuration))
     return statistics
+
+
+def write_statistics(records: Iterable[Path], study: Mapping[str, Any], statistics: Path, criteria: Path) -> None:
+    """Read all records (the first that is damaged is named) and write both documents."""
+    computed = compute_statistics([read_record(path) for path in records], study)
+    write_json(criteria, judge_criteria(computed, study))
+    write_json(statistics, computed)
 
 
 def _benchmark(name: str, runs: Runs, cells: Cells, configuration: Mapping[str, Any]) -> dict[str, Any]:

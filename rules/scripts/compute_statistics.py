@@ -1,26 +1,14 @@
 """From every record to the statistics and the verdicts."""
 
 from pathlib import Path
-from typing import Any
 
-from hsokv.files import write_json
-from hsokv.records import read_record
-from hsokv.reporting.criteria import judge_criteria
-from hsokv.reporting.statistics import compute_statistics
+from hsokv.reporting.statistics import write_statistics
 from hsokv.study.job import job
-
-
-def main(records: list[str], study: dict[str, Any], statistics: Path, criteria: Path) -> None:
-    """Read all records (the first that is damaged is named) and write both documents."""
-    computed = compute_statistics([read_record(path) for path in records], study)
-    write_json(criteria, judge_criteria(computed, study))
-    write_json(statistics, computed)
-
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(
-            list(snakemake.input),
+        write_statistics(
+            map(Path, snakemake.input),
             snakemake.params.study,
             Path(snakemake.output.statistics),
             Path(snakemake.output.criteria),

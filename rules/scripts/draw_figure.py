@@ -9,4 +9,4 @@ from hsokv.study.job import job
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         statistics = json.loads(Path(snakemake.input.statistics).read_text())
-        draw(snakemake.wildcards.name, statistics, Path(snakemake.output.pdf), Path(snakemake.output.png))
+        draw(snakemake.params.name, statistics, Path(snakemake.output.pdf), Path(snakemake.output.png))

@@ -219,5 +219,5 @@ def test_an_arm_that_spent_nothing_stands_on_no_log_scale():
 
 
 def test_an_unknown_figure_is_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match=r"wanted one of accuracy.*came 'acuracy'"):
+    with pytest.raises(ConfigurationError, match=r"wanted one of .*accuracy.*came 'acuracy'"):
         draw("acuracy", example_statistics(), tmp_path / "x.pdf")

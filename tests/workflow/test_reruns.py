@@ -8,9 +8,10 @@ from collections import Counter
 import pytest
 
 from hsokv.methods.registry import METHODS
-from tests.workflow.conftest import BASELINES, VARIANTS, Study
+from tests.workflow.conftest import BASELINES, REPOSITORY, VARIANTS, Study
 
-STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figure": 10})
+FIGURES = {f"draw_{path.stem}": 1 for path in (REPOSITORY / "report/captions").glob("*.rst")}
+STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1} | FIGURES)
 PAGES = Counter({"render_report": 1} | ({"compile_pdf": 1} if shutil.which("latexmk") else {}))
 PROTOCOLS = dict.fromkeys(("rare_words", "sst2", "sst2_synthetic"), "episode") | {"split_cifar10_synthetic": "stream"}
 

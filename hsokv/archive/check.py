@@ -1,0 +1,132 @@
+"""An artifact on another machine: is it whole, are its records sound, does its report follow from them?"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from hsokv.archive.artifact import COMMIT, CONFIGURATION
+from hsokv.archive.manifest import check_manifest, read_manifest
+from hsokv.archive.tarball import unpack
+from hsokv.exceptions import ArchiveError
+from hsokv.records import read_record
+
+
+class Artifact(NamedTuple):
+    """An unpacked artifact: its folder, its results below that, its commit and the paths of its records."""
+
+    folder: Path
+    results: Path
+    commit: str
+    files: int
+    records: list[str]
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Artifact]:
+    """Unpack an artifact to a temporary folder, check it, and take it away again; raises as `check` does."""
+    with TemporaryDirectory() as scratch:
+        unpack(path, Path(scratch))
+        folders = sorted(Path(scratch).iterdir())
+        if len(folders) != 1 or not folders[0].is_dir():
+            raise ArchiveError(
+                f"{path}: wanted one folder in it, came {len(folders)} entries: not an artifact of a study"
+            )
+        yield check(folders[0])
+
+
+def check(folder: Path) -> Artifact:
+    """Hold every file of an unpacked artifact against its manifest, and read every record.
+
+    Raises:
+        ArchiveError: a file that is missing, changed or not listed; the first few are named.
+        RecordError: a record that contradicts itself.
+    """
+    if wrong := check_manifest(folder):
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise ArchiveError(f"{folder.name}: not as its manifest says: {'; '.join(wrong[:5])}{more}: fetch it again")
+    configuration = _read(folder / CONFIGURATION)
+    root = PurePosixPath(str(configuration.get("results", "")))
+    if root.is_absolute() or not root.parts or ".." in root.parts:
+        raise ArchiveError(f"{CONFIGURATION}: wanted results in a folder below, came {root}: do not trust it")
+    places = (folder / root / "records").rglob("seed*.json")
+    records = sorted(path for path in places if not path.name.endswith(".cost.json"))
+    for path in records:
+        read_record(path)
+    commit = (folder / COMMIT).read_text(encoding="utf-8").strip()
+    names = [path.relative_to(folder).as_posix() for path in records]
+    return Artifact(folder, folder / root, commit, len(read_manifest(folder)), names)
+
+
+@contextmanager
+def opened(place: Path) -> Iterator[dict[str, Any]]:
+    """What `hsokv.reporting.compare` reads of a folder of results, or of an artifact, which is checked first.
+
+    Raises:
+        ArchiveError: a folder without a report, or an artifact that is not whole.
+    """
+    if place.is_dir():
+        yield _study(place)
+    else:
+        with unpacked(place) as artifact:
+            yield _study(artifact.results)
+
+
+def _study(results: Path) -> dict[str, Any]:
+    stamps = {}
+    for path in sorted((results / "records").rglob("seed*.json")):
+        if not path.name.endswith(".cost.json"):
+            stamps[path.relative_to(results / "records").with_suffix("").as_posix()] = read_record(path).stamp
+    return {
+        "stamps": stamps,
+        "statistics": _read(results / "statistics" / "statistics.json"),
+        "provenance": _read(results / "report" / "provenance.json"),
+    }
+
+
+def rebuild(artifact: Artifact, output: Path) -> list[str]:
+    """Make statistics, tables, figures and pages of an artifact again from its records, in `output`, by this package.
+
+    Templates come from the artifact and are rendered in a sandbox; nothing else of it is run. Returns the names of
+    the files that came out otherwise than they stand in it.
+    """
+    from hsokv.reporting.figures import draw
+    from hsokv.reporting.pages import write_report
+    from hsokv.reporting.statistics import write_statistics
+    from hsokv.reporting.table_files import write_tables
+
+    document = _read(artifact.results / "report" / "provenance.json")
+    statistics, criteria = (output / "statistics" / f"{name}.json" for name in ("statistics", "criteria"))
+    write_statistics([artifact.folder / path for path in document["records"]], document["study"], statistics, criteria)
+    write_tables(statistics, criteria, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
+    computed = _read(statistics)
+    for figure in sorted({path.stem for path in _files(artifact.results / "figures")}):
+        draw(figure, computed, *(output / "figures" / f"{figure}.{suffix}" for suffix in ("pdf", "png")))
+    write_report(
+        document["records"],
+        statistics,
+        criteria,
+        {name: document[name] for name in ("study", "paper", "digest", "overlays", "versions")},
+        artifact.folder / "report",
+        output / "report",
+        base=artifact.folder,
+    )
+    made = [path.relative_to(output) for path in sorted(output.rglob("*")) if path.is_file()]
+    return [name.as_posix() for name in made if not _same(output / name, artifact.results / name)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.*") if path.is_file())
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ArchiveError(f"{path.name}: wanted JSON ({error}): not the results of a study that ended") from error

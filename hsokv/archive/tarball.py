@@ -1,0 +1,84 @@
+"""Tar archives: the same members give the same bytes, and what others packed is unpacked with nothing trusted."""
+
+import gzip
+import io
+import tarfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+from hsokv.exceptions import ArchiveError
+from hsokv.files import replacing
+
+EPOCH = 946_684_800
+"""2000-01-01: the time of every member, in seconds, unless it has a stage."""
+MOST_MEMBERS = 200_000
+MOST_BYTES = 8 * 2**30
+
+
+def pack(path: Path, members: Mapping[str, bytes], stage: Callable[[str], int] = lambda name: 0) -> None:
+    """Write a .tar.gz atomically: names sorted, owner root, mode 0644, gzip without a name or a time of its own.
+
+    `stage(name)` dates a member that many minutes after `EPOCH`, so that make-like programs see what was made of what.
+
+    Raises:
+        ArchiveError: a name that `unpack` would refuse.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> pack(folder / "a.tar.gz", {"x/b": b"2", "x/a": b"1"}); pack(folder / "b.tar.gz", {"x/a": b"1", "x/b": b"2"})
+    >>> (folder / "a.tar.gz").read_bytes() == (folder / "b.tar.gz").read_bytes()
+    True
+    """
+    with (
+        replacing(path) as temporary,
+        temporary.open("xb") as stream,
+        gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=EPOCH) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name in sorted(members):
+            _check_name(name)
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.mtime = len(members[name]), 0o644, EPOCH + 60 * stage(name)
+            tar.addfile(info, io.BytesIO(members[name]))
+
+
+def unpack(path: Path, folder: Path) -> list[str]:
+    """Unpack plain files alone into `folder`; return their names, sorted.
+
+    Every member is looked at before the first is written.
+
+    Raises:
+        ArchiveError: no whole .tar.gz, a link or device, a name twice or that leads out of the folder, too much.
+    """
+    try:
+        with tarfile.open(path, "r:gz") as tar:
+            members = tar.getmembers()
+            _check(members)
+            tar.extractall(folder, members, filter="data")
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ArchiveError(f"{path}: wanted a whole .tar.gz ({error}): fetch it again") from error
+    except OSError as error:
+        raise ArchiveError(f"{path}: cannot be unpacked: {error.strerror or error}") from error
+    except ArchiveError as error:
+        raise ArchiveError(f"{path}: {error}: do not trust it") from error
+    return sorted(member.name for member in members if member.isfile())
+
+
+def _check(members: list[tarfile.TarInfo]) -> None:
+    if len(members) > MOST_MEMBERS or sum(member.size for member in members) > MOST_BYTES:
+        raise ArchiveError(f"holds more than {MOST_MEMBERS} members or {MOST_BYTES // 2**30} GiB")
+    seen: set[str] = set()
+    for member in members:
+        _check_name(member.name)
+        if not (member.isfile() or member.isdir()):
+            raise ArchiveError(f"wanted plain files and folders, came a link or device, {member.name!r}")
+        if member.name in seen:
+            raise ArchiveError(f"holds {member.name!r} twice")
+        seen.add(member.name)
+
+
+def _check_name(name: str) -> None:
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or set(name) & set("\\\n\r\0"):
+        raise ArchiveError(f"wanted names of files below one folder, came {name!r}")

@@ -1,0 +1,120 @@
+"""`hsokv trace`, `hsokv compare` and `hsokv verify`: what a study found, where it is from, and archives of it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hsokv.cli.common import Json, print_json
+from hsokv.exceptions import ArchiveError, HsokvError
+
+MOST_LINES = 20
+Results = Annotated[Path, typer.Option(help="Folder of the results.")]
+
+
+def trace(
+    name: Annotated[str, typer.Argument(help="The key of a number, or a number as a page prints it.")],
+    results: Results = Path("results"),
+    as_json: Json = False,
+) -> None:
+    """Follow a number of the report to its statistic, its records, the code and the command that makes it again."""
+    from hsokv.reporting.provenance import trace as follow
+
+    document = _read(results / "report" / "provenance.json")
+    found = follow(name, _read(results / "statistics" / "statistics.json"), document)
+    found |= {"configuration": document["digest"], "versions": document["versions"], "commit": _commit()}
+    found["codes"] = sorted({_read(Path(path))["stamp"]["code"] for path in found["records"] if Path(path).exists()})
+    found["command"] = _command(document, found["records"])
+    if as_json:
+        return print_json(found)
+    typer.echo(f"{name} = {found['text']} {found['unit']}".rstrip() + f" (kept as {found['value']})")
+    for title, key in (("printed in", "pages"), ("seeds", "seeds")):
+        typer.echo(f"{title}: {', '.join(map(str, found[key])) or 'none'}")
+    typer.echo(f"rule: {found['rule']}")
+    typer.echo(f"statistic: {results / 'statistics'}/{found['statistic'] or 'statistics.json#/study'}")
+    typer.echo(f"records: {len(found['records'])}")
+    for path, digest in found["records"].items():
+        typer.echo(f"  {path} SHA-256 {digest}")
+    typer.echo(f"configuration: SHA-256 {found['configuration']}")
+    typer.echo(f"code: commit {found['commit']}; digest in the records {', '.join(found['codes']) or 'none'}")
+    typer.echo(f"versions: {', '.join(f'{program} {version}' for program, version in found['versions'].items())}")
+    typer.echo(f"to make it again: {found['command']}")
+    return None
+
+
+def verify(
+    archive: Annotated[Path, typer.Argument(help="An artifact, hsokv-<version>.tar.gz.")],
+    rebuild: Annotated[
+        Path | None, typer.Option(help="Make its report again from its records, in this folder.")
+    ] = None,
+) -> None:
+    """Check an artifact: every file against its manifest, every record; and that its report follows from them."""
+    from hsokv.archive import check
+
+    if rebuild and rebuild.exists() and any(rebuild.iterdir()):
+        raise ArchiveError(f"--rebuild: wanted an empty or a new folder, came {rebuild}; choose another")
+    with check.unpacked(archive) as artifact:
+        typer.echo(f"whole: {artifact.files} files as the manifest says, {len(artifact.records)} records sound")
+        typer.echo(f"commit: {artifact.commit}")
+        if rebuild:
+            other = check.rebuild(artifact, rebuild)
+            typer.echo(f"report: made again in {rebuild / 'report'}")
+            if other:
+                raise ArchiveError(
+                    f"made again otherwise than in the archive: {', '.join(other)}; compare the versions of programs"
+                )
+            typer.echo("statistics, tables, figures and pages: the same bytes")
+
+
+def compare(
+    before: Annotated[Path, typer.Argument(help="A folder of results, or an artifact.")],
+    after: Annotated[Path, typer.Argument(help="Another one, to be held against it.")],
+    as_json: Json = False,
+) -> None:
+    """What changed between two studies in configuration, code and data, and which numbers left their intervals."""
+    from hsokv.archive.check import opened
+    from hsokv.reporting.compare import compare as hold
+
+    with opened(before) as first, opened(after) as second:
+        found = hold(first, second)
+    if as_json:
+        return print_json(found._asdict() | {"moved": [moved._asdict() for moved in found.moved]})
+    for title, lines in (
+        ("configuration", found.configuration),
+        ("versions", found.versions),
+        ("code of the runs of", found.code),
+        ("data of the runs of", found.data),
+        (f"runs of {before} alone", found.only_before),
+        (f"runs of {after} alone", found.only_after),
+    ):
+        typer.echo(f"{title}: {len(lines) or 'no difference'}")
+        for line in lines[:MOST_LINES]:
+            typer.echo(f"  {line}")
+        if len(lines) > MOST_LINES:
+            typer.echo(f"  and {len(lines) - MOST_LINES} more (--json has all)")
+    typer.echo(f"numbers outside of their interval in {before}: {len(found.moved)} of {found.compared}")
+    for moved in found.moved:
+        typer.echo(f"  {moved.name}: {moved.before} -> {moved.after}{', intervals apart' if moved.apart else ''}")
+    return None
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HsokvError(f"{path}: wanted what a finished study writes ({error}); run it, or give --results") from error
+
+
+def _commit() -> str:
+    from hsokv.archive.artifact import commit_of
+
+    return commit_of(Path.cwd())
+
+
+def _command(document: dict[str, Any], records: dict[str, str]) -> str:
+    """Remove what the number was made of, and run the study again with the overlays it was run with."""
+    overlays = " ".join(document["overlays"])
+    removed = " ".join(sorted({str(Path(path).parent) for path in records}))
+    command = f"snakemake --cores 4 report{f' --configfile {overlays}' if overlays else ''}"
+    return f"rm -r {removed} && {command}" if removed else command

@@ -1,0 +1,141 @@
+"""An artifact: whole, the same bytes wherever it is made, and enough to make its report again."""
+
+import json
+import shutil
+
+import pytest
+
+from hsokv.archive import artifact, check, crate
+from hsokv.archive.arxiv import submission
+from hsokv.archive.manifest import NAME, manifest
+from hsokv.archive.preflight import figures_of, preflight
+from hsokv.archive.tarball import pack, unpack
+from hsokv.exceptions import ArchiveError, RecordError
+from tests.reporting.made import make
+
+VERSION = "1.2.3"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    base = tmp_path_factory.mktemp("study")
+    return base, make(base)
+
+
+@pytest.fixture(scope="module")
+def packed(study, tmp_path_factory):
+    base, configuration = study
+    path = tmp_path_factory.mktemp("packed") / "a.tar.gz"
+    artifact.pack_artifact(base, base / "results", configuration, VERSION, path)
+    return path
+
+
+@pytest.fixture
+def folder(packed, tmp_path):
+    """The artifact, unpacked, to be damaged."""
+    unpack(packed, tmp_path / "there")
+    return tmp_path / "there" / f"hsokv-{VERSION}"
+
+
+def resealed(folder):
+    """Give a damaged artifact a manifest that fits it."""
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != NAME]
+    (folder / NAME).write_text(manifest({name: (folder / name).read_bytes() for name in names}))
+
+
+def test_a_copy_elsewhere_gives_the_same_bytes(study, packed, tmp_path):
+    base, configuration = study
+    shutil.copytree(base, tmp_path / "elsewhere")
+    again = tmp_path / "b.tar.gz"
+    artifact.pack_artifact(tmp_path / "elsewhere", tmp_path / "elsewhere/results", configuration, VERSION, again)
+    assert again.read_bytes() == packed.read_bytes()
+
+
+def test_an_unpacked_artifact_packs_to_the_same_bytes(study, packed, folder, tmp_path):
+    artifact.pack_artifact(folder, folder / "results", study[1], VERSION, tmp_path / "b.tar.gz")
+    assert (tmp_path / "b.tar.gz").read_bytes() == packed.read_bytes()
+
+
+def test_what_is_made_of_something_is_younger(folder):
+    parts = ["report/report.md.j2", *(f"results/{part}" for part in ("records", "statistics", "tables", "report"))]
+    times = [
+        max(path.stat().st_mtime for path in [folder / part, *(folder / part).rglob("*")] if path.is_file())
+        for part in parts
+    ]
+    assert times == sorted(set(times))
+
+
+def test_its_statistics_tables_and_pages_come_out_of_its_records(packed, tmp_path):
+    with check.unpacked(packed) as found:
+        assert check.rebuild(found, tmp_path / "again") == []
+    assert (tmp_path / "again/report/report.tex").exists()
+
+
+def test_a_changed_file_is_named(folder):
+    (folder / "results/tables/main.csv").write_text("better")
+    with pytest.raises(ArchiveError, match=r"changed: results/tables/main\.csv"):
+        check.check(folder)
+
+
+def test_a_record_that_contradicts_itself_is_named_though_the_manifest_fits(folder):
+    path = next((folder / "results/records/rare_words").rglob("seed1.json"))
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"scores": content["scores"] | {"accuracy": 0.999}}))
+    resealed(folder)
+    with pytest.raises(RecordError, match="the accuracy is not the share of right outcomes"):
+        check.check(folder)
+
+
+def test_a_number_that_does_not_follow_from_the_records_is_found(folder, tmp_path):
+    path = folder / "results/report/report.md"
+    path.write_text(path.read_text() + "99.9 %")
+    resealed(folder)
+    assert check.rebuild(check.check(folder), tmp_path / "again") == ["report/report.md"]
+
+
+def test_results_that_lead_out_of_the_artifact_are_refused(folder):
+    (folder / artifact.CONFIGURATION).write_text(json.dumps({"results": "../.."}))
+    resealed(folder)
+    with pytest.raises(ArchiveError, match="wanted results in a folder below"):
+        check.check(folder)
+
+
+def test_an_archive_of_something_else_is_named(tmp_path):
+    pack(tmp_path / "a.tar.gz", {"x": b"", "y": b""})
+    with pytest.raises(ArchiveError, match="not an artifact of a study"), check.unpacked(tmp_path / "a.tar.gz"):
+        pass
+
+
+def test_every_reference_of_the_crate_is_described_once(folder):
+    graph = json.loads((folder / crate.NAME).read_text())["@graph"]
+    names = [entity["@id"] for entity in graph]
+    assert len(names) == len(set(names))
+
+    def references(value):
+        if isinstance(value, dict) and set(value) == {"@id"}:
+            yield value["@id"]
+        elif isinstance(value, dict | list):
+            for part in value.values() if isinstance(value, dict) else value:
+                yield from references(part)
+
+    outside = {name for entity in graph for name in references(entity)} - set(names)
+    assert outside == {"https://w3id.org/ro/crate/1.1"}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert there - {crate.NAME, NAME} == {entity["@id"] for entity in graph if "File" in entity["@type"]}
+
+
+def test_a_folder_without_a_report_is_refused(tmp_path, study):
+    (tmp_path / "Snakefile").touch()
+    with pytest.raises(ArchiveError, match="make the report first"):
+        artifact.contents(tmp_path, tmp_path / "results", study[1], VERSION)
+
+
+def test_a_submission_to_arxiv_breaks_no_rule(study, tmp_path):
+    shutil.copytree(study[0] / "results", tmp_path / "results")
+    (tmp_path / "results/report/report.bbl").touch()
+    (tmp_path / "results/figures").mkdir()
+    for figure in figures_of((tmp_path / "results/report/report.tex").read_text()):
+        (tmp_path / f"results/figures/{figure}.pdf").touch()
+    members = submission(tmp_path / "results", study[1])
+    assert preflight(members) == []
+    assert members["anc/records.jsonl"].count(b"\n") == len(list((tmp_path / "results/records").rglob("seed*.json")))

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from hsokv.archive.artifact import pack_artifact
+from tests.reporting.made import make
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    configuration = make(folder)
+    pack_artifact(folder, folder / "results", configuration, "1.0", folder.parent / "a.tar.gz")
+    return folder
+
+
+def test_a_number_leads_to_its_statistic_its_records_and_a_command(run, base, monkeypatch):
+    monkeypatch.chdir(base)
+    done = run("trace", "ablation.lift", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["statistic"].endswith("/lift")
+    assert found["codes"] == ["b"]
+    assert all(f"results/records/{path}" in found["command"] for path in ("rare_words/two_senses_level1/kv_only",))
+    assert found["text"] in run("trace", "ablation.lift").stdout
+
+
+def test_an_unknown_number_is_refused_in_one_line(run, base, monkeypatch):
+    monkeypatch.chdir(base)
+    done = run("trace", "ablation.lifts")
+    assert done.exit_code == 1
+    assert "did you mean 'ablation.lift'" in done.stderr
+
+
+def test_results_that_are_not_there_are_named(run, tmp_path):
+    done = run("trace", "x", "--results", tmp_path)
+    assert done.exit_code == 1
+    assert "wanted what a finished study writes" in done.stderr
+
+
+def test_an_artifact_is_verified_and_its_report_made_again(run, base, tmp_path):
+    done = run("verify", base.parent / "a.tar.gz", "--rebuild", tmp_path / "again")
+    assert done.exit_code == 0, done.output
+    assert "the same bytes" in done.stdout
+    assert run("verify", base.parent / "a.tar.gz", "--rebuild", tmp_path / "again").exit_code == 1  # not empty
+
+
+def test_a_folder_of_results_equals_its_own_artifact(run, base):
+    done = run("compare", base / "results", base.parent / "a.tar.gz", "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found.pop("compared") > 10
+    assert not any(found.values())

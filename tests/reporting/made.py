@@ -1,0 +1,33 @@
+"""The made-up study of tests/reporting/study.py as files: records, statistics, tables and pages below a folder."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from hsokv.records import write_record
+from hsokv.reporting.pages import write_report
+from hsokv.reporting.statistics import write_statistics
+from hsokv.reporting.table_files import write_tables
+from tests.reporting.study import configuration, records, with_memory
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAPER = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["paper"]
+
+
+def make(base: Path) -> dict:
+    """Write it below `base`, without figures, and return its configuration."""
+    shutil.copytree(REPOSITORY / "report", base / "report")
+    (base / "Snakefile").write_text("# a study\n")
+    results = base / "results"
+    study = configuration() | {"results": "results"}
+    found = [replace(run, data=run.data | {"kind": "generated", "files": {}}) for run in records(study, with_memory)]
+    paths = [write_record(record, root=results / "records") for record in found]
+    statistics, criteria = (results / "statistics" / f"{name}.json" for name in ("statistics", "criteria"))
+    write_statistics(paths, study, statistics, criteria)
+    write_tables(statistics, criteria, [results / "tables" / f"main.{suffix}" for suffix in ("md", "tex", "csv")])
+    context = {"study": study, "paper": PAPER, "digest": "0f" * 32, "overlays": [], "versions": {"Python": "3.11"}}
+    names = [path.relative_to(base).as_posix() for path in paths]
+    write_report(names, statistics, criteria, context, base / "report", results / "report", base=base)
+    return study | {"paper": PAPER}
