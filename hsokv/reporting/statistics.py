@@ -19,7 +19,9 @@ from hsokv.reporting.tracks import tracks
 FORMAT = "hsokv-statistics/1"
 
 
-def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str, Any]) -> dict[str, Any]:
+def compute_statistics(
+    records: Iterable[RunRecord], configuration: Mapping[str, Any], speed_up: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The statistics of a study, as kept in statistics.json: scores, contrasts, costs, curves, memory, swarm, ledger.
 
     An arm's headline is the mean over the benchmark's headline conditions, seed by seed. A cell is shown when every
@@ -31,6 +33,7 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         configuration: evaluate_on, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true.
             A benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
             learn task after task, and as `shots` the number of shots of the conditions that differ in it alone.
+        speed_up: `hsokv.reporting.scaling.speed_up` of the distributed swarm, where it was measured.
 
     Raises:
         RecordError: a record of no run of this configuration, of another test set, twice, or not paired with others.
@@ -63,6 +66,7 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         "curves": _curves(cells),
         "memory": inside_memory(runs, reasons, configuration),
         "streams": streams(runs, reasons, configuration),
+        "speed_up": speed_up and dict(speed_up),
         "swarm": swarm_at_work(runs, reasons, configuration, regret, spans),
     }
     statistics["numbers"] = ledger.collect(statistics, judge_criteria(statistics, configuration))
