@@ -26,6 +26,7 @@ rule report:
         STATISTICS,
         TABLES,
         FIGURES,
+        SCALING_SHOWN,
         REPORT,
     message:
         "The report stands"

@@ -11,7 +11,9 @@ SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file()
 rule render_report:
     input:
         FIGURES,
+        SCALING_SHOWN,
         records=RECORDS,
+        scaling=SCALING,
         statistics=f"{R}/statistics/statistics.json",
         criteria=f"{R}/statistics/criteria.json",
     output:
@@ -30,7 +32,8 @@ rule render_report:
             {
                 key: value
                 for key, value in config.items()
-                if key not in ("data", "encoder", "results", "arms", "minutes")
+                if key
+                not in ("data", "encoder", "results", "arms", "minutes", "cartpole")
             }
             | {
                 key: value
@@ -49,6 +52,7 @@ rule compile_pdf:
     input:
         rules.render_report.output,
         FIGURES,
+        SCALING_SHOWN,
     output:
         f"{R}/report/report.pdf",
     log:

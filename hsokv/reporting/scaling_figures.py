@@ -88,7 +88,7 @@ def scaling(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> Figure
             busy.semilogx(places, [100 * row["store_busy"] for row in here], line, color=colour)
     for axes, name in ((nodes, "M steps/s"), (busy, "store busy (%)")):
         axes.set(xlabel="nodes", ylabel=name)
-        axes.set_xticks([1, 4, 16, 64], ["1", "4", "16", "64"])
+        axes.set_xticks([1, 16, 256, 2048], ["1", "16", "256", "2048"])
         axes.minorticks_off()
         axes.set_facecolor("#F6F6F6")
     nodes.set_title("Weak, PROJECTED", loc="left")
