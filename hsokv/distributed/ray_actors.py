@@ -79,7 +79,7 @@ def _connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bo
     except Exception as error:  # Ray raises anything from ConnectionError to RuntimeError
         raise BackendError(
             f"Ray at {address or 'this machine'} cannot be used: {error}; this side runs Ray {ray.__version__}, and "
-            "every node has to run the same Ray and the same Python and to hold the cluster's token (docs/distributed.md)"
+            "every node wants the same Ray, the same Python and the cluster's token (docs/distributed.md)"
         ) from error
     return ray, True
 
