@@ -13,6 +13,7 @@ include: "rules/features_texts.smk"
 include: "rules/features_images.smk"
 include: "rules/training.smk"
 include: "rules/models.smk"
+include: "rules/scaling.smk"
 include: "rules/statistics.smk"
 include: "rules/report.smk"
 include: "rules/archive.smk"
@@ -26,6 +27,7 @@ rule report:
         STATISTICS,
         TABLES,
         FIGURES,
+        SCALING_SHOWN,
         REPORT,
     message:
         "The report stands"

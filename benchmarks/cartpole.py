@@ -1,4 +1,4 @@
-"""What the swarm on CartPole can do: `python -m benchmarks.cartpole [--rounds 4] [--periods 6] [--repeats 5]`.
+"""What the swarm on CartPole can do: `python -m benchmarks.cartpole [--rounds 2] [--periods 6] [--repeats 3]`.
 
 Contestants take turns, and a ratio is the median of the ratios within a turn, so that what else runs on the machine
 weighs on both sides. Steps per second of the environment: gymnasium's own vector CartPole and ours, on the same batch
@@ -96,21 +96,16 @@ def compare_workers(settings: dict, backends: list[str]) -> dict[str, float]:
     for _ in range(settings["repeats"]):
         for backend, workers in contestants:
             found[backend, workers].append(timed(plan, MANAGERS, backend, workers, settings["periods"])[1])
-    print(
-        "\n| backend | workers | M steps/s | times single process | times one worker | not work (%) | kB sent, received |"
-    )
+    print("\n| backend | workers | M steps/s | of a single process | of one worker | not work (%) | kB to, from |")
     print("|---|---|---|---|---|---|---|")
     ratios = {}
     for (backend, workers), runs in found.items():
-        alone, one = found["single", 1], found[backend, 1]
-        over = [
-            median(a["throughput"] / b["throughput"] for a, b in zip(runs, base, strict=True)) for base in (alone, one)
-        ]
+        bases = (found["single", 1], found[backend, 1])
+        over = [median(a["throughput"] / b["throughput"] for a, b in zip(runs, base, strict=True)) for base in bases]
         speed, idle = (median(run[name] for run in runs) for name in ("throughput", "overhead"))
         traffic = f"{runs[0]['bytes_sent'] / 1e3:.0f}, {runs[0]['bytes_received'] / 1e3:.0f}"
-        print(
-            f"| {backend} | {workers} | {speed / 1e6:.2f} | {over[0]:.2f} | {over[1]:.2f} | {100 * idle:.1f} | {traffic} |"
-        )
+        cells = f"{speed / 1e6:.2f} | {over[0]:.2f} | {over[1]:.2f} | {100 * idle:.1f} | {traffic}"
+        print(f"| {backend} | {workers} | {cells} |", flush=True)
         if workers == 2:
             ratios[backend] = over[0]
     return ratios
@@ -141,7 +136,7 @@ def main() -> None:
     backends = ["processes"] + (["ray"] if default_backend() == "ray" else [])
     ratios = compare_workers(settings, backends)
     compare_simulation(settings)
-    print(f"\nLoad {os.getloadavg()[0]:.1f} after. Two workers over a single process: {ratios}.\n")
+    print(f"\nLoad {os.getloadavg()[0]:.1f} after.\n")
     print(f"steps_vs_gymnasium={faster:.2f} two_workers_vs_single_process={min(ratios.values()):.2f}")
 
 

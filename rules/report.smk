@@ -17,7 +17,9 @@ SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file()
 rule render_report:
     input:
         FIGURES,
+        SCALING_SHOWN,
         records=RECORDS,
+        scaling=SCALING,
         statistics=f"{R}/statistics/statistics.json",
         criteria=f"{R}/statistics/criteria.json",
     output:
@@ -42,6 +44,7 @@ rule render_report:
                 not in (
                     "allow",
                     "arms",
+                    "cartpole",
                     "data",
                     "encoder",
                     "minutes",
@@ -66,6 +69,7 @@ rule compile_pdf:
     input:
         rules.render_report.output,
         FIGURES,
+        SCALING_SHOWN,
     output:
         report(f"{R}/report/report.pdf", category="Report", labels={"page": "paper"}),
     log:

@@ -75,7 +75,8 @@ STUDY = {
 
 rule compute_statistics:
     input:
-        RECORDS,
+        records=RECORDS,
+        scaling=SCALING,
     output:
         statistics=f"{R}/statistics/statistics.json",
         criteria=f"{R}/statistics/criteria.json",

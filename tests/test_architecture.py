@@ -31,7 +31,20 @@ BELOW = {
     "reporting": {"exceptions", "files", "metrics", "records"},
     "archive": {"exceptions", "files", "records", "reporting"},
     "study": {"exceptions", "files", "data", "hub", "methods", "metrics", "model", "records", "training", ""},
-    "cli": {"exceptions", "files", "archive", "data", "hub", "methods", "metrics", "model", "records", "reporting", "study", ""},
+    "cli": {
+        "exceptions",
+        "files",
+        "archive",
+        "data",
+        "hub",
+        "methods",
+        "metrics",
+        "model",
+        "records",
+        "reporting",
+        "study",
+        "",
+    },
     "": set(),  # hsokv/__init__.py
 }
 

@@ -12,6 +12,7 @@ from hsokv.exceptions import ArchiveError
 from hsokv.reporting.pdf import typeset
 
 SOURCES = ("report.tex", "numbers.tex", "report.bbl", "references.bib")
+FIGURES = ("figures", "scaling")  # folders of the results that a figure may lie in
 
 
 def pack_arxiv(results: Path, configuration: Mapping[str, Any], path: Path) -> list[str]:
@@ -43,7 +44,9 @@ def submission(results: Path, configuration: Mapping[str, Any]) -> dict[str, byt
     """
     members = {name: _read(results / "report" / name) for name in SOURCES}
     for figure in figures_of(members["report.tex"].decode()):
-        members[f"{figure}.pdf"] = _read(results / "figures" / f"{figure}.pdf")
+        places = [results / part for part in FIGURES]
+        folder = next((place for place in places if (place / f"{figure}.pdf").exists()), places[0])
+        members[f"{figure}.pdf"] = _read(folder / f"{figure}.pdf")
     for table in sorted((results / "tables").glob("*.csv")):
         members[f"anc/{table.name}"] = table.read_bytes()
     records = sorted(path for path in (results / "records").rglob("seed*.json") if not path.name.endswith(".cost.json"))

@@ -99,7 +99,8 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
 
     document = _read(artifact.results / "report" / "provenance.json")
     statistics, criteria = (output / "statistics" / f"{name}.json" for name in ("statistics", "criteria"))
-    write_statistics([artifact.folder / path for path in document["records"]], document["study"], statistics, criteria)
+    records, scaling = ([artifact.folder / path for path in document[name]] for name in ("records", "scaling"))
+    write_statistics(records, document["study"], statistics, criteria, scaling)
     write_tables(statistics, criteria, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
     computed = _read(statistics)
     for figure in sorted({path.stem for path in _files(artifact.results / "figures")}):
@@ -112,6 +113,7 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
         artifact.folder / "report",
         output / "report",
         base=artifact.folder,
+        scaling=document["scaling"],
     )
     made = [path.relative_to(output) for path in sorted(output.rglob("*")) if path.is_file()]
     return [name.as_posix() for name in made if not _same(output / name, artifact.results / name)]

@@ -12,8 +12,8 @@ BATCH = 256  # policies drawn and tried at a time
 def random_search(task: ModuleType, steps: int, starts: int, seed: int) -> tuple[float, int]:
     """The score, as managers are scored, of the best of policies from a standard normal distribution, and steps made.
 
-    Each policy is tried from `starts` starts; the best so far is scored whenever it changes, until its score reaches
-    the task's target or `steps` environment steps are made. Scoring counts too.
+    Each policy is tried from `starts` starts; the best of a batch is scored where none before was better, until a score
+    reaches the task's target or `steps` environment steps are made. Scoring counts too.
     """
     generator = np.random.default_rng([seed, 1])
     best, score, made = -np.inf, 0.0, 0
@@ -23,7 +23,7 @@ def random_search(task: ModuleType, steps: int, starts: int, seed: int) -> tuple
         scores, count = task.rollout(policies, begin)
         made += int(count.sum())
         means = scores.mean(-1)
-        if means.max() > best:
+        if means.max() >= best:  # of equals on few starts the later may be the better
             best = means.max()
             found, count = evaluate(task, policies[[means.argmax()]])
             score, made = max(score, float(found[0])), made + int(count.sum())

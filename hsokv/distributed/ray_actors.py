@@ -70,7 +70,7 @@ def _connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bo
     try:
         if address is None:
             # Cores are what Ray counts by, not what there are: where workers exceed cores, the record says so.
-            ray.init(num_cpus=workers, **options)
+            ray.init(address="local", num_cpus=workers, **options)
         else:
             _knock(address, seconds)
             ray.init(address=address, log_to_driver=False, logging_level="error")
@@ -79,7 +79,7 @@ def _connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bo
     except Exception as error:  # Ray raises anything from ConnectionError to RuntimeError
         raise BackendError(
             f"Ray at {address or 'this machine'} cannot be used: {error}; this side runs Ray {ray.__version__}, and "
-            "every node has to run the same Ray and the same Python"
+            "every node wants the same Ray, the same Python and the cluster's token (docs/distributed.md)"
         ) from error
     return ray, True
 

@@ -76,6 +76,9 @@ def _run(
     environment = simpy.Environment()
     store = simpy.Resource(environment, capacity=1)
     served = [0.0]
+    # Drawn at once: draws one by one would take most of the time.
+    away = draws.choice(service.work, (nodes, periods)) + draws.choice(service.transfer, (nodes, periods)) + 2 * latency
+    merge = draws.choice(service.merge, (nodes, periods))
     turn = {"left": nodes, "over": environment.event()}
 
     def meet():
@@ -87,18 +90,17 @@ def _run(
             over.succeed()
         return over
 
-    def node():
-        for _ in range(periods):
-            yield environment.timeout(draws.choice(service.work) + draws.choice(service.transfer) + 2 * latency)
+    def node(number):
+        for period in range(periods):
+            yield environment.timeout(away[number, period])
             with store.request() as request:
                 yield request
-                seconds = draws.choice(service.merge)
-                served[0] += seconds
-                yield environment.timeout(seconds)
+                served[0] += merge[number, period]
+                yield environment.timeout(merge[number, period])
             if mode == "synchronous":
                 yield meet()
 
-    for _ in range(nodes):
-        environment.process(node())
+    for number in range(nodes):
+        environment.process(node(number))
     environment.run()
     return nodes * periods * service.steps / environment.now, served[0] / environment.now

@@ -57,6 +57,12 @@ def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[
         "verdict": "not measured",
         "evidence": [],
     }
+    if score == "speed_up" and (row := statistics.get("speed_up")):  # of the distributed swarm, which has no records
+        if row["mean"] is None:
+            return entry | {"reason": row["reason"]}
+        found = Interval(row["mean"], row["low"], row["high"])
+        entry["value"], entry["interval"] = found.mean, None if found.low is None else [found.low, found.high]
+        return entry | judge(kind, found, entry["threshold"], strict=bound == "above")._asdict()
     if reason := _not_measurable(criterion, statistics):
         return entry | {"reason": reason}
     if bound not in BOUNDS[kind]:

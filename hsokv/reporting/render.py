@@ -36,6 +36,7 @@ FIGURES = {  # by the table that each follows; on the pages of memory and swarm 
 }
 MEMORY_PAGE = ("memory", "occupancy", "mended", "mended_examples", "most_read")  # tables, and figures of such names,
 SWARM_PAGE = ("regret", "swarm", "lineage")  # in sections of their own
+SCALING_PAGE = ("sharing", "speed", "validation", "projection")
 
 
 class Numbers:
@@ -92,9 +93,9 @@ def render_report(
     numbers that each page prints.
 
     `statistics` and `criteria` are the documents of results/statistics; `tables` stand in the results in their order,
-    "criteria" (wanted), those of streams and those of `MEMORY_PAGE` and `SWARM_PAGE` in sections of their own;
-    `context` is that of `report_context`; `templates` holds the .j2 files, captions/ and references.bib. Figures are
-    looked for in ../figures, seen from `output`.
+    "criteria" (wanted), those of streams and those of `MEMORY_PAGE`, `SWARM_PAGE` and `SCALING_PAGE` in sections of
+    their own; `context` is that of `report_context`; `templates` holds the .j2 files, captions/ and references.bib.
+    Figures are looked for in ../figures, those of `SCALING_PAGE` in ../scaling, seen from `output`.
 
     Raises:
         ConfigurationError: a template names a number, a value, a caption or a reference that is not there.
@@ -120,6 +121,7 @@ def render_report(
             "stream_page": [name for name in tables if name == "published" or name.startswith("stream_")],
             "memory_page": MEMORY_PAGE,
             "swarm_page": SWARM_PAGE,
+            "scaling_page": [name for name in SCALING_PAGE if name in tables],
             "with_streams": _with(statistics, "accuracy_task_incremental", "bwt_task_incremental", "retention"),
             "with_memory": _with(statistics, "accuracy_lost_without_memory", "gate_mean", "hit_rate", "hit_chance"),
             "with_swarm": _with(

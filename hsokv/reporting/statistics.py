@@ -1,5 +1,6 @@
 """From the records of a study to its statistics: made once, and all that tables, figures and texts may read."""
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from hsokv.files import write_json
 from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord, read_record
 from hsokv.reporting import ledger
+from hsokv.reporting import scaling as distributed
 from hsokv.reporting.asked import Runs, arms_of, by_run, is_stream, runs_asked
 from hsokv.reporting.cells import HEADLINE, Cells, cells_of
 from hsokv.reporting.contrasts import contrasts_of, ends_of
@@ -21,7 +23,9 @@ from hsokv.reporting.tracks import tracks
 FORMAT = "hsokv-statistics/1"
 
 
-def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str, Any]) -> dict[str, Any]:
+def compute_statistics(
+    records: Iterable[RunRecord], configuration: Mapping[str, Any], speed_up: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The statistics of a study, as kept in statistics.json: scores, contrasts, costs, curves, memory, swarm, ledger.
 
     An arm's headline is the mean over the benchmark's headline conditions, seed by seed. A cell is shown when every
@@ -33,6 +37,7 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         configuration: evaluate_on, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true.
             A benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
             learn task after task, and as `shots` the number of shots of the conditions that differ in it alone.
+        speed_up: `hsokv.reporting.scaling.speed_up` of the distributed swarm, where it was measured.
 
     Raises:
         RecordError: a record of no run of this configuration, of another test set, twice, or not paired with others.
@@ -65,15 +70,23 @@ def compute_statistics(records: Iterable[RunRecord], configuration: Mapping[str,
         "curves": _curves(cells),
         "memory": inside_memory(runs, reasons, configuration),
         "streams": streams(runs, reasons, configuration),
+        "speed_up": speed_up and dict(speed_up),
         "swarm": swarm_at_work(runs, reasons, configuration, regret, spans),
     }
     statistics["numbers"] = ledger.collect(statistics, judge_criteria(statistics, configuration))
     return statistics
 
 
-def write_statistics(records: Iterable[Path], study: Mapping[str, Any], statistics: Path, criteria: Path) -> None:
-    """Read all records (the first that is damaged is named) and write both documents."""
-    computed = compute_statistics([read_record(path) for path in records], study)
+def write_statistics(
+    records: Iterable[Path], study: Mapping[str, Any], statistics: Path, criteria: Path, scaling: Iterable[Path] = ()
+) -> None:
+    """Read all records (the first that is damaged is named) and write both documents.
+
+    `scaling`: what was measured and what was projected of the distributed swarm, if anything.
+    """
+    measured = [json.loads(Path(path).read_text(encoding="utf-8")) for path in scaling]
+    found = distributed.speed_up(*measured) if measured else None
+    computed = compute_statistics([read_record(path) for path in records], study, found)
     write_json(criteria, judge_criteria(computed, study))
     write_json(statistics, computed)
 

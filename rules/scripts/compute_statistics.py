@@ -1,4 +1,4 @@
-"""From every record to the statistics and the verdicts."""
+"""From every record, and what was measured of the distributed swarm, to the statistics and the verdicts."""
 
 from pathlib import Path
 
@@ -8,8 +8,9 @@ from hsokv.study.job import job
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         write_statistics(
-            map(Path, snakemake.input),
+            map(Path, snakemake.input.records),
             snakemake.params.study,
             Path(snakemake.output.statistics),
             Path(snakemake.output.criteria),
+            map(Path, snakemake.input.scaling),
         )

@@ -20,4 +20,5 @@ if __name__ == "__main__":
             context={name: params[name] for name in ("study", "paper", "digest", "overlays")} | {"versions": versions},
             templates=Path(params.templates),
             output=Path(snakemake.output[0]).parent,
+            scaling=list(snakemake.input.scaling),
         )

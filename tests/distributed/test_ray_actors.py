@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def local():
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield
     ray.shutdown()
 
@@ -70,7 +70,7 @@ def test_a_run_goes_on_when_a_node_of_a_cluster_is_removed(cluster):
     pool = open_pool("ray", PLAN, 2, address=cluster.address)
     remove = disturb(lambda: cluster.cluster.remove_node(cluster.nodes[0], allow_graceful=False))
     # The actor's successor waits for a core that is gone: it is given up, and the other works for both.
-    outcome = run(pool, watch=remove, limits=PATIENT._replace(seconds=10, restarts=1))
+    outcome = run(pool, watch=remove, limits=PATIENT._replace(seconds=25, restarts=1))
     assert [event for event in outcome.events if event.kind == "lost"]
     assert_same(outcome.store, undisturbed().store)
     assert_counted_once(outcome)

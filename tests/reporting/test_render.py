@@ -17,6 +17,7 @@ from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.pdf import compile_pdf
 from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.render import FIGURES, render_report, report_context
+from hsokv.reporting.scaling import scaling_tables
 from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.table import Table
 from hsokv.reporting.tables import all_tables
@@ -26,6 +27,8 @@ from tests.reporting.example_statistics import (
     example_statistics,
     records,
 )
+
+from .example_scaling import measured, projected
 
 TEMPLATES = Path(__file__).parents[2] / "report"
 PAPER = yaml.safe_load((TEMPLATES.parent / "config.yaml").read_text())["paper"]
@@ -37,7 +40,7 @@ def render(output: Path, *, small: bool = False, templates: Path = TEMPLATES, st
     statistics = statistics or example_statistics(small=small)
     criteria = judge_criteria(statistics, settings)
     context = report_context(settings, records(small=small), digest="0f" * 32, versions={"python": "3.11"})
-    tables = all_tables(statistics, criteria)
+    tables = all_tables(statistics, criteria) | scaling_tables(measured(), projected())
     render_report(statistics, criteria, tables, {**context, **changes}, templates, output)
     return output
 

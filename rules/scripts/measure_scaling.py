@@ -1,0 +1,34 @@
+"""Measure the distributed swarm on this machine: learning by arm, speed by workers, what the simulation needs."""
+
+from pathlib import Path
+
+from hsokv.distributed.projection import measure_configurations
+from hsokv.distributed.scaling import machine, measure_learning, measure_speed
+from hsokv.files import write_json
+from hsokv.study.job import job
+
+
+def main(settings: dict, output: Path) -> None:
+    """Write the one document that all of them make."""
+    managers, address, speed = settings["managers"], settings["address"], settings["speed"]
+    contestants = [
+        (backend, workers) for backend in speed["backends"] for workers in speed["workers"] if workers <= managers
+    ]
+    print("learning", flush=True)
+    learning = measure_learning(settings["learning"], managers, "processes", min(2, managers))
+    print("speed", flush=True)
+    rows = measure_speed(speed, managers, [("single", 1), *contestants], address)
+    print("configurations", flush=True)
+    found = {
+        "machine": machine(max(speed["workers"])),
+        "settings": settings,
+        "learning": learning,
+        "speed": rows,
+        "configurations": measure_configurations(speed, "processes"),
+    }
+    write_json(output, found)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        main(snakemake.params.settings, Path(snakemake.output[0]))
