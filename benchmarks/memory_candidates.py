@@ -103,7 +103,7 @@ def _contrast(task: Task, allowed: int, hidden: int) -> tuple[list[Tensor], int]
     shapes = [(dim, directions)] + [(dim, hidden), (hidden,), (hidden, directions)] * bool(hidden)
     parameters = [torch.randn(shape, generator=generator) * shape[0] ** -0.5 * (len(shape) > 1) for shape in shapes]
     moments = [init_adam(parameter, ()) for parameter in parameters]
-    adam, decay = torch.tensor(STRATEGIES.index("adam")), torch.tensor(1e-3)
+    adam, decay = torch.tensor(STRATEGIES.index("adam_norm")), torch.tensor(1e-3)
 
     def draw() -> tuple[Tensor, Tensor]:
         words = torch.randperm(len(by_word), generator=generator)[:PAIRS]

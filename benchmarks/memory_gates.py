@@ -52,7 +52,7 @@ def query_gate(log_param: Tensor, memory: Tensor, retrieval: kv.Retrieval, label
         gate = torch.sigmoid(weight @ x.mT + bias.unsqueeze(-1))
         return -torch.log((1 - gate) * param + gate * memory_at + 1e-12)
 
-    adam, moments = torch.tensor(STRATEGIES.index("adam")), [init_adam(weight, ()), init_adam(bias, ())]
+    adam, moments = torch.tensor(STRATEGIES.index("adam_norm")), [init_adam(weight, ()), init_adam(bias, ())]
     for _ in range(GATE_STEPS):
         leaves = [weight.requires_grad_(), bias.requires_grad_()]
         fitted = (losses(*leaves) * inside).sum(-1) / inside.sum(-1) + PENALTIES[:, None] * (leaves[0] ** 2).sum(-1)

@@ -75,29 +75,30 @@ def plain_loop(problems: Problems, classes: int, hyperparameters: Hyperparameter
             x, y, name, rate, decay, state = head
             weight, bias = (parameter.requires_grad_() for parameter, _, _ in state)
             slopes = torch.autograd.grad(cross_entropy(x @ weight + bias, y), (weight, bias))
-            head[-1] = [_move(*part, g, name, rate, decay, taken) for part, g in zip(state, slopes, strict=True)]
+            told = float(slopes[0].square().mean()), name, rate, decay / len(y), taken
+            head[-1] = [_move(*part, g, *told) for part, g in zip(state, slopes, strict=True)]
 
     return step
 
 
 @torch.no_grad()
 def _move(
-    w: Tensor, m: Tensor, v: Tensor, g: Tensor, name: str, rate: float, decay: float, taken: int
+    w: Tensor, m: Tensor, v: Tensor, g: Tensor, square: float, name: str, rate: float, decay: float, taken: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     if name == "sgd":
         m = 0.9 * m + g
         direction = m
     else:
-        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
-        numerator = m / (1 - 0.9**taken) if name == "adam" else g
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * square
+        numerator = m / (1 - 0.9**taken) if name == "adam_norm" else g
         direction = numerator / ((v / (1 - 0.999**taken)).sqrt() + 1e-8)
-    return w - rate * (direction + decay * w), m, v
+    return (w - rate * direction) / (1 + rate * decay), m, v
 
 
 def steppers(problems: Problems, classes: int, agents: int) -> dict[str, Callable[[], None]]:
     """The same step of the same agents three ways, each going on from where it was."""
     everyone = Hyperparameters(
-        torch.arange(agents) % len(STRATEGIES), torch.linspace(0.4, 2.5, agents), torch.full((agents,), 1e-3)
+        torch.arange(agents) % len(STRATEGIES), torch.linspace(0.4, 2.5, agents), torch.full((agents,), 32.0)
     )
     each = [Hyperparameters(*(part[i : i + 1] for part in everyone)) for i in range(agents)]
     swarm = init_learners((agents,), problems, classes)

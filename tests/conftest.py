@@ -42,7 +42,7 @@ def make_episode():
 def settings():
     """All groups of the configuration's `methods`, small; a copy for each test."""
     return {
-        "head": {"strategy": "adam", "learning_rate": 0.05, "weight_decay": 0.01, "steps": 12},
+        "head": {"strategy": "sgd", "learning_rate": 1.0, "weight_decay": 1.0, "steps": 12},
         "memory": {"entries": 100, "k": 5, "sharpness": 10.0},
         "keys": {"shrinkage": 0.1, "directions": 6},
         "swarm": {
@@ -53,7 +53,7 @@ def settings():
             "exploited": 0.34,
             "perturbation": 0.2,
             "resampled": 0.25,
-            "box": {"learning_rate": [0.02, 0.125], "weight_decay": [0.004, 0.025], "sharpness": [5.0, 20.0]},
+            "box": {"learning_rate": [0.4, 2.5], "weight_decay": [0.4, 2.5], "sharpness": [5.0, 20.0]},
         },
         "knn": {"k": 1},
         "ridge": {"shrinkage": [0.1, 0.5]},

@@ -64,7 +64,7 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     strengths, limit = torch.tensor(settings["linear_probe"]["strengths"]), settings["linear_probe"]["steps"]
 
     def solved(part: slice, strengths: Tensor, reserve: int) -> tuple[Head, int]:
-        selected = Problems(*(tensor[part] for tensor in problems[:3]), *problems[3:])
+        selected = Problems(*(tensor[part] for tensor in problems[:4]), *problems[4:])
         decay = 1 / (strengths[:, None] * selected.mask.sum(-1))
         return solve(*selected[:3], decay, episode.classes, limit, budget, reserve)
 

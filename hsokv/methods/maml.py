@@ -105,7 +105,7 @@ def outer_step(
     learnt: Learnt, moments: tuple[OptimiserState, OptimiserState], task: Task, inner_steps: int, outer_rate: float
 ) -> tuple[Learnt, tuple[OptimiserState, OptimiserState]]:
     """One step of Adam on the loss of one task."""
-    adam, no_decay = torch.tensor(STRATEGIES.index("adam")), torch.tensor(0.0)
+    adam, no_decay = torch.tensor(STRATEGIES.index("adam_norm")), torch.tensor(0.0)
     rates = torch.tensor(outer_rate), torch.tensor(RATE_SPEED * outer_rate)
     slope = outer_gradient(learnt, task, inner_steps)
     (new_map, of_map), (log_rate, of_rate) = (

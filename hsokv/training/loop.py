@@ -15,13 +15,15 @@ from hsokv.training.optimisers import UNIT_RATES, OptimiserState, apply_rule, in
 class Problems(NamedTuple):
     """All data sets one agent learns from, stacked: each fold, the dev episode and the task itself.
 
-    x [problems, n, key_dim], y [problems, n], mask [problems, n] (0 for padding). Folds come first; `dev` and `train`
-    are indices, the same one where dev is scored with what was learnt from the train shots.
+    x [problems, n, key_dim], y [problems, n], mask [problems, n] (0 for padding), examples [problems]: how many each
+    problem has in all, of which x may be a minibatch. Folds come first; `dev` and `train` are indices, the same one
+    where dev is scored with what was learnt from the train shots.
     """
 
     x: Tensor
     y: Tensor
     mask: Tensor
+    examples: Tensor
     folds: int
     dev: int
     train: int
@@ -44,7 +46,7 @@ class Learners(NamedTuple):
 
 class Hyperparameters(NamedTuple):
     """What training one agent needs, all of shape [...]: strategy int64, learning rate > 0 relative to the unit rate of
-    that strategy, weight decay >= 0."""
+    that strategy, weight decay >= 0 in examples: it pulls a head to zero as so many examples pull it to them."""
 
     strategy: Tensor
     learning_rate: Tensor
@@ -68,7 +70,8 @@ def stack_problems(episode: Episode) -> Problems:
     if episode.dev.fit is not episode.train:
         parts.append(episode.dev.fit)
     parts.append(episode.train)
-    return Problems(*_stack(parts), folds=len(episode.folds), dev=dev, train=len(parts) - 1)
+    x, y, mask = _stack(parts)
+    return Problems(x, y, mask, mask.sum(-1), folds=len(episode.folds), dev=dev, train=len(parts) - 1)
 
 
 def stack_scores(episode: Episode) -> Scores:
@@ -102,15 +105,15 @@ def _arranged(learners: Learners) -> Learners:
 
 
 def train_step(learners: Learners, hyperparameters: Hyperparameters, problems: Problems) -> Learners:
-    """One full-batch gradient step of every agent on every problem."""
+    """One gradient step of every agent on every problem, on the mean loss plus decay / (2 examples) ||W||^2."""
     grads = gradient(learners.head, problems.x, problems.y, problems.mask)
     rate = hyperparameters.learning_rate * torch.tensor(UNIT_RATES, dtype=torch.float64)[hyperparameters.strategy]
     steps = learners.moments[0].steps  # those of the bias are the same
-    numbers = rule(
-        steps, *(part.unsqueeze(-1) for part in (hyperparameters.strategy, rate, hyperparameters.weight_decay))
-    )
+    decay = hyperparameters.weight_decay.unsqueeze(-1) / problems.examples
+    numbers = rule(steps, hyperparameters.strategy.unsqueeze(-1), rate.unsqueeze(-1), decay)
+    square = grads.weight.square().mean((-2, -1))  # of the bias too: its own is mostly noise
     moved = [
-        apply_rule(parameter, grad, moments, numbers)
+        apply_rule(parameter, grad, moments, numbers, square)
         for parameter, grad, moments in zip(learners.head, grads, learners.moments, strict=True)
     ]
     return Learners(Head(*(parameter for parameter, _ in moved)), (moved[0][1], moved[1][1]))

@@ -5,8 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-STRATEGIES = ("adam", "sgd", "rmsprop")
-"""Names of the update rules; an agent's strategy is an index into this tuple."""
+STRATEGIES = ("adam_norm", "sgd", "rmsprop_norm")
+"""Names of the update rules; an agent's strategy is an index into this tuple. The adaptive ones divide the gradient by
+one number, the root of its mean square (as AdaGrad-Norm does, Ward et al. 2019), not each entry by its own: that would
+turn a head that learns from few examples away from the direction of the class means, see docs/what-did-not-help.md."""
 
 UNIT_RATES = (0.05, 1.0, 0.05)
 """The step size that a relative learning rate of 1 stands for, by rule: adaptive rules need smaller ones, and an agent
@@ -14,8 +16,8 @@ that changes its rule keeps its place in the box."""
 
 
 class OptimiserState(NamedTuple):
-    """What an update rule remembers: first and second moment of the gradient, shaped like the parameter, and the steps
-    taken, one count per head."""
+    """What an update rule remembers: the first moment of the gradient, shaped like the parameter, the second moment,
+    one number a head (with axes of length 1 for the rest), and the steps taken, one count per head."""
 
     first: Tensor
     second: Tensor
@@ -24,7 +26,8 @@ class OptimiserState(NamedTuple):
 
 def init_state(parameter: Tensor, batch: tuple[int, ...]) -> OptimiserState:
     """Zero moments for a parameter with leading axes `batch`."""
-    return OptimiserState(torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros(batch))
+    second = parameter.new_zeros(batch + (1,) * (parameter.ndim - len(batch)))
+    return OptimiserState(torch.zeros_like(parameter), second, torch.zeros(batch))
 
 
 def rule(steps: Tensor, strategy: Tensor, learning_rate: Tensor, weight_decay: Tensor) -> Tensor:
@@ -41,21 +44,24 @@ def rule(steps: Tensor, strategy: Tensor, learning_rate: Tensor, weight_decay: T
     unbias = (1 / (1 - 0.999**after)).masked_fill(is_sgd, 0.0)
     floor = torch.where(is_sgd, one, 1e-8)
     rate = learning_rate * unbias_mean.masked_fill(is_sgd, 10.0).masked_fill(is_rmsprop, 1.0)
-    kept = (1 - learning_rate.double() * weight_decay).expand(after.shape)
+    kept = 1 / (1 + (learning_rate.double() * weight_decay).expand(after.shape))
+    rate = rate * kept
     return torch.stack((latest, unbias, floor, rate, kept))
 
 
 def apply_rule(
-    parameter: Tensor, gradient: Tensor, moments: OptimiserState, numbers: Tensor
+    parameter: Tensor, gradient: Tensor, moments: OptimiserState, numbers: Tensor, square: Tensor
 ) -> tuple[Tensor, OptimiserState]:
     """One step by `numbers` [5, ...], one of each per head, with no more passes over the parameter than it takes.
 
+    `square` [...] is the mean square of the gradient that the adaptive rules are to divide by, one number a head.
     What is returned lies in memory as what came in: of two factors the first decides.
     """
-    numbers = numbers.reshape(numbers.shape + (1,) * (1 + parameter.ndim - numbers.ndim))
+    ones = (1,) * (1 + parameter.ndim - numbers.ndim)
+    numbers, square = numbers.reshape(numbers.shape + ones), square.reshape(square.shape + ones)
     latest, unbias, floor, rate, kept = numbers.to(parameter.dtype)
     first = torch.lerp(moments.first, gradient, 0.1)
-    second = (moments.second * 0.999).addcmul_(gradient, gradient, value=0.001)
+    second = moments.second * 0.999 + 0.001 * square
     direction = torch.lerp(first, gradient, latest).div_((second * unbias).sqrt_().add_(floor))
     return (parameter * kept).addcmul_(direction, rate, value=-1), OptimiserState(first, second, moments.steps + 1)
 
@@ -68,12 +74,15 @@ def update(
     learning_rate: Tensor,
     weight_decay: Tensor,
 ) -> tuple[Tensor, OptimiserState]:
-    """One step of Adam (Kingma and Ba 2015), SGD with momentum 0.9 or RMSprop, chosen per element by `strategy`.
+    """One step of Adam (Kingma and Ba 2015), SGD with momentum 0.9 or RMSprop, by `strategy`; see STRATEGIES.
 
-    Decay is decoupled (Loshchilov and Hutter 2019): w <- w - lr (direction + decay w). `strategy` (int64),
+    Decay is decoupled (Loshchilov and Hutter 2019) and implicit, so that none is too strong for a rate:
+    w <- (w - lr direction) / (1 + lr decay). `strategy` (int64),
     `learning_rate` > 0 and `weight_decay` >= 0 have the parameter's leading axes and are broadcast over the rest.
     All rules keep the same moments m and v, so a copied agent keeps its history when its strategy changes:
-    m <- 0.9 m + 0.1 g, v <- 0.999 v + 0.001 g^2;
+    m <- 0.9 m + 0.1 g, v <- 0.999 v + 0.001 mean(g^2);
     Adam m^ / (sqrt v^ + eps), SGD 10 m (= momentum), RMSprop g / (sqrt v^ + eps).
     """
-    return apply_rule(parameter, gradient, moments, rule(moments.steps, strategy, learning_rate, weight_decay))
+    numbers = rule(moments.steps, strategy, learning_rate, weight_decay)
+    square = gradient.square().mean(tuple(range(moments.steps.ndim, gradient.ndim)))
+    return apply_rule(parameter, gradient, moments, numbers, square)

@@ -149,7 +149,7 @@ def test_renaming_the_classes_of_a_task_renames_the_answers(learn, arm):
 
 
 def test_a_separable_stream_is_solved_task_by_task(learn, arm):
-    stream = draw_stream(noise=0.02)
+    stream = draw_stream(noise=0.02, per_class=160)
     for task, fitted in enumerate(learn(arm, stream.tasks)):
         own = stream.test.y // PER_TASK == task
         log_probs = fitted.predict(stream.test.x[own]).log_probs[:, task * PER_TASK : (task + 1) * PER_TASK]

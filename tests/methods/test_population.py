@@ -11,6 +11,7 @@ from hsokv.methods.members import fold_log_loss, read_problem, write_memories
 from hsokv.model.calibration import GATES, TEMPERATURES, fit_gate
 from hsokv.training.budget import Budget
 from hsokv.training.loop import Hyperparameters, init_learners, stack_problems, stack_scores, train
+from hsokv.training.optimisers import STRATEGIES
 
 ALLOWED = 10**9
 
@@ -71,9 +72,15 @@ def test_fold_log_loss_equals_a_plain_loop(make_episode, kind, memory):
             labels.append(fold.score.y)
         logits, recalled, labels = torch.cat(logits), torch.cat(recalled), torch.cat(labels)
         rows = torch.arange(len(labels))
-        best = min(float(torch.nn.functional.cross_entropy(logits / t, labels)) for t in TEMPERATURES)
+
+        def with_one_more(t, logits=logits, labels=labels):
+            """The sum over examples, and over one of unknown label: how the temperature is chosen."""
+            unknown = -(logits / t).log_softmax(-1).mean()
+            return float(torch.nn.functional.cross_entropy(logits / t, labels, reduction="sum") + unknown)
+
+        t = min(TEMPERATURES, key=with_one_more)
+        best = float(torch.nn.functional.cross_entropy(logits / t, labels))
         if memory:
-            t = min(TEMPERATURES, key=lambda t: float(torch.nn.functional.cross_entropy(logits / t, labels)))
             p = (logits / t).softmax(-1)[rows, labels]
             best = min(float(-((1 - g) * p + g * recalled[rows, labels]).log().mean()) for g in GATES)
         assert float(found[0, agent]) == pytest.approx(best, rel=1e-4, abs=1e-5)
@@ -132,7 +139,7 @@ def test_more_rounds_than_steps_are_refused(make_episode, settings):
 @pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
 def test_agents_that_overflow_are_counted_and_left_out(make_episode, settings, names):
     """SGD at rates near the largest float fails; the default agent and its like do not."""
-    settings["head"] |= {"strategy": "adam", "steps": 6}
+    settings["head"] |= {"strategy": "adam_norm", "steps": 6}
     settings["swarm"] |= {"rounds": 1, "averaged": 6}
     settings["swarm"]["box"]["learning_rate"] = [0.02, 1e38]
     episode = make_episode("shots")
@@ -146,16 +153,16 @@ def test_agents_that_overflow_are_counted_and_left_out(make_episode, settings, n
 
 @pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
 def test_a_swarm_that_fails_whole_is_an_error(make_episode, settings, names):
-    settings["head"] |= {"strategy": "sgd", "learning_rate": 2e38}
+    settings["head"] |= {"strategy": "sgd", "learning_rate": 2e38, "weight_decay": 1e-40}
     settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
-    settings["swarm"]["box"]["learning_rate"] = [1e38, 3e38]
+    settings["swarm"]["box"] |= {"learning_rate": [1e38, 3e38], "weight_decay": [1e-41, 1e-39]}  # stronger ones hold it
     with pytest.raises(SwarmCollapsedError, match="lower the learning rates"):
         fit(population, make_episode("shots"), groups(settings, *names))
 
 
 def test_a_default_outside_the_box_is_refused(make_episode, settings):
-    settings["head"]["learning_rate"] = 1.0
-    with pytest.raises(ConfigurationError, match=r"learning_rate: the default 1.0 lies outside \[0.02, 0.125\]"):
+    settings["head"]["learning_rate"] = 9.0
+    with pytest.raises(ConfigurationError, match=r"learning_rate: the default 9.0 lies outside \[0.4, 2.5\]"):
         fit(population, make_episode("shots"), settings)
 
 
@@ -179,7 +186,8 @@ def test_the_gate_is_fitted_on_dev_with_what_dev_was_learnt_from_and_mixes_the_t
     fitted = fit(single, episode, groups(settings, "head", "memory"))
     problems = stack_problems(episode)
     learners = init_learners((1,), problems, episode.classes)
-    default = Hyperparameters(torch.zeros(1, dtype=torch.int64), torch.tensor([0.05]), torch.tensor([0.01]))
+    sgd = torch.tensor([STRATEGIES.index("sgd")])
+    default = Hyperparameters(sgd, torch.tensor([1.0]), torch.tensor([1.0]))
     head = train(learners, default, problems, settings["head"]["steps"], Budget(ALLOWED))[0].head
 
     def branches(problem, shots, x):

@@ -79,7 +79,11 @@ BAD = [
     ("methods.memory.k", 0, r"methods\.memory\.k: 0 is less than the minimum of 1"),
     ("methods.swarm.exploited", 0.6, r"methods\.swarm\.exploited: 0\.6 is greater than the maximum of 0\.5"),
     ("methods.head.learning_rate", 0, r"methods\.head\.learning_rate: 0 is less than or equal to the minimum of 0"),
-    ("methods.head.strategy", "lion", r"methods\.head\.strategy: 'lion' is not one of \['adam', 'sgd', 'rmsprop'\]"),
+    (
+        "methods.head.strategy",
+        "lion",
+        r"methods\.head\.strategy: 'lion' is not one of \['adam_norm', 'sgd', 'rmsprop_norm'\]",
+    ),
     ("evaluate_on", "test", r"evaluate_on: 'test' is not one of \['development', 'final'\]"),
     ("benchmarks.sst2.kind", "text", r"benchmarks\.sst2\.kind: 'text' is not one of \['words', 'texts', 'stream'\]"),
     ("benchmarks.sst2.source", "sst3", r"benchmarks\.sst2\.source: unknown name 'sst3'; did you mean 'sst2'"),

@@ -13,14 +13,14 @@ def gradients(*shape):
 
 def reference(strategy, w, slopes):
     """Three steps by the published rules, in plain numpy."""
-    m, v = np.zeros_like(w), np.zeros_like(w)
+    m, v = np.zeros_like(w), np.zeros((len(w), 1, 1))
     momentum = np.zeros_like(w)
     for t, g in enumerate(slopes, start=1):
-        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * (g * g).mean((1, 2), keepdims=True)
         momentum = 0.9 * momentum + g
         scale = np.sqrt(v / (1 - 0.999**t)) + EPS
-        direction = {"adam": m / (1 - 0.9**t) / scale, "sgd": momentum, "rmsprop": g / scale}[strategy]
-        w = w - RATE * (direction + DECAY * w)
+        direction = {"adam_norm": m / (1 - 0.9**t) / scale, "sgd": momentum, "rmsprop_norm": g / scale}[strategy]
+        w = (w - RATE * direction) / (1 + RATE * DECAY)
     return w
 
 
@@ -63,7 +63,17 @@ def test_moments_do_not_depend_on_the_rule_so_that_a_copy_keeps_its_history():
 def test_decay_alone_shrinks_the_parameter():
     w = torch.full((1, 2), 2.0)
     moved, _ = update(w, torch.zeros(1, 2), init_state(w, (1,)), *constants((1,), 0))
-    torch.testing.assert_close(moved, w * (1 - RATE * DECAY))
+    torch.testing.assert_close(moved, w / (1 + RATE * DECAY))
+
+
+@pytest.mark.parametrize("decay", [1.0, 1e3, 1e6])
+def test_no_decay_is_too_strong(decay):
+    """With a constant gradient g the plain rule settles at -g' / decay, g' what momentum makes of it."""
+    w, g = torch.ones(1, 2, dtype=torch.float64), torch.full((1, 2), 0.5, dtype=torch.float64)
+    moments, sgd = init_state(w, (1,)), torch.tensor([STRATEGIES.index("sgd")])
+    for _ in range(400):
+        w, moments = update(w, g, moments, sgd, torch.tensor([1.0]), torch.tensor([decay]))
+    torch.testing.assert_close(w, -10 * g / decay)
 
 
 def test_an_update_leaves_its_arguments_alone():

@@ -21,7 +21,7 @@ from hsokv.training.loop import Learners, Problems, Scores
 def _stacked(held: Shots) -> tuple[Problems, Scores]:
     """The one problem of a task, and its answer sheet."""
     x, y, mask = held.x.unsqueeze(0), held.y.unsqueeze(0), torch.ones(1, len(held.y))
-    return Problems(x, y, mask, folds=1, dev=0, train=0), Scores(x, y, mask)
+    return Problems(x, y, mask, mask.sum(-1), folds=1, dev=0, train=0), Scores(x, y, mask)
 
 
 def held_out_log_loss(

@@ -20,7 +20,8 @@ BATCH = 32
 def begin(head: Head | None, agents: tuple[int, ...], key_dim: int, classes: int) -> Learners:
     """The heads so far (None: none) with room for `classes` classes: those that are new start at zero, and so do the
     optimisers."""
-    empty = Problems(torch.empty(1, 0, key_dim), torch.empty(1, 0), torch.empty(1, 0), folds=1, dev=0, train=0)
+    none = torch.empty(1, 0)
+    empty = Problems(torch.empty(1, 0, key_dim), none, none, torch.zeros(1), folds=1, dev=0, train=0)
     learners = init_learners(agents, empty, classes)
     if head is not None:  # written into place, so that the weights lie in memory as training likes them
         learners.head.weight[..., : head.weight.shape[-1]] = head.weight
@@ -50,7 +51,7 @@ def minibatches(
                 drawn = torch.randint(len(replayed.y), (BATCH,), generator=generator)
                 x, y = torch.cat([x, replayed.x[drawn]]), torch.cat([y, replayed.y[drawn]])
                 mask = pad(mask, (0, BATCH), value=1.0)
-            yield Problems(x[None], y[None], mask[None], folds=1, dev=0, train=0)
+            yield Problems(x[None], y[None], mask[None], torch.tensor([float(n)]), folds=1, dev=0, train=0)
 
 
 def train(

@@ -82,9 +82,9 @@ def test_the_history_is_that_of_the_whole_stream(settings):
 
 
 def test_a_swarm_that_fails_whole_is_an_error(settings):
-    settings["head"] |= {"strategy": "sgd", "learning_rate": 2e38}
+    settings["head"] |= {"strategy": "sgd", "learning_rate": 2e38, "weight_decay": 1e-40}
     settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
-    settings["swarm"]["box"]["learning_rate"] = [1e38, 3e38]
+    settings["swarm"]["box"] |= {"learning_rate": [1e38, 3e38], "weight_decay": [1e-41, 1e-39]}  # stronger ones hold it
     with pytest.raises(SwarmCollapsedError, match="lower the learning rates"):
         learn(population, settings, "head", "swarm")
 
