@@ -39,6 +39,7 @@ from hsokv.methods import single
 from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.calibration import label_log_prob
 from hsokv.model.context_encoder import encode, train_context_encoders
+from hsokv.model.encoder_files import MINILM
 from hsokv.model.moments import add, between, init_moments, within
 from hsokv.study.digest import code_digest, value_digest
 from hsokv.study.features import is_current, load_episode, write_features
@@ -157,7 +158,7 @@ def encode_draws(seeds: list[int], folder: Path, report: Callable[[str], None]) 
     conditions = {"shots16": {"shots": 16}}
     stamp = value_digest([code_digest(["hsokv.study.text"]), conditions])
     encode_shots(
-        seeds, conditions, source, root, "development", 500, None, (found, {"reason": None}), folder, stamp, report
+        seeds, conditions, source, root, "development", 500, MINILM, (found, {"reason": None}), folder, stamp, report
     )
 
 

@@ -9,6 +9,7 @@ from hsokv.reporting.ledger import format_value, text
 from hsokv.reporting.memory_tables import memory, mended, mended_examples, most_read, occupancy
 from hsokv.reporting.stream_tables import published, stream
 from hsokv.reporting.table import DASH, UNDEFINED, Table, if_done, make_table, of_scores, score_at, spread, titled
+from hsokv.reporting.tracks import FROZEN
 
 AREA = "area under regret (nats \N{MULTIPLICATION SIGN} decades)"
 
@@ -67,21 +68,17 @@ def tracks(statistics: Mapping[str, Any]) -> Table:
     for row in statistics["tracks"]:
         place = (row["benchmark"], row["condition"])
         stem = ".".join(place)
-        full = score_at(statistics, *place, "full")
-        cells = [
-            row["encoder"] or "",
-            row["tuned_by"] or "",
-            text(numbers, key) if (key := f"{stem}.tuning_flops") in numbers else "",
-        ]
+        told = [row["encoder"] or "", f"tuned by {row['tuned_by']}" if row["tuned_by"] not in (None, FROZEN) else ""]
+        cells = [", ".join(filter(None, told))]
+        cells.append(text(numbers, key) if (key := f"{stem}.tuning_flops") in numbers else "")
+        cells.append(score_at(statistics, *place, "full"))
         if row["status"] == "done":
-            cells += [full, row["best"], score_at(statistics, *place, row["best"])]
+            cells.append(f"{row['best']} {score_at(statistics, *place, row['best'])}")
             cells.append(spread(statistics, f"{stem}.best_baseline", "difference"))
             cells.append(if_done(statistics, (*place, "full"), "accuracy_lost_without_memory", True))
-        else:
-            cells += [full, "", "", "", ""]
-        rows.append((titled(statistics, row["benchmark"]), row["condition"], *cells))
-    columns = ("benchmark", "condition", "encoder", "tuned by", "FLOPs to tune it", "full (%)", "best plain baseline")
-    columns += ("its accuracy (%)", "full minus it (points)", "lost without memory (points)")
+        rows.append((titled(statistics, row["benchmark"]), row["condition"], *cells, *[""] * (6 - len(cells))))
+    columns = ("benchmark", "condition", "encoder", "FLOPs to tune it", "full (%)", "best plain baseline (%)")
+    columns += ("full minus it (points)", "lost without memory (points)")
     note = (
         "What tuning the encoder took is charged to every arm of its condition. Tuned by contrast or cross-entropy: on "
         "the shots; by descriptions: on texts without labels, which descriptions of the labels guess."

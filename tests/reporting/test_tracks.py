@@ -57,10 +57,10 @@ def test_a_row_for_each_condition_in_order(statistics):
 
 def test_the_table_names_encoder_cost_and_rival(statistics):
     rows = {row[1]: row for row in tables.tracks(statistics).rows}
-    assert rows["tuned"][2:5] == ("e", "cross-entropy", "1.7e10")
-    assert rows["tuned"][6] == "knn"
-    assert rows["tuned"][8].startswith("+10.0")
-    assert rows["absent"][5] == "not run: no data"
+    assert rows["tuned"][2:4] == ("e, tuned by cross-entropy", "1.7e10")
+    assert rows["tuned"][5].startswith("knn 80.0")
+    assert rows["tuned"][6].startswith("+10.0")
+    assert rows["absent"][4] == "not run: no data"
 
 
 def test_a_criterion_is_read_on_the_best_of_its_tracks():
