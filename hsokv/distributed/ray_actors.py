@@ -65,6 +65,8 @@ def _connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bo
     except ImportError as error:
         raise BackendError("backend ray: Ray is not installed; `pip install hsokv[ray]`, or take processes") from error
     options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+    if address is not None:
+        _knock(address, seconds)
     if ray.is_initialized():
         return ray, False
     try:
@@ -72,10 +74,7 @@ def _connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bo
             # Cores are what Ray counts by, not what there are: where workers exceed cores, the record says so.
             ray.init(address="local", num_cpus=workers, **options)
         else:
-            _knock(address, seconds)
             ray.init(address=address, log_to_driver=False, logging_level="error")
-    except BackendError:
-        raise
     except Exception as error:  # Ray raises anything from ConnectionError to RuntimeError
         raise BackendError(
             f"Ray at {address or 'this machine'} cannot be used: {error}; this side runs Ray {ray.__version__}, and "

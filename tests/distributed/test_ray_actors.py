@@ -14,6 +14,7 @@ from .swarms import PATIENT, PLAN, assert_counted_once, assert_same, run, undist
 ray = pytest.importorskip("ray", reason="Ray is not installed: its tests need `pip install hsokv[ray]`")
 # Of Ray's own making: it forks and opens files that it leaves to the collector, and warns of its next default.
 pytestmark = [
+    pytest.mark.xdist_group("ray"),  # one cluster at a time
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::FutureWarning:ray"),

@@ -89,6 +89,7 @@ def stop_after(study: Study, finished: int, stop: signal.Signals) -> None:
     assert process.returncode != 0
 
 
+@pytest.hookimpl(tryfirst=True)  # before the names of groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests that share the small study run one after the other, in one process."""
     for item in items:
