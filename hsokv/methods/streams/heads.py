@@ -16,6 +16,10 @@ from hsokv.training.loop import Hyperparameters, Learners, Problems, init_learne
 BATCH = 32
 """Examples of the task in a minibatch."""
 
+ENDLESS = torch.tensor([torch.inf])
+"""Of how many examples a minibatch is a part: weight decay, which weighs as some examples do, comes to nothing. A head
+that is pulled to zero while it learns a task forgets the earlier ones (docs/heads.md)."""
+
 
 def begin(head: Head | None, agents: tuple[int, ...], key_dim: int, classes: int) -> Learners:
     """The heads so far (None: none) with room for `classes` classes: those that are new start at zero, and so do the
@@ -51,7 +55,7 @@ def minibatches(
                 drawn = torch.randint(len(replayed.y), (BATCH,), generator=generator)
                 x, y = torch.cat([x, replayed.x[drawn]]), torch.cat([y, replayed.y[drawn]])
                 mask = pad(mask, (0, BATCH), value=1.0)
-            yield Problems(x[None], y[None], mask[None], torch.tensor([float(n)]), folds=1, dev=0, train=0)
+            yield Problems(x[None], y[None], mask[None], ENDLESS, folds=1, dev=0, train=0)
 
 
 def train(
