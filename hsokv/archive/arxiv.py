@@ -9,10 +9,9 @@ from typing import Any
 from hsokv.archive.preflight import figures_of, preflight
 from hsokv.archive.tarball import pack
 from hsokv.exceptions import ArchiveError
-from hsokv.reporting.pdf import typeset
+from hsokv.reporting.pdf import FIGURES, typeset
 
 SOURCES = ("report.tex", "numbers.tex", "report.bbl", "references.bib")
-FIGURES = ("figures", "scaling")  # folders of the results that a figure may lie in
 
 
 def pack_arxiv(results: Path, configuration: Mapping[str, Any], path: Path) -> list[str]:

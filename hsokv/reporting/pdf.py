@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 from hsokv.exceptions import HsokvError
 from hsokv.files import write_bytes
 
+FIGURES = ("figures", "scaling")  # folders of the results that a figure of the report may lie in
 _HOW_TO = "install texlive-latex-recommended, texlive-fonts-recommended and latexmk, then run the report again"
 
 
 def compile_pdf(tex: Path) -> Path:
     """Typeset `tex` with pdflatex and bibtex; write the .pdf and the .bbl beside it and return the PDF's path.
 
-    The folder of `tex` and the folder ../figures are copied to a temporary place first. The same sources give the same
+    The folder of `tex` and those of figures beside it are copied to a temporary place first. The same sources give the same
     bytes with the same TeX. Nothing is written where an error stops it.
 
     Raises:
@@ -25,8 +26,9 @@ def compile_pdf(tex: Path) -> Path:
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "report"
         shutil.copytree(tex.parent, folder)
-        if (figures := tex.parent.parent / "figures").is_dir():
-            shutil.copytree(figures, folder.parent / "figures")
+        for part in FIGURES:
+            if (figures := tex.parent.parent / part).is_dir():
+                shutil.copytree(figures, folder.parent / part)
         typeset(folder / tex.name)
         for suffix in (".bbl", ".pdf"):
             write_bytes(tex.with_suffix(suffix), (folder / tex.with_suffix(suffix).name).read_bytes())
