@@ -17,8 +17,8 @@ _HOW_TO = "install texlive-latex-recommended, texlive-fonts-recommended and late
 def compile_pdf(tex: Path) -> Path:
     """Typeset `tex` with pdflatex and bibtex; write the .pdf and the .bbl beside it and return the PDF's path.
 
-    The folder of `tex` and those of figures beside it are copied to a temporary place first. The same sources give the same
-    bytes with the same TeX. Nothing is written where an error stops it.
+    The folder of `tex` and those of figures beside it are copied to a temporary place first. The same sources give
+    the same bytes with the same TeX. Nothing is written where an error stops it.
 
     Raises:
         HsokvError: there is no TeX, or TeX found an error, whose first line is in the message.
