@@ -20,7 +20,7 @@ _SPECIAL = {
     ">": r"$>$",
     "|": r"$|$",
     '"': "''",
-    "`": r"\textasciigrave{}",
+    "`": r"\`{}",  # \textasciigrave is of a font that many a TeX has as a bitmap alone
     "\N{NO-BREAK SPACE}": "~",
     "\N{MINUS SIGN}": r"$-$",
     "\N{EN DASH}": "--",

@@ -194,7 +194,7 @@ def test_the_page_on_the_memory_says_what_it_is_worth_and_quotes_its_texts(repor
     assert "](../figures/memory.png)" in page
     assert r"a\_b \| 5 % of \$x\$ \`\<i\>\` \\y \& \#1 \{z\}: \~\^" in page
     page = section(latex, r"\section{Inside the memory}", r"\section{")
-    wanted = r"a\_b $|$ 5 \% of \$x\$ \textasciigrave{}$<$i$>$\textasciigrave{} \textbackslash{}y \& \#1 \{z\}: "
+    wanted = r"a\_b $|$ 5 \% of \$x\$ \`{}$<$i$>$\`{} \textbackslash{}y \& \#1 \{z\}: "
     assert wanted in page
     assert page.count(r"\begin{table}") == page.count(r"\end{table}") > 3
 

@@ -151,7 +151,7 @@ def test_a_text_of_others_is_printed_as_it_was_written():
     quoted = r"a\_b \| 5 % \`x\` \*y\* \[z\](u) \<i\> \& \$m\$ \\ c: (synthetic stand-in)"
     assert f"| a | {quoted} |" in table.to_markdown()
     assert text in table.to_csv()
-    latex = r"a\_b $|$ 5 \% \textasciigrave{}x\textasciigrave{} *y* [z](u) $<$i$>$ \& \$m\$ \textbackslash{} c:"
+    latex = r"a\_b $|$ 5 \% \`{}x\`{} *y* [z](u) $<$i$>$ \& \$m\$ \textbackslash{} c:"
     assert latex in lay_out(table, "tab:a")
 
 
