@@ -13,7 +13,7 @@ def features_of(benchmark, arm):
         f"{place}/seed{seed}.npz" for place in folders for seed in definition["seeds"]
     ]
     if definition["kind"] == "texts":
-        files += [f"{place}/evaluation.npz" for place in by_folder(benchmark)]
+        files += evaluation_of(benchmark)
     return files + ([f"{folder}/images.npz"] if METHODS[arm].images else [])
 
 

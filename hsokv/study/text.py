@@ -54,12 +54,9 @@ def encode_shots(
     missing = [key for key, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    data, found_encoder = manifests
+    data = manifests[0]
     described = describe_data(data, source, evaluate_on, encoder.name)
-    if reason := data["reason"] or found_encoder["reason"]:
-        for path in paths.values():
-            write_features(path, not_run(reason, described, {"name": encoder.name, "revision": encoder.revision}), {})
-        report(f"not run: {reason}")
+    if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 
@@ -86,6 +83,22 @@ def encode_shots(
             write(paths[key], {"test": evaluation})
         else:
             write(paths[key], dict(_draw(pool, conditions, key, classes)))
+
+
+def write_not_run(
+    paths: Iterable[Path],
+    manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
+    described: Mapping[str, Any],
+    encoder: EncoderSource,
+    report: Callable[[str], None],
+) -> bool:
+    """Where data or encoder were not found, write feature files that say so; whether that was needed."""
+    reason = next((manifest["reason"] for manifest in manifests if manifest["reason"]), None)
+    if reason:
+        for path in paths:
+            write_features(path, not_run(reason, described, {"name": encoder.name, "revision": encoder.revision}), {})
+        report(f"not run: {reason}")
+    return reason is not None
 
 
 def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_on: str, encoder: str) -> dict[str, Any]:

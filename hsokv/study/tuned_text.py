@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.model.encoder_files import EncoderSource, resolve_text_encoder
 from hsokv.study.conditions import DESCRIPTIONS
-from hsokv.study.features import done, is_current, not_run, write_features
-from hsokv.study.text import arrays_of, describe, describe_data, describe_encoder, load_texts
+from hsokv.study.features import done, is_current, write_features
+from hsokv.study.text import arrays_of, describe, describe_data, describe_encoder, load_texts, write_not_run
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +27,9 @@ class Tuned(NamedTuple):
     right: float | None = None
 
 
-def encode_tuned(
+def encode_shots(
     seeds: list[int],
-    name: str,
-    condition: Mapping[str, Any],
+    conditions: Mapping[str, Mapping[str, Any]],
     source: Mapping[str, Any],
     root: Path | None,
     evaluate_on: str,
@@ -41,21 +40,18 @@ def encode_tuned(
     stamp: str,
     report: Callable[[str], None],
 ) -> None:
-    """Write the feature file of every seed of the condition `name` that is not there yet, with the test in each.
+    """Write the feature file of every seed of one condition that is not there yet, with the test in each.
 
-    What `condition["tuning"]` says is in rules/config.schema.yaml. `manifests` tell what was found of the data and of
-    the encoder; where one was not, the files say `not run` and why.
+    `conditions` holds it by its name; what its `tuning` says is in rules/config.schema.yaml. `manifests` tell what
+    was found of the data and of the encoder; where one was not, the files say `not run` and why. On the CPU.
     """
+    ((name, condition),) = conditions.items()
     paths = {seed: folder / f"seed{seed}.npz" for seed in seeds}
     missing = [seed for seed, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    data, found_encoder = manifests
-    described = describe_data(data, source, evaluate_on, encoder.name)
-    if reason := data["reason"] or found_encoder["reason"]:
-        for path in paths.values():
-            write_features(path, not_run(reason, described, {"name": encoder.name, "revision": encoder.revision}), {})
-        report(f"not run: {reason}")
+    described = describe_data(manifests[0], source, evaluate_on, encoder.name)
+    if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     import torch
 

@@ -8,12 +8,11 @@ from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, resolve_text_encoder
 from hsokv.records import read_record, record_path
+from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.features import load_episode, read_provenance
 from hsokv.study.runs import run_arm
-from hsokv.study.text import encode_shots
 from hsokv.study.text_data import check_texts, describe_texts, read_texts
-from hsokv.study.tuned_text import encode_tuned
 
 SOURCE = {"source": "sst2_synthetic"}
 TUNING = {"layers": 1, "rate": 1e-4, "epochs": 1, "batch": 4, "temperature": 0.1}
@@ -42,10 +41,10 @@ def encode(folder, found=None):
     common = {"seeds": [1], "source": SOURCE, "root": None, "evaluate_on": "development", "development_rows": 5}
     common |= {"encoder": MINILM, "manifests": found or manifests(), "stamp": "stamp", "report": said.append}
     frozen = {name: condition for name, condition in CONDITIONS.items() if "tuning" not in condition}
-    encode_shots(conditions=frozen, folder=folder, **common)
+    text.encode_shots(conditions=frozen, folder=folder, **common)
     for name, condition in CONDITIONS.items():
         if "tuning" in condition:
-            encode_tuned(name=name, condition=condition, folder=folder / name, **common)
+            tuned_text.encode_shots(conditions={name: condition}, folder=folder / name, **common)
     return said
 
 
