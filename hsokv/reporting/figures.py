@@ -1,12 +1,14 @@
 """Figures of the study, drawn from statistics.json alone; the same statistics give the same PDF and PNG bytes.
 
 Intervals are the 95 % intervals of the statistics. A synthetic stand-in has open markers, a hatched ground and a label;
-what was not run is a sentence in the place where its points would stand.
+what was not run is a sentence in the place where its points would stand. A stand-in of a benchmark that was run is left
+out: it shows nothing that its original does not.
 """
 
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -173,12 +175,31 @@ def draw(name: str, statistics: dict, *targets: Path) -> None:
     if name not in FIGURES:
         raise ConfigurationError(f"figure: wanted one of {', '.join(FIGURES)}; came {name!r}; correct the name")
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **STYLE}):
-        figure = FIGURES[name](statistics)
+        figure = FIGURES[name](without_stand_ins(statistics))
         for target in targets:
             page = io.BytesIO()
             undated = {"CreationDate": None} if target.suffix == ".pdf" else {}  # a date would change the bytes
             figure.savefig(page, format=target.suffix.removeprefix("."), metadata=undated)
             write_bytes(target, page.getvalue())
+
+
+def without_stand_ins(statistics: dict) -> dict:
+    """The statistics without the stand-ins (by their name, `<benchmark>_synthetic`) of benchmarks that were run.
+
+    >>> rows = [{"benchmark": name, "status": "done"} for name in ("a", "a_synthetic", "b_synthetic")]
+    >>> [row["benchmark"] for row in without_stand_ins({"scores": rows})["scores"]]
+    ['a', 'b_synthetic']
+    """
+    spare = {f"{row['benchmark']}_synthetic" for row in statistics["scores"] if row["status"] == "done"}
+
+    def kept(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: kept(value) for key, value in part.items() if key not in spare}
+        if isinstance(part, list):
+            return [kept(row) for row in part if not (isinstance(row, dict) and row.get("benchmark") in spare)]
+        return part
+
+    return kept(statistics)
 
 
 def _accuracies(statistics: dict) -> list[dict]:

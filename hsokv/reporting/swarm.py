@@ -79,8 +79,8 @@ def regrets(runs: Runs, configuration: Mapping[str, Any]) -> tuple[dict[tuple[st
             continue
         begin = {arm: max(spent[0] for spent, _ in curves) for arm, curves in arms.items()}
         searching = [arm for arm, curves in arms.items() if any(len(spent) > 1 for spent, _ in curves)]
-        allowed = max(run.flops["allowed"] for key, run in runs.items() if key[0] == name and key[2] in arms)
-        allowed = max(allowed, *begin.values())
+        own = [runs[name, condition, arm, seed] for condition, seed in places for arm in arms]
+        allowed = max(*(run.flops["allowed"] for run in own), *begin.values())
         spans[name] = Span(float(max(begin[arm] for arm in searching or arms)), float(allowed))
         least = [min(curves[place][1][-1] for curves in arms.values()) for place in range(len(places))]
         cheapest = min(spent[0] for curves in arms.values() for spent, _ in curves)

@@ -57,6 +57,14 @@ def test_the_best_is_that_of_the_same_condition_and_seed():
     assert found["rare_words", "kv_only"].end.tolist() == pytest.approx([0.6] * 3)
 
 
+def test_the_allowance_of_a_condition_beside_the_headline_is_not_that_of_the_span():
+    def make(benchmark, condition, arm, seed):
+        allowed = 10**9 if condition == "one_sense_level1" else 10**6
+        return searching(benchmark, condition, arm, seed, flops={"allowed": allowed, "spent": 750_000})
+
+    assert searched(make)[1]["rare_words"] == (100, 1_000_000)
+
+
 def test_an_arm_whose_one_value_comes_late_has_regret_but_no_area():
     def make(benchmark, condition, arm, seed):
         late = {"curves": {"fold_log_loss": [1.6], "spent": [500_000]}} if arm == "kv_only" else {}
