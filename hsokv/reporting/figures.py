@@ -26,8 +26,13 @@ from hsokv.reporting.swarm_figures import lineage, regret, swarm
 
 
 def accuracy(statistics: dict) -> Figure:
-    """Draw mean accuracy with its interval: a panel a benchmark, a row an arm; controls carry on as grey lines."""
+    """Draw mean accuracy with its interval: a panel a benchmark, a row an arm; controls carry on as grey lines.
+
+    A benchmark without a control has a line where the memory's hit rate would be by chance.
+    """
     rows = _headline(statistics)
+    at = (row for row in statistics["scores"] if (row["condition"], row["score"]) == ("headline", "hit_chance"))
+    chance = {row["benchmark"]: row["mean"] for row in at if row["status"] == "done"}
     arms = parts.arranged(statistics, (row["arm"] for row in rows))
     figure, panels = parts.row_of_panels(statistics, _benchmarks(rows), 1.05 + ROW * max(len(arms), 4))
     for benchmark, axes in panels.items():
@@ -38,8 +43,9 @@ def accuracy(statistics: dict) -> Figure:
             if row["kind"] == "control" and row["status"] == "done":
                 axes.axvline(100 * row["mean"], color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
             parts.dot(axes, arms.index(row["arm"]), row, row["mean"])
-        shown = {row["arm"] for row in here}
-        parts.undefined(axes, arms, shown)
+        if benchmark in chance and all(row["kind"] != "control" for row in here):
+            axes.axvline(100 * chance[benchmark], color=GREY, linewidth=0.5, linestyle=DASHES, zorder=1)
+        parts.undefined(axes, arms, {row["arm"] for row in here})
         axes.set_xlim(-2, 102)
     parts.name_rows(statistics, panels, arms, "accuracy (%)")
     parts.explain_kinds(figure, rows)
