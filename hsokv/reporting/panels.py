@@ -243,7 +243,7 @@ def explain_kinds(figure: Figure, rows: list[dict]) -> None:
         if kind in kinds
     ]
     if "control" in kinds:
-        handles.append(Line2D([], [], color=GREY, linewidth=0.5, linestyle=DASHES, label="level of a control, or chance"))
+        handles.append(Line2D([], [], color=GREY, linewidth=0.5, linestyle=DASHES, label="a control, or chance"))
     if any(row["synthetic"] for row in rows):
         open_marker = {"color": GREY, "marker": "o", "markerfacecolor": "white"}
         handles.append(Line2D([], [], linestyle="", label="open: synthetic stand-in", **open_marker))
