@@ -20,7 +20,7 @@ from torch import Tensor
 
 from hsokv.data.sources import data_root
 from hsokv.methods import population, prototypes, single
-from hsokv.metrics.statistics import interval
+from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.encoder_files import MINILM
 from hsokv.study.features import load_episode
 from hsokv.study.text import encode_shots
@@ -119,6 +119,7 @@ def main() -> None:
         "| track | arm | package (%) | class means (%) | " + " | ".join(f"over {name}" for name in ALTERNATIVES) + " |"
     )
     print("|---|---|---|---|" + "---|" * len(ALTERNATIVES))
+    means_of: dict[tuple[str, str], list[np.ndarray]] = {}  # by arm and alternative, a track each: points by draw
     for track in TRACKS:
         means = correct(arguments.folder, track, arguments.seeds, prototypes.fit, {}).mean()
         for arm, (module, groups) in ARMS.items():
@@ -131,11 +132,19 @@ def main() -> None:
 
             package = found({}, False)
             cells = []
-            for changes, entries in ALTERNATIVES.values():
+            for name, (changes, entries) in ALTERNATIVES.items():
                 points = package - found(changes, entries)
-                mean, low, high = interval(points.mean(1), points)
-                cells.append(f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]")
+                means_of.setdefault((arm, name), []).append(points.mean(1))
+                cells.append(cell(interval(points.mean(1), points)))
             print(f"| {' '.join(track)} | {arm} | {package.mean():.1f} | {means:.1f} | " + " | ".join(cells) + " |")
+    for arm in ARMS:
+        cells = [cell(interval(np.mean(means_of[arm, name], axis=0))) for name in ALTERNATIVES]
+        print(f"| mean of the tracks, over draws | {arm} | | | " + " | ".join(cells) + " |")
+
+
+def cell(of: Interval) -> str:
+    """A mean difference with its interval."""
+    return f"{of.mean:+.1f} [{of.low:+.1f}, {of.high:+.1f}]"
 
 
 if __name__ == "__main__":
