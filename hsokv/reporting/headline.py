@@ -27,12 +27,15 @@ def headline(statistics: Mapping[str, Any]) -> dict[str, Any]:
 
     Returns:
         `small`; `lead`, the first sentences of the report, on benchmarks that are no stand-ins; and `benchmarks`, in
-        the order of the configuration: name, synthetic, status, reason, `best_baseline`, `kv_only`, each None or
-        (arm, relation, words, difference of full minus the arm, low, high), and `controls`, such rows of every control
-        among its arms, run or not. `joint` is no baseline here.
+        the order of the configuration, stand-ins last: name, synthetic, status, reason, `best_baseline`, `kv_only`,
+        each None or (arm, relation, words, difference of full minus the arm, low, high), and `controls`, such rows of
+        every control among its arms, run or not. `joint` is no baseline here.
     """
-    rows = [_of_benchmark(statistics, name) for name in statistics["study"]["benchmarks"]]
-    return {"small": statistics["small"], "lead": _lead(rows), "benchmarks": rows}
+    # Their order is that of the scores: names of an object are sorted where it is kept.
+    names = dict.fromkeys([*(row["benchmark"] for row in statistics["scores"]), *statistics["study"]["benchmarks"]])
+    rows = sorted((_of_benchmark(statistics, name) for name in names), key=lambda row: row["synthetic"])
+    lead = _lead([row for row in rows if not row["synthetic"]])
+    return {"small": statistics["small"], "lead": lead, "benchmarks": rows}
 
 
 def _of_benchmark(statistics: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -56,20 +59,33 @@ def _of_benchmark(statistics: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _lead(rows: list[dict[str, Any]]) -> str:
     """Whether the full system beats the best plain baseline anywhere, its memory alone, and each of its controls."""
-    claims = []
+    lead, subject = "", "With the same allowance of counted operations, the full system"
     for key, rival in (("best_baseline", "the best plain baseline"), ("kv_only", "its memory alone")):
-        standings = {row["name"]: row[key]["relation"] for row in rows if row[key] and not row["synthetic"]}
-        if not standings:
-            claims.append(f"no run compares it with {rival}")
-        for relation, words in RELATIONS.items():
-            if names := [name for name, found in standings.items() if found == relation]:
-                claims.append(f"it is {words} {rival} on {_listed(names)}")
-    lead = f"With the same allowance of counted operations, the full system: {'; '.join(claims)}."
-    for row in (row for row in rows if row["controls"] and not row["synthetic"]):
-        found = {words: [c for c in row["controls"] if c["relation"] == kind] for kind, words in RELATIONS.items()}
-        told = [f"{words} {_listed([c['words'] for c in those])}" for words, those in found.items() if those]
-        lead += f" Against its controls on {row['name']} it is {'; '.join(told)}."
-    return lead
+        standings = {row["name"]: row[key]["relation"] for row in rows if row[key]}
+        lead += f"{subject} is {_told(rival, standings)}."
+        subject = " It"
+    alike: dict[str, list[str]] = {}  # controls to which it stands alike on every benchmark that has them
+    apart = ""
+    for arm, words in CONTROLS.items():
+        found = [(row["name"], control) for row in rows for control in row["controls"] if control["arm"] == arm]
+        standings = {name: control["relation"] for name, control in found}
+        if len(set(standings.values())) == 1:
+            alike.setdefault(next(iter(standings.values())), []).append(words)
+        elif standings:
+            apart += f" It is {_told(words, standings)}."
+    for relation, words in RELATIONS.items():
+        if relation in alike:
+            lead += f" It is {words} {_listed(alike[relation])}, wherever they were run."
+    return lead + apart
+
+
+def _told(rival: str, standings: Mapping[str, str]) -> str:
+    """How it stands to a rival on every benchmark, in words; the worst comes first."""
+    groups = []
+    for relation, words in RELATIONS.items():
+        if names := [name for name, found in standings.items() if found == relation]:
+            groups.append(f"{words} {'it' if groups else rival} on {_listed(names)}")
+    return ", and ".join(groups) if groups else f"compared with {rival} by no run"
 
 
 def _listed(names: list[str]) -> str:
