@@ -27,7 +27,7 @@ BELOW = {
     "records": {"exceptions", "files"},
     "training": {"exceptions", "typing", "data", "metrics", "model", "swarm"},
     "methods": {"exceptions", "typing", "data", "memory", "metrics", "model", "swarm", "training"},
-    "hub": {"exceptions", "files", "data", "memory", "methods", "model", ""},
+    "hub": {"exceptions", "files", "data", "memory", "methods", "metrics", "model", "swarm", "training", ""},
     "reporting": {"exceptions", "files", "metrics", "records"},
     "archive": {"exceptions", "files", "records", "reporting"},
     "study": {"exceptions", "files", "data", "hub", "methods", "metrics", "model", "records", "training", ""},

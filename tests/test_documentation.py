@@ -17,7 +17,11 @@ from .conformance import test_methods as laws
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-OWN_ARM = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "own-arm.md").read_text(), re.DOTALL | re.MULTILINE)
+
+
+def python_of(page):
+    """The blocks of Python of a page of docs/."""
+    return re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
 def indented(section):
@@ -38,10 +42,23 @@ def test_the_model_of_the_readme_goes_on_learning(tmp_path, monkeypatch):
     assert model.labels == ["billing", "delivery", "praise"]
 
 
+def test_the_training_of_the_docs_trains_and_its_swarm_finds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    training, swarm = python_of("training.md")
+    exec(training, names)
+    trained = HSOKVForSequenceClassification.from_pretrained("tickets/trained")
+    assert len(trained) == 8
+    assert next(iter(trained.predict(["a parcel has not come"])[0])) == "delivery"
+    exec(swarm, names)
+    assert names["found"].score == pytest.approx(float(names["found"].swarm.history[-1].score.min()))
+    assert names["model"].gate == pytest.approx(names["found"].hyperparameters["gate"])
+
+
 @pytest.fixture
 def own_arm(monkeypatch):
     """The arm of docs/own-arm.md, among those of the study."""
-    code, line = OWN_ARM
+    code, line = python_of("own-arm.md")
     module = types.ModuleType("hsokv.methods.shrunken_means")
     exec(code, module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -32,7 +32,7 @@ def test_an_environment_for_conda_installs_the_lock_on_a_python_that_is_tried(pa
     assert (path.parent / "lock.txt").is_file()
 
 
-@pytest.mark.parametrize("line", [*PROJECT["dependencies"], *OPTIONAL["study"], *OPTIONAL["dev"]])
+@pytest.mark.parametrize("line", [*PROJECT["dependencies"], *OPTIONAL["study"], *OPTIONAL["train"], *OPTIONAL["dev"]])
 def test_the_lock_holds_a_version_that_the_package_asks_for(line):
     wanted = Requirement(line)
     assert canonicalize_name(wanted.name) in LOCKED, f"{wanted.name} is not in envs/lock.txt"

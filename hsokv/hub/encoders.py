@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
+from torch.nn.utils.rnn import pad_sequence
 
 from hsokv.exceptions import DataError
 from hsokv.model import context_encoder, patch_encoder
@@ -38,13 +39,26 @@ class TextInputs(nn.Module):
         config = self.model.config
         size = Size(config.hidden_size, config.num_hidden_layers, config.intermediate_size)
         encoder = TextEncoder(self.model, tokenizer, size, self.pooling, str(self.model.device))
+        self._check(texts)
         if not self.pair:
-            if bad := next((text for text in texts if not isinstance(text, str)), None):
-                raise DataError(f"wanted texts, came {bad!r}; give each as one string")
             return torch.from_numpy(encoder.encode(texts))
-        if bad := next((text for text in texts if isinstance(text, str) or len(text) != 2), None):
-            raise DataError(f"wanted pairs of texts, as this model learnt them, came {bad!r}")
         return _pairs(*(torch.from_numpy(encoder.encode(column)) for column in zip(*texts, strict=True)))
+
+    def batch(self, texts: Sequence[Text], tokenizer: Any) -> dict[str, Tensor]:
+        """What `forward` takes of texts, padded to the longest: input_ids and attention_mask [n, length]."""
+        self._check(texts)
+        flat = [text for pair in texts for text in pair] if self.pair else list(texts)
+        rows = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(flat)]
+        ids = pad_sequence(rows, batch_first=True, padding_value=self.model.config.pad_token_id or 0)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+        shape = (len(texts), 2, -1) if self.pair else (len(texts), -1)
+        return {"input_ids": ids.view(shape), "attention_mask": mask.view(shape)}
+
+    def _check(self, texts: Sequence[Text]) -> None:
+        if not self.pair and (bad := next((text for text in texts if not isinstance(text, str)), None)):
+            raise DataError(f"wanted texts, came {bad!r}; give each as one string")
+        if self.pair and (bad := next((text for text in texts if isinstance(text, str) or len(text) != 2), None)):
+            raise DataError(f"wanted pairs of texts, as this model learnt them, came {bad!r}")
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features of tokens [n, length], of pairs [n, 2, length]; gradients reach the transformer."""
@@ -83,13 +97,16 @@ class ContextInputs(nn.Module):
 
     def encode(self, texts: Sequence[str], tokenizer: Any) -> Tensor:
         """Features [n, dim] of contexts, words between spaces; raises DataError for a word the world does not have."""
+        return self(**self.batch(texts, tokenizer))
+
+    def batch(self, texts: Sequence[str], tokenizer: Any) -> dict[str, Tensor]:
+        """What `forward` takes of contexts, padded to the longest: input_ids [n, length]."""
         known = tokenizer.get_vocab()
         for text in texts:
             if not isinstance(text, str) or not text.split() or not known.keys() >= set(text.split()):
                 raise DataError(f"wanted words of this model's world with spaces between them, came {text!r}")
-        rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
-        width = max(map(len, rows))
-        return self(torch.tensor([row + [context_encoder.PADDING] * (width - len(row)) for row in rows]))
+        rows = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
+        return {"input_ids": pad_sequence(rows, batch_first=True, padding_value=context_encoder.PADDING)}
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features of tokens [n, length]; 0 is padding."""

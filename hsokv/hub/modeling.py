@@ -3,31 +3,26 @@
 import difflib
 import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
-from transformers import PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hsokv.data.stream import standardise
 from hsokv.exceptions import ConfigurationError, DataError, ModelError, nearest
-from hsokv.files import write_json, write_text
 from hsokv.hub import remembering
-from hsokv.hub.card import model_card
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import ENCODERS, Text
-from hsokv.hub.folder import TOKENIZER, WEIGHTS, read_side, read_tokenizer, saving, write_side
-from hsokv.hub.packing import KINDS, Packed, describe, kind_of
+from hsokv.hub.packing import KINDS, Packed
 from hsokv.hub.remembering import Recalled
+from hsokv.hub.saved_model import SavedModel
 from hsokv.methods.ensemble import Ensemble
 
 
-class HSOKVForSequenceClassification(PreTrainedModel):
+class HSOKVForSequenceClassification(SavedModel):
     """p = (1 - g) p_heads + g p_memory of texts, of images, or of features of your own; logits are log p.
 
     `from_pretrained` loads a folder that `hsokv export` or `save_pretrained` wrote, or a repository of the hub. The
@@ -37,6 +32,7 @@ class HSOKVForSequenceClassification(PreTrainedModel):
 
     config_class = HSOKVConfig
     main_input_name = "input_ids"
+    accepts_loss_kwargs = False  # the loss is a mean over its own batch
 
     def __init__(self, config: HSOKVConfig) -> None:
         super().__init__(config)
@@ -101,16 +97,24 @@ class HSOKVForSequenceClassification(PreTrainedModel):
         Exactly one of `input_ids` [n, length] (of pairs [n, 2, length]), `pixel_values` uint8 [n, 3, 32, 32] and
         `features` [n, dim] is wanted; raises ConfigurationError.
         """
+        log_probs = self.log_probs(self.features(input_ids, attention_mask, pixel_values, features))
+        return SequenceClassifierOutput(None if labels is None else nll_loss(log_probs, labels), log_probs)
+
+    def features(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        features: Tensor | None = None,
+    ) -> Tensor:
+        """Features [n, dim] of what `forward` takes; gradients reach the encoder."""
         given = [part for part in (input_ids, pixel_values, features) if part is not None]
         if len(given) != 1 or (features is None and self.encoder is None):
             wanted = "features" if self.encoder is None else "one of input_ids, pixel_values and features"
             raise ConfigurationError(f"wanted {wanted}, came {len(given)} of them: give what this model was made for")
         if input_ids is not None:
-            features = self.encoder(input_ids, attention_mask)
-        elif pixel_values is not None:
-            features = self.encoder(pixel_values)
-        log_probs = self.log_probs(features)
-        return SequenceClassifierOutput(None if labels is None else nll_loss(log_probs, labels), log_probs)
+            return self.encoder(input_ids, attention_mask)
+        return features if pixel_values is None else self.encoder(pixel_values)
 
     @torch.no_grad()
     def predict(self, texts: Sequence[Text]) -> list[dict[str, float]]:
@@ -140,6 +144,10 @@ class HSOKVForSequenceClassification(PreTrainedModel):
         """Entries held."""
         return int(self._ensemble().memory.state.occupied.sum())
 
+    def __bool__(self) -> bool:
+        """A model is one, whatever it holds."""
+        return True
+
     # --- what changes the memory; each checks first, so that an error leaves everything as it was
 
     @torch.no_grad()
@@ -162,10 +170,24 @@ class HSOKVForSequenceClassification(PreTrainedModel):
         numbers = torch.tensor([self.config.label2id[label] for label in labels], device=self.device)
         if float(ensemble.gate) == 0 and bool((numbers < len(self.labels) - self.config.added).any()):
             warnings.warn("the gate is 0, so the memory counts for added classes alone: set model.gate", stacklevel=2)
-        first, x = int(ensemble.memory.state.clock), self._placed(self.encode(texts))
-        self._keep(remembering.remember(ensemble, x, numbers, self.config.capacity))
-        for number, text in enumerate(texts, first):
-            self.entries[str(number)] = {"text": text if isinstance(text, str) else " | ".join(text), "source": source}
+        self.write(self.encode(texts), numbers, texts, source)
+
+    @torch.no_grad()
+    def write(
+        self,
+        features: Tensor,
+        numbers: Tensor,
+        texts: Sequence[Text] | None = None,
+        source: str = "remembered",
+        origin: int = remembering.REMEMBERED,
+    ) -> None:
+        """What `remember` does with features [n, dim] of the encoder and numbers [n] of classes; texts where known."""
+        ensemble = self._ensemble()
+        first = int(ensemble.memory.state.clock)
+        self._keep(remembering.remember(ensemble, self._placed(features), numbers, self.config.capacity, origin))
+        for number, text in enumerate(texts or [None] * len(numbers), first):
+            told = {} if text is None else {"text": text if isinstance(text, str) else " | ".join(text)}
+            self.entries[str(number)] = told | {"source": source}
         self._forget_texts()
 
     @torch.no_grad()
@@ -223,51 +245,6 @@ class HSOKVForSequenceClassification(PreTrainedModel):
             raise ConfigurationError(f"gate: wanted a share in [0, 1], came {share}")
         ensemble = self._ensemble()
         self._keep(ensemble._replace(gate=torch.full_like(ensemble.gate, share)))
-
-    # --- folders
-
-    def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs: Any) -> None:
-        """Write config.json, model.safetensors, tokenizer.json, hsokv.json and the model card, or nothing.
-
-        Raises HsokvError where the folder cannot be written.
-        """
-        predictor = self.predictor.value()
-        self.config.predictor = {"kind": kind_of(predictor), "fields": describe(predictor)}
-        with saving(Path(save_directory)) as folder:
-            super().save_pretrained(folder, **kwargs)
-            if self.tokenizer is not None:
-                self.tokenizer.save(str(folder / TOKENIZER))
-                write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
-            write_text(folder / "README.md", model_card(self.run, self.labels))
-            write_side(folder, self.entries, self.run)
-        if push_to_hub:
-            self.push_to_hub(kwargs.get("repo_id", Path(save_directory).name))
-
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Any:
-        """Load a folder or a repository of the hub; no code and no pickle is read.
-
-        Raises ModelError for what is no such model, is damaged or was changed; ConfigurationError for a newer format.
-        """
-        name = str(pretrained_model_name_or_path)
-        told = kwargs.pop("output_loading_info", False)
-        where = {key: kwargs[key] for key in ("revision", "token", "cache_dir", "local_files_only") if key in kwargs}
-        side = read_side(name, **where)
-        # Sizes that do not fit are refused here, by name.
-        kwargs |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-        try:
-            model, info = super().from_pretrained(name, *args, **kwargs)
-        except (OSError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
-            raise ModelError(f"{name}: config.json and {WEIGHTS} make no model ({error}): export it again") from error
-        wrong = {key: sorted(map(str, info[key])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
-        if any(wrong.values()):
-            raise ModelError(f"{name}: {WEIGHTS} does not fit config.json, {wrong}: export it again")
-        for part in (*model.parameters(), *model.buffers()):
-            part.data = part.data.clone()  # out of the mapped file: last digits may depend on where a number lies
-        model.entries, model.run = side["entries"], side["run"]
-        if TOKENIZER in side["sha256"]:
-            model.tokenizer = read_tokenizer(name, model.encoder.tokens, **where)
-        return (model, info) if told else model
 
     # --- inside
 

@@ -66,8 +66,13 @@ class Packed(nn.Module):
         return self._kind(**parts)
 
     def keep(self, predictor: Any) -> None:
-        """Hold what a predictor of the same structure holds, of whatever shapes."""
+        """Hold what a predictor of the same structure holds, of whatever shapes.
+
+        What is held already stays the very tensor that it is, so that an optimiser of it goes on.
+        """
         for name, part in predictor._asdict().items():
+            if part is getattr(self, name, None):
+                continue
             if isinstance(part, Tensor) and self._kind is Head:
                 setattr(self, name, nn.Parameter(part.detach()))
             elif isinstance(part, Tensor):

@@ -10,8 +10,8 @@ from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Ensemble, place, read
 from hsokv.model.head import Head
 
-REMEMBERED = 2
-"""The origin of entries written to a loaded model, beside hsokv.methods.members' EXAMPLE and DESCRIPTION."""
+REMEMBERED, TRAINED = 2, 3
+"""Origins of entries written to a model, by itself or by a trainer, beside hsokv.methods.members' two."""
 
 
 class Recalled(NamedTuple):
@@ -34,12 +34,12 @@ class Recall(NamedTuple):
     share: Tensor
 
 
-def remember(model: Ensemble, x: Tensor, labels: Tensor, capacity: int) -> Ensemble:
+def remember(model: Ensemble, x: Tensor, labels: Tensor, capacity: int, origin: int = REMEMBERED) -> Ensemble:
     """Write features x [n, key_dim] of `labels` [n]; the memory grows up to `capacity`, then folds (memory/folding)."""
     state, keys = model.memory.state, place(model.memory, x)
     kv.check_entries(keys, labels, model.head.bias.shape[-1])
     slots = min(int(state.occupied.sum()) + len(labels), max(capacity, state.labels.shape[-1]))
-    state = kv.write(kv.prune(state, max(slots, state.labels.shape[-1])), keys, labels, REMEMBERED)
+    state = kv.write(kv.prune(state, max(slots, state.labels.shape[-1])), keys, labels, origin)
     return model._replace(memory=model.memory._replace(state=state))
 
 

@@ -1,0 +1,175 @@
+"""transformers' Trainer for models with a memory: heads and encoder by gradient, the memory by writing."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
+from transformers.training_args import ParallelMode
+
+from hsokv.exceptions import ConfigurationError, DataError, nearest
+from hsokv.hub.modeling import HSOKVForSequenceClassification
+from hsokv.hub.remembering import TRAINED
+from hsokv.memory import functional as kv
+from hsokv.metrics.classification import accuracy
+from hsokv.training.budget import FORMULAS
+
+FEATURES = ("input_ids", "attention_mask", "pixel_values", "features")
+"""What a model makes its features of."""
+
+
+class HSOKVTrainer(Trainer):
+    """Trains what of a model requires a gradient on -log p of its mixture, and writes what it has trained on.
+
+    A row of a dataset is {"text": a text or a pair, "label": a name}, or tensors as `forward` takes them ("features",
+    "pixel_values" or "input_ids", and "labels"). Every epoch begins with the memory as it was before training; after
+    each step its examples are written, so that none finds itself, and a memory that is full folds. At the end of an
+    epoch that moved the encoder all keys are made anew. Evaluation only reads. `total_flos` is counted, writes
+    included. Checkpoints are folders for `from_pretrained`, and resume to the same bytes.
+
+    All else, callbacks, `report_to` and `model_init` included, is as in transformers; `args` is told not to remove
+    columns, nor to pin memory where nothing reads it. Raises DataError for labels that the model does not know,
+    ConfigurationError where there is nothing to train or there are several processes or devices, whose memories would
+    differ.
+    """
+
+    def __init__(self, model: Any = None, args: TrainingArguments | None = None, **more: Any) -> None:
+        args = args or TrainingArguments(output_dir="tmp_trainer")
+        args.remove_unused_columns = False  # the texts go to the memory
+        args.dataloader_pin_memory &= torch.accelerator.is_available()  # else torch warns at every loader
+        if args.parallel_mode != ParallelMode.NOT_PARALLEL:
+            raise ConfigurationError(
+                f"wanted one process on one device, came {args.parallel_mode.value}: memories written apart would "
+                "differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
+            )
+        super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
+        self._trained: list[Mapping[str, Any]] = []
+        self._step_flops = 0
+        self._check()
+        if self._has_memory():
+            self.callback_handler.callbacks.insert(0, _Writing(self))  # before those that read what was written
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """One step of the gradient, counted; its inputs are written to the memory when the optimiser has moved."""
+        loss, self._step_flops = counted(super().training_step, model, inputs, num_items_in_batch)
+        self._trained.append(inputs)
+        return loss
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Those of the last step, as they were counted."""
+        return self._step_flops
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Take over a checkpoint, whose memory may have other slots."""
+        found = HSOKVForSequenceClassification.from_pretrained(resume_from_checkpoint)
+        self.model.predictor.keep(found.predictor.value())
+        if self.model.encoder is not None:
+            self.model.encoder.load_state_dict(found.encoder.state_dict())
+        for name in ("id2label", "label2id", "added"):
+            setattr(self.model.config, name, getattr(found.config, name))
+        self.model.entries, self.model.run = found.entries, found.run
+        self.model.to(self.args.device)
+
+    def _load_best_model(self) -> None:
+        self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+    def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        if "text" not in rows[0]:
+            return default_data_collator(rows)
+        texts, known = [row["text"] for row in rows], self.model.config.label2id
+        labels = torch.tensor([known[row["label"]] for row in rows])
+        return {**self.model.encoder.batch(texts, self.model.tokenizer), "labels": labels, "text": texts}
+
+    def _check(self) -> None:
+        for rows in (self.train_dataset, self.eval_dataset):
+            names = [row["label"] for row in rows if "text" in row] if isinstance(rows, list | tuple) else []
+            for name in names:
+                if name not in self.model.config.label2id:
+                    raise DataError(f"unknown label {name!r}{nearest(name, self.model.labels)}")
+        learning = {name.split(".")[0] for name, part in self.model.named_parameters() if part.requires_grad}
+        if not learning or (learning == {"predictor"} and self._has_memory() and self.model.gate == 1):
+            raise ConfigurationError(
+                "there is nothing to train: the encoder is frozen, and there are no heads or, the gate being 1, these "
+                "do not count; set model.gate below 1, or model.encoder.requires_grad_()"
+            )
+
+    def _has_memory(self) -> bool:
+        return getattr(self.model.predictor.value(), "memory", None) is not None
+
+
+class _Writing(TrainerCallback):
+    """Writes to the memory what the trainer has trained on."""
+
+    def __init__(self, trainer: HSOKVTrainer) -> None:
+        self.trainer = trainer
+        state, entries = _memory(trainer.model), trainer.model.entries
+        own = (state.origin == TRAINED) & state.occupied  # of a training before: it may be on the same examples
+        gone = set(map(str, state.number[own].tolist()))
+        self.before = kv.remove(state, own)
+        self.entries = {number: entry for number, entry in entries.items() if number not in gone}
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Begin with the memory from before training, unless the epoch is resumed in its middle."""
+        if float(state.epoch or 0).is_integer():
+            self._begin()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Write the step's examples."""
+        for inputs in self.trainer._trained:
+            self._write(inputs)
+        self.trainer._trained.clear()
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Make all keys anew where the encoder has moved."""
+        encoder = self.trainer.model.encoder
+        if encoder is not None and any(part.requires_grad for part in encoder.parameters()):
+            self._begin()
+            for inputs in self.trainer.get_test_dataloader(self.trainer.train_dataset):  # in order, each once
+                self._write(inputs)
+
+    def _begin(self) -> None:
+        self.trainer._trained.clear()
+        self.trainer.model.predictor.memory.state.keep(self.before)
+        self.trainer.model.entries = dict(self.entries)
+
+    def _write(self, inputs: Mapping[str, Any]) -> None:
+        model = self.trainer.model.eval()  # the next step trains again
+        given = {name: inputs[name].to(model.device) for name in (*FEATURES, "labels") if name in inputs}
+        labels = given.pop("labels")
+        with torch.no_grad():
+            features, flops = counted(model.features, **given)
+            _, more = counted(model.write, features, labels, inputs.get("text"), "training", TRAINED)
+        self.trainer.current_flos += flops + more
+
+
+def counted(function: Callable[..., Any], *args: Any, **given: Any) -> tuple[Any, int]:
+    """What a function returns, and its floating-point operations: products, and the study's formulas.
+
+    Unlike the study's counter, which refuses what it cannot count, it lets operations pass that it does not know:
+    normalisations, dropout and others that are linear in what the products made.
+    """
+    with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
+        found = function(*args, **given)
+    return found, counter.get_total_flops()
+
+
+def _raw(formula: Callable[..., float]) -> Callable[..., int]:
+    def flops(*args: Any, out_val: Any = None, **given: Any) -> int:
+        return math.ceil(formula(*args, **given))
+
+    flops._get_raw = True  # takes tensors, not shapes
+    return flops
+
+
+_COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FORMULAS.items()}
+
+
+def _metrics(found: Any) -> dict[str, float]:
+    return {"accuracy": accuracy(found.predictions.argmax(-1), found.label_ids)}
+
+
+def _memory(model: HSOKVForSequenceClassification) -> kv.MemoryState:
+    return model.predictor.value().memory.state
