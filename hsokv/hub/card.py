@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hsokv.hub.code import WHEEL
+
 
 def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
     """README.md of a model, with the hub's metadata before it.
@@ -50,7 +52,11 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
     )
 
 
-_USE = """## Use
+_USE = f"""## Use
+
+    pip install ./{WHEEL}  # in this folder, where there is no hsokv: the code that saved it
+
+Then, without `trust_remote_code`:
 
     from hsokv.hub import HSOKVForSequenceClassification
     model = HSOKVForSequenceClassification.from_pretrained(".")

@@ -15,11 +15,14 @@ from transformers.utils import cached_file
 
 from hsokv.exceptions import ModelError
 from hsokv.files import checksum, write_json, writing
+from hsokv.hub.code import WHEEL
 
 SIDE = "hsokv.json"
-"""Texts and origins of the memory's entries, the run that the model comes from, and checksums of the other files."""
+"""Texts and origins of the memory's entries, the run that the model comes from, checksums of the other files, and which
+of them is the code."""
 
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+WHEELS = "hsokv-*.whl"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _AGAIN = "take the folder from where it came, or export it again"
 
@@ -101,6 +104,9 @@ def saving(folder: Path) -> Iterator[Path]:
                 # As readable as other results: safetensors writes files for their owner alone.
                 path.chmod(stat.S_IMODE((temporary / SIDE).stat().st_mode))
                 os.replace(path, folder / path.name)
+            for path in folder.glob(WHEELS):
+                if path.name != WHEEL:  # the code of a version before
+                    path.unlink()
         finally:
             rmtree(temporary, ignore_errors=True)
 
@@ -108,4 +114,5 @@ def saving(folder: Path) -> Iterator[Path]:
 def write_side(folder: Path, entries: Mapping[str, Any], run: Mapping[str, Any]) -> None:
     """Write the side file of a folder in which all else stands."""
     sums = {file: checksum(folder / file) for file in (CONFIG, WEIGHTS, TOKENIZER) if (folder / file).exists()}
-    write_json(folder / SIDE, {"entries": dict(entries), "run": dict(run), "sha256": sums})
+    code = {"file": WHEEL, "sha256": checksum(folder / WHEEL)} if (folder / WHEEL).exists() else None
+    write_json(folder / SIDE, {"entries": dict(entries), "run": dict(run), "sha256": sums, "code": code})

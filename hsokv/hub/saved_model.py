@@ -8,8 +8,9 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from hsokv.exceptions import ModelError
-from hsokv.files import write_json, write_text
+from hsokv.files import write_bytes, write_json, write_text
 from hsokv.hub.card import model_card
+from hsokv.hub.code import WHEEL, wheel
 from hsokv.hub.folder import TOKENIZER, WEIGHTS, read_side, read_tokenizer, saving, write_side
 from hsokv.hub.packing import describe, kind_of
 
@@ -25,8 +26,9 @@ class SavedModel(PreTrainedModel):
     run: dict[str, Any]
 
     def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs: Any) -> None:
-        """Write config.json, model.safetensors, tokenizer.json, hsokv.json and the model card, or nothing.
+        """Write config.json, model.safetensors, tokenizer.json, hsokv.json, the model card and the code, or nothing.
 
+        The code is a wheel of this package, for who has none: loading neither installs nor imports it.
         Raises HsokvError where the folder cannot be written.
         """
         predictor = self.predictor.value()
@@ -37,6 +39,7 @@ class SavedModel(PreTrainedModel):
                 self.tokenizer.save(str(folder / TOKENIZER))
                 write_json(folder / "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
             write_text(folder / "README.md", model_card(self.run, self.labels))
+            write_bytes(folder / WHEEL, wheel())
             write_side(folder, self.entries, self.run)
         if push_to_hub:
             self.push_to_hub(kwargs.get("repo_id", Path(save_directory).name))
