@@ -36,6 +36,7 @@ BELOW = {
         "files",
         "archive",
         "data",
+        "distributed",
         "hub",
         "methods",
         "metrics",

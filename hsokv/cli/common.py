@@ -1,13 +1,19 @@
 """What all commands share: the application, which tells a mistake in one line, and how JSON is printed."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from hsokv.exceptions import HsokvError
+from hsokv import __version__
+from hsokv.data.text_files import read_rows
+from hsokv.exceptions import HsokvError, check_known
+
+if TYPE_CHECKING:
+    from hsokv.hub import HSOKVForSequenceClassification
 
 
 class _Group(TyperGroup):
@@ -23,15 +29,63 @@ class _Group(TyperGroup):
 
 app = typer.Typer(cls=_Group, no_args_is_help=True, rich_markup_mode=None)
 
-Root = Annotated[Path | None, typer.Option(help="Folder of your own copies (default: HSOKV_DATA_DIR).")]
+Root = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Of your own copies of the data (default: HSOKV_DATA_DIR).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Device = Annotated[str, typer.Option(metavar="DEVICE", help="Where it computes: cpu or cuda.")]
+Folder = Annotated[str, typer.Argument(metavar="MODEL", help="Folder of a model, or its name on the hub.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"hsokv {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def _main() -> None:
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
     """Hierarchical swarm with key-value memory. The whole study is `snakemake --cores 4 report`, here are its parts."""
 
 
 def print_json(value: Any) -> None:
     """Print a value as JSON, keys sorted."""
     typer.echo(json.dumps(value, sort_keys=True, indent=2))
+
+
+def print_rows(rows: Mapping[str, Any]) -> None:
+    """Print names and values as two columns; fractions with four digits."""
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        typer.echo(f"{name:<{width}}  {format(value, '.4f') if isinstance(value, float) else value}")
+
+
+def check_device(device: str) -> str:
+    """Refuse a device by another name, or one that this machine has not; return it."""
+    from hsokv.study.preflight import check_device as check
+
+    check_known("--device", device, ("cpu", "cuda"))
+    check(device)
+    return device
+
+
+def load(model: str, device: str) -> "HSOKVForSequenceClassification":
+    """A saved model on a device, without the progress bars of its parts."""
+    check_device(device)
+    from transformers.utils.logging import disable_progress_bar
+
+    from hsokv.hub import HSOKVForSequenceClassification
+
+    if Path(model).exists():  # a download keeps its bar
+        disable_progress_bar()
+    return HSOKVForSequenceClassification.from_pretrained(model).to(device)
+
+
+def read_table(file: Path, columns: list[str], label: str) -> tuple[list, list[str]]:
+    """Texts, or pairs of them, and labels of a table."""
+    rows = [fields for _, fields in read_rows(file, [*columns, label])]
+    return [row[0] if len(columns) == 1 else tuple(row[:-1]) for row in rows], [row[-1] for row in rows]

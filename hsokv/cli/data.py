@@ -14,10 +14,10 @@ group = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Real data: what there is, where it is, download."
 )
 
-Name = Annotated[str, typer.Argument(help="A data set of `hsokv data list`.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `hsokv data list`.")]
 
 
-@group.command("list")
+@group.command("list", short_help="Known data sets, and what is on this machine.")
 def list_data(root: Root = None, as_json: Json = False) -> None:
     """Known data sets, where they come from, their terms, and what is on this machine."""
     rows = [found(name, data_root(root)) | _terms(name) for name in sorted(SOURCES)]
@@ -25,12 +25,14 @@ def list_data(root: Root = None, as_json: Json = False) -> None:
         return print_json(rows)
     for row in rows:
         typer.echo(f"{row['name']}: {row['found']}")
+        shown = row | {"bytes": f"{row['bytes']:,}"}
         for key in ("folder", "url", "bytes", "licence", "terms", "citation"):
-            typer.echo(f"  {key}: {row[key]}")
+            if shown[key]:
+                typer.echo(f"  {key}: {shown[key]}")
     return None
 
 
-@group.command("fetch")
+@group.command("fetch", short_help="Download a data set and check it.")
 def fetch_data(name: Name) -> None:
     """Download the official files of a data set, verify their checksums, and keep them in the cache."""
     files = fetch(find_source(name), cache_folder(), progress=True)
@@ -38,7 +40,7 @@ def fetch_data(name: Name) -> None:
         typer.echo(f"{name} {split}: {path} ({files.kind})")
 
 
-@group.command("verify")
+@group.command("verify", short_help="Compare files with official checksums.")
 def verify_data(name: Name, root: Root = None, as_json: Json = False) -> None:
     """Compare the files of a data set with the official checksums; 1 where one is missing or damaged."""
     statuses = verify(find_source(name), data_root(root), cache_folder())

@@ -40,6 +40,7 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": _memory_gib(),
         "torch": _version("torch"),
+        "device": _devices(),
         "tex": pdf,
         "data": found,
         "encoder": encoder,
@@ -51,7 +52,7 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
     if as_json:
         print_json(report)
     else:
-        for key in ("python", "cores", "memory_gib", "torch", "tex"):
+        for key in ("python", "cores", "memory_gib", "torch", "device", "tex"):
             typer.echo(f"{key.replace('_', ' ')}: {'none' if report[key] is None else report[key]}")
         for row in [*found, encoder]:
             typer.echo(f"{row['name']}: {row['found']}" + (f", in {row['folder']}" if row["folder"] else ""))
@@ -85,6 +86,15 @@ def _memory_gib() -> float | None:
     if "SC_PHYS_PAGES" not in names:
         return None
     return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+
+
+def _devices() -> str:
+    """What encoders can compute on."""
+    if _version("torch") is None:
+        return "none: torch is not installed"
+    import torch
+
+    return f"cpu, cuda ({torch.cuda.get_device_name(0)})" if torch.cuda.is_available() else "cpu"
 
 
 def _version(package: str) -> str | None:

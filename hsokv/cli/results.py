@@ -10,11 +10,11 @@ from hsokv.cli.common import Json, print_json
 from hsokv.exceptions import ArchiveError, HsokvError
 
 MOST_LINES = 20
-Results = Annotated[Path, typer.Option(help="Folder of the results.")]
+Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Of the results.")]
 
 
 def trace(
-    name: Annotated[str, typer.Argument(help="The key of a number, or a number as a page prints it.")],
+    name: Annotated[str, typer.Argument(metavar="NUMBER", help="As a page prints it, or its key.")],
     results: Results = Path("results"),
     as_json: Json = False,
 ) -> None:
@@ -44,9 +44,9 @@ def trace(
 
 
 def verify(
-    archive: Annotated[Path, typer.Argument(help="An artifact, hsokv-<version>.tar.gz.")],
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="An artifact, hsokv-<version>.tar.gz.")],
     rebuild: Annotated[
-        Path | None, typer.Option(help="Make its report again from its records, in this folder.")
+        Path | None, typer.Option(metavar="FOLDER", help="Make its report again from its records, here.")
     ] = None,
 ) -> None:
     """Check an artifact: every file against its manifest, every record; and that its report follows from them."""
@@ -68,8 +68,8 @@ def verify(
 
 
 def compare(
-    before: Annotated[Path, typer.Argument(help="A folder of results, or an artifact.")],
-    after: Annotated[Path, typer.Argument(help="Another one, to be held against it.")],
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A folder of results, or an artifact.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another one, to be held against it.")],
     as_json: Json = False,
 ) -> None:
     """What changed between two studies in configuration, code and data, and which numbers left their intervals."""
@@ -103,7 +103,8 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise HsokvError(f"{path}: wanted what a finished study writes ({error}); run it, or give --results") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise HsokvError(f"{path}: wanted what a finished study writes ({why}); run it, or give --results") from error
 
 
 def _commit() -> str:

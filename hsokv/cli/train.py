@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 import hsokv
-from hsokv.cli.common import Json, print_json
+from hsokv.cli.common import Json, check_device, print_json, print_rows
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
 from hsokv.files import write_json, writing
 from hsokv.methods.registry import METHODS
@@ -28,24 +28,30 @@ ABLATED = {
 }
 """The arm that is left of `full` without some of its parts."""
 
-Benchmark = Annotated[str, typer.Option(help="A benchmark of the configuration.")]
-Arm = Annotated[str, typer.Option(help="An arm of the study.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of the shots, the world or the order (default: the first).")]
-Cores = Annotated[int, typer.Option(min=1, help="Cores to use.")]
-Overlays = Annotated[list[Path] | None, typer.Option("--configfile", help="Overlays of config.yaml, the last wins.")]
-Model = Annotated[Path | None, typer.Option("--save-pretrained", help="Save the model to this folder, too.")]
+Benchmark = Annotated[str, typer.Option(metavar="NAME", help="A benchmark of the study, such as rare_words.")]
+Arm = Annotated[str, typer.Option(metavar="NAME", help="An arm of the study.")]
+Seed = Annotated[
+    int | None, typer.Option(metavar="NUMBER", help="Of the shots, the world or the order (default: the first).")
+]
+Cores = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Cores to use.")]
+Overlays = Annotated[
+    list[Path] | None, typer.Option("--configfile", metavar="FILE", help="An overlay of config.yaml; the last wins.")
+]
+Model = Annotated[Path | None, typer.Option("--save-pretrained", metavar="FOLDER", help="Save the model here, too.")]
 
 
 def train(
     benchmark: Benchmark,
     arm: Arm = "full",
     ablate: Annotated[
-        list[str] | None, typer.Option(help="Leave a part of `full` out: swarm, memory or keys (may be repeated).")
+        list[str] | None,
+        typer.Option(metavar="PART", help="Leave a part of `full` out: swarm, memory or keys; again for more."),
     ] = None,
     seed: Seed = None,
-    shots: Annotated[int | None, typer.Option(min=1, help="Shots a class, of a benchmark of texts.")] = None,
-    iterations: Annotated[int | None, typer.Option(min=1, help="Gradient steps of a head.")] = None,
-    output: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("results/train"),
+    shots: Annotated[int | None, typer.Option(metavar="NUMBER", min=1, help="Shots a class, of texts.")] = None,
+    iterations: Annotated[int | None, typer.Option(metavar="NUMBER", min=1, help="Gradient steps of a head.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="Of encoders: cpu or cuda.")] = None,
+    output: Annotated[Path, typer.Option(metavar="FOLDER", help="Of the results.")] = Path("results/train"),
     save_pretrained: Model = None,
     configfile: Overlays = None,
     cores: Cores = 1,
@@ -59,11 +65,13 @@ def train(
     chosen = _ablated(arm, ablate or [])
     definition, seed = _find(configuration, benchmark, chosen, seed)
     condition, changed = with_shots(benchmark, definition, shots)
+    placed = {"device": check_device(device)} if device else {}
     overlay = {
         "results": str(output.resolve()),
         "benchmarks": dict.fromkeys(configuration["benchmarks"]) | {benchmark: {"seeds": [seed], **changed}},
         "variants": [chosen],
         "baselines": ["knn" if chosen != "knn" else "ridge"],  # the schema wants one; it is not run
+        **placed,
         **({"methods": {"head": {"steps": iterations}}} if iterations else {}),
     }
     path = record_path(benchmark, condition, chosen, seed, output.resolve() / "records")
@@ -77,9 +85,8 @@ def train(
         print_json(found | {"record": str(path), "model": str(save_pretrained) if save_pretrained else None})
     else:
         typer.echo(f"{benchmark}/{condition}: {chosen}, seed {seed}: {record.reason or record.status}")
-        for name, value in record.scores.items():
-            typer.echo(f"  {name:<26} {value:.4f}")
-        typer.echo(f"  {'FLOPs spent, of allowed':<26} {record.flops['spent']:.3g} of {record.flops['allowed']:.3g}")
+        flops = f"{record.flops['spent']:.3g} of {record.flops['allowed']:.3g}"
+        print_rows({**record.scores, "FLOPs spent, of allowed": flops})
         typer.echo(f"record: {path}" + (f"\nmodel: {save_pretrained}" if save_pretrained else ""))
     if record.status != "done":
         raise typer.Exit(1)
@@ -87,7 +94,7 @@ def train(
 
 def export(
     benchmark: Benchmark,
-    save_pretrained: Annotated[Path, typer.Option("--save-pretrained", help="The folder that the model goes to.")],
+    save_pretrained: Annotated[Path, typer.Option("--save-pretrained", metavar="FOLDER", help="Where the model goes.")],
     arm: Arm = "full",
     seed: Seed = None,
     configfile: Overlays = None,

@@ -97,7 +97,7 @@ class ContextInputs(nn.Module):
 
     def encode(self, texts: Sequence[str], tokenizer: Any) -> Tensor:
         """Features [n, dim] of contexts, words between spaces; raises DataError for a word the world does not have."""
-        return self(**self.batch(texts, tokenizer))
+        return self(self.batch(texts, tokenizer)["input_ids"].to(self.mean.device))
 
     def batch(self, texts: Sequence[str], tokenizer: Any) -> dict[str, Tensor]:
         """What `forward` takes of contexts, padded to the longest: input_ids [n, length]."""

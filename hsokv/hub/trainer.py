@@ -27,8 +27,8 @@ class HSOKVTrainer(Trainer):
     A row of a dataset is {"text": a text or a pair, "label": a name}, or tensors as `forward` takes them ("features",
     "pixel_values" or "input_ids", and "labels"). Every epoch begins with the memory as it was before training; after
     each step its examples are written, so that none finds itself, and a memory that is full folds. At the end of an
-    epoch that moved the encoder all keys are made anew. Evaluation only reads. `total_flos` is counted, writes
-    included. Checkpoints are folders for `from_pretrained`, and resume to the same bytes.
+    epoch that moved the encoder, or was cut short, all examples are written anew. Evaluation only reads. `total_flos`
+    is counted, writes included. Checkpoints are folders for `from_pretrained`, and resume to the same bytes.
 
     All else, callbacks, `report_to` and `model_init` included, is as in transformers; `args` is told not to remove
     columns, nor to pin memory where nothing reads it. Raises DataError for labels that the model does not know,
@@ -123,9 +123,10 @@ class _Writing(TrainerCallback):
         self.trainer._trained.clear()
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Make all keys anew where the encoder has moved."""
+        """Write all examples anew where the encoder has moved, or the epoch was cut short."""
         encoder = self.trainer.model.encoder
-        if encoder is not None and any(part.requires_grad for part in encoder.parameters()):
+        moved = encoder is not None and any(part.requires_grad for part in encoder.parameters())
+        if moved or not float(state.epoch).is_integer():
             self._begin()
             for inputs in self.trainer.get_test_dataloader(self.trainer.train_dataset):  # in order, each once
                 self._write(inputs)

@@ -105,6 +105,7 @@ def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_pat
         (("--benchmark", "sst2", "--arm", "knn", "--ablate", "swarm"), "wanted with --arm full"),
         (("--benchmark", "sst2", "--arm", "joint"), "--arm joint: not defined on sst2"),
         (("--benchmark", "rare_words", "--shots", "3"), "--shots: wanted for benchmarks of texts"),
+        (("--benchmark", "rare_words", "--device", "cdua"), "--device: unknown name 'cdua'; did you mean 'cuda'?"),
         (("--benchmark", "sst2", "--configfile", "absent.yaml"), "absent.yaml: no configuration that can be read"),
     ],
 )

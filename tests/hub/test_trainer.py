@@ -57,7 +57,7 @@ def test_examples_are_written_once_an_epoch_after_their_step(make):
 
 
 def test_no_example_finds_itself(make):
-    trainer, before = make(num_train_epochs=3, max_steps=7), []
+    trainer, before = make(num_train_epochs=3), []
     write = trainer.model.write
 
     def watched(features, numbers, texts, *more):
@@ -67,8 +67,15 @@ def test_no_example_finds_itself(make):
 
     trainer.model.write = watched
     trainer.train()
-    assert len(before) == 7
+    assert len(before) == 9
     assert not any(before)
+
+
+def test_a_training_that_is_cut_short_leaves_all_examples_in_the_memory(make):
+    trainer = make(max_steps=4)
+    trainer.train()
+    texts = [entry["text"] for entry in trainer.model.entries.values() if entry["source"] == "training"]
+    assert texts == [row["text"] for row in ROWS]
 
 
 def test_training_lowers_the_loss_of_the_heads(make):
