@@ -33,6 +33,9 @@ Arm = Annotated[str, typer.Option(metavar="NAME", help="An arm of the study.")]
 Seed = Annotated[
     int | None, typer.Option(metavar="NUMBER", help="Of the shots, the world or the order (default: the first).")
 ]
+Condition = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of the benchmark, such as shots16_contrast (default: its headline).")
+]
 Cores = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Cores to use.")]
 Overlays = Annotated[
     list[Path] | None, typer.Option("--configfile", metavar="FILE", help="An overlay of config.yaml; the last wins.")
@@ -48,6 +51,7 @@ def train(
         typer.Option(metavar="PART", help="Leave a part of `full` out: swarm, memory or keys; again for more."),
     ] = None,
     seed: Seed = None,
+    condition: Condition = None,
     shots: Annotated[int | None, typer.Option(metavar="NUMBER", min=1, help="Shots a class, of texts.")] = None,
     iterations: Annotated[int | None, typer.Option(metavar="NUMBER", min=1, help="Gradient steps of a head.")] = None,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="Of encoders: cpu or cuda.")] = None,
@@ -64,7 +68,7 @@ def train(
     configuration = _configuration(configfile)
     chosen = _ablated(arm, ablate or [])
     definition, seed = _find(configuration, benchmark, chosen, seed)
-    condition, changed = with_shots(benchmark, definition, shots)
+    condition, changed = only(benchmark, definition, condition, shots)
     placed = {"device": check_device(device)} if device else {}
     overlay = {
         "results": str(output.resolve()),
@@ -97,6 +101,7 @@ def export(
     save_pretrained: Annotated[Path, typer.Option("--save-pretrained", metavar="FOLDER", help="Where the model goes.")],
     arm: Arm = "full",
     seed: Seed = None,
+    condition: Condition = None,
     configfile: Overlays = None,
     cores: Cores = 1,
     as_json: Json = False,
@@ -106,9 +111,13 @@ def export(
     The same as `snakemake results/models/<benchmark>/<arm>/seed<seed>`.
     """
     configuration = _configuration(configfile)
-    _, seed = _find(configuration, benchmark, arm, seed)
+    definition, seed = _find(configuration, benchmark, arm, seed)
+    overlay = {}
+    if condition is not None:
+        check_known("--condition", condition, definition["conditions"])
+        overlay = {"benchmarks": {benchmark: {"headline": [condition]}}}
     model = Path(configuration["results"]) / "models" / benchmark / arm / f"seed{seed}"
-    _snakemake([model], configfile, {}, cores)
+    _snakemake([model], configfile, overlay, cores)
     _copy(STUDY / model, save_pretrained)
     if as_json:
         print_json({"model": str(save_pretrained)})
@@ -116,9 +125,14 @@ def export(
         typer.echo(f"model: {save_pretrained}")
 
 
-def with_shots(benchmark: str, definition: Mapping[str, Any], shots: int | None) -> tuple[str, dict[str, Any]]:
-    """The condition that is run, of so many `shots` where it is said, and what makes it the only one."""
-    name = definition["headline"][0] if shots is None else f"shots{shots}"
+def only(
+    benchmark: str, definition: Mapping[str, Any], condition: str | None, shots: int | None
+) -> tuple[str, dict[str, Any]]:
+    """The condition that is run, by its name or of so many `shots` where said, and what makes it the only one."""
+    if condition is not None and shots is not None:
+        raise ConfigurationError("wanted --condition or --shots, came both: a condition has its own shots")
+    check_known("--condition", condition or definition["headline"][0], definition["conditions"])
+    name = (condition or definition["headline"][0]) if shots is None else f"shots{shots}"
     if shots is not None and definition["kind"] != "texts":
         raise ConfigurationError(f"--shots: wanted for benchmarks of texts, {benchmark} is of {definition['kind']}")
     conditions: dict[str, Any] = {other: None for other in definition["conditions"] if other != name}

@@ -39,7 +39,7 @@ def tune(
         loaded.gate = gate
     if loaded.encoder is not None:
         loaded.encoder.requires_grad_(encoder)
-    from transformers import ProgressCallback, TrainingArguments
+    from transformers import PrinterCallback, ProgressCallback, TrainingArguments
 
     from hsokv.hub.trainer import HSOKVTrainer
 
@@ -56,7 +56,7 @@ def tune(
         )
         rows = [{"text": one, "label": name} for one, name in zip(texts, labels, strict=True)]
         trainer = HSOKVTrainer(loaded, args, train_dataset=rows)
-        trainer.pop_callback(trainer.callback_handler.callbacks[-1])  # which prints what is logged
+        trainer.remove_callback(PrinterCallback)
         if sys.stderr.isatty() and not as_json:
             trainer.add_callback(Bar)
         loss = trainer.train().training_loss

@@ -46,16 +46,18 @@ class HSOKVTrainer(Trainer):
                 "differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
             )
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
-        self._trained: list[Mapping[str, Any]] = []
+        self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimiser
         self._step_flops = 0
+        self._has_memory = getattr(self.model.predictor.value(), "memory", None) is not None
         self._check()
-        if self._has_memory():
+        if self._has_memory:
             self.callback_handler.callbacks.insert(0, _Writing(self))  # before those that read what was written
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """One step of the gradient, counted; its inputs are written to the memory when the optimiser has moved."""
         loss, self._step_flops = counted(super().training_step, model, inputs, num_items_in_batch)
-        self._trained.append(inputs)
+        if self._has_memory:
+            self._trained.append(inputs)
         return loss
 
     def floating_point_ops(self, inputs: Any) -> int:
@@ -90,14 +92,11 @@ class HSOKVTrainer(Trainer):
                 if name not in self.model.config.label2id:
                     raise DataError(f"unknown label {name!r}{nearest(name, self.model.labels)}")
         learning = {name.split(".")[0] for name, part in self.model.named_parameters() if part.requires_grad}
-        if not learning or (learning == {"predictor"} and self._has_memory() and self.model.gate == 1):
+        if not learning or (learning == {"predictor"} and self._has_memory and self.model.gate == 1):
             raise ConfigurationError(
                 "there is nothing to train: the encoder is frozen, and there are no heads or, the gate being 1, these "
                 "do not count; set model.gate below 1, or model.encoder.requires_grad_()"
             )
-
-    def _has_memory(self) -> bool:
-        return getattr(self.model.predictor.value(), "memory", None) is not None
 
 
 class _Writing(TrainerCallback):

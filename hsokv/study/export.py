@@ -1,19 +1,19 @@
 """A run of the study as a model: its method is fitted again, held against its record, and saved with its encoder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.rare_words import Settings, draw_background, make_world
-from hsokv.exceptions import ConfigurationError, RecordError
+from hsokv.exceptions import RecordError
 from hsokv.methods.registry import METHODS
+from hsokv.model.encoder_files import MINILM, EncoderSource
 from hsokv.records import RunRecord
-from hsokv.study.benchmarks import KINDS, module_of, task_of
+from hsokv.study.benchmarks import KINDS, module_of, source_of, task_of
 from hsokv.study.conditions import folder_of
 from hsokv.study.rare_words import spell, train_encoders, world_settings
 from hsokv.study.runs import PROTOCOLS, root_seed
@@ -28,37 +28,42 @@ NAMES = {"sst2": ["negative", "positive"], "sst2_synthetic": ["negative", "posit
 SOURCE = ("shot", "description")  # by the origins of hsokv.methods.members
 
 
+class Texts(NamedTuple):
+    """The text encoder of a condition, and, for one that is tuned again, the folder of official data (None: a download)
+    and how many rows of them are for development."""
+
+    encoder: EncoderSource = MINILM
+    root: Path | None = None
+    development_rows: int = 0
+
+
 def export_model(
     record: RunRecord,
     definition: Mapping[str, Any],
     features: Path,
     scores: Mapping[int, Mapping[str, float]],
-    encoder_folder: Path | None = None,
+    texts: Texts | None = None,
     small: bool = False,
 ) -> "HSOKVForSequenceClassification":
     """The model of a run whose feature files lie in `features`; `definition` is its benchmark's in the configuration.
 
+    Of a benchmark of texts, `texts` says where these and their encoder are; an encoder that was tuned is tuned again.
     For the model card: `scores`, those of all seeds, and whether the study was a `small` one. Raises RecordError for a
-    run that could not be made, or whose record is not what comes out now; ConfigurationError for a condition with an
-    encoder of its own.
+    run that could not be made, or whose record or features are not what comes out now.
     """
     name, condition = f"{record.benchmark}/{record.condition}/{record.arm}", record.configuration["condition"]
     if record.status != "done":
         raise RecordError(f"{name}: not run, so there is no model of it: {record.reason}")
-    if "tuning" in condition:
-        raise ConfigurationError(
-            f"{name}: its encoder was tuned for it and is not kept; wanted a condition of the frozen encoder"
-        )
     folder = folder_of(features, record.condition, condition)
     fitted = fit_again(record, definition, folder)
     path = folder / f"seed{record.seed}.npz"
-    parts = _PARTS[definition["kind"]](record, definition, path, encoder_folder)
+    parts = _PARTS[definition["kind"]](record, definition, path, texts or Texts())
     memory = fitted.instruments.get("memory", {})
-    texts = record.instruments.get("memory", {}).get("texts", [])
+    written = record.instruments.get("memory", {}).get("texts", [])
     origin = f"{record.benchmark}, seed {record.seed}: "
     entries = {
         str(number): {"text": text, "source": origin + SOURCE[kind]}
-        for number, text, kind in zip(memory.get("numbers", []), texts, memory.get("origins", []), strict=False)
+        for number, text, kind in zip(memory.get("numbers", []), written, memory.get("origins", []), strict=False)
     }
     source = definition.get("source", "").removesuffix("_synthetic")
     terms = {key: getattr(SOURCES[source], key) for key in ("licence", "citation")} if source in SOURCES else {}
@@ -117,15 +122,20 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
     return answers[-1]
 
 
-def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
+def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
     """Encoder, tokenizer, centre and class names of a text benchmark."""
     import torch
 
     from hsokv.hub.making import text_inputs
-    from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+    from hsokv.model.encoder_files import resolve_text_encoder
     from hsokv.model.text_encoder import load_text_encoder
+    from hsokv.study.tuned_export import tune_again
 
-    encoder = load_text_encoder(resolve_text_encoder(replace(MINILM, folder=folder)))
+    encoder = load_text_encoder(resolve_text_encoder(texts.encoder))
+    condition = record.configuration["condition"]
+    if "tuning" in condition:
+        told = (source_of(definition), texts.root, texts.development_rows)
+        tune_again(encoder, record.condition, condition, path, record.seed, *told)
     with np.load(path, allow_pickle=False) as arrays:
         x = torch.from_numpy(arrays[f"{record.condition}/train/x"])
     inputs = text_inputs(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
@@ -137,7 +147,7 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, folder:
     }
 
 
-def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
+def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
     """The encoders of a world, trained again, its words as a tokenizer; classes are the numbers of the rare words."""
     import torch
 
@@ -155,7 +165,7 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, folder:
     }
 
 
-def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, folder: Path | None) -> dict[str, Any]:
+def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
     """The patch dictionary of a stream, and how its first task scales features; an arm of images has its own."""
     import torch
 

@@ -6,15 +6,17 @@ from typing import Any
 
 from hsokv.records import read_record
 from hsokv.study.encoders import encoder_source
-from hsokv.study.export import export_model
+from hsokv.study.export import Texts, export_model
 from hsokv.study.job import job
 
 
-def main(records: list[str], seed: int, definition: Mapping[str, Any], features: Path, more: Mapping) -> Any:
+def main(
+    records: list[str], seed: int, definition: Mapping[str, Any], features: Path, texts: Texts | None, small: bool
+) -> Any:
     """The model of the run with `seed` among the `records` of one arm and condition."""
     found = {record.seed: record for record in map(read_record, records)}
     scores = {number: record.scores for number, record in found.items() if record.scores}
-    return export_model(found[seed], definition, features, scores, **more)
+    return export_model(found[seed], definition, features, scores, texts, small)
 
 
 if __name__ == "__main__":
@@ -25,9 +27,9 @@ if __name__ == "__main__":
             int(snakemake.wildcards.seed),
             params.definition,
             Path(params.features),
-            {
-                "small": params.small,
-                **({"encoder": encoder_source(params.encoder)} if params.encoder else {}),
-            },
+            Texts(encoder_source(params.encoder), Path(params.root) if params.root else None, params.rows)
+            if params.encoder
+            else None,
+            params.small,
         )
         model.save_pretrained(snakemake.output[0])

@@ -75,9 +75,11 @@ def test_a_run_that_could_not_be_made_says_why_and_exits_with_1(run, asked, tmp_
 def test_shots_make_a_condition_of_their_own_and_the_only_one():
     definition = {"kind": "texts", "headline": ["shots16"], "conditions": {"shots16": {}, "shots1": {}}}
     conditions = {"shots16": None, "shots1": None, "shots4": {"shots": 4}}
-    assert train.with_shots("sst2", definition, 4) == ("shots4", {"headline": ["shots4"], "conditions": conditions})
+    assert train.only("sst2", definition, None, 4) == ("shots4", {"headline": ["shots4"], "conditions": conditions})
     only = {"headline": ["shots16"], "conditions": {"shots1": None}}
-    assert train.with_shots("sst2", definition, None) == ("shots16", only)
+    assert train.only("sst2", definition, None, None) == ("shots16", only)
+    other = {"headline": ["shots1"], "conditions": {"shots16": None}}
+    assert train.only("sst2", definition, "shots1", None) == ("shots1", other)
 
 
 def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_path):
@@ -105,6 +107,11 @@ def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_pat
         (("--benchmark", "sst2", "--arm", "knn", "--ablate", "swarm"), "wanted with --arm full"),
         (("--benchmark", "sst2", "--arm", "joint"), "--arm joint: not defined on sst2"),
         (("--benchmark", "rare_words", "--shots", "3"), "--shots: wanted for benchmarks of texts"),
+        (
+            ("--benchmark", "sst2", "--condition", "shot16"),
+            "--condition: unknown name 'shot16'; did you mean 'shots16'?",
+        ),
+        (("--benchmark", "sst2", "--condition", "shots16", "--shots", "3"), "wanted --condition or --shots, came both"),
         (("--benchmark", "rare_words", "--device", "cdua"), "--device: unknown name 'cdua'; did you mean 'cuda'?"),
         (("--benchmark", "sst2", "--configfile", "absent.yaml"), "absent.yaml: no configuration that can be read"),
     ],

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from hsokv.data.rare_words import draw_episode, make_world
-from hsokv.exceptions import ConfigurationError, RecordError
+from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
-from hsokv.study.export import export_model
+from hsokv.study.export import Texts, export_model
 from hsokv.study.features import done, write_features
 from hsokv.study.rare_words import encode_seeds, spell, world_settings
 from hsokv.study.runs import run_arm
@@ -85,7 +85,7 @@ def test_contexts_of_rare_words_are_answered_as_the_record_says(words, settings,
 
 def test_features_of_texts_are_answered_as_the_record_says(texts, settings, tmp_path):
     record = run("sst2_synthetic", TEXTS, "kv_only", settings, texts)
-    export_model(record, TEXTS, texts, {1: record.scores}).save_pretrained(tmp_path)
+    export_model(record, TEXTS, texts, {1: record.scores}, Texts()).save_pretrained(tmp_path)
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
     with np.load(texts / "evaluation.npz") as arrays, torch.no_grad():
         said = model(features=torch.from_numpy(arrays["test/x"])).logits.argmax(-1).numpy()
@@ -113,6 +113,3 @@ def test_a_run_that_is_no_run_or_no_longer_that_of_its_record_is_refused(words, 
     missing = replace(record, status="not run", reason="no data", outcomes="", scores={})
     with pytest.raises(RecordError, match="there is no model of it: no data"):
         export_model(missing, WORDS, words, {})
-    tuned = replace(record, configuration=record.configuration | {"condition": {"tuning": {}}})
-    with pytest.raises(ConfigurationError, match="wanted a condition of the frozen encoder"):
-        export_model(tuned, WORDS, words, {})

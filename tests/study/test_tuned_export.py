@@ -1,0 +1,60 @@
+"""A model of a condition that tunes its encoder: it answers texts, and not features alone, as its record says."""
+
+import numpy as np
+import pytest
+
+from hsokv.exceptions import RecordError
+from hsokv.hub import HSOKVForSequenceClassification
+from hsokv.methods.registry import METHODS
+from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.records import read_record, record_path
+from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.export import Texts, export_model
+from hsokv.study.features import read_provenance, write_features
+from hsokv.study.runs import run_arm
+from hsokv.study.text import load_texts
+
+from .test_tuned_text import BENCHMARK, CONDITIONS, SOURCE, encode
+
+ROWS = 5
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    resolve_text_encoder(download=False)
+    folder = tmp_path_factory.mktemp("features")
+    encode(folder)
+    return folder
+
+
+def run(features, records, settings, name):
+    arm, definition = "kv_only", BENCHMARK | {"conditions": {name: CONDITIONS[name]}}
+    groups = {group: settings[group] for group in METHODS[arm].settings}
+    module, task = module_of(definition, arm), task_of(definition, arm)
+    run_arm("sst2_synthetic", arm, module, groups, task, [1], features, records, "code", lambda line: None)
+    return read_record(record_path("sst2_synthetic", name, arm, 1, records)), definition
+
+
+@pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
+def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, name):
+    record, definition = run(features, tmp_path / "records", settings, name)
+    made = export_model(record, definition, features, {1: record.scores}, Texts(development_rows=ROWS))
+    made.save_pretrained(tmp_path / "model")
+    model = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model")
+    test = load_texts(SOURCE, None, "development", ROWS)[1]
+    said = [next(iter(row)) for row in model.predict(test.texts)]
+    right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))
+    assert right == record.outcomes
+    with np.load(features / ("evaluation.npz" if name == "plain" else f"{name}/seed1.npz")) as arrays:
+        np.testing.assert_allclose(model.encode(test.texts).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
+
+
+def test_features_that_are_no_longer_those_of_the_shots_are_refused(features, settings, tmp_path):
+    record, definition = run(features, tmp_path / "records", settings, "contrast")
+    with np.load(features / "contrast" / "seed1.npz") as arrays:
+        changed = {key: arrays[key] for key in arrays.files}
+    changed["contrast/train/text"] = changed["contrast/train/text"][::-1]
+    provenance = read_provenance(features / "contrast" / "seed1.npz")
+    write_features(tmp_path / "contrast" / "seed1.npz", provenance, {k: v for k, v in changed.items() if "/" in k})
+    with pytest.raises(RecordError, match="does not see the shots as this file says"):
+        export_model(record, definition, tmp_path, {1: record.scores}, Texts(development_rows=ROWS))
