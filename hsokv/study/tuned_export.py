@@ -11,7 +11,7 @@ from hsokv.data.glue import draw_shots, draw_unlabelled
 from hsokv.exceptions import RecordError
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.text import load_texts
-from hsokv.study.tuned_text import _tune_on_guesses, _tune_on_shots
+from hsokv.study.tuned_text import tune_on_guesses, tune_on_shots
 
 if TYPE_CHECKING:
     from hsokv.model.text_encoder import TextEncoder
@@ -50,9 +50,9 @@ def tune_again(
         pool, _ = load_texts(source, root, "development", development_rows)
         train, dev = draw_shots(pool, condition["shots"], seed, int(pool.labels.max()) + 1)
         unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.texts, *dev.texts})
-        tuned = _tune_on_guesses(top, read, unlabelled, tuning, generator, encoder)
+        tuned = tune_on_guesses(top, read, unlabelled, tuning, generator, encoder)
     else:
-        tuned = _tune_on_shots(top, shots, labels, int(labels.max()) + 1, tuning, generator)
+        tuned = tune_on_shots(top, shots, labels, int(labels.max()) + 1, tuning, generator)
     if not np.allclose(vectors(tuned.layers, shots).numpy(), x, rtol=0, atol=CLOSE):
         raise RecordError(
             f"{features}: tuned again, the encoder does not see the shots as this file says: the data or the code have "

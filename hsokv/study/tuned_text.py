@@ -71,9 +71,9 @@ def encode_shots(
         shots, generator = read(train.texts), torch.Generator().manual_seed(seed)
         if tuning["by"] == DESCRIPTIONS:
             unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.texts, *dev.texts})
-            tuned = _tune_on_guesses(top, read, unlabelled, tuning, generator, loaded)
+            tuned = tune_on_guesses(top, read, unlabelled, tuning, generator, loaded)
         else:
-            tuned = _tune_on_shots(top, shots, torch.from_numpy(train.labels), classes, tuning, generator)
+            tuned = tune_on_shots(top, shots, torch.from_numpy(train.labels), classes, tuning, generator)
         parts = {f"{name}/train": train, f"{name}/dev": dev, "test": evaluation}
         x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.texts), test)]
         texts = [text for part in parts.values() for text in part.texts]
@@ -83,7 +83,7 @@ def encode_shots(
         report(f"seed{seed}: {tuned.flops:.3g} FLOPs to tune {len(tuned.layers)} layers, {len(texts)} texts encoded")
 
 
-def _tune_on_shots(
+def tune_on_shots(
     top: "tuple[Layer, ...]",
     shots: "States",
     labels: "torch.Tensor",
@@ -91,6 +91,7 @@ def _tune_on_shots(
     tuning: Mapping[str, Any],
     generator: "torch.Generator",
 ) -> Tuned:
+    """Tune on the shots, given by their states below the tuned layers `top`: by contrast or by cross-entropy."""
     from hsokv.model.encoder_tuning import fine_tune, tune
 
     if tuning["by"] == "contrast":
@@ -100,7 +101,7 @@ def _tune_on_shots(
     return Tuned(found.layers, found.flops)
 
 
-def _tune_on_guesses(
+def tune_on_guesses(
     top: "tuple[Layer, ...]",
     read: "Callable[[tuple[str, ...]], States]",
     unlabelled: LabelledTexts,
