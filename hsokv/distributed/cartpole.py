@@ -33,10 +33,9 @@ class Episodes(NamedTuple):
     over: ndarray
 
 
-def accelerations(state: ndarray, force: ndarray) -> tuple[ndarray, ndarray]:
-    """Acceleration of the cart (m/s^2) and of the angle (rad/s^2) at `state` [4, ...] under `force` [...] in newton."""
-    _, _, theta, theta_dot = state
-    cos, sin = np.cos(theta), np.sin(theta)
+def accelerations(cos: ndarray, sin: ndarray, theta_dot: ndarray, force: ndarray) -> tuple[ndarray, ndarray]:
+    """Acceleration of the cart (m/s^2) and of the angle (rad/s^2) by the angle's cosine and sine, its velocity and the
+    force in newton, all [...]."""
     push = (force + POLE_MOMENT * np.square(theta_dot) * sin) / TOTAL
     turn = (GRAVITY * sin - cos * push) / (HALF_LENGTH * (4.0 / 3.0 - POLE * np.square(cos) / TOTAL))
     return push - POLE_MOMENT * turn * cos / TOTAL, turn
@@ -53,7 +52,7 @@ def step(state: ndarray, right: ndarray) -> tuple[ndarray, ndarray]:
     ([0.0, 0.195, 0.0, -0.293], [False])
     """
     x, x_dot, theta, theta_dot = state
-    push, turn = accelerations(state, np.where(right, FORCE, -FORCE))
+    push, turn = accelerations(np.cos(theta), np.sin(theta), theta_dot, np.where(right, FORCE, -FORCE))
     new = np.empty_like(state)
     new[0] = x + SECONDS * x_dot
     new[1] = x_dot + SECONDS * push

@@ -9,7 +9,7 @@ from numpy import ndarray
 from hsokv.distributed.evolution import TESTS
 from hsokv.distributed.scaling import machine, make_plan, timed
 from hsokv.distributed.simulation import Service, project
-from hsokv.distributed.supervisor import Outcome
+from hsokv.distributed.supervisor import Spell
 from hsokv.distributed.swing_up import STEPS
 
 
@@ -18,23 +18,30 @@ def measure_configurations(settings: Mapping[str, Any], backend: str) -> list[di
     it is tried on.
 
     A payload is the learners of 1 or 4 managers a worker, with as many candidates in all; a sharing period is
-    `rounds` or 4 times as many.
+    `rounds` or 4 times as many. Throughput is the median over `repeats`, in which one and two workers take turns.
     """
     rows = []
     for managers in (1, 4):
         for rounds in (settings["rounds"], 4 * settings["rounds"]):
             candidates = settings["candidates"] // managers
             plan = make_plan("swing_up", {**settings, "candidates": candidates, "rounds": rounds}, 0)
+            turns = [
+                (workers, *timed(plan, managers * workers, backend, workers, settings["periods"]))
+                for _ in range(settings["repeats"])
+                for workers in (1, 2)
+            ]
             for workers in (1, 2):
-                outcome, found = timed(plan, managers * workers, backend, workers, settings["periods"])
+                runs = [(outcome, found) for count, outcome, found in turns if count == workers]
                 place = {"payload": managers, "rounds": rounds, "candidates": candidates, "workers": workers}
-                rows.append({**place, **found, "service": service_times(outcome), **machine(workers)})
+                found = {name: float(np.median([found[name] for _, found in runs])) for name in runs[0][1]}
+                service = service_times([spell for outcome, _ in runs for spell in outcome.spells])
+                rows.append({**place, **found, "service": service, **machine(workers)})
     return rows
 
 
-def service_times(outcome: Outcome) -> dict[str, list[float]]:
+def service_times(spells: Sequence[Spell]) -> dict[str, list[float]]:
     """Measured seconds of every job: work, transfer and merge."""
-    return {name: [getattr(spell, name) for spell in outcome.spells] for name in ("work", "transfer", "merge")}
+    return {name: [getattr(spell, name) for spell in spells] for name in ("work", "transfer", "merge")}
 
 
 def service_of(row: Mapping[str, Any]) -> Service:
@@ -45,16 +52,24 @@ def service_of(row: Mapping[str, Any]) -> Service:
     return Service(work, merge, transfer, steps)
 
 
-def validate(rows: Sequence[Mapping[str, Any]], periods: int, starts: int, seed: int) -> list[dict[str, Any]]:
+def validate(
+    rows: Sequence[Mapping[str, Any]], periods: int, starts: int, seed: int, ceiling: float
+) -> list[dict[str, Any]]:
     """Throughput of two workers as predicted from one worker alone and as measured, and the relative error, by
-    configuration."""
+    configuration.
+
+    The two share this machine, on which any two processes do `ceiling` times the work of one: work takes 2 / ceiling
+    times as long as alone.
+    """
     found = []
     for one in rows:
         if one["workers"] != 1:
             continue
         two = next(r for r in rows if r["workers"] == 2 and all(r[k] == one[k] for k in ("payload", "rounds")))
         draws = np.random.default_rng([seed, one["payload"], one["rounds"]])
-        predicted = project(service_of({**one, "starts": starts}), 2, periods, "asynchronous", draws).throughput
+        service = service_of({**one, "starts": starts})
+        service = service._replace(work=service.work * 2 / ceiling)
+        predicted = project(service, 2, periods, "asynchronous", draws).throughput
         low, high = _ends(predicted)
         found.append(
             {

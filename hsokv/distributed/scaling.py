@@ -14,11 +14,12 @@ import numpy as np
 
 from hsokv.distributed import cartpole, swing_up
 from hsokv.distributed.evolution import TESTS, Evolution, check_evolution, init
-from hsokv.distributed.period import Plan
-from hsokv.distributed.pool import Pool, cores, open_pool
+from hsokv.distributed.period import Job, Plan
+from hsokv.distributed.pool import Lost, Pool, cores, open_pool
 from hsokv.distributed.random_search import random_search
 from hsokv.distributed.store import Store, init_store
 from hsokv.distributed.supervisor import MODES, Limits, Outcome, Sharing, supervise
+from hsokv.exceptions import BackendError
 
 TASKS = {"cartpole": cartpole, "swing_up": swing_up}
 
@@ -162,6 +163,38 @@ def timed(
         "work_seconds": sum(spell.work for spell in outcome.spells),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
+
+
+def measure_ceiling(plan: Plan, managers: int, repeats: int) -> float:
+    """How many times the work of one process this machine lets two do at once: 2 where they do not disturb each other.
+
+    Both work the whole period of a single process, and neither knows of the other: no swarm on two of this machine's
+    cores goes further.
+    """
+    store = first_store("swing_up", managers, plan.seed)
+    owners, zeros = tuple(range(managers)), (0,) * managers
+    job = Job(owners, zeros, zeros, dict(enumerate(store.learner)))
+    pool, found = open_pool("processes", plan, 2), []
+    try:
+        _work(pool, job, 2)  # in which processes start
+        for _ in range(repeats):
+            found.append(2 * _work(pool, job, 1) / _work(pool, job, 2))
+    finally:
+        pool.close()
+    return float(np.median(found))
+
+
+def _work(pool: Pool, job: Job, workers: int) -> float:
+    """Mean seconds of a job that so many workers are given at once."""
+    for worker in range(workers):
+        pool.submit(worker, job)
+    seconds: list[float] = []
+    while len(seconds) < workers:
+        answers = pool.wait(Limits().seconds)
+        if not answers or any(isinstance(answer, Lost) for _, answer in answers):
+            raise BackendError("a process ended or stood still while the machine was being measured; measure anew")
+        seconds += [answer.seconds for _, answer in answers]
+    return float(np.mean(seconds))
 
 
 def _cpu_seconds() -> float:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hsokv.distributed.projection import measure_configurations
-from hsokv.distributed.scaling import machine, measure_learning, measure_speed
+from hsokv.distributed.scaling import machine, make_plan, measure_ceiling, measure_learning, measure_speed
 from hsokv.files import write_json
 from hsokv.study.job import job
 
@@ -19,11 +19,13 @@ def main(settings: dict, output: Path) -> None:
     print("speed", flush=True)
     rows = measure_speed(speed, managers, [("single", 1), *contestants], address)
     print("configurations", flush=True)
+    ceiling = measure_ceiling(make_plan("swing_up", speed, 0), managers, speed["repeats"])
     found = {
         "machine": machine(max(speed["workers"])),
         "settings": settings,
         "learning": learning,
         "speed": rows,
+        "ceiling": ceiling,
         "configurations": measure_configurations(speed, "processes"),
     }
     write_json(output, found)

@@ -14,7 +14,7 @@ def main(measured: Path, settings: dict, output: Path) -> None:
     rows, speed = found["configurations"], found["settings"]["speed"]
     one = next(row for row in rows if row["workers"] == 1 and row["payload"] == 4)
     service = service_of({**one, "starts": speed["starts"]})
-    validation = validate(rows, speed["periods"], speed["starts"], seed=0)
+    validation = validate(rows, speed["periods"], speed["starts"], seed=0, ceiling=found["ceiling"])
     swept = sweep(service, settings["nodes"], settings["latencies"], settings["periods"], seed=0)
     write_json(output, {"projected": True, "validation": validation, "sweep": swept})
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hsokv.distributed import cartpole
+from hsokv.distributed import cartpole, swing_up
 from hsokv.distributed.evolution import Evolution, check_evolution, evaluate, improve, init
 from hsokv.exceptions import ConfigurationError
 
@@ -42,12 +42,14 @@ def test_cartpole_is_solved(seed):
         learners, _ = improve(cartpole, learners, SETTINGS, seed, [0], [number])
 
 
-def test_managers_in_a_batch_do_what_each_does_alone():
-    learners = np.stack([init(cartpole, 3, owner) for owner in (0, 1)])
-    together, steps = improve(cartpole, learners, SETTINGS, 3, [0, 1], [1, 5])
-    alone = [improve(cartpole, learners[i : i + 1], SETTINGS, 3, [i], [number]) for i, number in ((0, 1), (1, 5))]
+@pytest.mark.parametrize("task", [cartpole, swing_up])
+def test_managers_in_a_batch_do_what_each_does_alone(task):
+    learners = np.stack([init(task, 3, owner) for owner in (0, 1)])
+    together, steps = improve(task, learners, SETTINGS, 3, [0, 1], [1, 5])
+    alone = [improve(task, learners[i : i + 1], SETTINGS, 3, [i], [number]) for i, number in ((0, 1), (1, 5))]
     np.testing.assert_array_equal(together, np.concatenate([learner for learner, _ in alone]))
     assert steps.tolist() == [made[0] for _, made in alone]
+    np.testing.assert_array_equal(evaluate(task, together)[0][1:], evaluate(task, together[1:])[0])
 
 
 def test_a_round_is_drawn_from_seed_owner_and_number():

@@ -1,11 +1,15 @@
 """What is measured and projected: shapes, counts and the error of a prediction that is exact."""
 
+import math
+
 import numpy as np
 import pytest
 
-from hsokv.distributed.projection import service_of, sweep, validate
-from hsokv.distributed.scaling import first_store, machine, make_plan, measure_learning, timed
+from hsokv.distributed.pool import Lost, SingleProcess
+from hsokv.distributed.projection import measure_configurations, service_of, sweep, validate
+from hsokv.distributed.scaling import first_store, machine, make_plan, measure_ceiling, measure_learning, timed
 from hsokv.distributed.supervisor import MODES
+from hsokv.exceptions import BackendError
 
 SMALL = {"candidates": 2, "starts": 1, "rounds": 1}
 
@@ -18,9 +22,27 @@ def row(workers, payload=1, rounds=2, throughput=1.0, **service):
 
 def test_a_prediction_that_is_exact_has_no_error():
     steps = 500 * (2 * 8 * 2 + 64)  # of a manager in a period of one second
-    (found,) = validate([row(1), row(2, throughput=2.0 * steps)], periods=5, starts=2, seed=0)
-    assert found["predicted"] == pytest.approx(2 * steps)
-    assert found["error"] == pytest.approx(0)
+    for ceiling in (2.0, 1.6):
+        rows = [row(1), row(2, throughput=ceiling * steps)]
+        (found,) = validate(rows, periods=5, starts=2, seed=0, ceiling=ceiling)
+        assert found["predicted"] == pytest.approx(ceiling * steps)
+        assert found["error"] == pytest.approx(0)
+
+
+def test_configurations_hold_medians_over_turns_and_the_jobs_of_all(monkeypatch):
+    monkeypatch.setattr("hsokv.distributed.projection.timed", lambda p, m, *_: timed(p, m, "single", 1, 1))
+    settings = {"candidates": 8, "starts": 1, "rounds": 1, "periods": 1, "repeats": 2}
+    rows = measure_configurations(settings, "processes")
+    places = [(row["payload"], row["rounds"], row["workers"]) for row in rows]
+    assert places == [(payload, rounds, workers) for payload in (1, 4) for rounds in (1, 4) for workers in (1, 2)]
+    for row in rows:
+        assert row["candidates"] * row["payload"] == 8
+        assert {len(times) for times in row["service"].values()} == {2}
+        assert row["throughput"] > 0
+
+
+def test_a_machine_lets_two_processes_do_some_multiple_of_one():
+    assert 0 < measure_ceiling(make_plan("swing_up", SMALL, 0), 1, repeats=1) < math.inf
 
 
 def test_times_under_the_clocks_grain_count_as_nothing():
@@ -66,3 +88,19 @@ def test_workers_beyond_the_cores_are_noted(monkeypatch):
     assert machine(2)["note"] == ""
     assert machine(4)["note"] == "4 workers on 2 cores: they take turns"
     assert np.isfinite(machine(1)["load"])
+
+
+def test_a_process_that_ends_while_the_machine_is_measured_is_an_error(monkeypatch):
+    monkeypatch.setattr("hsokv.distributed.scaling.open_pool", lambda *_: Dying())
+    with pytest.raises(BackendError, match="measure anew"):
+        measure_ceiling(make_plan("swing_up", SMALL, 0), 1, repeats=1)
+
+
+class Dying(SingleProcess):
+    """A pool whose workers are lost at their first job."""
+
+    def __init__(self):
+        pass
+
+    def wait(self, seconds):
+        return [(0, Lost("gone"))]

@@ -27,7 +27,7 @@ def measured(cores=2, workers=(1, 2), up=1.5):
     ]
     learning += [{"arm": "random_search", "seed": seed, **missed, "curve": [[5_000_000, 0.1]]} for seed in (1, 2)]
     settings = {"learning": {"steps": 5e6, "seeds": [1, 2]}}
-    return {"machine": machine, "settings": settings, "speed": speed, "learning": learning}
+    return {"machine": machine, "settings": settings, "speed": speed, "ceiling": 1.8, "learning": learning}
 
 
 def projected():
