@@ -77,13 +77,7 @@ def open_pool(backend: str, plan: Plan, workers: int, *, address: str | None = N
     Raises ConfigurationError for an unknown backend, less than one worker or an address where there is none to be
     reached, and BackendError where the workers cannot be had within `seconds`.
     """
-    check_known("backend", backend, BACKENDS)
-    if workers < 1 or (backend == "single" and workers > 1):
-        raise ConfigurationError(
-            f"workers: wanted {'1' if backend == 'single' else 'at least 1'} with backend {backend}, came {workers}"
-        )
-    if address is not None and backend != "ray":
-        raise ConfigurationError(f"address: wanted with backend ray alone, came {address!r} with {backend}")
+    check_backend(backend, workers, address)
     if backend == "single":
         return SingleProcess(plan)
     if backend == "processes":
@@ -93,6 +87,17 @@ def open_pool(backend: str, plan: Plan, workers: int, *, address: str | None = N
     from hsokv.distributed.ray_actors import RayActors
 
     return RayActors(plan, workers, address, seconds)
+
+
+def check_backend(backend: str, workers: int, address: str | None) -> None:
+    """Raise ConfigurationError for an unknown backend, less than one worker or an address that nobody could use."""
+    check_known("backend", backend, BACKENDS)
+    if workers < 1 or (backend == "single" and workers > 1):
+        raise ConfigurationError(
+            f"workers: wanted {'1' if backend == 'single' else 'at least 1'} with backend {backend}, came {workers}"
+        )
+    if address is not None and backend != "ray":
+        raise ConfigurationError(f"address: wanted with backend ray alone, came {address!r} with {backend}")
 
 
 def cores() -> int:

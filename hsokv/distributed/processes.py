@@ -73,7 +73,7 @@ class Processes:
         ours, theirs = self.context.Pipe()
         memory = self.context.RawArray("f", ROOM * self.length)
         process = self.context.Process(target=_serve, args=(self.plan, theirs, memory), daemon=True)
-        with _environment(ONE_THREAD):
+        with environment(ONE_THREAD):
             process.start()
         theirs.close()
         self.processes[worker], self.pipes[worker] = process, ours
@@ -105,7 +105,7 @@ def _serve(plan: Plan, pipe: Connection, memory: object) -> None:
 
 
 @contextmanager
-def _environment(variables: dict[str, str]):
+def environment(variables: dict[str, str]):
     """Environment variables for as long as a process is being started, which reads them then."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

@@ -13,14 +13,8 @@ class RayActors:
     """An actor per worker, with one core each and no restarts of Ray's own: a lost one is told of, not hidden."""
 
     def __init__(self, plan: Plan, workers: int, address: str | None, seconds: float) -> None:
-        self.ray, self.ours = _connect(address, workers, seconds)
+        self.ray, self.ours = connect(address, workers, seconds)
         self.plan, self.workers = plan, workers
-        have = int(self.ray.cluster_resources().get("CPU", 0))
-        if workers > have:
-            self.close()
-            raise BackendError(
-                f"workers: wanted {workers}, one core each, but the Ray cluster has {have}; take fewer or add nodes"
-            )
         self.remote = self.ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": ONE_THREAD})(Worker)
         self.actors: dict[int, Any] = {worker: self.remote.remote(plan) for worker in range(workers)}
         self.pending: dict[Any, int] = {}
@@ -49,16 +43,16 @@ class RayActors:
 
     def close(self) -> None:
         """End the actors, and leave Ray where it was entered for them."""
-        for actor in getattr(self, "actors", {}).values():
+        for actor in self.actors.values():
             self.ray.kill(actor)
         if self.ours:
             self.ray.shutdown()
 
 
-def _connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bool]:
+def connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bool]:
     """Ray, connected, and whether it was not before.
 
-    Raises BackendError where Ray is missing or of another version there, or nobody answers.
+    Raises BackendError where Ray is missing or of another version there, nobody answers, or there are too few cores.
     """
     try:
         import ray
@@ -67,20 +61,26 @@ def _connect(address: str | None, workers: int, seconds: float) -> tuple[Any, bo
     options = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
     if address is not None:
         _knock(address, seconds)
-    if ray.is_initialized():
-        return ray, False
+    ours = not ray.is_initialized()
     try:
-        if address is None:
+        if ours and address is None:
             # Cores are what Ray counts by, not what there are: where workers exceed cores, the record says so.
             ray.init(address="local", num_cpus=workers, **options)
-        else:
+        elif ours:
             ray.init(address=address, log_to_driver=False, logging_level="error")
     except Exception as error:  # Ray raises anything from ConnectionError to RuntimeError
         raise BackendError(
             f"Ray at {address or 'this machine'} cannot be used: {error}; this side runs Ray {ray.__version__}, and "
             "every node wants the same Ray, the same Python and the cluster's token (docs/distributed.md)"
         ) from error
-    return ray, True
+    have = int(ray.cluster_resources().get("CPU", 0))
+    if workers > have:
+        if ours:
+            ray.shutdown()
+        raise BackendError(
+            f"workers: wanted {workers}, one core each, but the Ray cluster has {have}; take fewer or add nodes"
+        )
+    return ray, ours
 
 
 def _knock(address: str, seconds: float) -> None:

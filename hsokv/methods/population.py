@@ -19,10 +19,12 @@ from hsokv.training.budget import Budget
 from hsokv.training.loop import (
     Hyperparameters,
     Learners,
+    Spread,
     init_learners,
     stack_problems,
     stack_scores,
     train,
+    train_managers,
 )
 from hsokv.training.optimisers import STRATEGIES
 
@@ -50,11 +52,17 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
 
 
 def fit_swarm(
-    episode: Episode, settings: Mapping[str, Any], shape: SwarmSettings, budget: Budget, generator: torch.Generator
+    episode: Episode,
+    settings: Mapping[str, Any],
+    shape: SwarmSettings,
+    budget: Budget,
+    generator: torch.Generator,
+    spread: Spread | None = None,
 ) -> Fitted:
     """A swarm of any shape on an episode: an agent takes head.steps steps in all, spread over the rounds.
 
-    All agents read one memory, into which the shots were written: at one shot there is nothing to choose between.
+    All agents read one memory, into which the shots were written: at one shot there is nothing to choose between. With
+    `spread` managers train wherever it sends them; all else, the supervisor's part, is done here, to the same bits.
     """
     problems, scores = stack_problems(episode), stack_scores(episode)
     branch = on_folds = None
@@ -65,7 +73,10 @@ def fit_swarm(
     def train_step(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
         hyperparameters = Hyperparameters(strategy, values["learning_rate"], values["weight_decay"])
         steps = settings["head"]["steps"] // shape.rounds
-        return train(learners, hyperparameters, problems, steps, budget, reserve=budget.allowed // 4)[0]
+        kept = budget.allowed // 4
+        if spread is None:
+            return train(learners, hyperparameters, problems, steps, budget, reserve=kept)[0]
+        return train_managers(spread, learners, hyperparameters, problems, steps, budget, reserve=kept)[0]
 
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
         sharpness = values.get("sharpness")

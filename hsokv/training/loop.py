@@ -1,15 +1,20 @@
 """Training of populations of heads on stacked problems; evaluation is read-only."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from hsokv.data.episode import Episode, Shots
 from hsokv.exceptions import BudgetError, ConfigurationError
 from hsokv.model.head import Head, gradient, init_head
 from hsokv.training.budget import Budget, count_flops
 from hsokv.training.optimisers import UNIT_RATES, OptimiserState, apply_rule, init_state, rule
+
+Spread = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
+"""(function of one part, parts) -> what it returns for each, in their order: `map`, or `distributed.open_spread`'s."""
 
 
 class Problems(NamedTuple):
@@ -146,3 +151,33 @@ def train(
         learners = first if step == 0 else train_step(learners, hyperparameters, problems)
     budget.charge(taken * cost)
     return learners, taken
+
+
+def train_managers(
+    spread: Spread,
+    learners: Learners,
+    hyperparameters: Hyperparameters,
+    problems: Problems,
+    steps: int,
+    budget: Budget,
+    reserve: int = 0,
+) -> tuple[Learners, int]:
+    """As `train`, to the bit, with the first axis, of managers, dealt out by `spread`.
+
+    Each manager gets an equal share of what may be spent, which affords as many steps as all of it affords to all.
+    """
+    managers = len(hyperparameters.strategy)
+    share = (budget.allowed - budget.spent - reserve) // managers
+    # A copy: the pickle of a part that is no copy holds the whole.
+    whole = (learners, hyperparameters)
+    groups = [tree_map(lambda part, m=m: part[m : m + 1].clone(), whole) for m in range(managers)]
+    found = list(spread(_train_manager, [(*group, problems, steps, share) for group in groups]))
+    trained, taken, spent = zip(*found, strict=True)
+    budget.charge(sum(spent))
+    return tree_map(lambda *parts: torch.cat(parts), *trained), taken[0]
+
+
+def _train_manager(part: tuple[Learners, Hyperparameters, Problems, int, int]) -> tuple[Learners, int, int]:
+    *group, share = part
+    budget = Budget(share)
+    return *train(*group, budget), budget.spent

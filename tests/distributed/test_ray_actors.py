@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from hsokv.distributed.pool import open_pool
+from hsokv.distributed.spread import open_spread
 from hsokv.exceptions import BackendError
 
 from .swarms import PATIENT, PLAN, assert_counted_once, assert_same, run, undisturbed
@@ -65,6 +66,13 @@ def test_two_actors_find_what_one_process_finds_although_one_is_killed(local):
 def test_more_workers_than_cores_of_the_cluster_are_refused(local):
     with pytest.raises(BackendError, match="workers: wanted 3, one core each, but the Ray cluster has 2"):
         open_pool("ray", PLAN, 3)
+
+
+def test_parts_spread_over_ray_come_back_in_order(local):
+    with open_spread("ray", 2) as spread:
+        assert spread(abs, [-3, 1, -2]) == [3, 1, 2]
+    with pytest.raises(BackendError, match="workers: wanted 3"), open_spread("ray", 3):
+        pass
 
 
 def test_a_run_goes_on_when_a_node_of_a_cluster_is_removed(cluster):

@@ -1,5 +1,8 @@
+from functools import partial
+
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 from hsokv.data.episode import Shots
 from hsokv.exceptions import BudgetError, ConfigurationError
@@ -12,6 +15,7 @@ from hsokv.training.loop import (
     stack_problems,
     stack_scores,
     train,
+    train_managers,
     train_step,
 )
 from hsokv.training.optimisers import STRATEGIES, UNIT_RATES, OptimiserState
@@ -223,3 +227,23 @@ def test_how_learners_lie_in_memory_does_not_matter(make_episode):
     torch.testing.assert_close(
         stepped.head.weight, train(learners, agents(2), problems, 2, Budget(10**12))[0].head.weight
     )
+
+
+@pytest.mark.parametrize("allowed", [10**9, 1_300_000])
+def test_managers_dealt_out_train_as_they_do_together_and_pay_the_same(make_episode, allowed):
+    problems = stack_problems(make_episode("shots"))
+    shape = (3, 2)
+    drawn = torch.Generator().manual_seed(0)
+    hyperparameters = Hyperparameters(
+        torch.arange(6).reshape(shape) % len(STRATEGIES), 1 + torch.rand(shape, generator=drawn), torch.ones(shape)
+    )
+    learners, found = init_learners(shape, problems, 4), []
+    for way in (train, partial(train_managers, lambda function, parts: [function(part) for part in parts])):
+        budget = Budget(allowed)
+        trained, taken = way(learners, hyperparameters, problems, 20, budget, reserve=allowed // 4)
+        found.append((tree_leaves(trained), taken, budget.spent))
+    (together, *counts), (apart, *others) = found
+    assert counts == others
+    assert counts[0] > 1
+    assert (counts[0] == 20) == (allowed == 10**9)
+    assert all(torch.equal(a, b) for a, b in zip(together, apart, strict=True))
