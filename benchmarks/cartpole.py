@@ -1,4 +1,4 @@
-"""What the swarm on CartPole can do: `python -m benchmarks.cartpole [--rounds 5] [--periods 4] [--repeats 5]`.
+"""What the swarm on CartPole can do: `python -m benchmarks.cartpole [--rounds 5] [--periods 2] [--repeats 9]`.
 
 Contestants take turns, and a ratio is the median of the ratios within a turn, so that what else runs on the machine
 weighs on both sides. Steps per second of the environment: gymnasium's own vector CartPole and ours, on the same batch
@@ -11,6 +11,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from statistics import median
 
 import gymnasium
@@ -19,11 +20,11 @@ import numpy as np
 from benchmarks.memory import hardware, ratio, take_turns
 from hsokv.distributed import cartpole, swing_up
 from hsokv.distributed.evolution import Evolution, improve, init
-from hsokv.distributed.pool import cores, default_backend
+from hsokv.distributed.pool import cores, default_backend, open_pool
 from hsokv.distributed.projection import measure_configurations, validate
 from hsokv.distributed.random_search import random_search
 from hsokv.distributed.ray_actors import connect
-from hsokv.distributed.scaling import make_plan, measure_ceiling, timed
+from hsokv.distributed.scaling import make_plan, measure_ceiling, timed_on
 
 BATCH, STEPS = 1024, 300
 MANAGERS = 4
@@ -96,13 +97,17 @@ def compare_workers(settings: dict, backends: list[str]) -> tuple[dict[str, floa
     contestants = [("single", 1)] + [(backend, workers) for backend in backends for workers in (1, 2)]
     plan = make_plan("swing_up", settings, 0)
     if "ray" in backends:
-        connect(None, 2, 60)  # once: it takes longer than what is measured
-    found = {contestant: [] for contestant in contestants}
-    ceilings = []
-    for _ in range(settings["repeats"]):
-        ceilings.append(measure_ceiling(plan, MANAGERS, 1))
-        for backend, workers in contestants:
-            found[backend, workers].append(timed(plan, MANAGERS, backend, workers, settings["periods"])[1])
+        connect(None, 3, 60)  # a core for each actor, as Ray counts them
+    found, ceilings = {contestant: [] for contestant in contestants}, []
+    with ExitStack() as stack:
+        pools = {
+            (name, count): stack.enter_context(closing(open_pool(name, plan, count))) for name, count in contestants
+        }
+        for turn in range(1 + settings["repeats"]):
+            ceilings.append(measure_ceiling(plan, MANAGERS, 1))
+            for contestant, pool in pools.items():
+                found[contestant].append(timed_on(pool, plan, MANAGERS, settings["periods"] if turn else 1)[1])
+    found, ceilings = {contestant: runs[1:] for contestant, runs in found.items()}, ceilings[1:]
     print("\n| backend | workers | M steps/s | of a single process | of one worker | not work (%) | kB to, from |")
     print("|---|---|---|---|---|---|---|")
     ratios = {}
@@ -135,7 +140,7 @@ def compare_simulation(settings: dict, ceiling: float) -> None:
 def main() -> None:
     """Print the tables and the line of ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("candidates", 256), ("starts", 2), ("rounds", 5), ("periods", 4), ("repeats", 5)):
+    for name, default in (("candidates", 256), ("starts", 2), ("rounds", 5), ("periods", 2), ("repeats", 9)):
         parser.add_argument(f"--{name}", type=int, default=default)
     settings = vars(parser.parse_args())
     print(f"{hardware()}, {cores()} cores, load {os.getloadavg()[0]:.1f} before.\n")

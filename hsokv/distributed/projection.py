@@ -1,15 +1,17 @@
 """The simulation fitted to one worker, tried on two, and taken to more nodes than there are: all of it *projected*."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
 from hsokv.distributed.evolution import TESTS
-from hsokv.distributed.scaling import machine, make_plan, timed
+from hsokv.distributed.pool import open_pool
+from hsokv.distributed.scaling import machine, make_plan, timed_on
 from hsokv.distributed.simulation import Service, project
-from hsokv.distributed.supervisor import Spell
+from hsokv.distributed.supervisor import Outcome, Spell
 from hsokv.distributed.swing_up import STEPS
 
 
@@ -18,25 +20,37 @@ def measure_configurations(settings: Mapping[str, Any], backend: str) -> list[di
     it is tried on.
 
     A payload is the learners of 1 or 4 managers a worker, with as many candidates in all; a sharing period is
-    `rounds` or 4 times as many. Throughput is the median over `repeats`, in which one and two workers take turns.
+    `rounds` or 4 times as many. Throughput is the median over `repeats`, in which all take turns.
     """
-    rows = []
-    for managers in (1, 4):
-        for rounds in (settings["rounds"], 4 * settings["rounds"]):
-            candidates = settings["candidates"] // managers
-            plan = make_plan("swing_up", {**settings, "candidates": candidates, "rounds": rounds}, 0)
-            turns = [
-                (workers, *timed(plan, managers * workers, backend, workers, settings["periods"]))
-                for _ in range(settings["repeats"])
-                for workers in (1, 2)
-            ]
-            for workers in (1, 2):
-                runs = [(outcome, found) for count, outcome, found in turns if count == workers]
-                place = {"payload": managers, "rounds": rounds, "candidates": candidates, "workers": workers}
-                found = {name: float(np.median([found[name] for _, found in runs])) for name in runs[0][1]}
-                service = service_times([spell for outcome, _ in runs for spell in outcome.spells])
-                rows.append({**place, **found, "service": service, **machine(workers)})
-    return rows
+    places = [
+        (managers, rounds, workers)
+        for managers in (1, 4)
+        for rounds in (settings["rounds"], 4 * settings["rounds"])
+        for workers in (1, 2)
+    ]
+    runs: dict[tuple[int, int, int], list[tuple[Outcome, dict[str, Any]]]] = {place: [] for place in places}
+    with ExitStack() as stack:
+        pools = {}
+        for managers, rounds, workers in places:
+            own = {**settings, "candidates": settings["candidates"] // managers, "rounds": rounds}
+            plan = make_plan("swing_up", own, 0)
+            pool = stack.enter_context(closing(open_pool(backend, plan, workers)))
+            timed_on(pool, plan, managers * workers, 1)  # in which workers start
+            pools[managers, rounds, workers] = (pool, plan)
+        for _ in range(settings["repeats"]):
+            for (managers, rounds, workers), (pool, plan) in pools.items():
+                found = timed_on(pool, plan, managers * workers, settings["periods"])
+                runs[managers, rounds, workers].append(found)
+    return [_configuration(*place, settings["candidates"] // place[0], of) for place, of in runs.items()]
+
+
+def _configuration(
+    managers: int, rounds: int, workers: int, candidates: int, runs: list[tuple[Outcome, dict[str, Any]]]
+) -> dict[str, Any]:
+    place = {"payload": managers, "rounds": rounds, "candidates": candidates, "workers": workers}
+    found = {name: float(np.median([found[name] for _, found in runs])) for name in runs[0][1]}
+    service = service_times([spell for outcome, _ in runs for spell in outcome.spells])
+    return {**place, **found, "service": service, **machine(workers)}
 
 
 def service_times(spells: Sequence[Spell]) -> dict[str, list[float]]:

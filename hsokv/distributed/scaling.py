@@ -8,6 +8,7 @@ import os
 import resource
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -142,21 +143,23 @@ def timed(
     mode: str = "asynchronous",
     address: str | None = None,
 ) -> tuple[Outcome, dict[str, Any]]:
-    """A run on warm workers, and what it was measured to be: steps per second, overhead, bytes, CPU and memory."""
-    address = address if backend == "ray" else None
-    pool = open_pool(backend, plan, workers, address=address)
-    sharing, limits = Sharing(mode), Limits(seconds=300)
-    try:
-        supervise(first_store("swing_up", managers, 0), plan, sharing, 1, pool, limits=limits)
-        before = _cpu_seconds()
-        outcome = supervise(first_store("swing_up", managers, 0), plan, sharing, periods, pool, limits=limits)
-        used = _cpu_seconds() - before
-    finally:
-        pool.close()
+    """A run on warm workers of its own, and what it was measured to be; see `timed_on`."""
+    with closing(open_pool(backend, plan, workers, address=address if backend == "ray" else None)) as pool:
+        timed_on(pool, plan, managers, 1, mode)
+        return timed_on(pool, plan, managers, periods, mode)
+
+
+def timed_on(
+    pool: Pool, plan: Plan, managers: int, periods: int, mode: str = "asynchronous"
+) -> tuple[Outcome, dict[str, Any]]:
+    """A run on an idle pool, and what it was measured to be: steps per second, overhead, bytes, CPU and memory."""
+    store, before = first_store("swing_up", managers, 0), _cpu_seconds()
+    outcome = supervise(store, plan, Sharing(mode), periods, pool, limits=Limits(seconds=300))
+    used = _cpu_seconds() - before
     return outcome, {
         "throughput": int(outcome.store.steps.sum()) / outcome.seconds,
         "seconds": outcome.seconds,
-        "overhead": overhead(outcome, workers),
+        "overhead": overhead(outcome, pool.workers),
         "bytes_sent": outcome.sent,
         "bytes_received": outcome.received,
         "supervisor_cpu_seconds": used,
@@ -174,14 +177,9 @@ def measure_ceiling(plan: Plan, managers: int, repeats: int) -> float:
     store = first_store("swing_up", managers, plan.seed)
     owners, zeros = tuple(range(managers)), (0,) * managers
     job = Job(owners, zeros, zeros, dict(enumerate(store.learner)))
-    pool, found = open_pool("processes", plan, 2), []
-    try:
+    with closing(open_pool("processes", plan, 2)) as pool:
         _work(pool, job, 2)  # in which processes start
-        for _ in range(repeats):
-            found.append(2 * _work(pool, job, 1) / _work(pool, job, 2))
-    finally:
-        pool.close()
-    return float(np.median(found))
+        return float(np.median([2 * _work(pool, job, 1) / _work(pool, job, 2) for _ in range(repeats)]))
 
 
 def _work(pool: Pool, job: Job, workers: int) -> float:
