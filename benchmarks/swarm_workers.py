@@ -1,7 +1,7 @@
 """A swarm whose managers train on workers against the same in this process: `python -m benchmarks.swarm_workers`.
 
-Random shots in the study's widths, from a task of two classes to one of a thousand shots; 4 managers of 4 agents. All
-contestants take turns, one thread each, and a ratio is the median of the ratios within a turn. Workers are up before
+Random shots in the study's widths, few shots and classes to many; 4 managers of 4 agents. All contestants
+take turns, one thread each, and a ratio is the median of the ratios within a turn. Workers are up before
 the first turn. Every contestant is checked to find the same bits.
 """
 
@@ -21,7 +21,7 @@ from hsokv.distributed.spread import open_spread
 from hsokv.methods.population import fit_swarm, swarm_settings
 from hsokv.training.budget import Budget
 
-TASKS = {"32 shots, 2 classes": (32, 2), "640 shots, 10 classes": (640, 10), "1024 shots, 64 classes": (1024, 64)}
+TASKS = {"32 shots, 2 classes": (32, 2), "320 shots, 10 classes": (320, 10), "256 shots, 64 classes": (256, 64)}
 KEY_DIM, WORKERS = 384, 2
 SETTINGS = {
     "head": {"strategy": "sgd", "learning_rate": 1.0, "weight_decay": 32.0, "steps": 50},
