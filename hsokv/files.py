@@ -101,6 +101,33 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; ValueError for a name twice in a map, of which one would be lost, and for NaN.
+
+    >>> parse_json('{"a": [1]}')
+    {'a': [1]}
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        if len(names) > len(set(names)):
+            raise ValueError(f"{max(names, key=names.count)!r} stands twice in one map")
+        return dict(pairs)
+
+    def infinite(name: str) -> float:
+        raise ValueError(f"{name}: only finite numbers are kept")
+
+    return json.loads(text, object_pairs_hook=unique, parse_constant=infinite)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a file; raises HsokvError naming one that cannot be read or is damaged."""
+    try:
+        return parse_json(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise HsokvError(f"{path}: wanted whole JSON ({error}): delete it and make it again") from error
+
+
 def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
     """Write named arrays atomically as an uncompressed .npz; the same arrays give the same bytes.
 

@@ -1,5 +1,6 @@
 """What a run leaves: one JSON file of results, the same bytes on every run, and beside it one of costs."""
 
+import hashlib
 import json
 import math
 import re
@@ -8,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hsokv.exceptions import RecordError
-from hsokv.files import write_json
+from hsokv.files import parse_json, write_json
 
-FORMAT = "hsokv-record/1"
+FORMAT = "hsokv-record/2"
 ROOT = "results/records"
 _REMAKE = "delete the file and run the same snakemake command again"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # no dot: names are parts of paths and of the ledger's dotted keys
@@ -87,7 +88,8 @@ def write_record(record: RunRecord, cost: CostRecord | None = None, root: str | 
     path = record_path(record.benchmark, record.condition, record.arm, record.seed, root)
     if cost is not None:
         write_json(cost_path(path), asdict(cost))
-    write_json(path, {"format": FORMAT, **asdict(record)})
+    content = {"format": FORMAT, **asdict(record)}
+    write_json(path, content | {"sha256": _digest(content)})
     return path
 
 
@@ -98,9 +100,12 @@ def read_record(path: str | Path) -> RunRecord:
         RecordError: the file is not there, damaged, of another format, or the record of another run than its path says.
     """
     path = Path(path)
-    content = _read(path, {"format", *(field.name for field in fields(RunRecord))})
-    if content.pop("format") != FORMAT:
+    content = _read(path, {"format", "sha256", *(field.name for field in fields(RunRecord))})
+    if content["format"] != FORMAT:
         raise RecordError(f"{path}: wanted a record of format {FORMAT!r}, came another: {_REMAKE}")
+    kept = content.pop("sha256")
+    digest = _digest(content)
+    del content["format"]
     try:
         record = RunRecord(**content)
         place = record_path(record.benchmark, record.condition, record.arm, record.seed, "")
@@ -108,6 +113,8 @@ def read_record(path: str | Path) -> RunRecord:
         raise RecordError(f"{path}: {error}: {_REMAKE}") from error
     if path.absolute().parts[-4:] != place.parts:
         raise RecordError(f"{path}: holds the record of another run, {place}: {_REMAKE}")
+    if kept != digest:
+        raise RecordError(f"{path}: a value in it was changed, since its checksum is another: {_REMAKE}")
     return record
 
 
@@ -119,10 +126,10 @@ def read_cost(path: str | Path) -> CostRecord:
 
 def _read(path: Path, keys: set[str]) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RecordError(f"{path}: not there: run `snakemake --cores 4 report` to make it") from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not whole JSON ({error}): {_REMAKE}") from error
     if not isinstance(content, dict):
         raise RecordError(f"{path}: wanted a JSON object, came {type(content).__name__}: {_REMAKE}")
@@ -131,6 +138,11 @@ def _read(path: Path, keys: set[str]) -> dict[str, Any]:
     if unknown := sorted(content.keys() - keys):
         raise RecordError(f"{path}: holds unknown keys {', '.join(unknown)}: {_REMAKE}")
     return content
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """SHA-256 of a record's content, so that a flipped bit in a number is found that nothing else contradicts."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _problem(record: RunRecord) -> str | None:

@@ -30,6 +30,7 @@ from hsokv.study.preflight import (
 )
 from hsokv.study.runs import PROTOCOLS
 from hsokv.study.timings import stages, timings_page
+from hsokv.study.wall_time import began
 
 BASE = Path(workflow.basedir)
 STARTED = time.monotonic()
@@ -145,9 +146,33 @@ def headline_records(benchmark, arm):
     ]
 
 
+# What the study is, wherever it lies and whatever is said of it.
+DIGEST = value_digest(
+    {
+        key: value
+        for key, value in config.items()
+        if key
+        not in (
+            "allow",
+            "arms",
+            "cartpole",
+            "data",
+            "encoder",
+            "minutes",
+            "paper",
+            "results",
+        )
+    }
+    | {
+        key: value
+        for key, value in config["data"].items()
+        if key.startswith("development")
+    }
+)
 RECORDS = [
     record
     for benchmark, definition in BENCHMARKS.items()
     for arm in (*arms_of(benchmark), *definition.get("controls", []))
     for record in records_of(benchmark, arm)
 ]
+BEGAN = [began(RECORDS)]

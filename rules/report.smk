@@ -20,6 +20,7 @@ rule render_report:
         SCALING_SHOWN,
         records=RECORDS,
         scaling=SCALING,
+        time=TIME,
         statistics=f"{R}/statistics/statistics.json",
         criteria=f"{R}/statistics/criteria.json",
     output:
@@ -36,28 +37,7 @@ rule render_report:
         study=STUDY,
         paper=config["paper"],
         overlays=lambda wildcards, output: OVERLAYS,
-        digest=value_digest(
-            {
-                key: value
-                for key, value in config.items()
-                if key
-                not in (
-                    "allow",
-                    "arms",
-                    "cartpole",
-                    "data",
-                    "encoder",
-                    "minutes",
-                    "paper",
-                    "results",
-                )
-            }
-            | {
-                key: value
-                for key, value in config["data"].items()
-                if key.startswith("development")
-            }
-        ),
+        digest=DIGEST,
         code=code_digest(["hsokv.reporting.pages"], [script_path("render_report.py")]),
     message:
         "Report"

@@ -79,7 +79,11 @@ if config["cartpole"]:
             ENVIRONMENT
         params:
             code=code_digest(
-                ["hsokv.reporting.scaling_figures", "hsokv.reporting.layout"],
+                [
+                    "hsokv.reporting.scaling_figures",
+                    "hsokv.reporting.scaling_tables",
+                    "hsokv.reporting.layout",
+                ],
                 [script_path("show_scaling.py")],
             ),
         message:

@@ -41,42 +41,47 @@ FIGURES = expand(
     f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"]
 )
 # What statistics depend on beside the records; the settings of methods are in the records.
-STUDY = {
-    key: config[key]
-    for key in (
-        "small",
-        "results",
-        "evaluate_on",
-        "variants",
-        "baselines",
-        "arms",
-        "contrasts",
-        "criteria",
-    )
-} | {
-    "benchmarks": {
-        name: {
-            key: list(definition.get(key, []))
-            for key in ("seeds", "headline", "conditions", "controls")
-        }
-        | {
-            "arms": arms_of(name),
-            "protocol": KINDS[definition["kind"]].protocol,
-            "shots": {
-                condition: settings["shots"]
-                for condition, settings in definition["conditions"].items()
-                if set(settings) == {"shots"}
-            },
-        }
-        for name, definition in BENCHMARKS.items()
+STUDY = (
+    {"digest": DIGEST}
+    | {
+        key: config[key]
+        for key in (
+            "small",
+            "results",
+            "evaluate_on",
+            "variants",
+            "baselines",
+            "arms",
+            "contrasts",
+            "criteria",
+        )
     }
-}
+    | {
+        "benchmarks": {
+            name: {
+                key: list(definition.get(key, []))
+                for key in ("seeds", "headline", "conditions", "controls")
+            }
+            | {
+                "arms": arms_of(name),
+                "protocol": KINDS[definition["kind"]].protocol,
+                "shots": {
+                    condition: settings["shots"]
+                    for condition, settings in definition["conditions"].items()
+                    if set(settings) == {"shots"}
+                },
+            }
+            for name, definition in BENCHMARKS.items()
+        }
+    }
+)
 
 
 rule compute_statistics:
     input:
         records=RECORDS,
         scaling=SCALING,
+        time=TIME,
     output:
         statistics=f"{R}/statistics/statistics.json",
         criteria=f"{R}/statistics/criteria.json",

@@ -85,10 +85,12 @@ def test_a_record_that_contradicts_itself_is_never_built(record, change, match):
         (lambda text: "[]", "wanted a JSON object, came list"),
         (lambda text: text.replace('"outcomes"', '"outcome"'), "misses outcomes"),
         (lambda text: text.replace('"arm"', '"more": 1, "arm"'), "unknown keys more"),
-        (lambda text: text.replace("record/1", "record/0"), "of format 'hsokv-record/1'"),
+        (lambda text: text.replace("record/2", "record/1"), "of format 'hsokv-record/2'"),
         (lambda text: text.replace("0.75", "NaN"), "only finite"),
         (lambda text: text.replace('"knn"', '"ridge"'), "record of another run, sst2/shots16/ridge/seed13.json"),
         (lambda text: text.replace('"knn"', '"../knn"'), "wanted a name"),
+        (lambda text: text.replace('"spent": 7', '"spent": 6'), "a value in it was changed"),
+        (lambda text: text.replace('"seed": 13', '"seed": 13, "seed": 13'), "'seed' stands twice"),
     ],
 )
 def test_a_damaged_record_is_named_with_the_way_to_remake_it(record, tmp_path, damage, match):

@@ -12,7 +12,7 @@ from hsokv.archive.tarball import pack
 from hsokv.exceptions import ArchiveError
 
 CONFIGURATION, COMMIT, CITATION, ZENODO = "configuration.json", "COMMIT", "CITATION.cff", ".zenodo.json"
-STAGES = ("data", "records", "scaling", "statistics", "tables", "figures", "report")
+STAGES = ("data", "records", "scaling", "time", "statistics", "tables", "figures", "report")
 """Folders of the results that are packed, in the order of what is made of what; features can be made again."""
 MEASURED = ("benchmarks", "logs")
 OUTSIDE = {".git", ".snakemake", ".venv", "__pycache__", "build", "dist", "results", "shared"}

@@ -1,6 +1,5 @@
 """An artifact on another machine: is it whole, are its records sound, does its report follow from them?"""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -10,7 +9,8 @@ from typing import Any, NamedTuple
 from hsokv.archive.artifact import COMMIT, CONFIGURATION
 from hsokv.archive.manifest import check_manifest, read_manifest
 from hsokv.archive.tarball import unpack
-from hsokv.exceptions import ArchiveError
+from hsokv.exceptions import ArchiveError, HsokvError
+from hsokv.files import read_json
 from hsokv.records import read_record
 
 
@@ -99,8 +99,10 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
 
     document = _read(artifact.results / "report" / "provenance.json")
     statistics, criteria = (output / "statistics" / f"{name}.json" for name in ("statistics", "criteria"))
-    records, scaling = ([artifact.folder / path for path in document[name]] for name in ("records", "scaling"))
-    write_statistics(records, document["study"], statistics, criteria, scaling)
+    records, scaling, time = (
+        [artifact.folder / path for path in document[name]] for name in ("records", "scaling", "time")
+    )
+    write_statistics(records, document["study"], statistics, criteria, scaling, time)
     write_tables(statistics, criteria, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
     computed = _read(statistics)
     for figure in sorted({path.stem for path in _files(artifact.results / "figures")}):
@@ -114,6 +116,7 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
         output / "report",
         base=artifact.folder,
         scaling=document["scaling"],
+        time=document["time"],
     )
     made = [path.relative_to(output) for path in sorted(output.rglob("*")) if path.is_file()]
     return [name.as_posix() for name in made if not _same(output / name, artifact.results / name)]
@@ -129,6 +132,6 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ArchiveError(f"{path.name}: wanted JSON ({error}): not the results of a study that ended") from error
+        return read_json(path)
+    except HsokvError as error:
+        raise ArchiveError(f"{error}: not the results of a study that ended") from error

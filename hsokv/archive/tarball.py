@@ -52,17 +52,28 @@ def unpack(path: Path, folder: Path) -> list[str]:
         ArchiveError: no whole .tar.gz, a link or device, a name twice or that leads out of the folder, too much.
     """
     try:
+        _check_sum(path)
         with tarfile.open(path, "r:gz") as tar:
             members = tar.getmembers()
             _check(members)
             tar.extractall(folder, members, filter="data")
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError) as error:
         raise ArchiveError(f"{path}: wanted a whole .tar.gz ({error}): fetch it again") from error
     except OSError as error:
         raise ArchiveError(f"{path}: cannot be unpacked: {error.strerror or error}") from error
     except ArchiveError as error:
         raise ArchiveError(f"{path}: {error}: do not trust it") from error
     return sorted(member.name for member in members if member.isfile())
+
+
+def _check_sum(path: Path) -> None:
+    """Read to the end, where gzip keeps a checksum of its content; tarfile stops before it."""
+    with gzip.open(path) as stream:
+        read = 0
+        while part := stream.read(2**20):
+            read += len(part)
+            if read > 2 * MOST_BYTES:
+                raise ArchiveError(f"holds more than {MOST_BYTES // 2**30} GiB")
 
 
 def _check(members: list[tarfile.TarInfo]) -> None:

@@ -1,6 +1,5 @@
 """`hsokv trace`, `hsokv compare` and `hsokv verify`: what a study found, where it is from, and archives of it."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from hsokv.cli.common import Json, print_json
 from hsokv.exceptions import ArchiveError, HsokvError
+from hsokv.files import read_json
 
 MOST_LINES = 20
 Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Of the results.")]
@@ -24,7 +24,8 @@ def trace(
     document = _read(results / "report" / "provenance.json")
     found = follow(name, _read(results / "statistics" / "statistics.json"), document)
     found |= {"configuration": document["digest"], "versions": document["versions"], "commit": _commit()}
-    found["codes"] = sorted({_read(Path(path))["stamp"]["code"] for path in found["records"] if Path(path).exists()})
+    stamped = [path for path in found["records"] if path in document["records"] and Path(path).exists()]
+    found["codes"] = sorted({_read(Path(path))["stamp"]["code"] for path in stamped})
     found["command"] = _command(document, found["records"])
     if as_json:
         return print_json(found)
@@ -101,10 +102,9 @@ def compare(
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise HsokvError(f"{path}: wanted what a finished study writes ({why}); run it, or give --results") from error
+        return read_json(path)
+    except HsokvError as error:
+        raise HsokvError(f"wanted what a finished study writes; run it, or give --results: {error}") from error
 
 
 def _commit() -> str:

@@ -7,6 +7,7 @@ from hsokv.exceptions import ConfigurationError
 from hsokv.metrics.statistics import Interval, Verdict, judge
 from hsokv.records import record_path
 from hsokv.reporting import ledger
+from hsokv.reporting.duration import judge_time
 
 BOUNDS = {  # what each kind may be held against
     "rate": ("above", "at_least", "below"),
@@ -33,15 +34,17 @@ def judge_criteria(statistics: Mapping[str, Any], configuration: Mapping[str, An
 
     Args:
         statistics: `scores`, `contrasts` and `study` of `compute_statistics`.
-        configuration: its `criteria`.
+        configuration: its `criteria`, and its `digest` where it was timed.
 
     Raises:
         ConfigurationError: a criterion that can be measured names no threshold that its kind can be held against.
     """
-    return [_entry(criterion, statistics) for criterion in configuration["criteria"]]
+    return [_entry(criterion, statistics, configuration) for criterion in configuration["criteria"]]
 
 
-def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(
+    criterion: Mapping[str, Any], statistics: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> dict[str, Any]:
     bound = next((key for key in COMPARISONS if key in criterion), None)
     kind, score = criterion.get("kind"), criterion.get("score", "accuracy")
     compared = kind in ("difference", "not_worse")
@@ -57,12 +60,15 @@ def _entry(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[
         "verdict": "not measured",
         "evidence": [],
     }
-    if score == "speed_up" and (row := statistics.get("speed_up")):  # of the distributed swarm, which has no records
+    row = (statistics.get("scaling") or {}).get("speed_up")
+    if score == "speed_up" and row:  # of the distributed swarm, which has no records
         if row["mean"] is None:
             return entry | {"reason": row["reason"]}
         found = Interval(row["mean"], row["low"], row["high"])
         entry["value"], entry["interval"] = found.mean, None if found.low is None else [found.low, found.high]
         return entry | judge(kind, found, entry["threshold"], strict=bound == "above")._asdict()
+    if score == "minutes" and "time" in statistics:
+        return entry | judge_time(statistics["time"], entry["threshold"], configuration.get("digest"))
     if reason := _not_measurable(criterion, statistics):
         return entry | {"reason": reason}
     if bound not in BOUNDS[kind]:

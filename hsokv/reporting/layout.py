@@ -1,5 +1,6 @@
 """How tables stand on a page: shared reasons as notes, letters small enough, a cut between columns where none fit."""
 
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import groupby
@@ -11,8 +12,9 @@ from hsokv.reporting.table import STAND_IN, USER_COPY, Table
 
 NAMING = ("arm", "benchmark", "condition", "contrast", "criterion")  # columns that stand in every part of a cut table
 SIZES = {"small": 98, "footnotesize": 112}  # characters that fit beside each other on a line of 6.5 inches
+_POWER = re.compile(r"(?<=\d)e(?=\d)")  # set as a power of ten, which is wider
 LONG = 28  # characters from which a cell breaks its line
-ROWS = 40  # that fit on a page with caption and notes
+ROWS = 40  # lines that fit on a page with caption and notes
 MARKS = {  # a sign in cells and headings, and the note that explains it
     STAND_IN: ("*", "* synthetic stand-in."),
     USER_COPY: ("\N{DOUBLE DAGGER}", "\N{DOUBLE DAGGER} a user's copy of the data, not the official files."),
@@ -68,10 +70,15 @@ def _pages(table: Table) -> list[tuple[tuple[str, ...], ...]]:
     groups = [tuple(group) for _, group in groupby(table.rows, lambda row: None if place is None else row[place])]
     pages: list[tuple] = [()]
     for rows in (group[start : start + ROWS] for group in groups for start in range(0, len(group), ROWS)):
-        if len(pages[-1]) + len(rows) > ROWS:
+        if sum(map(_lines, (*pages[-1], *rows))) > ROWS and pages[-1]:
             pages.append(())
         pages[-1] += rows
     return pages
+
+
+def _lines(row: tuple[str, ...]) -> int:
+    """Return the lines that a row may take, its longest cell broken where it is long."""
+    return -(-max(map(len, row), default=1) // LONG)
 
 
 def _parts(table: Table) -> list[list[int]]:
@@ -124,5 +131,5 @@ def _is_long(table: Table, column: int) -> bool:
 def _width(table: Table, column: int) -> int:
     """Return the characters a column takes, its margins included; one that breaks its lines can do with few."""
     heading = max(map(len, _halves(table.columns[column])))
-    longest = max((len(row[column]) for row in table.rows), default=0)
+    longest = max((len(_POWER.sub("x10", row[column])) for row in table.rows), default=0)
     return 2 + max(heading, LONG // 2 if _is_long(table, column) else longest)

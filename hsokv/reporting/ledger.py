@@ -18,6 +18,7 @@ UNITS = {
     "regret_area": "nats x decades",
     "regret_end": "nats",
     "flops_share": "share",
+    "minutes": "minutes",
     **dict.fromkeys(("accuracy_task_incremental", "retention", "retention_task_incremental"), "share"),
     **{
         f"{name}{scenario}": "points"
@@ -32,7 +33,12 @@ UNITS = {
     **{f"memory_age_{name}": "writes" for name in ("mean", "oldest", "read")},
     **{f"memory_{name}": "share" for name in ("folded", "never_read", "top_tenth", "top_tenth_right")},
 }
-PRINTED = {"share": "percent", "lift": "percent", "ratio": "", "text": "", "count": "", "p": ""}  # the unit of the text
+PRINTED = {"share": "percent", "lift": "percent", "ratio": "", "text": "", "count": "", "p": "", "score": ""}
+"""The unit of the text, where it is another than the one that the value is kept in."""
+PRINTED |= {"steps": "M steps", "steps/s": "M steps/s", "traffic": "kB", "memory": "MiB"}
+SCALED = {"steps": (1e6, 1), "steps/s": (1e6, 2), "seconds": (1, 1), "traffic": (1e3, 0), "memory": (2**20, 0)}
+SCALED |= {"minutes": (1, 1)}
+"""What a unit of measured things is divided by when it is printed, and the places then shown."""
 RULES = {
     "mean": "mean over seeds",
     "low": "lower end of the 95 % interval",
@@ -90,6 +96,9 @@ def format_value(value: float | str, unit: str) -> str:
         return str(value)
     if unit in ("KiB", "bytes"):
         return f"{value:.0f}" if unit == "bytes" or value >= 100 else f"{value:.1f}"
+    if unit in SCALED:
+        by, places = SCALED[unit]
+        return f"{value / by:.{places}f}"
     if unit in ("entries", "examples", "writes"):
         return f"{value:.1f}".removesuffix(".0")
     if unit == "p":
@@ -102,7 +111,7 @@ def format_value(value: float | str, unit: str) -> str:
     elif unit == "share":
         text = f"{100 * value:.1f}"
     else:
-        text = f"{value:.3f}" if unit in ("nats", "bits", "nats x decades") else f"{value:.2f}"
+        text = f"{value:.3f}" if unit in ("nats", "bits", "nats x decades", "score") else f"{value:.2f}"
     return text.lstrip("+-") if float(text) == 0 else text  # no sign on what rounds to 0
 
 
@@ -125,6 +134,30 @@ def lookup(numbers: Mapping[str, Any], key: str) -> dict[str, Any]:
 def text(numbers: Mapping[str, Any], key: str) -> str:
     """What is printed for `key`; raises like `lookup`."""
     return lookup(numbers, key)["text"]
+
+
+def kept(
+    value: Any,
+    unit: str,
+    rule: str,
+    sources: list[str],
+    seeds: list[int],
+    at: str | None,
+    reason=None,
+    missing="not run",
+) -> dict[str, Any]:
+    """What the ledger keeps of a number; without a value its status is `missing` and its text says why."""
+    return {
+        "value": value,
+        "unit": PRINTED.get(unit, unit),
+        "text": f"{missing}: {reason}" if value is None else format_value(value, unit),
+        "sources": sources,
+        "rule": rule,
+        "statistic": at,
+        "seeds": seeds,
+        "status": "done" if value is not None else missing,
+        "reason": reason if value is None else None,
+    }
 
 
 def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -165,21 +198,13 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
             raise ConfigurationError(f"two numbers are named {key!r}: rename a contrast, criterion, benchmark or arm")
         benchmark = benchmarks.get(of[0]) if of else None
         conditions = benchmark["headline"] if benchmark and of[1] == "headline" else [of[1]] if benchmark else []
-        numbers[key] = {
-            "value": value,
-            "unit": PRINTED.get(unit, unit),
-            "text": f"{missing}: {reason}" if value is None else format_value(value, unit),
-            "sources": [
-                f"{statistics['study']['records']}/{of[0]}/{c}/{arm}/seed{'*' if seed is None else seed}.json"
-                for c in conditions
-                for arm in arms
-            ],
-            "rule": rule,
-            "statistic": at,
-            "seeds": [seed] if seed is not None else list(benchmark["seeds"]) if benchmark else [],
-            "status": "done" if value is not None else missing,
-            "reason": reason if value is None else None,
-        }
+        sources = [
+            f"{statistics['study']['records']}/{of[0]}/{c}/{arm}/seed{'*' if seed is None else seed}.json"
+            for c in conditions
+            for arm in arms
+        ]
+        seeds = [seed] if seed is not None else list(benchmark["seeds"]) if benchmark else []
+        numbers[key] = kept(value, unit, rule, sources, seeds, at, reason, missing)
 
     for index, row in enumerate(statistics["scores"]):
         place = (row["benchmark"], row["condition"])
@@ -231,19 +256,19 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
                     key = ".".join((*of, *arms, kind, str(rank), name))
                     at = f"statistics.json#/memory/mended/{index}/{kind}/{rank - 1}/{name}"
                     add(key, example[name], unit, rule, of=of, arms=arms, at=at)
-    for index, entry in enumerate(criteria):
-        place = (entry["benchmark"], "headline")
-        arms = sorted({path.split("/")[-2] for path in entry["evidence"]}) or ["*"]
-        ends = entry["interval"] or (None, None)
-        value = zip(("value", "low", "high", "threshold"), (entry["value"], *ends, entry["threshold"]), strict=True)
+    for index, judged in enumerate(criteria):
+        place = (judged["benchmark"], "headline")
+        arms = sorted({path.split("/")[-2] for path in judged["evidence"]}) or ["*"]
+        ends = judged["interval"] or (None, None)
+        value = zip(("value", "low", "high", "threshold"), (judged["value"], *ends, judged["threshold"]), strict=True)
         for end, number in value:
             rule = "set in the configuration" if end == "threshold" else "the criterion's headline value"
-            reason = "no threshold in the configuration" if end == "threshold" else entry["reason"]
-            key, at = f"criteria.{entry['name']}.{end}", f"criteria.json#/{index}/{PLACES.get(end, end)}"
-            add(key, number, entry["unit"], rule, reason, "not measured", place, arms, at=at)
+            reason = "no threshold in the configuration" if end == "threshold" else judged["reason"]
+            key, at = f"criteria.{judged['name']}.{end}", f"criteria.json#/{index}/{PLACES.get(end, end)}"
+            add(key, number, judged["unit"], rule, reason, "not measured", place, arms, at=at)
         for end in ("verdict", "reason"):
             at, rule = f"criteria.json#/{index}/{end}", "the verdict rule of its kind"
-            add(f"criteria.{entry['name']}.{end}", entry[end], "text", rule, of=place, arms=arms, at=at)
+            add(f"criteria.{judged['name']}.{end}", judged[end], "text", rule, of=place, arms=arms, at=at)
     for name, benchmark in benchmarks.items():
         add(f"{name}.seeds", len(benchmark["seeds"]), "count", "set in the configuration", of=(name, "headline"))
     study = statistics["study"]

@@ -60,7 +60,7 @@ def trace(name: str, statistics: Mapping[str, Any], document: Mapping[str, Any])
         "pages": document["numbers"].get(name, {}).get("pages", []),
         "records": {
             path: digest
-            for path, digest in document["records"].items()
+            for path, digest in (document["records"] | document["scaling"] | document["time"]).items()
             if any(_matches(path, source) for source in entry["sources"])
         },
     }

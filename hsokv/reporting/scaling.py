@@ -1,28 +1,66 @@
-"""The distributed swarm in tables: what was measured, and apart from it what was projected.
+"""The distributed swarm in numbers: what was measured, and apart from it what was projected.
 
-Both are documents of results/scaling, made on one machine at one time: medians over turns, no numbers of the ledger.
+Both are documents of results/scaling, made on one machine at one time and kept; scaling_tables.py shows them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from hsokv.exceptions import RecordError
+from hsokv.files import read_json
 from hsokv.metrics.statistics import interval
-from hsokv.reporting.table import DASH, Table
 
 ARMS = ("none", "synchronous", "asynchronous", "sequential", "random_search")
 NODES = 4  # of the criterion on speed-up
+TRAFFIC = ("bytes_sent", "bytes_received")
+SPENT = ("overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_bytes")
 
 Rows = Sequence[Mapping[str, Any]]
 
 
-def scaling_tables(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict[str, Table]:
-    """The tables sharing, speed, validation and projection."""
+def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
+    """What `summarise` makes of the documents of what was measured and what was projected; None without any.
+
+    Raises:
+        RecordError: one of them is damaged, or is not what measuring or projecting writes.
+    """
+    paths = list(paths)
+    documents = [read_json(path) for path in paths]
+    if not documents:
+        return None
+    try:
+        return summarise(*documents)
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
+        names = " and ".join(map(str, paths))
+        raise RecordError(
+            f"{names}: not what was measured and projected ({error!r}): delete them and run `snakemake scaling`"
+        ) from error
+
+
+def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict[str, Any]:
+    """All that pages say of the distributed swarm: rows of `sharing`, `speed`, `validation` and `projection`, the
+    `machine`, the settings of `learning`, the median `error` of the simulation and the `speed_up`."""
     return {
-        "sharing": _sharing(measured),
-        "speed": _speed(measured),
-        "validation": _validation(measured, projected),
-        "projection": _projection(projected),
+        "sharing": [_shared(measured["learning"], arm) for arm in ARMS],
+        "speed": _speeds(measured["speed"]),
+        "validation": [
+            {name: row[name] for name in ("payload", "rounds", "predicted", "low", "high", "measured", "error")}
+            for row in projected["validation"]
+        ],
+        "projection": [
+            {name: row[name] for name in ("nodes", "sharing", "latency", "throughput", "low", "high", "store_busy")}
+            for row in projected["sweep"]
+        ],
+        "error": median(row["error"] for row in projected["validation"]),
+        "ceiling": measured["ceiling"],
+        "machine": {name: measured["machine"][name] for name in ("cores", "load")},
+        "learning": {
+            "steps": measured["settings"]["learning"]["steps"],
+            "seeds": list(measured["settings"]["learning"]["seeds"]),
+        },
+        "speed_up": speed_up(measured, projected),
     }
 
 
@@ -60,155 +98,48 @@ def _is_at(row: Mapping[str, Any], nodes: int, sharing: str, latency: float) -> 
     return (row["nodes"], row["sharing"], row["latency"]) == (nodes, sharing, latency)
 
 
-def _sharing(measured: Mapping[str, Any]) -> Table:
+def _shared(learning: Rows, arm: str) -> dict[str, Any]:
+    """What the runs of one way of sharing reached, on average; None where no run tells of it."""
+    runs = [row for row in learning if row["arm"] == arm]
+    reached = [row for row in runs if row["steps_to_target"] is not None]
+    return {
+        "arm": arm,
+        "runs": len(runs),
+        "reached": len(reached),
+        **{name: _middle(reached, name) for name in ("steps_to_target", "seconds_to_target")},
+        **{name: _mean(runs, name) for name in ("best", "copies", "staleness", *TRAFFIC, "overhead")},
+    }
+
+
+def _speeds(found: Rows) -> list[dict[str, Any]]:
+    """Medians over turns at each place, and traffic on average."""
     rows = []
-    for arm in ARMS:
-        runs = [row for row in measured["learning"] if row["arm"] == arm]
-        reached = [row for row in runs if row["steps_to_target"] is not None]
-        stale = [row["staleness"] for row in runs if row.get("staleness") is not None]
+    for scaling, backend, workers in dict.fromkeys((row["scaling"], row["backend"], row["workers"]) for row in found):
+        here = [row for row in found if (row["scaling"], row["backend"]) == (scaling, backend)]
+        runs = [row for row in here if row["workers"] == workers]
+        one = [row for row in here if row["workers"] == 1]
+        throughput = median(row["throughput"] for row in runs)
         rows.append(
-            (
-                arm,
-                f"{len(reached)} of {len(runs)}",
-                f"{median(row['steps_to_target'] for row in reached) / 1e6:.1f}" if reached else DASH,
-                f"{median(row['seconds_to_target'] for row in reached):.1f}" if reached else DASH,
-                f"{mean(row['best'] for row in runs):.3f}",
-                *(_mean_of(runs, name, form) for name, form in (("copies", "{:.1f}"),)),
-                f"{mean(stale):.1f}" if stale else DASH,
-                _kilobytes(runs),
-                _mean_of(
-                    [{**row, "idle": 100 * row["overhead"]} for row in runs if "overhead" in row], "idle", "{:.1f}"
-                ),
-            )
+            {
+                "scaling": scaling,
+                "backend": backend,
+                "workers": workers,
+                "managers": runs[0]["managers"],
+                "throughput": throughput,
+                "speed_up": median(speed_ups(found, backend, workers)) if scaling == "strong" else None,
+                "over_one": throughput / median(row["throughput"] for row in one) if one else None,
+                **{name: _middle(runs, name) for name in SPENT},
+                **{name: _mean(runs, name) for name in TRAFFIC},
+                "note": runs[0]["note"],
+            }
         )
-    settings = measured["settings"]["learning"]
-    return Table(
-        (
-            "arm",
-            "reached 0.60",
-            "M steps to it",
-            "seconds to it",
-            "best score",
-            "copies",
-            "staleness (pushes)",
-            "kB to, from workers",
-            "not work (%)",
-        ),
-        tuple(rows),
-        f"Sharing on swing-up, {settings['steps']:.0e} environment steps, {len(settings['seeds'])} seeds",
-        "Medians over the runs that reached the target, else means over seeds. `sequential` is one evolution strategy "
-        f"with twice the candidates; random search knows no copies. {_stand(measured)}",
-    )
+    return rows
 
 
-def _speed(measured: Mapping[str, Any]) -> Table:
-    found = measured["speed"]
-    places = dict.fromkeys((row["scaling"], row["backend"], row["workers"]) for row in found)
-    rows = []
-    for scaling, backend, workers in places:
-        runs = [row for row in found if (row["scaling"], row["backend"], row["workers"]) == (scaling, backend, workers)]
-        middle = {
-            name: median(row[name] for row in runs)
-            for name in ("throughput", "overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_bytes")
-        }
-        one = [
-            row["throughput"]
-            for row in found
-            if (row["scaling"], row["backend"], row["workers"]) == (scaling, backend, 1)
-        ]
-        rows.append(
-            (
-                scaling,
-                backend,
-                str(workers),
-                str(runs[0]["managers"]),
-                f"{middle['throughput'] / 1e6:.2f}",
-                f"{median(speed_ups(found, backend, workers)):.2f}" if scaling == "strong" else DASH,
-                f"{middle['throughput'] / median(one):.2f}" if one else DASH,
-                f"{100 * middle['overhead']:.1f}",
-                f"{middle['work_seconds']:.1f}, {middle['supervisor_cpu_seconds']:.1f}",
-                f"{middle['peak_memory_bytes'] / 2**20:.0f}",
-                _kilobytes(runs),
-                runs[0]["note"],
-            )
-        )
-    return Table(
-        (
-            "scaling",
-            "backend",
-            "workers",
-            "managers",
-            "M steps/s",
-            "speed-up",
-            "over one worker",
-            "not work (%)",
-            "work, supervisor CPU (s)",
-            "memory (MiB)",
-            "kB to, from workers",
-            "note",
-        ),
-        tuple(rows),
-        "Speed of the distributed swarm, measured",
-        "Medians over turns. Speed-up is over the best single process on the same managers, turn by turn; the ratio to "
-        f"one worker is no speed-up. Two unrelated processes at once do {measured['ceiling']:.2f} of one's work here. "
-        f"Memory is the supervisor's peak. {_stand(measured)}",
-    )
+def _middle(rows: Rows, name: str) -> float | None:
+    return median(row[name] for row in rows) if rows else None
 
 
-def _validation(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            str(row["payload"]),
-            str(row["rounds"]),
-            _spread(row["predicted"], row["low"], row["high"]),
-            f"{row['measured'] / 1e6:.2f}",
-            f"{100 * row['error']:.0f}",
-        )
-        for row in projected["validation"]
-    ]
-    middle = median(row["error"] for row in projected["validation"])
-    return Table(
-        ("managers a worker", "rounds a period", "projected (M steps/s)", "measured (M steps/s)", "error (%)"),
-        tuple(rows),
-        f"Two workers as projected from one, and as measured; median error {100 * middle:.0f} %",
-        "The simulation was fitted to one worker alone, and to what two unrelated processes do at once on this "
-        f"machine: {measured['ceiling']:.2f} of one; 30 replications, the middle 95 % of them in brackets.",
-    )
-
-
-def _projection(projected: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            str(row["nodes"]),
-            row["sharing"],
-            f"{1e3 * row['latency']:g}",
-            _spread(row["throughput"], row["low"], row["high"]),
-            f"{100 * row['store_busy']:.1f}",
-        )
-        for row in projected["sweep"]
-    ]
-    return Table(
-        ("nodes", "sharing", "latency (ms)", "projected (M steps/s)", "store busy (%)"),
-        tuple(rows),
-        "Projected, not measured: weak scaling of the distributed swarm",
-        "A discrete-event simulation of as many nodes with a core each and one store; 30 replications.",
-    )
-
-
-def _stand(measured: Mapping[str, Any]) -> str:
-    machine = measured["machine"]
-    return f"Measured on {machine['cores']} cores at a load of {machine['load']:g}."
-
-
-def _spread(middle: float, low: float, high: float) -> str:
-    return f"{middle / 1e6:.2f} [{low / 1e6:.2f}, {high / 1e6:.2f}]"
-
-
-def _mean_of(rows: Rows, name: str, form: str) -> str:
+def _mean(rows: Rows, name: str) -> float | None:
     values = [row[name] for row in rows if row.get(name) is not None]
-    return form.format(mean(values)) if values else DASH
-
-
-def _kilobytes(rows: Iterable[Mapping[str, Any]]) -> str:
-    both = [(row["bytes_sent"], row["bytes_received"]) for row in rows if "bytes_sent" in row]
-    return ", ".join(f"{mean(part) / 1e3:.0f}" for part in zip(*both, strict=True)) if both else DASH
+    return mean(values) if values else None

@@ -1,6 +1,5 @@
 """From the records of a study to its statistics: made once, and all that tables, figures and texts may read."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,14 @@ from hsokv.files import write_json
 from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord, read_record
 from hsokv.reporting import ledger
-from hsokv.reporting import scaling as distributed
 from hsokv.reporting.asked import Runs, arms_of, by_run, is_stream, runs_asked
 from hsokv.reporting.cells import HEADLINE, Cells, cells_of
 from hsokv.reporting.contrasts import contrasts_of, ends_of
 from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.duration import read_time
 from hsokv.reporting.memory import inside_memory
+from hsokv.reporting.scaling import read_scaling
+from hsokv.reporting.scaling_tables import scaling_numbers
 from hsokv.reporting.streams import SCORES as STREAM_SCORES
 from hsokv.reporting.streams import streams
 from hsokv.reporting.swarm import regrets, swarm_at_work
@@ -24,7 +25,10 @@ FORMAT = "hsokv-statistics/1"
 
 
 def compute_statistics(
-    records: Iterable[RunRecord], configuration: Mapping[str, Any], speed_up: Mapping[str, Any] | None = None
+    records: Iterable[RunRecord],
+    configuration: Mapping[str, Any],
+    scaling: Mapping[str, Any] | None = None,
+    time: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The statistics of a study, as kept in statistics.json: scores, contrasts, costs, curves, memory, swarm, ledger.
 
@@ -37,7 +41,8 @@ def compute_statistics(
         configuration: evaluate_on, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true.
             A benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
             learn task after task, and as `shots` the number of shots of the conditions that differ in it alone.
-        speed_up: `hsokv.reporting.scaling.speed_up` of the distributed swarm, where it was measured.
+        scaling: `hsokv.reporting.scaling.summarise` of the distributed swarm, where it was measured.
+        time: how long the study took, as `hsokv.reporting.duration.read_time` has it, where it was measured.
 
     Raises:
         RecordError: a record of no run of this configuration, of another test set, twice, or not paired with others.
@@ -70,23 +75,33 @@ def compute_statistics(
         "curves": _curves(cells),
         "memory": inside_memory(runs, reasons, configuration),
         "streams": streams(runs, reasons, configuration),
-        "speed_up": speed_up and dict(speed_up),
+        "scaling": scaling and dict(scaling),
+        "time": time and dict(time),
         "swarm": swarm_at_work(runs, reasons, configuration, regret, spans),
     }
     statistics["numbers"] = ledger.collect(statistics, judge_criteria(statistics, configuration))
+    if scaling:
+        folder = f"{configuration.get('results', 'results')}/scaling"
+        statistics["numbers"] |= scaling_numbers(scaling, folder)
     return statistics
 
 
 def write_statistics(
-    records: Iterable[Path], study: Mapping[str, Any], statistics: Path, criteria: Path, scaling: Iterable[Path] = ()
+    records: Iterable[Path],
+    study: Mapping[str, Any],
+    statistics: Path,
+    criteria: Path,
+    scaling: Iterable[Path] = (),
+    time: Iterable[Path] = (),
 ) -> None:
     """Read all records (the first that is damaged is named) and write both documents.
 
-    `scaling`: what was measured and what was projected of the distributed swarm, if anything.
+    `scaling`: what was measured and what was projected of the distributed swarm, if anything; `time`: how long the
+    study took, where that was measured.
     """
-    measured = [json.loads(Path(path).read_text(encoding="utf-8")) for path in scaling]
-    found = distributed.speed_up(*measured) if measured else None
-    computed = compute_statistics([read_record(path) for path in records], study, found)
+    computed = compute_statistics(
+        [read_record(path) for path in records], study, read_scaling(scaling), read_time(time)
+    )
     write_json(criteria, judge_criteria(computed, study))
     write_json(statistics, computed)
 

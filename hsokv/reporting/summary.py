@@ -1,13 +1,14 @@
 """What a study says in the terminal when it ends."""
 
-import json
 from pathlib import Path
+
+from hsokv.files import read_json
 
 
 def summary(results: Path, pdf: bool, minutes: float) -> str:
     """Verdict lines, what was not run and why, the time, and where the report lies; from the files in `results`."""
-    criteria = json.loads((results / "statistics" / "criteria.json").read_text(encoding="utf-8"))
-    statistics = json.loads((results / "statistics" / "statistics.json").read_text(encoding="utf-8"))
+    criteria = read_json(results / "statistics" / "criteria.json")
+    statistics = read_json(results / "statistics" / "statistics.json")
     width = max(len(entry["name"]) for entry in criteria)
     lines = ["", "Small run, not the study." if statistics["small"] else "The study's criteria:"]
     for entry in criteria:

@@ -15,6 +15,7 @@ from hsokv.model.encoder_files import MINILM, EncoderSource
 from hsokv.records import RunRecord
 from hsokv.study.benchmarks import KINDS, module_of, source_of, task_of
 from hsokv.study.conditions import folder_of
+from hsokv.study.features import opened
 from hsokv.study.rare_words import spell, train_encoders, world_settings
 from hsokv.study.runs import PROTOCOLS, root_seed
 
@@ -136,7 +137,7 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     if "tuning" in condition:
         told = (source_of(definition), texts.root, texts.development_rows)
         tune_again(encoder, record.condition, condition, path, record.seed, *told)
-    with np.load(path, allow_pickle=False) as arrays:
+    with opened(path) as arrays:
         x = torch.from_numpy(arrays[f"{record.condition}/train/x"])
     inputs = text_inputs(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
     return {
@@ -173,7 +174,7 @@ def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, texts:
     from hsokv.hub.making import flat_images, patch_inputs
     from hsokv.model.patch_encoder import PatchDictionary
 
-    with np.load(path, allow_pickle=False) as arrays:
+    with opened(path) as arrays:
         names = arrays["names"].tolist()
         if METHODS[record.arm].images:
             return {"labels": names, "encoder": flat_images()}

@@ -7,14 +7,16 @@ on the same examples, "data": {...}, "encoder": {...}}.
 """
 
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-from hsokv.exceptions import DataError
+from hsokv.exceptions import DataError, HsokvError
 from hsokv.files import write_arrays
 
 if TYPE_CHECKING:
@@ -26,14 +28,23 @@ def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[st
     write_arrays(path, {**arrays, "provenance": np.array(json.dumps(provenance, sort_keys=True))})
 
 
-def read_provenance(path: Path) -> dict[str, Any]:
-    """The provenance of a feature file; raises DataError naming a file that is damaged."""
+@contextmanager
+def opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of a feature file, for as long as the block reads them; a damaged file is a DataError naming it."""
     try:
         # Opened here: np.load leaves a file it cannot read open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return json.loads(str(stored["provenance"]))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            yield arrays
+    except HsokvError:  # what the block has to say of the arrays
+        raise
+    except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
         raise DataError(f"{path}: not a whole feature file ({error}): delete it and run again") from error
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """The provenance of a feature file; raises DataError naming a file that is damaged."""
+    with opened(path) as arrays:
+        return json.loads(str(arrays["provenance"]))
 
 
 def is_current(path: Path, stamp: str) -> bool:
@@ -61,7 +72,7 @@ def not_run(reason: str, data: Mapping[str, Any], encoder: Mapping[str, Any] | N
 
 def read_texts(folder: Path, seed: int, condition: str) -> list[str]:
     """What the arms learn from, of one seed and condition, as people would read it and in its order."""
-    with np.load(folder / f"seed{seed}.npz", allow_pickle=False) as arrays:
+    with opened(folder / f"seed{seed}.npz") as arrays:
         parts = [f"{condition}/{part}/text" for part in ("descriptions", "train", "test/support")]
         return [text for part in parts if part in arrays for text in arrays[part].tolist()]
 
@@ -80,12 +91,12 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
     def shots(arrays: Mapping[str, np.ndarray], part: str) -> Shots:
         return Shots(torch.from_numpy(arrays[f"{part}/x"]), torch.from_numpy(arrays[f"{part}/y"]))
 
-    with np.load(folder / f"seed{seed}.npz", allow_pickle=False) as arrays:
+    with opened(folder / f"seed{seed}.npz") as arrays:
         if f"{condition}/train/x" in arrays:
             if "test/x" in arrays:
                 test = shots(arrays, "test")
             else:
-                with np.load(folder / "evaluation.npz", allow_pickle=False) as evaluation:
+                with opened(folder / "evaluation.npz") as evaluation:
                     test = shots(evaluation, "test")
             train, dev = (shots(arrays, f"{condition}/{part}") for part in ("train", "dev"))
             described = shots(arrays, f"{condition}/descriptions") if f"{condition}/descriptions/x" in arrays else None

@@ -9,6 +9,7 @@ import numpy as np
 from hsokv.metrics.classification import accuracy, log_loss, outcomes
 from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.episode_runs import memory_scores
+from hsokv.study.features import opened
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,7 @@ def load_stream(path: Path, tasks: int) -> "Stream":
     from hsokv.data.episode import Shots
     from hsokv.data.stream import split_stream, standardise_on_first
 
-    with np.load(path, allow_pickle=False) as arrays:
+    with opened(path) as arrays:
         parts = [
             Shots(torch.from_numpy(arrays[f"{part}/x"]).float(), torch.from_numpy(arrays[f"{part}/y"]))
             for part in ("train", "test")
@@ -74,7 +75,7 @@ def load_images(images: Path, path: Path, tasks: int) -> "tuple[Stream, PatchDic
     from hsokv.data.stream import split_stream
     from hsokv.model.patch_encoder import PatchDictionary
 
-    with np.load(images, allow_pickle=False) as pixels, np.load(path, allow_pickle=False) as arrays:
+    with opened(images) as pixels, opened(path) as arrays:
         parts = [
             Shots(torch.from_numpy(pixels[f"{part}/x"]), torch.from_numpy(arrays[f"{part}/y"]))
             for part in ("train", "test")

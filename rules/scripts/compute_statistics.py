@@ -1,4 +1,4 @@
-"""From every record, and what was measured of the distributed swarm, to the statistics and the verdicts."""
+"""From every record, and what was measured beside, to the statistics and the verdicts."""
 
 from pathlib import Path
 
@@ -13,4 +13,5 @@ if __name__ == "__main__":
             Path(snakemake.output.statistics),
             Path(snakemake.output.criteria),
             map(Path, snakemake.input.scaling),
+            map(Path, snakemake.input.time),
         )

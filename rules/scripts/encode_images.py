@@ -1,8 +1,8 @@
 """Learn the patch dictionary of one seed of a stream of image classes, encode the images and write the features."""
 
-import json
 from pathlib import Path
 
+from hsokv.files import read_json
 from hsokv.study.digest import value_digest
 from hsokv.study.images import encode_stream
 from hsokv.study.job import job
@@ -10,7 +10,7 @@ from hsokv.study.job import job
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
-        data = json.loads(Path(snakemake.input.data).read_text())
+        data = read_json(Path(snakemake.input.data))
         encode_stream(
             seed=int(snakemake.wildcards.seed),
             source=params.source,

@@ -1,9 +1,9 @@
 """Draw the shots of every seed and encode them and the evaluation set, by an encoder tuned for that where asked."""
 
-import json
 from importlib import import_module
 from pathlib import Path
 
+from hsokv.files import read_json
 from hsokv.study.digest import value_digest
 from hsokv.study.encoders import encoder_source
 from hsokv.study.job import job
@@ -11,7 +11,7 @@ from hsokv.study.job import job
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
-        encoder, data = (json.loads(Path(path).read_text()) for path in (snakemake.input.encoder, snakemake.input.data))
+        encoder, data = (read_json(Path(path)) for path in (snakemake.input.encoder, snakemake.input.data))
         # Named and not imported: a change to how encoders are tuned makes nothing else stale.
         import_module(params.module).encode_shots(
             seeds=params.seeds,

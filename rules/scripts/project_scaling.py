@@ -1,16 +1,15 @@
 """Fit the simulation to one worker, try it on two, and take it to more nodes than were measured."""
 
-import json
 from pathlib import Path
 
 from hsokv.distributed.projection import service_of, sweep, validate
-from hsokv.files import write_json
+from hsokv.files import read_json, write_json
 from hsokv.study.job import job
 
 
 def main(measured: Path, settings: dict, output: Path) -> None:
     """Write errors on two workers, and the sweep from the shortest period and the largest payload."""
-    found = json.loads(measured.read_text())
+    found = read_json(measured)
     rows, speed = found["configurations"], found["settings"]["speed"]
     one = next(row for row in rows if row["workers"] == 1 and row["payload"] == 4)
     service = service_of({**one, "starts": speed["starts"]})

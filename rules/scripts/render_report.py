@@ -21,4 +21,5 @@ if __name__ == "__main__":
             templates=Path(params.templates),
             output=Path(snakemake.output[0]).parent,
             scaling=list(snakemake.input.scaling),
+            time=list(snakemake.input.time),
         )

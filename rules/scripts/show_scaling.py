@@ -1,19 +1,20 @@
 """Tables and figures of the distributed swarm, from what was measured and what was projected."""
 
-import json
 from pathlib import Path
 
-from hsokv.files import write_text
+from hsokv.files import read_json, write_text
 from hsokv.reporting.layout import lay_out, tidy
-from hsokv.reporting.scaling import scaling_tables
+from hsokv.reporting.scaling import read_scaling
 from hsokv.reporting.scaling_figures import draw_scaling
+from hsokv.reporting.scaling_tables import scaling_numbers, scaling_tables
 from hsokv.study.job import job
 
 
 def main(measured: Path, projected: Path, targets: list[Path]) -> None:
     """Write each target: a figure by its name, or the table of its name."""
-    found, beyond = json.loads(measured.read_text()), json.loads(projected.read_text())
-    tables = scaling_tables(found, beyond)
+    found, beyond = read_json(measured), read_json(projected)
+    summed = read_scaling([measured, projected])
+    tables = scaling_tables(summed, scaling_numbers(summed, measured.parent.as_posix()))
     for target in targets:
         if target.suffix in (".pdf", ".png"):
             draw_scaling(target, found, beyond)

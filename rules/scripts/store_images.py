@@ -1,8 +1,8 @@
 """Store the images of a stream, for the arms that train the encoder."""
 
-import json
 from pathlib import Path
 
+from hsokv.files import read_json
 from hsokv.study.images import store_images
 from hsokv.study.job import job
 
@@ -14,6 +14,6 @@ if __name__ == "__main__":
             root=Path(params.root) if params.root else None,
             evaluate_on=params.evaluate_on,
             development_images=params.development_images,
-            data=json.loads(Path(snakemake.input.data).read_text()),
+            data=read_json(Path(snakemake.input.data)),
             path=Path(snakemake.output[0]),
         )

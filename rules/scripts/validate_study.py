@@ -1,17 +1,16 @@
 """Print the criteria with their evidence; fail where one fails that is not allowed to."""
 
-import json
 import sys
 from pathlib import Path
 
 from hsokv.exceptions import HsokvError
-from hsokv.files import write_text
+from hsokv.files import read_json, write_text
 from hsokv.reporting.validation import failures, validation_page
 
 
 def main(statistics: Path, criteria: Path, allowed: list[str], log: Path) -> str:
     """The page, which is written to the log too; raises HsokvError with the names of what fails."""
-    verdicts, numbers = json.loads(criteria.read_text()), json.loads(statistics.read_text())
+    verdicts, numbers = read_json(criteria), read_json(statistics)
     failed = failures(verdicts, allowed)
     page = validation_page(verdicts, numbers, allowed)
     write_text(log, page)

@@ -2,22 +2,26 @@
 
 import copy
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from hsokv.archive.preflight import figures_of
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.reporting.bibliography import latex_citations, markdown_citations, read_entries
 from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.figures import draw
 from hsokv.reporting.headline import CONTROLS
 from hsokv.reporting.latex import escape_latex
 from hsokv.reporting.layout import lay_out, tidy
-from hsokv.reporting.pdf import compile_pdf
+from hsokv.reporting.pdf import compile_pdf, typeset
 from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.render import FIGURES, render_report, report_context
-from hsokv.reporting.scaling import scaling_tables
+from hsokv.reporting.scaling import summarise
+from hsokv.reporting.scaling_tables import scaling_numbers, scaling_tables
 from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.table import Table
 from hsokv.reporting.tables import all_tables
@@ -40,7 +44,8 @@ def render(output: Path, *, small: bool = False, templates: Path = TEMPLATES, st
     statistics = statistics or example_statistics(small=small)
     criteria = judge_criteria(statistics, settings)
     context = report_context(settings, records(small=small), digest="0f" * 32, versions={"python": "3.11"})
-    tables = all_tables(statistics, criteria) | scaling_tables(measured(), projected())
+    scaling = summarise(measured(), projected())
+    tables = all_tables(statistics, criteria) | scaling_tables(scaling, scaling_numbers(scaling, "results/scaling"))
     render_report(statistics, criteria, tables, {**context, **changes}, templates, output)
     return output
 
@@ -305,6 +310,15 @@ def test_a_wide_table_is_cut_into_parts_that_hold_every_column_once():
 def test_tidy_keeps_every_reason_and_drops_empty_columns():
     table = Table(("arm", "x", "y"), (("a", "not run: no data", ""), ("b", "not run: no data", "")), "T", "N.")
     assert tidy(table) == Table(("arm", "x"), (("a", "not run (a)"), ("b", "not run (a)")), "T", "N. (a) no data.")
+
+
+@pytest.mark.skipif(not shutil.which("latexmk"), reason="there is no TeX on this machine")
+@pytest.mark.parametrize("small", [False, True])
+def test_tex_warns_of_nothing_and_no_box_sticks_out(tmp_path, small):
+    tex = render(tmp_path / "report", small=small) / "report.tex"
+    for figure in figures_of(tex.read_text()):
+        draw("architecture", example_statistics(), *(tmp_path / f"figures/{figure}.{kind}" for kind in ("pdf", "png")))
+    assert typeset(tex) == []
 
 
 def fake_tex(folder: Path, script: str) -> str:

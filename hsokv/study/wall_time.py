@@ -1,0 +1,38 @@
+"""How long a whole study took: a measurement, made once where it can be, and kept."""
+
+import platform
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from hsokv.files import write_json
+
+
+def began(records: Iterable[str | Path]) -> float | None:
+    """Seconds since 1970 now, where a run begins without any of its records; None where it goes on from some.
+
+    >>> began(["no/such/record.json"]) is not None
+    True
+    """
+    return None if any(Path(path).exists() for path in records) else time.time()
+
+
+def measure(start: float | None, cores: int, digest: str, path: Path) -> None:
+    """Write the wall minutes from `start` to now, when the last record is there, with what they were taken on.
+
+    Without a start they are `null`: a run that went on from records of another says nothing of the whole. `digest` is
+    that of the configuration.
+    """
+    minutes = None if start is None else (time.time() - start) / 60
+    machine = {"system": platform.system(), "machine": platform.machine(), "processor": _processor()}
+    write_json(path, {"minutes": minutes, "cores": cores, "configuration": digest, "machine": machine})
+
+
+def _processor() -> str:
+    """The processor's name as Linux tells it, else what Python knows of it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

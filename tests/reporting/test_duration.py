@@ -1,0 +1,60 @@
+"""The criterion on how long the study takes: one measurement, never of something else."""
+
+import pytest
+
+from hsokv.exceptions import RecordError
+from hsokv.files import write_json
+from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.duration import read_time
+from hsokv.reporting.ledger import format_value
+from hsokv.study.wall_time import began, measure
+
+CRITERION = {"name": "time", "benchmark": "study", "arm": "full", "score": "minutes", "kind": "rate", "below": 30.0}
+MADE = {"minutes": 29.9, "cores": 2, "configuration": "a", "machine": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "said"),
+    [
+        ({}, "pass", "one run from nothing to its last record"),
+        ({"minutes": 30.0}, "fail", "30 is not under 30; one run"),
+        ({"minutes": None}, "not measured", "went on from records of an earlier one"),
+        ({"configuration": "b"}, "not measured", "of another configuration"),
+        ({"cores": 4}, "not measured", "at most 2 cores, came one with 4"),
+    ],
+)
+def test_verdicts(tmp_path, changes, verdict, said):
+    write_json(tmp_path / "study.json", MADE | changes)
+    time = read_time([tmp_path / "study.json"])
+    entry = judge_criteria({"time": time}, {"criteria": [CRITERION], "digest": "a"})[0]
+    assert (entry["verdict"], said in entry["reason"]) == (verdict, True)
+    assert entry["value"] == (None if verdict == "not measured" else time["minutes"])
+    assert entry["interval"] is None
+
+
+def test_without_a_measurement_it_is_not_measured():
+    entry = judge_criteria({"time": read_time([])}, {"criteria": [CRITERION], "digest": "a"})[0]
+    assert (entry["verdict"], entry["reason"]) == ("not measured", "a small run is not timed")
+
+
+def test_what_is_measured_is_read_and_a_run_that_goes_on_is_not_timed(tmp_path):
+    record = tmp_path / "seed1.json"
+    start = began([record])
+    record.touch()
+    assert began([record]) is None
+    for began_at in (start, None):
+        measure(began_at, 2, "a", tmp_path / "study.json")
+        found = read_time([tmp_path / "study.json"])
+        assert (found["minutes"] is None) == (began_at is None)
+        assert found["machine"]["machine"]
+
+
+@pytest.mark.parametrize("change", [{"minutes": "30"}, {"cores": None}, {"configuration": 1}, {"machine": []}])
+def test_a_damaged_time_is_named(tmp_path, change):
+    write_json(tmp_path / "study.json", MADE | change)
+    with pytest.raises(RecordError, match=r"study\.json: not a measured time"):
+        read_time([tmp_path / "study.json"])
+
+
+def test_minutes_are_printed_to_a_tenth():
+    assert format_value(29.94, "minutes") == "29.9"
