@@ -34,6 +34,8 @@ STATISTICS = [
     f"{R}/statistics/statistics.json",
     f"{R}/statistics/criteria.json",
 ]
+# How long the study took, measured once by the run that made all records, and kept; a small run is not timed.
+TIME = [] if config["small"] else [f"{R}/time/study.json"]
 TABLES = expand(
     f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"]
 )
@@ -81,10 +83,10 @@ rule compute_statistics:
     input:
         records=RECORDS,
         scaling=SCALING,
-        time=TIME,
     output:
         statistics=f"{R}/statistics/statistics.json",
         criteria=f"{R}/statistics/criteria.json",
+        time=update(TIME),
     log:
         f"{R}/logs/compute_statistics.log",
     benchmark:
@@ -93,6 +95,9 @@ rule compute_statistics:
         ENVIRONMENT
     params:
         study=STUDY,
+        # With `output` as an argument a parameter is not compared.
+        start=lambda wildcards, output: BEGAN[0],
+        cores=lambda wildcards, output: workflow.resource_settings.cores,
         code=code_digest(
             ["hsokv.reporting.statistics"], [script_path("compute_statistics.py")]
         ),

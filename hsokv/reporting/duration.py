@@ -19,7 +19,7 @@ def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
     """
     for path in paths:
         found = read_json(path)
-        kinds = {"minutes": int | float | None, "cores": int, "configuration": str, "machine": dict}
+        kinds = {"minutes": int | float | None, "cores": int | None, "configuration": str, "machine": dict}
         if not isinstance(found, dict) or any(not isinstance(found.get(key, ...), kinds[key]) for key in kinds):
             raise RecordError(f"{path}: not a measured time: delete it, and the records for a time of the whole study")
         return found | {"path": Path(path).as_posix()}
@@ -39,8 +39,8 @@ def judge_time(time: Mapping[str, Any] | None, threshold: float, digest: str | N
         reason = "the time that is kept is of another configuration"
     elif time["minutes"] is None:
         reason = "the run that ended went on from records of an earlier one"
-    elif time["cores"] > MOST_CORES:
-        reason = f"wanted a run with at most {MOST_CORES} cores, came one with {time['cores']}"
+    elif time["cores"] is None or time["cores"] > MOST_CORES:
+        reason = f"wanted a run with at most {MOST_CORES} cores, came one with {time['cores'] or 'those of a cluster'}"
     if time is None or reason:
         return {"verdict": "not measured", "reason": reason}
     verdict = "pass" if time["minutes"] < threshold else "fail"

@@ -17,11 +17,11 @@ def began(records: Iterable[str | Path]) -> float | None:
     return None if any(Path(path).exists() for path in records) else time.time()
 
 
-def measure(start: float | None, cores: int, digest: str, path: Path) -> None:
+def measure(start: float | None, cores: int | None, digest: str, path: Path) -> None:
     """Write the wall minutes from `start` to now, when the last record is there, with what they were taken on.
 
     Without a start they are `null`: a run that went on from records of another says nothing of the whole. `digest` is
-    that of the configuration.
+    that of the configuration; `cores` are None on a cluster, which has no number of them.
     """
     minutes = None if start is None else (time.time() - start) / 60
     machine = {"system": platform.system(), "machine": platform.machine(), "processor": _processor()}

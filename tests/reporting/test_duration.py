@@ -20,6 +20,7 @@ MADE = {"minutes": 29.9, "cores": 2, "configuration": "a", "machine": {}}
         ({"minutes": 30.0}, "fail", "30 is not under 30; one run"),
         ({"minutes": None}, "not measured", "went on from records of an earlier one"),
         ({"configuration": "b"}, "not measured", "of another configuration"),
+        ({"cores": None}, "not measured", "came one with those of a cluster"),
         ({"cores": 4}, "not measured", "at most 2 cores, came one with 4"),
     ],
 )
@@ -49,7 +50,7 @@ def test_what_is_measured_is_read_and_a_run_that_goes_on_is_not_timed(tmp_path):
         assert found["machine"]["machine"]
 
 
-@pytest.mark.parametrize("change", [{"minutes": "30"}, {"cores": None}, {"configuration": 1}, {"machine": []}])
+@pytest.mark.parametrize("change", [{"minutes": "30"}, {"cores": "2"}, {"configuration": 1}, {"machine": []}])
 def test_a_damaged_time_is_named(tmp_path, change):
     write_json(tmp_path / "study.json", MADE | change)
     with pytest.raises(RecordError, match=r"study\.json: not a measured time"):
