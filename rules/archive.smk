@@ -66,3 +66,28 @@ rule archive:
         ARCHIVES,
     message:
         "Archives: {input}"
+
+
+# Of the repository, not of the results: docs/reference/, which is committed.
+rule reference:
+    input:
+        TABLES,
+        FIGURES,
+        SCALING_SHOWN,
+        PAGES,
+    log:
+        f"{R}/archive/write_reference.log",
+    conda:
+        ENVIRONMENT
+    params:
+        results=lambda wildcards, input: str(Path(input[0]).parents[1]),
+        folder=str(BASE / "docs" / "reference"),
+        command=(
+            f"snakemake report --configfile {' '.join(OVERLAYS)}"
+            if OVERLAYS
+            else "make report"
+        ),
+    message:
+        "Reference run: docs/reference"
+    script:
+        "scripts/write_reference.py"

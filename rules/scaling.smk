@@ -70,7 +70,17 @@ if config["cartpole"]:
         input:
             SCALING,
         output:
-            SCALING_SHOWN,
+            [path for path in SCALING_SHOWN if not path.endswith(".png")],
+            [
+                report(
+                    path,
+                    caption=BASE / "report" / "captions" / f"{Path(path).stem}.rst",
+                    category="Figures",
+                    labels={"figure": f"{Path(path).stem} of the distributed swarm"},
+                )
+                for path in SCALING_SHOWN
+                if path.endswith(".png")
+            ],
         log:
             f"{R}/logs/show_scaling.log",
         benchmark:

@@ -111,7 +111,17 @@ rule write_tables:
     input:
         rules.compute_statistics.output,
     output:
-        TABLES,
+        expand(
+            f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex"]
+        ),
+        [
+            report(
+                f"{R}/tables/{name}.csv",
+                category="Tables",
+                labels={"table": name.replace("_", " ")},
+            )
+            for name in TABLE_NAMES
+        ],
     log:
         f"{R}/logs/write_tables.log",
     benchmark:

@@ -68,7 +68,8 @@ def _entry(
         entry["value"], entry["interval"] = found.mean, None if found.low is None else [found.low, found.high]
         return entry | judge(kind, found, entry["threshold"], strict=bound == "above")._asdict()
     if score == "minutes" and "time" in statistics:
-        return entry | judge_time(statistics["time"], entry["threshold"], configuration.get("digest"))
+        path = f"{configuration.get('results', 'results')}/time/study.json"
+        return entry | judge_time(statistics["time"], entry["threshold"], configuration.get("digest"), path)
     if reason := _not_measurable(criterion, statistics):
         return entry | {"reason": reason}
     if bound not in BOUNDS[kind]:

@@ -12,7 +12,7 @@ MEANT = "one run from nothing to its last record; statistics, figures and pages 
 
 
 def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
-    """What `hsokv.study.wall_time.measure` wrote, with its `path`; None without one.
+    """What `hsokv.study.wall_time.measure` wrote; None without it.
 
     Raises:
         RecordError: it is damaged.
@@ -22,14 +22,15 @@ def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
         kinds = {"minutes": int | float | None, "cores": int | None, "configuration": str, "machine": dict}
         if not isinstance(found, dict) or any(not isinstance(found.get(key, ...), kinds[key]) for key in kinds):
             raise RecordError(f"{path}: not a measured time: delete it, and the records for a time of the whole study")
-        return found | {"path": Path(path).as_posix()}
+        return found
     return None
 
 
-def judge_time(time: Mapping[str, Any] | None, threshold: float, digest: str | None) -> dict[str, Any]:
-    """Value, verdict, reason and evidence of the criterion; `digest` is that of the configuration in force.
+def judge_time(time: Mapping[str, Any] | None, threshold: float, digest: str | None, path: str) -> dict[str, Any]:
+    """Value, verdict, reason and evidence of the criterion; `digest` is that of the configuration, `path` where the
+    time is kept.
 
-    >>> judge_time({"minutes": 20.0, "cores": 2, "configuration": "a", "path": "p"}, 30.0, "a")["verdict"]
+    >>> judge_time({"minutes": 20.0, "cores": 2, "configuration": "a"}, 30.0, "a", "p")["verdict"]
     'pass'
     """
     reason = None
@@ -45,4 +46,4 @@ def judge_time(time: Mapping[str, Any] | None, threshold: float, digest: str | N
         return {"verdict": "not measured", "reason": reason}
     verdict = "pass" if time["minutes"] < threshold else "fail"
     words = MEANT if verdict == "pass" else f"{time['minutes']:.3g} is not under {threshold:g}; {MEANT}"
-    return {"value": time["minutes"], "verdict": verdict, "reason": words, "evidence": [time["path"]]}
+    return {"value": time["minutes"], "verdict": verdict, "reason": words, "evidence": [path]}

@@ -71,6 +71,22 @@ def test_its_statistics_tables_and_pages_come_out_of_its_records(packed, tmp_pat
     assert (tmp_path / "again/report/report.tex").exists()
 
 
+def test_measurements_are_packed_checked_and_followed(tmp_path):
+    (tmp_path / "study").mkdir()
+    configuration = make(tmp_path / "study", measured=True)
+    packed = [tmp_path / f"{name}.tar.gz" for name in "ab"]
+    for path in packed:
+        artifact.pack_artifact(tmp_path / "study", tmp_path / "study/results", configuration, VERSION, path)
+    assert packed[0].read_bytes() == packed[1].read_bytes()
+    with check.unpacked(packed[0]) as found:
+        assert (found.results / "scaling/measured.json").is_file()
+        assert (found.results / "time/study.json").is_file()
+        assert check.rebuild(found, tmp_path / "again") == []
+        assert (
+            "cartpole.speed.strong.processes.2.throughput" in (found.results / "statistics/statistics.json").read_text()
+        )
+
+
 def test_a_changed_file_is_named(folder):
     (folder / "results/tables/main.csv").write_text("better")
     with pytest.raises(ArchiveError, match=r"changed: results/tables/main\.csv"):

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import yaml
 
+from hsokv.files import write_json
 from hsokv.records import write_record
 from hsokv.reporting.pages import write_report
 from hsokv.reporting.statistics import write_statistics
 from hsokv.reporting.table_files import write_tables
+from hsokv.study.wall_time import measure
+from tests.reporting import example_scaling
 from tests.reporting.study import configuration, records, with_memory
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAPER = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["paper"]
 
 
-def make(base: Path) -> dict:
-    """Write it below `base`, without figures, and return its configuration."""
+def make(base: Path, *, measured: bool = False) -> dict:
+    """Write it below `base`, without figures, and return its configuration; `measured`: with scaling and a time."""
     shutil.copytree(REPOSITORY / "report", base / "report")
     (base / "Snakefile").write_text("# a study\n")
     results = base / "results"
@@ -25,9 +28,18 @@ def make(base: Path) -> dict:
     found = [replace(run, data=run.data | {"kind": "generated", "files": {}}) for run in records(study, with_memory)]
     paths = [write_record(record, root=results / "records") for record in found]
     statistics, criteria = (results / "statistics" / f"{name}.json" for name in ("statistics", "criteria"))
-    write_statistics(paths, study, statistics, criteria)
+    scaling, time = [], []
+    if measured:
+        study["digest"] = "0f" * 32
+        scaling = [results / "scaling" / f"{name}.json" for name in ("measured", "projected")]
+        for path, content in zip(scaling, (example_scaling.measured(), example_scaling.projected()), strict=True):
+            write_json(path, content)
+        time = [results / "time" / "study.json"]
+        measure(None, 2, study["digest"], *time)
+    write_statistics(paths, study, statistics, criteria, scaling, time)
     write_tables(statistics, criteria, [results / "tables" / f"main.{suffix}" for suffix in ("md", "tex", "csv")])
     context = {"study": study, "paper": PAPER, "digest": "0f" * 32, "overlays": [], "versions": {"Python": "3.11"}}
+    beside = [[path.relative_to(base).as_posix() for path in places] for places in (scaling, time)]
     names = [path.relative_to(base).as_posix() for path in paths]
-    write_report(names, statistics, criteria, context, base / "report", results / "report", base=base)
+    write_report(names, statistics, criteria, context, base / "report", results / "report", base, *beside)
     return study | {"paper": PAPER}
