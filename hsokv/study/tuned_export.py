@@ -10,6 +10,7 @@ import numpy as np
 from hsokv.data.glue import draw_shots, draw_unlabelled
 from hsokv.exceptions import RecordError
 from hsokv.study.conditions import DESCRIPTIONS
+from hsokv.study.features import opened
 from hsokv.study.text import load_texts
 from hsokv.study.tuned_text import tune_on_guesses, tune_on_shots
 
@@ -40,7 +41,7 @@ def tune_again(
     from hsokv.model.encoder_layers import read_layers, read_states, vectors
     from hsokv.model.text_encoder import LAYERS
 
-    with np.load(features, allow_pickle=False) as arrays:
+    with opened(features) as arrays:
         texts, y, x = (arrays[f"{name}/train/{part}"] for part in ("text", "y", "x"))
     tuning, generator = condition["tuning"], torch.Generator().manual_seed(seed)
     frozen, labels = LAYERS - tuning["layers"], torch.from_numpy(y).long()

@@ -56,6 +56,7 @@ def test_the_tables_hold_what_was_measured_and_what_was_projected_apart():
         ("weak", "processes", "2", "4", "2.25", DASH),
     ]
     assert tables["validation"].caption.endswith("median error 15.0 %")
+    assert "1.80 of one" in tables["validation"].note
     assert "Projected, not measured" in tables["projection"].caption
     assert tables["projection"].rows[-1] == ("64", "asynchronous", "100", "57.60 [51.20, 64.00]", "1.6")
 
