@@ -1,6 +1,7 @@
 # Two commands: `make report` and `make test`. Both make the environment in .venv first, from envs/lock.txt.
 PYTHON ?= python3
-CORES ?= 4
+# As many jobs at once as there are cores, up to 4: more would only wait for each other.
+CORES ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n < 4 ? n : 4)))
 PIP_FLAGS ?=
 BIN := .venv/bin
 
