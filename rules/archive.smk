@@ -24,7 +24,7 @@ rule pack_arxiv:
     params:
         results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         configuration=IN_FORCE,
-        code=code_digest(["hsokv.archive.arxiv"], [script_path("pack_arxiv.py")]),
+        code=code_of(["hsokv.archive.arxiv"], [script_path("pack_arxiv.py")]),
     message:
         "arXiv submission: checked, typeset in an empty folder, packed"
     script:
@@ -54,7 +54,7 @@ rule pack_artifact:
             [BASE / name for name in source_names(BASE)], BASE
         ),
         version=hsokv.__version__,
-        code=code_digest(["hsokv.archive.artifact"], [script_path("pack_artifact.py")]),
+        code=code_of(["hsokv.archive.artifact"], [script_path("pack_artifact.py")]),
     message:
         "Research artifact"
     script:

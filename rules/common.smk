@@ -77,6 +77,14 @@ def script_path(name):
     return BASE / "rules" / "scripts" / name
 
 
+def code_of(modules, scripts):
+    """The digest of code as a parameter that is made when a job asks for it.
+
+    Every job is a process that reads all the rules: made at once, the digests of all would take it a second.
+    """
+    return lambda wildcards: code_digest(modules, scripts)
+
+
 def print_summary():
     """Tell how the study stands, once it stands and something was asked of it that makes it."""
     asked = set(workflow.dag_settings.targets)

@@ -33,7 +33,7 @@ rule fetch_data:
             Path(f"{R}/data/{wildcards.source}.json"),
             in_reach if wildcards.source.startswith("encoder_") else lambda: True,
         ),
-        code=code_digest(
+        code=code_of(
             ["hsokv.data.sources", "hsokv.model.encoder_files"],
             [script_path("fetch_data.py")],
         ),

@@ -26,7 +26,7 @@ for benchmark, definition in of_kind("stream"):
                 "development_images", config["data"]["development_images"]
             ),
             root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
-            code=code_digest(["hsokv.study.images"], [script_path("encode_images.py")]),
+            code=code_of(["hsokv.study.images"], [script_path("encode_images.py")]),
         message:
             f"{benchmark}: learning patches and encoding images, seed {{wildcards.seed}}"
         script:
@@ -53,7 +53,7 @@ for benchmark, definition in of_kind("stream"):
                 "development_images", config["data"]["development_images"]
             ),
             root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
-            code=code_digest(["hsokv.study.images"], [script_path("store_images.py")]),
+            code=code_of(["hsokv.study.images"], [script_path("store_images.py")]),
         message:
             f"{benchmark}: images for the arms that train the encoder"
         script:

@@ -68,7 +68,7 @@ for benchmark, definition in of_kind("texts"):
                 encoder_folder=folder_of_encoder(encoder),
                 module=encoding,
                 options={} if tuned else {"device": config["device"]},
-                code=code_digest([encoding], [script_path("encode_texts.py")]),
+                code=code_of([encoding], [script_path("encode_texts.py")]),
             message:
                 f"{job_name}: drawing shots and encoding texts"
             script:

@@ -23,9 +23,7 @@ for benchmark, definition in of_kind("words"):
             world=definition["world"],
             encoder_steps=definition["encoder_steps"],
             conditions=definition["conditions"],
-            code=code_digest(
-                ["hsokv.study.rare_words"], [script_path("encode_words.py")]
-            ),
+            code=code_of(["hsokv.study.rare_words"], [script_path("encode_words.py")]),
         message:
             f"{benchmark}: training the encoders on every seed's frequent words"
         script:
@@ -56,7 +54,7 @@ for benchmark, definition in of_kind("words"):
             world=definition["world"],
             conditions=definition["conditions"],
             records=lambda wildcards, output: str(Path(output[0]).parents[3]),
-            code=code_digest(["hsokv.study.controls"], [script_path("run_controls.py")]),
+            code=code_of(["hsokv.study.controls"], [script_path("run_controls.py")]),
         message:
             f"{benchmark}: controls"
         script:

@@ -27,7 +27,7 @@ rule export_model:
         rows=lambda wildcards: BENCHMARKS[wildcards.benchmark].get(
             "development_rows", config["data"]["development_rows"]
         ),
-        code=code_digest(["hsokv.study.export"], [script_path("export_model.py")]),
+        code=code_of(["hsokv.study.export"], [script_path("export_model.py")]),
     message:
         "{wildcards.benchmark}: {wildcards.arm} as a model, seed {wildcards.seed}"
     script:

@@ -38,7 +38,7 @@ rule render_report:
         paper=config["paper"],
         overlays=lambda wildcards, output: OVERLAYS,
         digest=DIGEST,
-        code=code_digest(["hsokv.reporting.pages"], [script_path("render_report.py")]),
+        code=code_of(["hsokv.reporting.pages"], [script_path("render_report.py")]),
     message:
         "Report"
     script:
@@ -59,7 +59,7 @@ rule compile_pdf:
     conda:
         ENVIRONMENT
     params:
-        code=code_digest(["hsokv.reporting.pdf"], [script_path("compile_pdf.py")]),
+        code=code_of(["hsokv.reporting.pdf"], [script_path("compile_pdf.py")]),
     message:
         "PDF"
     script:

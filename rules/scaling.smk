@@ -58,7 +58,7 @@ if config["cartpole"]:
             ENVIRONMENT
         params:
             settings=config["cartpole"]["projection"],
-            code=code_digest(
+            code=code_of(
                 ["hsokv.distributed.projection"], [script_path("project_scaling.py")]
             ),
         message:
@@ -88,7 +88,7 @@ if config["cartpole"]:
         conda:
             ENVIRONMENT
         params:
-            code=code_digest(
+            code=code_of(
                 [
                     "hsokv.reporting.scaling_figures",
                     "hsokv.reporting.scaling_tables",

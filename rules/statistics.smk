@@ -98,7 +98,7 @@ rule compute_statistics:
         # With `output` as an argument a parameter is not compared.
         start=lambda wildcards, output: BEGAN[0],
         cores=lambda wildcards, output: workflow.resource_settings.cores,
-        code=code_digest(
+        code=code_of(
             ["hsokv.reporting.statistics"], [script_path("compute_statistics.py")]
         ),
     message:
@@ -129,7 +129,7 @@ rule write_tables:
     conda:
         ENVIRONMENT
     params:
-        code=code_digest(
+        code=code_of(
             ["hsokv.reporting.table_files"],
             [script_path("write_tables.py")],
         ),
@@ -139,7 +139,7 @@ rule write_tables:
         "scripts/write_tables.py"
 
 
-DRAWING = code_digest(["hsokv.reporting.figures"], [script_path("draw_figure.py")])
+DRAWING = code_of(["hsokv.reporting.figures"], [script_path("draw_figure.py")])
 # A rule each, since a caption in Snakemake's own report belongs to a rule.
 for name in FIGURE_NAMES:
 

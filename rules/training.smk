@@ -45,7 +45,7 @@ for benchmark, definition in BENCHMARKS.items():
                 seeds=definition["seeds"],
                 # With `output` as an argument a parameter is not compared: a folder that moved makes nothing stale.
                 results=lambda wildcards, output: str(Path(output[0]).parents[4]),
-                code=code_digest(
+                code=code_of(
                     [
                         "hsokv.study.runs",
                         PROTOCOLS[KINDS[definition["kind"]].protocol].module,
