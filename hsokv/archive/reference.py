@@ -43,7 +43,7 @@ def write_reference(results: Path, folder: Path, command: str) -> None:
 def _readme(statistics: dict, document: dict, command: str) -> str:
     time, runs = statistics["time"], statistics["study"]["runs"]
     machine = ", ".join(value for value in time["machine"].values() if value)
-    took = f"{time['minutes']:.1f} minutes to its last record" if time["minutes"] else "a time that was not measured"
+    took = f"{time['minutes']:.1f} minutes to its statistics" if time["minutes"] else "a time that was not measured"
     versions = ", ".join(f"{program} {version}" for program, version in document["versions"].items())
     return f"""# A reference run
 

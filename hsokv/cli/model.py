@@ -13,6 +13,7 @@ Text = Annotated[
     list[str] | None, typer.Option(metavar="COLUMN", help="Of the texts; twice for pairs (default: text).")
 ]
 Label = Annotated[str, typer.Option(metavar="COLUMN", help="Of the labels.")]
+Output = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where the model goes (default: where it was).")]
 
 
 def evaluate(
@@ -57,9 +58,7 @@ def remember(
     add_classes: Annotated[bool, typer.Option("--add-classes", help="Make room for labels that are new.")] = False,
     gate: Annotated[float | None, typer.Option(metavar="SHARE", help="The memory's from now on, in [0, 1].")] = None,
     device: Device = "cpu",
-    output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the model goes (default: where it was).")
-    ] = None,
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Write texts to the memory of a model, without training, and save it."""

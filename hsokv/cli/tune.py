@@ -2,13 +2,12 @@
 
 import sys
 import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, read_table
-from hsokv.cli.model import File, Label, Text
+from hsokv.cli.model import File, Label, Output, Text
 
 
 def tune(
@@ -24,9 +23,7 @@ def tune(
     encoder: Annotated[bool, typer.Option("--encoder", help="Train the encoder, too.")] = False,
     seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Of the order of the texts.")] = 0,
     device: Device = "cpu",
-    output: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where the model goes (default: where it was).")
-    ] = None,
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Train a saved model's heads on a table of texts, write these to its memory, and save it (docs/training.md).

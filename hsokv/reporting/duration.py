@@ -1,4 +1,4 @@
-"""How long the study took, as its criterion reads it: one measurement, from the start of a run to its last record."""
+"""How long the study took, as its criterion reads it: one measurement, from the start of a run to its statistics."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from hsokv.exceptions import RecordError
 from hsokv.files import read_json
 
 MOST_CORES = 2  # that the criterion is meant for
-MEANT = "one run from nothing to its last record; statistics, figures and pages come after"
+MEANT = "one run from nothing up to its statistics, the swarm's measurement included; figures and pages come after"
 
 
 def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:

@@ -34,7 +34,7 @@ MEANT = {  # unit and rule of each number of a row, by table
         "predicted": ("steps/s", "projected: mean over replications"),
         "low": ("steps/s", "projected: lower end of the middle 95 %"),
         "high": ("steps/s", "projected: upper end of the middle 95 %"),
-        "measured": ("steps/s", "one measurement"),
+        "measured": ("steps/s", "median over turns"),
         "error": ("share", "distance of the projection from the measurement, over that"),
     },
     "projection": {

@@ -18,7 +18,7 @@ def began(records: Iterable[str | Path]) -> float | None:
 
 
 def measure(start: float | None, cores: int | None, digest: str, path: Path) -> None:
-    """Write the wall minutes from `start` to now, when the last record is there, with what they were taken on.
+    """Write the wall minutes from `start` to now, when statistics are about to be made, with what they were taken on.
 
     Without a start they are `null`: a run that went on from records of another says nothing of the whole. `digest` is
     that of the configuration; `cores` are None on a cluster, which has no number of them.

@@ -16,7 +16,7 @@ MADE = {"minutes": 29.9, "cores": 2, "configuration": "a", "machine": {}}
 @pytest.mark.parametrize(
     ("changes", "verdict", "said"),
     [
-        ({}, "pass", "one run from nothing to its last record"),
+        ({}, "pass", "one run from nothing up to its statistics"),
         ({"minutes": 30.0}, "fail", "30 is not under 30; one run"),
         ({"minutes": None}, "not measured", "went on from records of an earlier one"),
         ({"configuration": "b"}, "not measured", "of another configuration"),

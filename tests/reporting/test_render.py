@@ -2,29 +2,20 @@
 
 import copy
 import re
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
-from hsokv.archive.preflight import figures_of
-from hsokv.exceptions import ConfigurationError, HsokvError
+from hsokv.exceptions import ConfigurationError
 from hsokv.reporting.bibliography import latex_citations, markdown_citations, read_entries
-from hsokv.reporting.criteria import judge_criteria
-from hsokv.reporting.figures import draw
 from hsokv.reporting.headline import CONTROLS
 from hsokv.reporting.latex import escape_latex
 from hsokv.reporting.layout import lay_out, tidy
-from hsokv.reporting.pdf import compile_pdf, typeset
 from hsokv.reporting.quoted import Quoted
-from hsokv.reporting.render import FIGURES, render_report, report_context
-from hsokv.reporting.scaling import summarise
-from hsokv.reporting.scaling_tables import scaling_numbers, scaling_tables
+from hsokv.reporting.render import FIGURES
 from hsokv.reporting.statistics import compute_statistics
 from hsokv.reporting.table import Table
-from hsokv.reporting.tables import all_tables
 from tests.reporting.example_statistics import (
     NO_DATA,
     configuration,
@@ -32,22 +23,9 @@ from tests.reporting.example_statistics import (
     records,
 )
 
-from .example_scaling import measured, projected
+from .rendered import TEMPLATES, render
 
-TEMPLATES = Path(__file__).parents[2] / "report"
-PAPER = yaml.safe_load((TEMPLATES.parent / "config.yaml").read_text())["paper"]
 PAGES = ("report.md", "report.tex")
-
-
-def render(output: Path, *, small: bool = False, templates: Path = TEMPLATES, statistics=None, **changes) -> Path:
-    settings = configuration(small=small) | {"paper": PAPER}
-    statistics = statistics or example_statistics(small=small)
-    criteria = judge_criteria(statistics, settings)
-    context = report_context(settings, records(small=small), digest="0f" * 32, versions={"python": "3.11"})
-    scaling = summarise(measured(), projected())
-    tables = all_tables(statistics, criteria) | scaling_tables(scaling, scaling_numbers(scaling, "results/scaling"))
-    render_report(statistics, criteria, tables, {**context, **changes}, templates, output)
-    return output
 
 
 @pytest.fixture(scope="module")
@@ -310,44 +288,3 @@ def test_a_wide_table_is_cut_into_parts_that_hold_every_column_once():
 def test_tidy_keeps_every_reason_and_drops_empty_columns():
     table = Table(("arm", "x", "y"), (("a", "not run: no data", ""), ("b", "not run: no data", "")), "T", "N.")
     assert tidy(table) == Table(("arm", "x"), (("a", "not run (a)"), ("b", "not run (a)")), "T", "N. (a) no data.")
-
-
-@pytest.mark.skipif(not shutil.which("latexmk"), reason="there is no TeX on this machine")
-@pytest.mark.parametrize("small", [False, True])
-def test_tex_warns_of_nothing_and_no_box_sticks_out(tmp_path, small):
-    tex = render(tmp_path / "report", small=small) / "report.tex"
-    for figure in figures_of(tex.read_text()):
-        draw("architecture", example_statistics(), *(tmp_path / f"figures/{figure}.{kind}" for kind in ("pdf", "png")))
-    assert typeset(tex) == []
-
-
-def fake_tex(folder: Path, script: str) -> str:
-    folder.mkdir()
-    for name in ("latexmk", "pdflatex"):
-        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-        (folder / name).chmod(0o755)
-    return str(folder)
-
-
-def test_without_tex_the_error_says_what_to_install(report, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(HsokvError, match=r"wanted latexmk and pdflatex.*install texlive"):
-        compile_pdf(report / "report.tex")
-
-
-def test_the_first_error_of_tex_is_in_the_message(report, tmp_path, monkeypatch):
-    monkeypatch.setenv(
-        "PATH", fake_tex(tmp_path / "bin", "echo '! Undefined control sequence.'; echo '! Later.'; exit 1")
-    )
-    with pytest.raises(HsokvError, match=r"report\.tex cannot be typeset; Undefined control sequence\.;"):
-        compile_pdf(report / "report.tex")
-    assert not (report / "report.pdf").exists()
-
-
-def test_only_the_pdf_and_the_bbl_are_left_beside_the_source(tmp_path, monkeypatch):
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "report.tex").write_text("x")
-    write = 'echo "$SOURCE_DATE_EPOCH $FORCE_SOURCE_DATE" > report.pdf; echo b > report.bbl; echo a > report.aux'
-    monkeypatch.setenv("PATH", fake_tex(tmp_path / "bin", write))
-    assert compile_pdf(tmp_path / "report" / "report.tex").read_text() == "0 1\n"
-    assert sorted(p.name for p in (tmp_path / "report").iterdir()) == ["report.bbl", "report.pdf", "report.tex"]
