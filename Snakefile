@@ -6,6 +6,9 @@ min_version("9.20")
 configfile: "config.yaml"
 
 
+report: "report/captions/study.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/features_words.smk"

@@ -80,7 +80,7 @@ def script_path(name):
 def code_of(modules, scripts):
     """The digest of code as a parameter that is made when a job asks for it.
 
-    Every job is a process that reads all the rules: made at once, the digests of all would take it a second.
+    Made at once, the digests of all rules would cost every start a second, one that asks for a single target too.
     """
     return lambda wildcards: code_digest(modules, scripts)
 
