@@ -12,7 +12,7 @@ def features_of(benchmark, arm):
     files = [
         f"{place}/seed{seed}.npz" for place in folders for seed in definition["seeds"]
     ]
-    if definition["kind"] == "texts":
+    if definition["kind"] in ("texts", "images"):
         files += evaluation_of(benchmark)
     return files + ([f"{folder}/images.npz"] if METHODS[arm].images else [])
 

@@ -133,8 +133,10 @@ def only(
         raise ConfigurationError("wanted --condition or --shots, came both: a condition has its own shots")
     check_known("--condition", condition or definition["headline"][0], definition["conditions"])
     name = (condition or definition["headline"][0]) if shots is None else f"shots{shots}"
-    if shots is not None and definition["kind"] != "texts":
-        raise ConfigurationError(f"--shots: wanted for benchmarks of texts, {benchmark} is of {definition['kind']}")
+    if shots is not None and definition["kind"] not in ("texts", "images"):
+        raise ConfigurationError(
+            f"--shots: wanted for benchmarks of texts or images, {benchmark} is one of kind {definition['kind']}"
+        )
     conditions: dict[str, Any] = {other: None for other in definition["conditions"] if other != name}
     if shots is not None:
         conditions[name] = {"shots": shots}

@@ -76,3 +76,32 @@ def development_split(train: LabelledImages, per_class: int) -> tuple[LabelledIm
     for label in range(len(train.names)):
         taken[np.flatnonzero(labels == label)[:per_class]] = True
     return train.take(order[~taken]), train.take(order[taken])
+
+
+def draw_shots(pool: LabelledImages, shots: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """Draw K train and K dev examples per class: the first and the next K by SHA-256 of "{seed}<tab>" and the pixels.
+
+    Returns (train, dev), K = shots, each [classes * K] class by class. `pool` holds no image twice (`tidy`). Raises
+    ConfigurationError where shots is under 1, DataError where a class has fewer than 2 K images.
+
+    >>> images = np.arange(4, dtype=np.uint8)[:, None, None, None] + np.zeros((1, *SHAPE), np.uint8)
+    >>> train, dev = draw_shots(LabelledImages(images, np.array([0, 0, 1, 1]), ("a", "b")), shots=1, seed=13)
+    >>> train.labels.tolist(), sorted([*train.images[:, 0, 0, 0].tolist(), *dev.images[:, 0, 0, 0].tolist()])
+    ([0, 1], [0, 1, 2, 3])
+    """
+    if shots < 1:
+        raise ConfigurationError(f"shots: wanted at least 1, came {shots}")
+    salt = f"{seed}\t".encode()
+    keys = [hashlib.sha256(salt + image.tobytes()).digest() for image in pool.images]
+    train: list[int] = []
+    dev: list[int] = []
+    for label, name in enumerate(pool.names):
+        rows = sorted(np.flatnonzero(pool.labels == label), key=keys.__getitem__)
+        if len(rows) < 2 * shots:
+            raise DataError(
+                f"wanted {2 * shots} images of {name} ({shots} train and {shots} dev shots), came {len(rows)}: "
+                "ask for fewer shots"
+            )
+        train += rows[:shots]
+        dev += rows[shots : 2 * shots]
+    return pool.take(train), pool.take(dev)

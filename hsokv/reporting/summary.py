@@ -15,9 +15,10 @@ def summary(results: Path, pdf: bool, minutes: float) -> str:
         lines.append(f"  {entry['verdict']:<12}  {entry['name']:<{width}}  {entry['reason']}")
     absent = {(row["benchmark"], row["reason"]) for row in statistics["scores"] if row["status"] != "done"}
     lines += [f"  {benchmark} was not run: {reason}" for benchmark, reason in sorted(absent)]
-    report = results / "report"
+    pages = [results / "report" / name for name in ("report.md", "report.pdf" if pdf else "report.tex")]
+    there = ", ".join(str(page) for page in pages if page.exists())
     lines.append(f"Time: {minutes:.1f} minutes")
-    lines.append(f"Report: {report / 'report.md'}, {report / ('report.pdf' if pdf else 'report.tex')}")
+    lines.append(f"Report: {there or 'not asked for; `snakemake --cores 4 report` makes it'}")
     if not pdf:
         lines.append("No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again.")
     return "\n".join(lines)

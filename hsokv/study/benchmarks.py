@@ -49,6 +49,15 @@ KINDS: Mapping[str, Kind] = {
         sources=frozenset({*TASKS, *(f"{task}_synthetic" for task in TASKS), OWN}),
         own=("files", "columns"),
     ),
+    "images": Kind(
+        needed=frozenset({"source", "centroids", "folds"}),
+        optional=frozenset({"development_images"}),
+        condition=frozenset({"shots"}),
+        condition_optional=frozenset({"flops_allowed"}),
+        protocol="episode",
+        sources=frozenset({"cifar10", "split_cifar10_synthetic", OWN}),
+        own=("folder",),
+    ),
     "stream": Kind(
         needed=frozenset({"source", "centroids", "entries"}),
         optional=frozenset({"development_images"}),

@@ -22,6 +22,7 @@ from hsokv.study.runs import PROTOCOLS, root_seed
 if TYPE_CHECKING:
     from hsokv.hub import HSOKVForSequenceClassification
     from hsokv.methods.interface import Fitted
+    from hsokv.model.patch_encoder import PatchDictionary
 
 NAMES = {"sst2": ["negative", "positive"], "sst2_synthetic": ["negative", "positive"]}
 """What classes are called that a source only numbers."""
@@ -166,25 +167,46 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     }
 
 
+def _images(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
+    """The patch dictionary of a few-shot task: features as standard scores by its pool, centred on the train shots."""
+    import torch
+
+    from hsokv.hub.making import patch_inputs
+
+    with opened(path) as arrays:
+        names, dictionary = arrays["names"].tolist(), _dictionary(arrays)
+        mean, scale = (torch.from_numpy(arrays[f"scaling/{name}"]) for name in ("mean", "scale"))
+        centre = torch.from_numpy(arrays[f"{record.condition}/train/x"]).mean(0)
+    return {"labels": names, "encoder": patch_inputs(dictionary), "transform": (mean + scale * centre, scale)}
+
+
 def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
     """The patch dictionary of a stream, and how its first task scales features; an arm of images has its own."""
     import torch
 
     from hsokv.data.stream import scaling
     from hsokv.hub.making import flat_images, patch_inputs
-    from hsokv.model.patch_encoder import PatchDictionary
 
     with opened(path) as arrays:
         names = arrays["names"].tolist()
         if METHODS[record.arm].images:
             return {"labels": names, "encoder": flat_images()}
-        dictionary = PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{n}"]) for n in PatchDictionary._fields))
+        dictionary = _dictionary(arrays)
         first = arrays["train/y"] < len(names) // record.configuration["condition"]["tasks"]
         x = torch.from_numpy(arrays["train/x"][first]).float()
     return {"labels": names, "encoder": patch_inputs(dictionary), "transform": scaling(x)}
 
 
-_PARTS = {"texts": _texts, "words": _words, "stream": _stream}
+_PARTS = {"texts": _texts, "words": _words, "images": _images, "stream": _stream}
+
+
+def _dictionary(arrays: Mapping[str, np.ndarray]) -> "PatchDictionary":
+    """The patch dictionary that a feature file holds."""
+    import torch
+
+    from hsokv.model.patch_encoder import PatchDictionary
+
+    return PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{name}"]) for name in PatchDictionary._fields))
 
 
 def _vocabulary(settings: Settings) -> Sequence[str]:

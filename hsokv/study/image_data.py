@@ -1,4 +1,4 @@
-"""The images of a stream, whatever they come from: read, counted, and checked before any work."""
+"""The images of a benchmark, whatever they come from: read, counted, and checked before any work."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,24 +45,25 @@ def describe_images(train: LabelledImages, test: LabelledImages) -> dict[str, An
 def check_images(
     name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], development_images: int
 ) -> None:
-    """Raise DataError where the conditions of a stream ask for what its images do not give.
+    """Raise DataError where the conditions of a benchmark ask for what its images do not give.
 
-    That is tasks that divide the classes, `development_images` of every class (0 where the final test is read) and
-    FEWEST beside them, and room for two entries of every class.
+    That is `development_images` of every class (0 where the final test is read) and beside them FEWEST, or train and
+    dev shots; and of a stream tasks that divide the classes, and room for two entries of every class.
     """
-    classes = len(described["labels"])
+    classes, needed = len(described["labels"]), FEWEST
     for condition_name, condition in benchmark["conditions"].items():
-        if classes % condition["tasks"]:
+        needed = max(needed, 2 * condition.get("shots", 0))
+        if classes % condition.get("tasks", 1):
             raise DataError(
                 f"{name}: wanted a number of tasks that divides its {classes} classes, came {condition['tasks']} in "
                 f"{condition_name}"
             )
     label, fewest = min(described["train"].items(), key=lambda item: item[1])
-    if fewest < development_images + FEWEST:
+    if fewest < development_images + needed:
         aside = f"{development_images} development images and " if development_images else ""
         raise DataError(
-            f"{name}: wanted {aside}{FEWEST} images to learn from of every class, but the smallest, {label}, has "
+            f"{name}: wanted {aside}{needed} images to learn from of every class, but the smallest, {label}, has "
             f"{fewest} different ones; add some{', or ask for fewer development images' if development_images else ''}"
         )
-    if benchmark["entries"] < 2 * classes:
+    if benchmark.get("entries", 2 * classes) < 2 * classes:
         raise DataError(f"{name}: wanted at least {2 * classes} entries, two a class, came {benchmark['entries']}")

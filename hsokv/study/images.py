@@ -15,7 +15,9 @@ from hsokv.study.image_data import read_images
 if TYPE_CHECKING:
     import torch
 
-AT_ONCE = 1000  # images whose features are held in float32
+    from hsokv.model.patch_encoder import PatchDictionary
+
+AT_ONCE = 1000  # images whose features are held as they were computed
 CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
@@ -39,7 +41,7 @@ def class_order(seed: int, classes: int) -> np.ndarray:
     """
     import torch
 
-    return torch.randperm(classes, generator=_generator(f"class order {seed}")).numpy()
+    return torch.randperm(classes, generator=generator(f"class order {seed}")).numpy()
 
 
 def encode_stream(
@@ -63,7 +65,7 @@ def encode_stream(
     clustering would lead rounding to other centroids. `data` tells what was found of the data; where they were not, the
     file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
     """
-    described = _described(data, evaluate_on)
+    described = describe_data(data, evaluate_on)
     if data["reason"]:
         write_features(path, not_run(data["reason"], described), {})
         report(f"not run: {data['reason']}")
@@ -81,11 +83,11 @@ def encode_stream(
     order = class_order(seed, classes)
     arrival = np.argsort(order)
     first = torch.from_numpy(train.images[arrival[train.labels] < classes // tasks])
-    dictionary, training_flops = count_flops(learn_dictionary, first, centroids, _generator(f"patches {seed}"))
+    dictionary, training_flops = count_flops(learn_dictionary, first, centroids, generator(f"patches {seed}"))
     arrays = {"order": order, "names": np.array(train.names)[order]}
     arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     for part, examples in (("train", train), ("test", test)):
-        arrays[f"{part}/x"] = _features(examples.images, dictionary, device)
+        arrays[f"{part}/x"] = encode_images(examples.images, dictionary, device, np.float16)
         arrays[f"{part}/y"] = arrival[examples.labels]
     images = len(train.labels) + len(test.labels)
     encoder = {
@@ -108,7 +110,7 @@ def store_images(
     path: Path,
 ) -> None:
     """Write the images themselves, train/x and test/x uint8 [n, 3072], in the order of every seed's feature file."""
-    described = _described(data, evaluate_on)
+    described = describe_data(data, evaluate_on)
     if data["reason"]:
         return write_features(path, not_run(data["reason"], described), {})
     parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_images), strict=True)
@@ -116,13 +118,16 @@ def store_images(
     return write_features(path, done("", 0, True, described, {}), arrays)
 
 
-def _described(data: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
+def describe_data(data: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
     """What records say of the data."""
     found = {key: data[key] for key in ("name", "kind", "synthetic", "files", "images") if key in data}
     return found | {"evaluate_on": evaluate_on}
 
 
-def _features(images: np.ndarray, dictionary: Any, device: str) -> np.ndarray:
+def encode_images(
+    images: np.ndarray, dictionary: "PatchDictionary", device: str = "cpu", kept: type = np.float32
+) -> np.ndarray:
+    """Features of images uint8 [n, 3, 32, 32] by a dictionary of patches, [n, 4 K], computed in float32 on `device`."""
     import torch
 
     from hsokv.model.patch_encoder import BLOCK, PatchDictionary, encode
@@ -130,10 +135,11 @@ def _features(images: np.ndarray, dictionary: Any, device: str) -> np.ndarray:
     dictionary = PatchDictionary(*(part.to(device) for part in dictionary))
     batch = BLOCK if device == "cpu" else CUDA_BATCH
     parts = torch.from_numpy(images).split(AT_ONCE)
-    return torch.cat([encode(part.to(device), dictionary, batch).half().cpu() for part in parts]).numpy()
+    return np.concatenate([encode(part.to(device), dictionary, batch).cpu().numpy().astype(kept) for part in parts])
 
 
-def _generator(name: str) -> "torch.Generator":
+def generator(name: str) -> "torch.Generator":
+    """Random numbers that follow from a name alone."""
     import torch
 
     return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big"))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsokv.data.images import LabelledImages, development_split, tidy
+from hsokv.data.images import LabelledImages, development_split, draw_shots, tidy
 from hsokv.exceptions import ConfigurationError, DataError
 
 NAMES = ("a", "b")
@@ -59,3 +59,22 @@ def test_a_development_set_that_leaves_too_little_is_refused():
         development_split(train, 4)
     with pytest.raises(ConfigurationError, match="development images per class: wanted at least 1, came 0"):
         development_split(train, 0)
+
+
+def test_shots_follow_from_pixels_and_seed_whatever_the_order_of_the_pool():
+    pool = drawn(40)
+    shuffled = pool.take(np.random.default_rng(2).permutation(40))
+    parts = draw_shots(pool, 3, seed=13)
+    assert all(same(one, other) for one, other in zip(parts, draw_shots(shuffled, 3, seed=13), strict=True))
+    assert not same(parts[0], draw_shots(pool, 3, seed=14)[0])
+    assert [part.labels.tolist() for part in parts] == [[0, 0, 0, 1, 1, 1]] * 2
+    images = np.concatenate([part.images for part in parts])
+    assert len(np.unique(images.reshape(12, -1), axis=0)) == 12
+
+
+@pytest.mark.parametrize(
+    ("shots", "error", "message"), [(0, ConfigurationError, "at least 1"), (11, DataError, "of a")]
+)
+def test_shots_that_a_pool_has_not_are_refused(shots, error, message):
+    with pytest.raises(error, match=message):
+        draw_shots(drawn(40), shots, seed=13)

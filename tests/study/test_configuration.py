@@ -85,7 +85,11 @@ BAD = [
         r"methods\.head\.strategy: 'lion' is not one of \['adam_norm', 'sgd', 'rmsprop_norm'\]",
     ),
     ("evaluate_on", "test", r"evaluate_on: 'test' is not one of \['development', 'final'\]"),
-    ("benchmarks.sst2.kind", "text", r"benchmarks\.sst2\.kind: 'text' is not one of \['words', 'texts', 'stream'\]"),
+    (
+        "benchmarks.sst2.kind",
+        "text",
+        r"benchmarks\.sst2\.kind: 'text' is not one of \['words', 'texts', 'images', 'stream'\]",
+    ),
     ("benchmarks.sst2.source", "sst3", r"benchmarks\.sst2\.source: unknown name 'sst3'; did you mean 'sst2'"),
     ("benchmarks.sst2.source", "cifar10", r"benchmarks\.sst2\.source: unknown name 'cifar10'"),
     ("benchmarks.sst2.source", "mnli_synthetic", r"benchmarks\.sst2: wanted a name that ends in _synthetic"),

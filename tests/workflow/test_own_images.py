@@ -1,4 +1,4 @@
-"""The example of docs/own-data.md, run as it says, with some of the arms."""
+"""The examples of images of docs/own-data.md, run as they say, with some of the arms."""
 
 import yaml
 
@@ -14,6 +14,19 @@ def test_the_example_of_own_images_runs_from_its_folder(tmp_path, data):
     assert code == 0, output
     for arm in ("ridge", "fine_tune"):
         path = record_path("shapes", "three_tasks", arm, 1, study.folder / "results/own-images/records")
+        record = read_record(path)
+        assert (record.status, record.data["kind"]) == ("done", "own file")
+        assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["development_images"]
+
+
+def test_the_example_of_few_shots_of_own_images_runs_from_its_folder(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    example = yaml.safe_load((REPOSITORY / "examples/own-image-shots.yaml").read_text())
+    example["benchmarks"]["shapes"]["seeds"] = [1]
+    code, output = study.run("run_shapes_full", overlay=yaml.safe_dump(example))
+    assert code == 0, output
+    for condition in ("shots4", "shots1"):
+        path = record_path("shapes", condition, "full", 1, study.folder / "results/own-image-shots/records")
         record = read_record(path)
         assert (record.status, record.data["kind"]) == ("done", "own file")
         assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["development_images"]
