@@ -98,21 +98,21 @@ def join(*parts: States) -> States:
     return States(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
 
 
-def score_arms(task: Task, train: Shots, dev: Shots, test: Tensor) -> Correct:
+def score_arms(train: Shots, dev: Shots, test: Shots) -> Correct:
     """Which test texts the study's arms get right with their settings of config.yaml."""
     settings = yaml.safe_load(Path("config.yaml").read_text())["methods"]
-    episode = shots_episode(train, dev, Shots(test, task.test_labels), CLASSES, FOLDS)
+    episode = shots_episode(train, dev, test, CLASSES, FOLDS)
 
     def correct(arm: ModuleType) -> np.ndarray:
         fitted = arm.fit(episode, settings, Budget(10**12), torch.Generator().manual_seed(0))
-        return right(fitted.predict(episode.test.x).log_probs, task)
+        return right(fitted.predict(episode.test.x).log_probs, test.y)
 
     return {name: correct(arm) for name, arm in ARMS.items()}
 
 
-def right(scores: Tensor, task: Task) -> np.ndarray:
+def right(scores: Tensor, labels: Tensor) -> np.ndarray:
     """bool [test texts] of class scores [test texts, classes]."""
-    return (scores.argmax(1) == task.test_labels).numpy()
+    return (scores.argmax(1) == labels).numpy()
 
 
 def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
@@ -133,7 +133,8 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
         embed, flops = make()
         arrays[f"{name}/cost"] = np.array([flops, time.process_time() - start]) + before
         x, dev_x, test_x = map(embed, (shots, dev_states, task.test))
-        for arm, correct in score_arms(task, Shots(x, labels), Shots(dev_x, dev_labels), test_x).items():
+        read = Shots(x, labels), Shots(dev_x, dev_labels), Shots(test_x, task.test_labels)
+        for arm, correct in score_arms(*read).items():
             arrays[f"{name}/{arm}"] = correct
         return test_x
 
@@ -157,7 +158,7 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
     add("contrast on the shots", lambda: tuned(shots, labels, ON_SHOTS))
     heads: list[Head] = []
     own = add("fine-tuned on the shots", by_cross_entropy) @ heads[0].weight + heads[0].bias
-    arrays["fine-tuned on the shots/own head"] = right(own, task)
+    arrays["fine-tuned on the shots/own head"] = right(own, task.test_labels)
     start = time.process_time()
     pool = read_states(task.encoder, unlabelled.texts, BELOW)
     below = partial(vectors, ())
@@ -168,7 +169,7 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
     x = below(task.described)
     means = prototypes.class_means(Shots(centre(x, x.mean(0)), task.described_labels), CLASSES)
     own = centre(below(task.test), below(pool).mean(0)) @ normalize(means, dim=1).mT
-    arrays["layer 3, descriptions alone/class means"] = right(own, task)
+    arrays["layer 3, descriptions alone/class means"] = right(own, task.test_labels)
     sure = take(pool, rows)
     add("descriptions label texts", lambda: tuned(sure, guessed, ON_POOL), reading)
     both = torch.cat([guessed, labels])

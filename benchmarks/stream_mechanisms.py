@@ -186,6 +186,15 @@ def encode_orders(orders: int, centroids: int, folder: Path) -> list[Path]:
     return paths
 
 
+def run_arm(learn: Learn, stream: Stream, settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """What a method scores on a stream, and its cost."""
+    classes, key_dim = TASKS * stream.classes_per_task, stream.tasks[0].x.shape[1]
+    shape = StreamShape(classes, stream.classes_per_task, key_dim, PASSES, ENTRIES)
+    budget, start = Budget(ALLOWED), time.process_time()
+    run = run_stream(learn, stream, shape, settings, budget, torch.Generator().manual_seed(seed))
+    return run | {"gflops": budget.spent / 1e9, "seconds": time.process_time() - start}
+
+
 def score_all(stream: Stream, settings: Mapping[str, Any], seed: int) -> dict[str, dict[str, Any]]:
     """What every design and every arm scores on a stream; raises RuntimeError where `package` is not the package."""
     closed_form = METHODS["kv_closed_form"].settings
@@ -195,13 +204,9 @@ def score_all(stream: Stream, settings: Mapping[str, Any], seed: int) -> dict[st
         for name, of in METHODS.items()
         if of.stream and not of.images
     }
-    classes, key_dim = TASKS * stream.classes_per_task, stream.tasks[0].x.shape[1]
-    shape, found = StreamShape(classes, stream.classes_per_task, key_dim, PASSES, ENTRIES), {}
+    found = {}
     for name, (learn, groups) in methods.items():
-        budget, start = Budget(ALLOWED), time.process_time()
-        generator = torch.Generator().manual_seed(seed)
-        run = run_stream(learn, stream, shape, {group: settings[group] for group in groups}, budget, generator)
-        found[name] = run | {"gflops": budget.spent / 1e9, "seconds": time.process_time() - start}
+        run = found[name] = run_arm(learn, stream, {group: settings[group] for group in groups}, seed)
         say(f"  {name}: {100 * run['scores']['accuracy']:.1f} %, {found[name]['seconds']:.1f} s")
     if found["package"]["outcomes"] != found["kv_closed_form"]["outcomes"]:
         raise RuntimeError("the design `package` is not what kv_closed_form does: mend learner()")
