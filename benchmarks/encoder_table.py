@@ -44,8 +44,8 @@ DRAWS, DEVELOPMENT_ROWS, TEXT_BATCHES = range(6, 11), 500, (8, 32, 128)
 ARMS, TURNS = ("logistic regression", "class means"), 3
 
 
-def score_stream(path: Path, seed: int, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Which development images `ridge` gets right among all classes at the end, and its cost; kept beside `path`."""
+def score_stream(path: Path, seed: int, settings: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Which development images `ridge` gets right among all classes at the end, and its GFLOPs; kept beside `path`."""
     made_of = [code_digest(["hsokv.methods.streams.ridge", "hsokv.study.stream_runs"]), settings["ridge"]]
     place = path.with_name(f"ridge_{path.stem}_{value_digest([*made_of, read_provenance(path)])[:16]}.npz")
     if not place.exists():
@@ -54,7 +54,7 @@ def score_stream(path: Path, seed: int, settings: Mapping[str, Any]) -> dict[str
         correct = np.array([int(one) for one in run["outcomes"]])
         write_arrays(place, {"correct": correct, "gflops": np.array(run["gflops"])})
     with opened(place) as arrays:
-        return dict(arrays)
+        return arrays["correct"], arrays["gflops"]
 
 
 def points(correct: Sequence[np.ndarray], base: Sequence[np.ndarray] | None = None) -> str:
@@ -84,21 +84,19 @@ def print_images(folder: Path, settings: Mapping[str, Any]) -> None:
     for size in SIZES:
         paths = encode_orders(ORDERS, size, folder / f"cifar10_{size}")
         with opened(paths[0]) as arrays:
-            dictionary = PatchDictionary(
-                *(torch.from_numpy(arrays[f"dictionary/{n}"]) for n in PatchDictionary._fields)
-            )
+            parts = [torch.from_numpy(arrays[f"dictionary/{name}"]) for name in PatchDictionary._fields]
+        dictionary = PatchDictionary(*parts)
         row = (f"{size:,}", f"{4 * size:,}", f"{encoder_flops(1, dictionary) / 1e6:.1f}")
         calls[row] = partial(encode, images, dictionary)
         scores[row] = [score_stream(path, seed, settings) for seed, path in enumerate(paths, 1)]
     seconds, rows = time_all(calls, IMAGE_BATCHES, len(images)), []
-    base = list(scores.values())[SIZES.index(CENTROIDS)]
+    base, _ = zip(*list(scores.values())[SIZES.index(CENTROIDS)], strict=True)
     for row, found in scores.items():
-        correct, usual = ([of["correct"] for of in several] for several in (found, base))
-        spent = f"{np.mean([of['gflops'] for of in found]):,.0f}"
-        rows.append([*row, *seconds[row], points(correct), points(correct, usual), spent])
+        correct, gflops = zip(*found, strict=True)
+        rows.append([*row, *seconds[row], points(correct), points(correct, base), f"{np.mean(gflops):,.0f}"])
     timed = [f"CPU s, {batch} at a time" for batch in IMAGE_BATCHES]
-    timed += ["`ridge`", f"points over {CENTROIDS}", "GFLOPs of `ridge`"]
-    print_table(["centroids", "width", "MFLOPs an image", *timed], rows)
+    scored = ["`ridge`", f"points over {CENTROIDS}", "GFLOPs of `ridge`"]
+    print_table(["centroids", "width", "MFLOPs an image", *timed, *scored], rows)
 
 
 def score_texts(read: Callable[[Sequence[str], int], Any], pool: LabelledTexts, test: LabelledTexts) -> list[str]:
