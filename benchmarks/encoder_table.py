@@ -39,7 +39,7 @@ from hsokv.study.images import load_images
 from hsokv.study.stream_runs import load_stream
 from hsokv.study.text import load_texts
 
-SIZES, ORDERS, IMAGES, IMAGE_BATCHES = (64, 128, 256, CENTROIDS, 1024), 3, 256, (1, 2, 4, 16, 64)
+SIZES, ORDERS, IMAGES, IMAGE_BATCHES = (64, 128, 256, CENTROIDS, 1024), 6, 256, (1, 2, 4, 16, 64)
 DRAWS, DEVELOPMENT_ROWS, TEXT_BATCHES = range(6, 11), 500, (8, 32, 128)
 ARMS, TURNS = ("logistic regression", "class means"), 3
 
@@ -129,7 +129,7 @@ def print_texts(encoders: Mapping[str, Mapping[str, Any]]) -> None:
             readers[row] = lambda texts, batch, of=encoder: text_vectors(read_states(of, texts, BELOW, batch))
     seconds = time_all({row: partial(read, test.texts) for row, read in readers.items()}, TEXT_BATCHES, len(test))
     rows = [[*map(str, row), *seconds[row], *score_texts(read, pool, test)] for row, read in readers.items()]
-    timed = [f"CPU s, {batch} at a time" for batch in TEXT_BATCHES]
+    timed = [f"CPU s, up to {batch} at a time" for batch in TEXT_BATCHES]
     print_table(["encoder", "width", "layers", "MFLOPs a text", *timed, *ARMS], [*rows, *missing])
 
 
