@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from hsokv.exceptions import DataError
 from hsokv.model import context_encoder, patch_encoder
 from hsokv.model.context_encoder import ContextEncoder
+from hsokv.model.encoder_layers import pair_features
 from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary
 from hsokv.model.text_encoder import Size, TextEncoder
 
@@ -42,7 +43,7 @@ class TextInputs(nn.Module):
         self._check(texts)
         if not self.pair:
             return torch.from_numpy(encoder.encode(texts))
-        return _pairs(*(torch.from_numpy(encoder.encode(column)) for column in zip(*texts, strict=True)))
+        return pair_features(*(torch.from_numpy(encoder.encode(column)) for column in zip(*texts, strict=True)))
 
     def batch(self, texts: Sequence[Text], tokenizer: Any) -> dict[str, Tensor]:
         """What `forward` takes of texts, padded to the longest: input_ids and attention_mask [n, length]."""
@@ -67,7 +68,7 @@ class TextInputs(nn.Module):
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         mean = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
         vectors = normalize(mean if self.pooling == "mean" else states[:, 0], dim=-1)
-        return _pairs(vectors[::2], vectors[1::2]) if self.pair else vectors
+        return pair_features(vectors[::2], vectors[1::2]) if self.pair else vectors
 
 
 class ContextInputs(nn.Module):
@@ -155,7 +156,3 @@ class FlatImages(nn.Module):
 
 
 ENCODERS = {"text": TextInputs, "contexts": ContextInputs, "patches": PatchInputs, "images": FlatImages}
-
-
-def _pairs(u: Tensor, v: Tensor) -> Tensor:
-    return torch.cat([u - v, (u - v).abs()], 1)

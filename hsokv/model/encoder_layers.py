@@ -3,6 +3,7 @@
     a = x + sum over heads of softmax(q k' / sqrt(32)) v,   x' = norm(norm(a) + gelu(norm(a) U + c) V + d)
 
 for the token states x of a text (Devlin et al. 2019); a text's vector is the mean of its tokens' states, over its norm.
+An example is a text, seen as its vector, or a pair of them, seen as `pair_features`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -46,10 +47,19 @@ _NAMES = Layer(  # as the published file calls them
 
 
 class States(NamedTuple):
-    """Tokens of all texts, text after text: `tokens` float32 [sum of lengths, 384]; `lengths` int64 [n], 1 or more."""
+    """Tokens of all texts, text after text: `tokens` float32 [sum of lengths, 384]; `lengths` int64 [n], 1 or more.
+
+    `columns`: the texts of an example, 1, or 2 where each two texts in a row are a pair.
+    """
 
     tokens: Tensor
     lengths: Tensor
+    columns: int = 1
+
+    @property
+    def examples(self) -> int:
+        """How many examples these are: texts, or pairs of them."""
+        return len(self.lengths) // self.columns
 
 
 def read_layers(encoder: TextEncoder) -> tuple[Layer, ...]:
@@ -83,20 +93,31 @@ def read_states(encoder: TextEncoder, texts: Sequence[str], layers: int, batch: 
 
 
 def take(states: States, rows: Tensor) -> States:
-    """The texts at `rows`, in that order."""
+    """The examples at `rows`, in that order."""
     parts = states.tokens.split(states.lengths.tolist())
-    return States(torch.cat([parts[row] for row in rows]), states.lengths[rows])
+    texts = (rows.unsqueeze(1) * states.columns + torch.arange(states.columns)).flatten()
+    return States(torch.cat([parts[text] for text in texts]), states.lengths[texts], states.columns)
 
 
 def vectors(layers: Sequence[Layer], states: States, batch: int = 64) -> Tensor:
-    """Unit vectors float32 [n, 384] of texts, `layers` run on their states: those of `encode` where none was tuned."""
+    """What arms see of examples, `layers` run on their states: unit vectors float32 [n, 384] of texts, those of
+    `encode` where none was tuned, and [n, 768] of pairs."""
     with torch.no_grad():
         return text_vectors(_in_groups(layers, states, batch))
 
 
+def pair_features(u: Tensor, v: Tensor) -> Tensor:
+    """[u - v, |u - v|], [n, 2 d], of the vectors [n, d] of the two texts of pairs, as hsokv.study.text has it.
+
+    >>> pair_features(torch.tensor([[0.6, 0.8]]), torch.tensor([[1.0, 0.0]]))
+    tensor([[-0.4000,  0.8000,  0.4000,  0.8000]])
+    """
+    return torch.cat([u - v, (u - v).abs()], 1)
+
+
 def run_layers(layers: Iterable[Layer], states: States) -> States:
     """All layers on all texts at once: token after token where tokens do not meet, padded where they do."""
-    tokens, lengths = states
+    tokens, lengths, _ = states
     place = torch.arange(int(lengths.max()))
     present = place < lengths.unsqueeze(1)
     rows = torch.where(present, (lengths.cumsum(0) - lengths).unsqueeze(1) + place, 0)
@@ -111,14 +132,15 @@ def run_layers(layers: Iterable[Layer], states: States) -> States:
         tokens = _norm(tokens + _affine(heard, layer.mixed), layer.attention_norm)
         inner = functional.gelu(_affine(tokens, layer.inner))
         tokens = _norm(tokens + _affine(inner, layer.outer), layer.norm)
-    return States(tokens, lengths)
+    return states._replace(tokens=tokens)
 
 
 def text_vectors(states: States) -> Tensor:
-    """The mean of each text's tokens, over its norm."""
+    """The mean of each text's tokens, over its norm; of pairs their `pair_features`."""
     text = torch.arange(len(states.lengths)).repeat_interleave(states.lengths)
     total = torch.zeros(len(states.lengths), WIDTH).index_add(0, text, states.tokens)
-    return functional.normalize(total / states.lengths.unsqueeze(1), dim=1)
+    found = functional.normalize(total / states.lengths.unsqueeze(1), dim=1)
+    return found if states.columns == 1 else pair_features(found[::2], found[1::2])
 
 
 def _in_groups(layers: Sequence[Layer], states: States, batch: int) -> States:
@@ -129,7 +151,7 @@ def _in_groups(layers: Sequence[Layer], states: States, batch: int) -> States:
             several = States(torch.cat([parts[row] for row in rows]), states.lengths[rows])
             for row, part in zip(rows, run_layers(layers, several).tokens.split(length), strict=True):
                 parts[row] = part
-    return States(torch.cat(parts) if parts else states.tokens, states.lengths)
+    return states._replace(tokens=torch.cat(parts)) if parts else states
 
 
 def _affine(x: Tensor, part: Affine) -> Tensor:

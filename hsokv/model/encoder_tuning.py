@@ -1,13 +1,15 @@
 """Tuning of the text encoder's top layers: by contrast, by cross-entropy, and on labels that descriptions gave.
 
 The layers below are frozen and read once (`read_states`); what is tuned are the `Layer`s above, and a vector is still
-the mean over a text's tokens of their states, over its norm. Losses over a batch of unit vectors z with labels y:
+the mean over a text's tokens of their states, over its norm. Losses over a batch of examples with labels y, z their
+vectors, or for pairs of texts, which share the layers, their `pair_features`:
 
-    contrast:       L = mean_i mean_{j: y_j = y_i, j != i} -log softmax_{j != i}(z_i . z_j / T)[j]
+    contrast:       L = mean_i mean_{j: y_j = y_i, j != i} -log softmax_{j != i}(-||z_i - z_j||^2 / 2 T)[j]
     cross-entropy:  L = mean_i -log softmax(s W z_i + b)[y_i]
 
 The first is supervised contrastive learning (Khosla et al. 2020), which SetFit (Tunstall et al. 2022) brought to few
-shots; both descend by Adam, the rate rising over the first tenth of the steps and falling to 0. Frozen layers, shots
+shots: on unit vectors its softmax is that of z_i . z_j / T. Features of pairs keep their length, which says how alike
+the two texts are. Both descend by Adam, the rate rising over the first tenth of the steps and falling to 0. Frozen layers, shots
 and the given tensors are never changed, the global generator is never used; on one thread the same arguments give the
 same bytes. Operations come by formula with the result (`step_flops`).
 """
@@ -20,17 +22,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from hsokv.exceptions import ConfigurationError, DataError
-from hsokv.model.encoder_layers import Affine, Layer, States, run_layers, text_vectors
+from hsokv.model.encoder_layers import Affine, Layer, States, run_layers, take, text_vectors
 from hsokv.model.head import Head
 from hsokv.model.text_encoder import INNER, WIDTH
 
 WARM_UP = 0.1  # share of the steps over which the rate rises
 DECAYS = (0.9, 0.999)  # of Adam's first and second moment
-HEAD_SCALE = 10.0  # s: vectors have length 1
+HEAD_SCALE = 10.0  # s: vectors have length 1, features of pairs up to 2.8
 
 
 class TuningSettings(NamedTuple):
-    """`rate` of Adam and passes over the texts (`epochs`), texts a step (`batch`, 2 or more), T (`temperature`)."""
+    """`rate` of Adam, passes over the examples (`epochs`), examples a step (`batch`, 2 or more), T (`temperature`)."""
 
     rate: float = 1e-4
     epochs: int = 1
@@ -49,8 +51,10 @@ class Tuned(NamedTuple):
 Report = Callable[[str], None]
 
 
-def contrast(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
-    """Supervised contrastive loss in nats of unit vectors z [n, width], as above; a text alone in its class adds 0.
+def contrast(z: Tensor, labels: Tensor, temperature: float, unit: bool = True) -> Tensor:
+    """Supervised contrastive loss in nats of z [n, width], as above; an example alone in its class adds 0.
+
+    `unit`: all z have length 1, which saves their squares.
 
     >>> close, far = (torch.tensor([[1.0, 0], [1, 0], [x, 1 - x], [x, 1 - x]]) for x in (0.0, 1.0))
     >>> labels = torch.tensor([0, 0, 1, 1])
@@ -59,7 +63,9 @@ def contrast(z: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """
     itself = torch.eye(len(z), dtype=torch.bool)
     # Not minus infinity: it times the 0 of "no partner" is not a number.
-    log_share = (z @ z.mT / temperature).masked_fill(itself, -1e9).log_softmax(-1)
+    # -||z_i - z_j||^2 / 2, less what is the same for all j.
+    nearness = z @ z.mT if unit else z @ z.mT - z.square().sum(1) / 2
+    log_share = (nearness / temperature).masked_fill(itself, -1e9).log_softmax(-1)
     partner = (labels.unsqueeze(1) == labels) & ~itself
     return -((log_share * partner).sum(-1) / partner.sum(-1).clamp(min=1)).mean()
 
@@ -72,9 +78,9 @@ def tune(
     generator: torch.Generator,
     report: Report = lambda line: None,
 ) -> Tuned:
-    """Tune `layers` by contrast on texts given by the states below them; labels int64 [n], given or guessed.
+    """Tune `layers` by contrast on examples given by the states below them; labels int64 [n], given or guessed.
 
-    Raises DataError where there are not two texts and one label each, ConfigurationError for a setting out of range.
+    Raises DataError where there are not two examples and one label each, ConfigurationError for a setting out of range.
     """
     return _descend(layers, states, labels, None, settings, generator, report)
 
@@ -92,7 +98,7 @@ def fine_tune(
 
     The head starts at 0 and moves at a hundred times the rate. `temperature` is not read. Raises as `tune` does.
     """
-    head = Head(torch.zeros(WIDTH, classes), torch.zeros(classes))
+    head = Head(torch.zeros(states.columns * WIDTH, classes), torch.zeros(classes))
     return _descend(layers, states, labels, head, settings, generator, report)
 
 
@@ -149,20 +155,20 @@ def pseudo_labels(described: Tensor, labels: Tensor, pool: Tensor, share: float)
     return torch.cat(rows), torch.arange(classes).repeat_interleave(torch.tensor([len(own) for own in rows]))
 
 
-def step_flops(lengths: Tensor, layers: int, classes: int = 0) -> int:
+def step_flops(lengths: Tensor, layers: int, classes: int = 0, columns: int = 1) -> int:
     """Operations of one step, forward and backward, on texts of these token counts; multiply and add count two.
 
     3 layers (t (8 d^2 + 4 d m) + 4 b l^2 d) - 6 t d^2 + 6 b d c for t tokens in b texts of at most l, width d = 384 and
     m = 1536 inside: a backward pass is two forward ones, except that the lowest layer's query, key and value pass
-    nothing on. c is the head's `classes`, and b without one. The matrix products, which is what
-    torch.utils.flop_counter counts.
+    nothing on. c is the head's `classes`, and without one the examples, b / `columns`: those of pairs are half as many
+    and twice as wide. The matrix products, which is what torch.utils.flop_counter counts.
 
     >>> step_flops(torch.tensor([10, 10]), layers=3)
     622089216
     """
     texts, tokens, longest = len(lengths), int(lengths.sum()), int(lengths.max())
     forward = tokens * (8 * WIDTH**2 + 4 * WIDTH * INNER) + 4 * texts * longest**2 * WIDTH
-    return 3 * layers * forward - 6 * tokens * WIDTH**2 + 6 * texts * WIDTH * (classes or texts)
+    return 3 * layers * forward - 6 * tokens * WIDTH**2 + 6 * texts * WIDTH * (classes or texts // columns)
 
 
 def _descend(
@@ -176,8 +182,7 @@ def _descend(
 ) -> Tuned:
     if not layers:
         raise ConfigurationError("layers: wanted at least one to tune, came none")
-    _check(len(states.lengths), labels, settings)
-    parts = states.tokens.split(states.lengths.tolist())
+    _check(states.examples, labels, settings)
     layers = _each(layers, lambda weight: weight.clone().requires_grad_())
     head = head and Head(*(w.requires_grad_() for w in head))
     weights = [w for layer in layers for affine in layer for w in affine]
@@ -189,10 +194,10 @@ def _descend(
     for epoch in range(settings.epochs):
         total = 0.0
         for rows in torch.randperm(len(labels), generator=generator).tensor_split(batches):
-            lengths = states.lengths[rows]
-            z = text_vectors(run_layers(layers, States(torch.cat([parts[row] for row in rows]), lengths)))
+            batch = take(states, rows)
+            z = text_vectors(run_layers(layers, batch))
             loss = (
-                contrast(z, labels[rows], settings.temperature)
+                contrast(z, labels[rows], settings.temperature, unit=states.columns == 1)
                 if head is None
                 else functional.cross_entropy(HEAD_SCALE * z @ head.weight + head.bias, labels[rows])
             )
@@ -203,7 +208,7 @@ def _descend(
             ):
                 _adam(weight, gradient, *moment, step, rate * slope)
             total += float(loss.detach())
-            flops += step_flops(lengths, len(layers), head.bias.numel() if head else 0)
+            flops += step_flops(batch.lengths, len(layers), head.bias.numel() if head else 0, states.columns)
         report(f"epoch {epoch + 1} of {settings.epochs}: loss {total / batches:.3f}")
     layers = _each(layers, Tensor.detach)
     return Tuned(layers, head and Head(HEAD_SCALE * head.weight.detach(), head.bias.detach()), flops)
@@ -213,13 +218,13 @@ def _each(layers: Sequence[Layer], change: Callable[[Tensor], Tensor]) -> tuple[
     return tuple(Layer(*(Affine(*map(change, affine)) for affine in layer)) for layer in layers)
 
 
-def _check(texts: int, labels: Tensor, settings: TuningSettings) -> None:
-    if len(labels) != texts or texts < 2:
-        raise DataError(f"wanted at least two texts and a label of each, came {texts} and {len(labels)}")
+def _check(examples: int, labels: Tensor, settings: TuningSettings) -> None:
+    if len(labels) != examples or examples < 2:
+        raise DataError(f"wanted at least two examples and a label of each, came {examples} and {len(labels)}")
     rate, epochs, batch, temperature = settings
     if rate <= 0 or epochs < 1 or batch < 2 or temperature <= 0:
         raise ConfigurationError(
-            f"wanted rate and temperature above 0, at least 1 epoch and 2 texts a batch, came {settings}"
+            f"wanted rate and temperature above 0, at least 1 epoch and 2 examples a batch, came {settings}"
         )
 
 

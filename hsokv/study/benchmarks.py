@@ -172,9 +172,13 @@ def _check_texts(place: str, benchmark: Mapping[str, Any]) -> None:
     for condition_name, condition in benchmark["conditions"].items():
         where = f"{place}.conditions.{condition_name}"
         tuning = condition.get("tuning", {})
-        for key in ("descriptions", "tuning"):
-            if key in condition and len(texts) > 1:
-                raise ConfigurationError(f"{where}.{key}: wanted for single texts alone, came for pairs; leave it out")
+        if len(texts) > 1 and "descriptions" in condition:
+            raise ConfigurationError(f"{where}.descriptions: wanted for single texts alone, came for pairs; leave it out")
+        if len(texts) > 1 and tuning.get("by") == DESCRIPTIONS:
+            raise ConfigurationError(
+                f"{where}.tuning.by: wanted contrast or cross_entropy for pairs, came {DESCRIPTIONS}, which describe "
+                "single texts; tune on the shots"
+            )
         if tuning and "descriptions" in condition:
             raise ConfigurationError(f"{where}: wanted descriptions or tuning, came both; make them two conditions")
         for key in UNLABELLED:

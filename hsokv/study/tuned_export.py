@@ -12,7 +12,7 @@ from hsokv.exceptions import RecordError
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.features import opened
 from hsokv.study.text import load_texts
-from hsokv.study.tuned_text import tune_on_guesses, tune_on_shots
+from hsokv.study.tuned_text import read_examples, tune_on_guesses, tune_on_shots
 
 if TYPE_CHECKING:
     from hsokv.model.text_encoder import TextEncoder
@@ -33,23 +33,26 @@ def tune_again(
 ) -> None:
     """Tune `encoder` in place for the condition `name`, on the shots in its feature file `features` of the seed.
 
-    The texts of `source` are read only where it was tuned on texts without labels. Raises RecordError where the shots'
-    features are then not those of the file.
+    The texts of `source` are read only where it was tuned on texts without labels, or on pairs, whose two texts the file
+    does not tell apart. Raises RecordError where the shots' features are then not those of the file.
     """
     import torch
 
-    from hsokv.model.encoder_layers import read_layers, read_states, vectors
-    from hsokv.model.text_encoder import LAYERS
+    from hsokv.model.encoder_layers import read_layers, vectors
+    from hsokv.model.text_encoder import LAYERS, WIDTH
 
     with opened(features) as arrays:
         texts, y, x = (arrays[f"{name}/train/{part}"] for part in ("text", "y", "x"))
     tuning, generator = condition["tuning"], torch.Generator().manual_seed(seed)
     frozen, labels = LAYERS - tuning["layers"], torch.from_numpy(y).long()
-    top, read = read_layers(encoder)[frozen:], partial(read_states, encoder, layers=frozen)
-    shots = read(texts.tolist())
-    if tuning["by"] == DESCRIPTIONS:
+    top, read = read_layers(encoder)[frozen:], partial(read_examples, encoder, layers=frozen)
+    texts = texts.tolist()
+    if tuning["by"] == DESCRIPTIONS or x.shape[1] > WIDTH:
         pool, _ = load_texts(source, root, "development", development_rows)
         train, dev = draw_shots(pool, condition["shots"], seed, int(pool.labels.max()) + 1)
+        texts = train.texts
+    shots = read(texts)
+    if tuning["by"] == DESCRIPTIONS:
         unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.texts, *dev.texts})
         tuned = tune_on_guesses(top, read, unlabelled, tuning, generator, encoder)
     else:

@@ -1,12 +1,13 @@
 """The features of text conditions whose encoder is tuned for them: one encoder a seed, its top layers tuned on the
 shots, or on texts without labels that descriptions of the labels guess (semi-supervised)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
+from hsokv.data.text_files import PAIR
 from hsokv.model.encoder_files import EncoderSource, resolve_text_encoder
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.features import done, is_current, write_features
@@ -55,7 +56,7 @@ def encode_shots(
         return
     import torch
 
-    from hsokv.model.encoder_layers import read_layers, read_states, vectors
+    from hsokv.model.encoder_layers import read_layers, vectors
     from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
@@ -64,7 +65,7 @@ def encode_shots(
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
     classes, tuning = int(pool.labels.max()) + 1, condition["tuning"]
     frozen = LAYERS - tuning["layers"]
-    top, read = read_layers(loaded)[frozen:], partial(read_states, loaded, layers=frozen)
+    top, read = read_layers(loaded)[frozen:], partial(read_examples, loaded, layers=frozen)
     test = read(evaluation.texts)
     for seed in missing:
         train, dev = draw_shots(pool, condition["shots"], seed, classes)
@@ -76,11 +77,19 @@ def encode_shots(
             tuned = tune_on_shots(top, shots, torch.from_numpy(train.labels), classes, tuning, generator)
         parts = {f"{name}/train": train, f"{name}/dev": dev, "test": evaluation}
         x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.texts), test)]
-        texts = [text for part in parts.values() for text in part.texts]
+        texts = [text for part in parts.values() for example in part.texts for text in example.split(PAIR)]
         spent = describe_encoder(files) | {"flops": encoder_flops(loaded.lengths(texts)), "tuning_flops": tuned.flops}
         spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
         write_features(paths[seed], done(stamp, classes, True, described, spent), arrays_of(parts, x))
         report(f"seed{seed}: {tuned.flops:.3g} FLOPs to tune {len(tuned.layers)} layers, {len(texts)} texts encoded")
+
+
+def read_examples(encoder: "TextEncoder", examples: Sequence[str], layers: int) -> "States":
+    """The token states of examples after the lowest `layers` layers: of texts, or of pairs with a PAIR between."""
+    from hsokv.model.encoder_layers import read_states
+
+    rows = [example.split(PAIR) for example in examples]
+    return read_states(encoder, [text for row in rows for text in row], layers)._replace(columns=len(rows[0]))
 
 
 def tune_on_shots(

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.model.encoder_files import resolve_text_encoder
-from hsokv.model.encoder_layers import States, read_layers, read_states, run_layers, text_vectors, vectors
+from hsokv.model.encoder_layers import States, read_layers, read_states, run_layers, take, text_vectors, vectors
 from hsokv.model.encoder_tuning import TuningSettings, contrast, fine_tune, project, pseudo_labels, step_flops, tune
 from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
 from hsokv.training.budget import count_flops
@@ -30,6 +30,13 @@ def top(encoder):
 @pytest.fixture(scope="module")
 def states(encoder):
     return read_states(encoder, TEXTS, 4)
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["texts", "pairs"])
+def examples(request, encoder):
+    """Six examples: the texts, or pairs of them."""
+    texts = TEXTS if request.param == 1 else [*TEXTS, *TEXTS[::-1]]
+    return read_states(encoder, texts, 4)._replace(columns=request.param)
 
 
 def generator(seed=0):
@@ -82,42 +89,49 @@ def test_the_formula_counts_what_the_counter_counts_in_a_step(encoder, layers, t
 
 
 @both_losses
-def test_the_operations_of_several_steps_are_added(top, states, tuning):
+def test_the_operations_of_several_steps_are_added(top, examples, tuning):
     with FlopCounterMode(display=False) as counter:
-        tuned = tuning(top, states, LABELS, FAST, generator())
+        tuned = tuning(top, examples, LABELS, FAST, generator())
     assert tuned.flops == counter.get_total_flops()
 
 
+def test_a_step_on_pairs_costs_what_it_does_on_their_texts_less_what_contrast_compares(encoder, top):
+    pairs = read_states(encoder, [*TEXTS, *TEXTS], 4)._replace(columns=2)
+    found = tune(top, pairs, LABELS, TuningSettings(), generator()).flops
+    assert found == step_flops(pairs.lengths, len(top), columns=2)
+    assert step_flops(pairs.lengths, len(top)) - found == 6 * 12 * 384 * (12 - 6)
+
+
 @both_losses
-def test_same_generator_gives_the_same_bytes_and_another_does_not(top, states, tuning):
-    first, again, other = (tensors(tuning(top, states, LABELS, FAST, generator(seed)).layers) for seed in (0, 0, 1))
+def test_same_generator_gives_the_same_bytes_and_another_does_not(top, examples, tuning):
+    first, again, other = (tensors(tuning(top, examples, LABELS, FAST, generator(seed)).layers) for seed in (0, 0, 1))
     assert all(map(torch.equal, first, again))
     assert not all(map(torch.equal, first, other))
 
 
 @both_losses
-def test_everything_above_is_tuned_and_what_was_given_stays(encoder, top, states, tuning):
-    weights, tokens = [weight.clone() for weight in tensors(top)], states.tokens.clone()
+def test_everything_above_is_tuned_and_what_was_given_stays(encoder, top, examples, tuning):
+    weights, tokens = [weight.clone() for weight in tensors(top)], examples.tokens.clone()
     before, drawn = encoder.encode(TEXTS), torch.get_rng_state()
-    tuned = tensors(tuning(top, states, LABELS, FAST, generator()).layers)
+    tuned = tensors(tuning(top, examples, LABELS, FAST, generator()).layers)
     assert not any(map(torch.equal, weights, tuned))
     assert all(map(torch.equal, weights, tensors(top)))
-    assert torch.equal(tokens, states.tokens)
+    assert torch.equal(tokens, examples.tokens)
     assert torch.equal(drawn, torch.get_rng_state())
     np.testing.assert_array_equal(encoder.encode(TEXTS), before)
     assert not any(weight.requires_grad for weight in tuned)
 
 
-def test_contrast_draws_a_class_together(top, states):
-    before = contrast(vectors(top, states), LABELS, 0.1)
-    tuned = tune(top, states, LABELS, TuningSettings(epochs=4), generator())
+def test_contrast_draws_a_class_together(top, examples):
+    before = contrast(vectors(top, examples), LABELS, 0.1, unit=False)
+    tuned = tune(top, examples, LABELS, TuningSettings(epochs=4), generator())
     assert tuned.head is None
-    assert contrast(vectors(tuned.layers, states), LABELS, 0.1) < before
+    assert contrast(vectors(tuned.layers, examples), LABELS, 0.1, unit=False) < before
 
 
-def test_cross_entropy_learns_the_labels_it_is_shown(top, states):
-    tuned = fine_tune(top, states, LABELS, 2, TuningSettings(epochs=8), generator())
-    x = vectors(tuned.layers, states)
+def test_cross_entropy_learns_the_labels_it_is_shown(top, examples):
+    tuned = fine_tune(top, examples, LABELS, 2, TuningSettings(epochs=8), generator())
+    x = vectors(tuned.layers, examples)
     scores = x @ tuned.head.weight + tuned.head.bias
     assert torch.nn.functional.cross_entropy(scores, LABELS) < math.log(2)  # what a head of zeros has
     assert torch.equal(scores.argmax(1), LABELS)
@@ -148,16 +162,40 @@ def test_the_operations_of_a_projector_can_be_counted():
     assert costs[1] == 3 * costs[0]
 
 
-def test_contrast_follows_its_equation():
-    z = torch.nn.functional.normalize(torch.randn(5, 3, generator=generator()), dim=1)
+@pytest.mark.parametrize("unit", [True, False])
+def test_contrast_follows_its_equation(unit):
+    z = torch.randn(5, 3, generator=generator())
+    z = torch.nn.functional.normalize(z, dim=1) if unit else z
     labels, temperature = [0, 1, 0, 0, 2], 0.5
+
+    def near(i, j):
+        return math.exp(-float((z[i] - z[j]).square().sum()) / (2 * temperature))
+
     expected = []
     for i in range(5):
         others = [j for j in range(5) if j != i]
-        mass = sum(math.exp(z[i] @ z[j] / temperature) for j in others)
-        shares = [-math.log(math.exp(z[i] @ z[j] / temperature) / mass) for j in others if labels[j] == labels[i]]
+        mass = sum(near(i, j) for j in others)
+        shares = [-math.log(near(i, j) / mass) for j in others if labels[j] == labels[i]]
         expected.append(sum(shares) / max(1, len(shares)))
-    assert float(contrast(z, torch.tensor(labels), temperature)) == pytest.approx(sum(expected) / 5, abs=1e-5)
+    assert float(contrast(z, torch.tensor(labels), temperature, unit)) == pytest.approx(sum(expected) / 5, abs=1e-5)
+
+
+def test_a_pair_of_equal_texts_has_nothing_to_show_and_turned_round_it_keeps_its_distance(encoder, top):
+    flat = [text for pair in zip(TEXTS, TEXTS, strict=True) for text in pair]
+    same = read_states(encoder, flat, 4)._replace(columns=2)
+    torch.testing.assert_close(vectors(top, same), torch.zeros(6, 768), atol=1e-6, rtol=0)
+    pairs = read_states(encoder, [*TEXTS, *TEXTS[::-1]], 4)._replace(columns=2)
+    found, u, v = vectors(top, pairs), encoder.encode(TEXTS[::2]), encoder.encode(TEXTS[1::2])
+    np.testing.assert_allclose(found[:3].numpy(), np.hstack([u - v, abs(u - v)]), atol=1e-6)
+    direction, distance = found.chunk(2, dim=1)
+    torch.testing.assert_close(direction[3:], -direction[:3].flip(0), atol=1e-6, rtol=0)
+    torch.testing.assert_close(distance[3:], distance[:3].flip(0), atol=1e-6, rtol=0)
+
+
+def test_examples_are_taken_whole(top, examples):
+    rows = torch.tensor([4, 0])
+    assert examples.examples == 6
+    torch.testing.assert_close(vectors(top, take(examples, rows)), vectors(top, examples)[rows], atol=1e-6, rtol=0)
 
 
 def test_pseudo_labels_find_the_clearest_texts_of_every_class():
@@ -201,7 +239,7 @@ def test_settings_out_of_range_are_refused(top, states, tuning, wrong):
 
 @both_losses
 def test_texts_and_labels_that_do_not_fit_are_refused(top, states, tuning):
-    with pytest.raises(DataError, match="wanted at least two texts and a label of each, came 6 and 5"):
+    with pytest.raises(DataError, match="wanted at least two examples and a label of each, came 6 and 5"):
         tuning(top, states, LABELS[:-1], FAST, generator())
     with pytest.raises(DataError, match="came 1 and 1"):
         tuning(top, States(torch.ones(2, 384), torch.tensor([2])), LABELS[:1], FAST, generator())
