@@ -1,10 +1,11 @@
-"""Ways to tune the text encoder for 16 shots of SST-2, each alone: the table of docs/encoders.md.
+"""Ways to tune the text encoder for 16 shots a class, each alone: the tables of docs/encoders.md.
 
-    python -m benchmarks.encoder_tuning [--seeds 6 7 8] [--folder results/encoder_tuning]
+    python -m benchmarks.encoder_tuning [--task sst2] [--seeds 6 7 8] [--folder results/encoder_tuning]
 
-Shots and unlabelled texts are drawn by seed from the train file, and the development set is scored, never the final
-test. A seed's scores are kept in the folder, so that several processes can share the seeds, and the table is of all
-seeds asked for. Settings were tried on seeds 1 and 2; 6 to 15 are draws that nobody tuned on. One thread: the same seed
+Tasks are sst2 and mnli; of the latter, whose texts are pairs, only what is tuned on the shots has rows. Shots and
+unlabelled texts are drawn by seed from the train file, and the development set is scored, never the final test. A
+seed's scores are kept in the folder, so that several processes can share the seeds, and the table is of all seeds asked
+for. Settings were tried on seeds 1 and 2 of sst2; 6 to 15 are draws that nobody tuned on. One thread: the same seed
 gives the same scores.
 """
 
@@ -24,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hsokv.data.episode import Shots, centre, shots_episode
-from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
+from hsokv.data.glue import TASKS, LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.sources import data_root
 from hsokv.methods import knn, linear_probe, prototypes
 from hsokv.metrics.statistics import Interval, interval
@@ -36,9 +37,10 @@ from hsokv.model.text_encoder import LAYERS, TextEncoder, encoder_flops, load_te
 from hsokv.study.digest import code_digest
 from hsokv.study.features import done, is_current, write_features
 from hsokv.study.text import describe, load_texts
+from hsokv.study.tuned_text import read_examples
 from hsokv.training.budget import Budget, count_flops
 
-SHOTS, CLASSES, FOLDS = 16, 2, 4
+SHOTS, FOLDS = 16, 4
 BELOW = 3  # layers that stay frozen
 POOL, SHARE = 2000, 0.2
 ON_SHOTS = TuningSettings(epochs=5)
@@ -72,36 +74,37 @@ Embed = Callable[[States], Tensor]
 
 
 class Task(NamedTuple):
-    """What all seeds share: the encoder, the texts to draw from, the descriptions' and the test's states and labels."""
+    """What all seeds share: the encoder, the texts to draw from, the test's states and labels, and the texts that
+    describe the labels (of pairs there are none)."""
 
     encoder: TextEncoder
     pool: LabelledTexts
-    described: States
-    described_labels: Tensor
+    classes: int
     test: States
     test_labels: Tensor
+    described: LabelledTexts | None
 
 
-def load_task() -> Task:
-    """SST-2 with its development set, and the descriptions of config.yaml."""
+def load_task(name: str) -> Task:
+    """A task with its development set, and the descriptions of config.yaml."""
     encoder = load_text_encoder(resolve_text_encoder())
-    pool, test = load_texts({"source": "sst2"}, data_root(), "development", 500)
-    words = yaml.safe_load(Path("config.yaml").read_text())["benchmarks"]["sst2"]["conditions"]["shots16_descriptions"]
-    described = describe(**words["descriptions"])
-    states = [read_states(encoder, part.texts, BELOW) for part in (described, test)]
-    labels = [torch.from_numpy(part.labels) for part in (described, test)]
-    return Task(encoder, pool, states[0], labels[0], states[1], labels[1])
+    pool, test = load_texts({"source": name}, data_root(), "development", 500)
+    conditions = yaml.safe_load(Path("config.yaml").read_text())["benchmarks"][name]["conditions"]
+    words = conditions.get(f"shots{SHOTS}_descriptions")
+    described = words and describe(**words["descriptions"])
+    states, labels = read_examples(encoder, test.texts, BELOW), torch.from_numpy(test.labels)
+    return Task(encoder, pool, len(TASKS[name].labels), states, labels, described)
 
 
 def join(*parts: States) -> States:
     """The texts of several parts, one after the other."""
-    return States(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))
+    return States(*(torch.cat([part[place] for part in parts]) for place in (0, 1)))
 
 
 def score_arms(train: Shots, dev: Shots, test: Shots) -> Correct:
     """Which test texts the study's arms get right with their settings of config.yaml."""
     settings = yaml.safe_load(Path("config.yaml").read_text())["methods"]
-    episode = shots_episode(train, dev, test, CLASSES, FOLDS)
+    episode = shots_episode(train, dev, test, int(train.y.max()) + 1, FOLDS)
 
     def correct(arm: ModuleType) -> np.ndarray:
         fitted = arm.fit(episode, settings, Budget(10**12), torch.Generator().manual_seed(0))
@@ -123,10 +126,9 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
     """
     arrays: dict[str, np.ndarray] = {}
     top = read_layers(task.encoder)[BELOW:]
-    train, dev = draw_shots(task.pool, SHOTS, seed, CLASSES)
-    unlabelled = draw_unlabelled(task.pool, POOL, seed, {*train.texts, *dev.texts})  # only GOLD reads their labels
-    labels, dev_labels, truth = (torch.from_numpy(part.labels) for part in (train, dev, unlabelled))
-    shots, dev_states = (read_states(task.encoder, part.texts, BELOW) for part in (train, dev))
+    train, dev = draw_shots(task.pool, SHOTS, seed, task.classes)
+    labels, dev_labels = (torch.from_numpy(part.labels) for part in (train, dev))
+    shots, dev_states = (read_examples(task.encoder, part.texts, BELOW) for part in (train, dev))
 
     def add(name: str, make: Callable[[], tuple[Embed, int]], before: Sequence[float] = (0, 0)) -> Tensor:
         start = time.process_time()
@@ -149,7 +151,7 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
         return lambda states: normalize(centre(vectors(top, states), mean) @ weight, dim=1), flops
 
     def by_cross_entropy() -> tuple[Embed, int]:
-        found = fine_tune(top, shots, labels, CLASSES, ON_SHOTS, torch.Generator().manual_seed(seed))
+        found = fine_tune(top, shots, labels, task.classes, ON_SHOTS, torch.Generator().manual_seed(seed))
         heads.append(found.head)
         return partial(vectors, found.layers), found.flops
 
@@ -159,15 +161,21 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
     heads: list[Head] = []
     own = add("fine-tuned on the shots", by_cross_entropy) @ heads[0].weight + heads[0].bias
     arrays["fine-tuned on the shots/own head"] = right(own, task.test_labels)
+    if task.described is None:
+        return arrays
+    unlabelled = draw_unlabelled(task.pool, POOL, seed, {*train.texts, *dev.texts})
+    truth = torch.from_numpy(unlabelled.labels)  # only GOLD reads it
+    described = read_states(task.encoder, task.described.texts, BELOW)
+    described_labels = torch.from_numpy(task.described.labels)
     start = time.process_time()
     pool = read_states(task.encoder, unlabelled.texts, BELOW)
     below = partial(vectors, ())
-    rows, guessed = pseudo_labels(below(task.described), task.described_labels, below(pool), SHARE)
-    flops = encoder_flops(torch.cat([pool.lengths, task.described.lengths]).tolist()) * BELOW // LAYERS
+    rows, guessed = pseudo_labels(below(described), described_labels, below(pool), SHARE)
+    flops = encoder_flops(torch.cat([pool.lengths, described.lengths]).tolist()) * BELOW // LAYERS
     reading = arrays["reading"] = np.array([flops, time.process_time() - start])
     arrays["guesses"] = (truth[rows] == guessed).numpy()
-    x = below(task.described)
-    means = prototypes.class_means(Shots(centre(x, x.mean(0)), task.described_labels), CLASSES)
+    x = below(described)
+    means = prototypes.class_means(Shots(centre(x, x.mean(0)), described_labels), task.classes)
     own = centre(below(task.test), below(pool).mean(0)) @ normalize(means, dim=1).mT
     arrays["layer 3, descriptions alone/class means"] = right(own, task.test_labels)
     sure = take(pool, rows)
@@ -190,7 +198,7 @@ def print_table(found: list[dict[str, np.ndarray]]) -> None:
     """Accuracy and paired differences, means with 95 % intervals over draws and test texts; the mean cost of a draw."""
     columns = [*ARMS, "own head"]
     print("| encoder | " + " | ".join(columns) + " | GFLOPs | CPU s | draws |\n|---|" + "---|" * (len(columns) + 3))
-    for name in ROWS:
+    for name in [row for row in ROWS if f"{row}/class means" in found[0]]:
         draws = [of for of in found if f"{name}/class means" in of]
         cells = []
         for arm in columns:
@@ -203,13 +211,15 @@ def print_table(found: list[dict[str, np.ndarray]]) -> None:
         cells += [f"{np.mean(costs, axis=0)[0] / 1e9:.1f}", f"{np.mean(costs, axis=0)[1]:.1f}"] if costs else ["", ""]
         print(f"| {name} | " + " | ".join(cells) + f" | {len(draws)} |")
     print("\n| encoder | compared with | " + " | ".join(ARMS) + " |\n|---|---|" + "---|" * len(ARMS))
-    for a, b in DIFFERENCES:
+    for a, b in [pair for pair in DIFFERENCES if f"{pair[0]}/class means" in found[0]]:
         cells = []
         for arm in ARMS:
             pairs = [(of[f"{a}/{arm}"], of[f"{b}/{arm}"]) for of in found if f"{b}/{arm}" in of]
             points = np.array([100.0 * x - 100.0 * y for x, y in pairs])
             cells.append(cell(interval(points.mean(1), points), "+") if pairs else "")
         print(f"| {a} | {b} | " + " | ".join(cells) + " |")
+    if "guesses" not in found[0]:
+        return
     guesses = [of["guesses"].mean() for of in found]
     flops, seconds = np.mean([of["reading"] for of in found], axis=0)
     print(f"\nReading {POOL:,} texts below layer {BELOW + 1}: {flops / 1e9:.0f} GFLOPs, {seconds:.1f} CPU s a draw.")
@@ -219,18 +229,20 @@ def print_table(found: list[dict[str, np.ndarray]]) -> None:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=sorted(TASKS), default="sst2")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(6, 16)), help="draws")
     parser.add_argument("--folder", type=Path, default=Path("results/encoder_tuning"), help="where scores are kept")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     stamp = code_digest([], [Path(__file__)])
-    paths = {seed: arguments.folder / f"seed{seed}.npz" for seed in arguments.seeds}
+    paths = {seed: arguments.folder / arguments.task / f"seed{seed}.npz" for seed in arguments.seeds}
     task = None
     for seed, path in paths.items():
         if not is_current(path, stamp):
-            task = task or load_task()
+            task = task or load_task(arguments.task)
             print(f"draw {seed}", file=sys.stderr, flush=True)
-            write_features(path, done(stamp, CLASSES, True, {"name": "sst2"}, {}), score_seed(task, seed))
+            scores = score_seed(task, seed)
+            write_features(path, done(stamp, task.classes, True, {"name": arguments.task}, {}), scores)
     found = []
     for path in paths.values():
         with np.load(path) as stored:

@@ -72,6 +72,11 @@ STUDY = (
                     for condition, settings in definition["conditions"].items()
                     if set(settings) == {"shots"}
                 },
+                "elsewhere": {
+                    condition: overlay
+                    for condition, overlay in definition.get("elsewhere", {}).items()
+                    if condition not in definition["conditions"]
+                },
             }
             for name, definition in BENCHMARKS.items()
         }

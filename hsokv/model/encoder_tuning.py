@@ -9,9 +9,9 @@ vectors, or for pairs of texts, which share the layers, their `pair_features`:
 
 The first is supervised contrastive learning (Khosla et al. 2020), which SetFit (Tunstall et al. 2022) brought to few
 shots: on unit vectors its softmax is that of z_i . z_j / T. Features of pairs keep their length, which says how alike
-the two texts are. Both descend by Adam, the rate rising over the first tenth of the steps and falling to 0. Frozen layers, shots
-and the given tensors are never changed, the global generator is never used; on one thread the same arguments give the
-same bytes. Operations come by formula with the result (`step_flops`).
+the two texts are. Both descend by Adam, the rate rising over the first tenth of the steps and falling to 0. Frozen
+layers, shots and the given tensors are never changed, the global generator is never used; on one thread the same
+arguments give the same bytes. Operations come by formula with the result (`step_flops`).
 """
 
 from collections.abc import Callable, Sequence

@@ -40,7 +40,8 @@ def compute_statistics(
         records: those of the configuration's runs, in any order; missing ones become "not run: no record".
         configuration: evaluate_on, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true.
             A benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
-            learn task after task, and as `shots` the number of shots of the conditions that differ in it alone.
+            learn task after task, as `shots` the number of shots of the conditions that differ in it alone, and as
+            `elsewhere` conditions of others' with the overlay that runs each.
         scaling: `hsokv.reporting.scaling.summarise` of the distributed swarm, where it was measured.
         time: how long the study took, as `hsokv.reporting.duration.read_time` has it, where it was measured.
 
@@ -115,6 +116,7 @@ def _benchmark(name: str, runs: Runs, cells: Cells, configuration: Mapping[str, 
         "arms": arms_of(configuration, name),
         "stream": is_stream(configuration, name),
         "shots": dict(slice_.get("shots", {})),
+        "elsewhere": dict(slice_.get("elsewhere", {})),
         "synthetic": any(cell.synthetic for (benchmark, *_), cell in cells.items() if benchmark == name),
         "user_copy": any(found.get("kind") == "user copy" for found in data),
         "notes": sorted({found["note"] for found in data if found.get("note")}),

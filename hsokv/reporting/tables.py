@@ -52,14 +52,17 @@ def main_results(statistics: Mapping[str, Any]) -> Table:
 
 
 def conditions(statistics: Mapping[str, Any], benchmark: str) -> Table:
-    """Accuracy on one benchmark: arms, then controls, as rows, conditions as columns."""
+    """Accuracy on one benchmark: arms, then controls, as rows, conditions as columns; those run elsewhere as a note."""
     slice_ = statistics["study"]["benchmarks"][benchmark]
     arms = [(arm, arm) for arm in slice_["arms"]]
     arms += [(arm, f"{arm} (control)") for arm in slice_["controls"]]
     rows = [(title, *(score_at(statistics, benchmark, c, arm) for c in slice_["conditions"])) for arm, title in arms]
     columns = ("arm", *(f"{c} †" if c in slice_["headline"] else c for c in slice_["conditions"]))
     caption = f"{titled(statistics, benchmark)}: accuracy in percent with its 95 % interval, by condition"
-    return make_table(statistics, columns, rows, caption, "† counts in the headline.")
+    note = "† counts in the headline."
+    if elsewhere := ", ".join(f"{c} ({overlay})" for c, overlay in slice_["elsewhere"].items()):
+        note += f" Not run in the default study: {elsewhere}."
+    return make_table(statistics, columns, rows, caption, note)
 
 
 def tracks(statistics: Mapping[str, Any]) -> Table:

@@ -42,7 +42,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "texts": Kind(
         needed=frozenset({"source", "folds"}),
-        optional=frozenset({"development_rows"}),
+        optional=frozenset({"development_rows", "elsewhere"}),
         condition=frozenset({"shots"}),
         condition_optional=frozenset({"descriptions", "encoder", "tuning", "flops_allowed"}),
         protocol="episode",
@@ -172,9 +172,10 @@ def _check_texts(place: str, benchmark: Mapping[str, Any]) -> None:
     for condition_name, condition in benchmark["conditions"].items():
         where = f"{place}.conditions.{condition_name}"
         tuning = condition.get("tuning", {})
-        if len(texts) > 1 and "descriptions" in condition:
-            raise ConfigurationError(f"{where}.descriptions: wanted for single texts alone, came for pairs; leave it out")
-        if len(texts) > 1 and tuning.get("by") == DESCRIPTIONS:
+        pairs = len(texts) > 1
+        if pairs and "descriptions" in condition:
+            raise ConfigurationError(f"{where}.descriptions: wanted for single texts, came for pairs; leave it out")
+        if pairs and tuning.get("by") == DESCRIPTIONS:
             raise ConfigurationError(
                 f"{where}.tuning.by: wanted contrast or cross_entropy for pairs, came {DESCRIPTIONS}, which describe "
                 "single texts; tune on the shots"

@@ -33,8 +33,8 @@ def tune_again(
 ) -> None:
     """Tune `encoder` in place for the condition `name`, on the shots in its feature file `features` of the seed.
 
-    The texts of `source` are read only where it was tuned on texts without labels, or on pairs, whose two texts the file
-    does not tell apart. Raises RecordError where the shots' features are then not those of the file.
+    The texts of `source` are read only where it was tuned on texts without labels, or on pairs, whose two texts the
+    file does not tell apart. Raises RecordError where the shots' features are then not those of the file.
     """
     import torch
 

@@ -192,6 +192,17 @@ def test_a_pair_of_equal_texts_has_nothing_to_show_and_turned_round_it_keeps_its
     torch.testing.assert_close(distance[3:], distance[:3].flip(0), atol=1e-6, rtol=0)
 
 
+def test_both_texts_of_a_pair_have_the_same_layers(encoder, top):
+    pairs = list(zip(TEXTS, reversed(TEXTS), strict=True))
+    found = []
+    for turned in (1, -1):
+        states = read_states(encoder, [text for pair in pairs for text in pair[::turned]], 4)._replace(columns=2)
+        found.append(vectors(tune(top, states, LABELS, FAST, generator()).layers, states).chunk(2, dim=1))
+    (direction, distance), (back, same) = found
+    torch.testing.assert_close(direction, -back, atol=1e-5, rtol=0)
+    torch.testing.assert_close(distance, same, atol=1e-5, rtol=0)
+
+
 def test_examples_are_taken_whole(top, examples):
     rows = torch.tensor([4, 0])
     assert examples.examples == 6

@@ -59,6 +59,14 @@ def test_conditions_show_controls_and_mark_the_headline(statistics):
     assert "synthetic stand-in" in tables.conditions(statistics, "sst2_synthetic").caption
 
 
+def test_conditions_that_another_study_runs_are_named_as_not_run():
+    asked = configuration()
+    asked["benchmarks"]["sst2"]["elsewhere"] = {"shots16_contrast": "config/other.yaml"}
+    note = "† counts in the headline. Not run in the default study: shots16_contrast (config/other.yaml)."
+    assert tables.conditions(study(asked), "sst2").note == note
+    assert "Not run" not in tables.conditions(study(asked), "sst2_synthetic").note
+
+
 def test_memory_lists_the_arms_that_have_one(statistics):
     table = tables.memory(statistics)
     arms = [(b, a) for b in ("rare_words", "sst2", "sst2_synthetic (synthetic stand-in)") for a in ("full", "kv_only")]

@@ -49,6 +49,28 @@ def test_the_small_study_passes(configuration, schema):
     check_configuration(study, schema, left_out)
 
 
+def test_conditions_that_are_run_elsewhere_are_those_of_the_overlay_that_is_named(configuration, schema):
+    named = {name: definition.get("elsewhere", {}) for name, definition in configuration["benchmarks"].items()}
+    assert set(named["mnli"]) == {"shots16_contrast", "shots16_fine_tuned"}
+    for name, elsewhere in named.items():
+        for condition, overlay in elsewhere.items():
+            assert condition not in configuration["benchmarks"][name]["conditions"]
+            study, left_out = overlaid(configuration, overlay)
+            check_configuration(study, schema, left_out)
+            assert condition in study["benchmarks"][name]["conditions"]
+            assert study["results"] != configuration["results"]
+
+
+def test_pairs_are_tuned_on_as_single_texts_are(configuration):
+    study, _ = overlaid(configuration, "config/tuned_pairs.yaml")
+    assert list(study["benchmarks"]) == ["mnli"]
+    for name in ("shots16_contrast", "shots16_fine_tuned"):
+        of_texts, of_pairs = (
+            of["benchmarks"][b]["conditions"][name]["tuning"] for of, b in [(configuration, "sst2"), (study, "mnli")]
+        )
+        assert of_pairs == of_texts
+
+
 def test_checking_changes_nothing(configuration, schema):
     before = copy.deepcopy(configuration)
     check_configuration(configuration, schema)
@@ -135,8 +157,11 @@ BAD = [
     ("benchmarks.sst2.conditions.shots16_contrast.tuning.by", "luck", r"tuning\.by: 'luck' is not one of"),
     (
         "benchmarks.mnli.conditions.shots16",
-        {"shots": 16, "tuning": {"by": "contrast", "layers": 3, "rate": 1, "epochs": 1, "batch": 2, "temperature": 1}},
-        r"shots16\.tuning: wanted for single texts alone, came for pairs",
+        {
+            "shots": 16,
+            "tuning": {"by": "descriptions", "layers": 3, "rate": 1, "epochs": 1, "batch": 2, "temperature": 1},
+        },
+        r"shots16\.tuning\.by: wanted contrast or cross_entropy for pairs, came descriptions, .*; tune on the shots",
     ),
     (
         "benchmarks.sst2.conditions.shots16",
@@ -144,6 +169,7 @@ BAD = [
         r"conditions\.shots16: wanted shots, came senses, shots",
     ),
     ("benchmarks.sst2.seeds", [], r"benchmarks\.sst2\.seeds: \[\] should be non-empty"),
+    ("benchmarks.rare_words.elsewhere", {}, r"rare_words\.elsewhere: has no meaning for a benchmark of kind words"),
     ("benchmarks.rare_words.folds", 4, r"benchmarks\.rare_words\.folds: has no meaning for a benchmark of kind words"),
     (
         "benchmarks.rare_words.conditions.one_sense_level1.level",
@@ -204,7 +230,7 @@ def test_pairs_have_no_descriptions(configuration, schema):
     messages["columns"]["text"] = ["premise", "hypothesis"]
     check_configuration(study, schema, left_out)
     messages["conditions"]["shots4"]["descriptions"] = {"templates": ["{}"], "words": [["a"], ["b"]]}
-    with pytest.raises(ConfigurationError, match=r"shots4\.descriptions: wanted for single texts alone"):
+    with pytest.raises(ConfigurationError, match=r"shots4\.descriptions: wanted for single texts, came for pairs"):
         check_configuration(study, schema, left_out)
 
 

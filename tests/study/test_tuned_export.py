@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hsokv.data.text_files import PAIR
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
@@ -14,7 +15,7 @@ from hsokv.study.features import read_provenance, write_features
 from hsokv.study.runs import run_arm
 from hsokv.study.text import load_texts
 
-from .test_tuned_text import BENCHMARK, CONDITIONS, SOURCE, encode
+from .test_tuned_text import BENCHMARK, CONDITIONS, PAIRS, SOURCE, encode
 
 ROWS = 5
 
@@ -27,12 +28,12 @@ def features(tmp_path_factory):
     return folder
 
 
-def run(features, records, settings, name):
-    arm, definition = "kv_only", BENCHMARK | {"conditions": {name: CONDITIONS[name]}}
+def run(features, records, settings, name, source=SOURCE):
+    arm, definition = "kv_only", BENCHMARK | source | {"conditions": {name: CONDITIONS[name]}}
     groups = {group: settings[group] for group in METHODS[arm].settings}
     module, task = module_of(definition, arm), task_of(definition, arm)
-    run_arm("sst2_synthetic", arm, module, groups, task, [1], features, records, "code", lambda line: None)
-    return read_record(record_path("sst2_synthetic", name, arm, 1, records)), definition
+    run_arm(source["source"], arm, module, groups, task, [1], features, records, "code", lambda line: None)
+    return read_record(record_path(source["source"], name, arm, 1, records)), definition
 
 
 @pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
@@ -47,6 +48,19 @@ def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, nam
     assert right == record.outcomes
     with np.load(features / ("evaluation.npz" if name == "plain" else f"{name}/seed1.npz")) as arrays:
         np.testing.assert_allclose(model.encode(test.texts).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
+
+
+def test_pairs_are_answered_as_the_record_says(settings, tmp_path):
+    encode(tmp_path / "features", source=PAIRS, conditions={name: CONDITIONS[name] for name in ("plain", "contrast")})
+    record, definition = run(tmp_path / "features", tmp_path / "records", settings, "contrast", PAIRS)
+    model = export_model(record, definition, tmp_path / "features", {}, Texts(development_rows=ROWS))
+    test = load_texts(PAIRS, None, "development", ROWS)[1]
+    pairs = [tuple(text.split(PAIR)) for text in test.texts]
+    said = [next(iter(row)) for row in model.predict(pairs)]
+    right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))
+    assert right == record.outcomes
+    with np.load(tmp_path / "features/contrast/seed1.npz") as arrays:
+        np.testing.assert_allclose(model.encode(pairs).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
 
 
 def test_features_that_are_no_longer_those_of_the_shots_are_refused(features, settings, tmp_path):

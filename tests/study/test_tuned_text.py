@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 
-from hsokv.data.glue import LabelledTexts, draw_unlabelled
+from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
+from hsokv.data.text_files import PAIR
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+from hsokv.model.encoder_tuning import step_flops
+from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
@@ -15,6 +19,7 @@ from hsokv.study.runs import run_arm
 from hsokv.study.text_data import check_texts, describe_texts, read_texts
 
 SOURCE = {"source": "sst2_synthetic"}
+PAIRS = {"source": "mnli_synthetic"}
 TUNING = {"layers": 1, "rate": 1e-4, "epochs": 1, "batch": 4, "temperature": 0.1}
 OPINIONS = {"templates": ["{}"], "words": [["bad"], ["good"]]}
 CONDITIONS = {
@@ -28,21 +33,22 @@ CONDITIONS = {
     },
 }
 BENCHMARK = {"kind": "texts", "source": "sst2_synthetic", "conditions": CONDITIONS, "folds": 2, "flops_allowed": 10**9}
+ON_SHOTS = {name: condition for name, condition in CONDITIONS.items() if name != "guesses"}
 
 
-def manifests():
-    data = {"name": "sst2_synthetic", "kind": "generated", "synthetic": True, "reason": None, "files": {}}
-    data["texts"] = describe_texts(read_texts(SOURCE, None))
+def manifests(source=SOURCE):
+    data = {"name": source["source"], "kind": "generated", "synthetic": True, "reason": None, "files": {}}
+    data["texts"] = describe_texts(read_texts(source, None))
     return data, {"reason": None}
 
 
-def encode(folder, found=None):
+def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
     said = []
-    common = {"seeds": [1], "source": SOURCE, "root": None, "evaluate_on": "development", "development_rows": 5}
-    common |= {"encoder": MINILM, "manifests": found or manifests(), "stamp": "stamp", "report": said.append}
-    frozen = {name: condition for name, condition in CONDITIONS.items() if "tuning" not in condition}
+    common = {"seeds": [1], "source": source, "root": None, "evaluate_on": "development", "development_rows": 5}
+    common |= {"encoder": MINILM, "manifests": found or manifests(source), "stamp": "stamp", "report": said.append}
+    frozen = {name: condition for name, condition in conditions.items() if "tuning" not in condition}
     text.encode_shots(conditions=frozen, folder=folder, **common)
-    for name, condition in CONDITIONS.items():
+    for name, condition in conditions.items():
         if "tuning" in condition:
             tuned_text.encode_shots(conditions={name: condition}, folder=folder / name, **common)
     return said
@@ -56,15 +62,25 @@ def features(tmp_path_factory):
     return folder
 
 
-def episode(features, name):
+@pytest.fixture(scope="module")
+def features_of_pairs(tmp_path_factory):
+    resolve_text_encoder(download=False)
+    folder = tmp_path_factory.mktemp("pairs")
+    encode(folder, source=PAIRS, conditions=ON_SHOTS)
+    return folder
+
+
+def episode(features, name, classes):
     folder = features if name == "plain" else features / name
-    return load_episode(folder, 1, name, classes=2, folds=2)
+    return load_episode(folder, 1, name, classes, folds=2)
 
 
-def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(features):
-    plain = episode(features, "plain")
-    for name in ("contrast", "cross_entropy", "guesses"):
-        tuned = episode(features, name)
+@pytest.mark.parametrize(("made", "classes"), [("features", 2), ("features_of_pairs", 3)], ids=["texts", "pairs"])
+def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(made, classes, request):
+    features = request.getfixturevalue(made)
+    plain = episode(features, "plain", classes)
+    for name in CONDITIONS.keys() - {"plain"} if classes == 2 else ("contrast", "cross_entropy"):
+        tuned = episode(features, name, classes)
         assert tuned.test.x.shape == plain.test.x.shape
         assert tuned.test.y.tolist() == plain.test.y.tolist()
         assert tuned.train.y.tolist() == plain.train.y.tolist()
@@ -81,6 +97,23 @@ def test_the_same_seed_gives_the_same_bytes(features, tmp_path):
 
 def test_what_is_there_is_kept(features):
     assert encode(features) == []
+
+
+def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs, tmp_path):
+    pool, evaluation = text.load_texts(PAIRS, None, "development", 5)
+    train, dev = draw_shots(pool, 2, 1, 3)
+    encoder = load_text_encoder(resolve_text_encoder(download=False))
+    pairs = [pair for part in (train, dev, evaluation) for pair in part.texts]
+    lengths = encoder.lengths([text for pair in pairs for text in pair.split(PAIR)])
+    generator, flops = torch.Generator().manual_seed(1), 0
+    for rows in torch.randperm(6, generator=generator).tensor_split(2):
+        flops += step_flops(torch.tensor(lengths[:12]).view(6, 2)[rows].flatten(), layers=1, columns=2)
+    told = read_provenance(features_of_pairs / "contrast" / "seed1.npz")["encoder"]
+    assert told["flops"] == encoder_flops(lengths)
+    assert told["tuning_flops"] == flops
+    encode(tmp_path, source=PAIRS, conditions=ON_SHOTS)
+    for place in ("contrast/seed1.npz", "cross_entropy/seed1.npz"):
+        assert (tmp_path / place).read_bytes() == (features_of_pairs / place).read_bytes()
 
 
 def test_the_operations_and_the_guesses_are_told(features):
