@@ -224,10 +224,11 @@ def test_own_files_are_a_benchmark_by_configuration_alone(configuration, schema)
     assert manifest_of("rare_words", configuration["benchmarks"]["rare_words"]) is None
 
 
-def test_pairs_have_no_descriptions(configuration, schema):
+def test_own_pairs_may_be_tuned_on_and_have_no_descriptions(configuration, schema):
     study, left_out = overlaid(configuration, "examples/own-data.yaml")
     messages = study["benchmarks"]["messages"]
     messages["columns"]["text"] = ["premise", "hypothesis"]
+    messages["conditions"]["tuned"] = configuration["benchmarks"]["sst2"]["conditions"]["shots16_contrast"]
     check_configuration(study, schema, left_out)
     messages["conditions"]["shots4"]["descriptions"] = {"templates": ["{}"], "words": [["a"], ["b"]]}
     with pytest.raises(ConfigurationError, match=r"shots4\.descriptions: wanted for single texts, came for pairs"):
