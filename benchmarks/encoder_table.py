@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import yaml
 
-from benchmarks.encoder_tuning import BELOW, CLASSES, SHOTS, cell, score_arms
+from benchmarks.encoder_tuning import BELOW, SHOTS, cell, score_arms
 from benchmarks.encoding import BATCH, best
 from benchmarks.stream_mechanisms import DEVELOPMENT, TASKS, encode_orders, run_arm, say
 from hsokv.data.episode import Shots
@@ -106,7 +106,7 @@ def score_texts(read: Callable[[Sequence[str], int], Any], pool: LabelledTexts, 
         return Shots(torch.as_tensor(read(part.texts, BATCH)), torch.from_numpy(part.labels))
 
     scored = shots(test)
-    found = [score_arms(*map(shots, draw_shots(pool, SHOTS, seed, CLASSES)), scored) for seed in DRAWS]
+    found = [score_arms(*map(shots, draw_shots(pool, SHOTS, seed, 2)), scored) for seed in DRAWS]
     return [points([of[arm] for of in found]) for arm in ARMS]
 
 
