@@ -27,7 +27,7 @@ from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_arrays
 from hsokv.methods.streams import ridge
 from hsokv.metrics.statistics import interval
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.encoder_layers import read_states, text_vectors
 from hsokv.model.patch_encoder import CENTROIDS, PatchDictionary, encode, encoder_flops
 from hsokv.model.text_encoder import encoder_flops as text_flops
@@ -117,7 +117,7 @@ def print_texts(encoders: Mapping[str, Mapping[str, Any]]) -> None:
     for name, described in encoders.items():
         source = encoder_source(described)
         try:
-            encoder = load_text_encoder(resolve_text_encoder(source))
+            encoder = load_text_encoder(resolve_encoder(source))
         except DataUnavailableError as error:
             missing.append([source.name, f"not run: {error}"])
             continue

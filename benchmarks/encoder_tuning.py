@@ -29,7 +29,7 @@ from hsokv.data.glue import TASKS, LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.sources import data_root
 from hsokv.methods import knn, linear_probe, prototypes
 from hsokv.metrics.statistics import Interval, interval
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.encoder_layers import States, read_layers, read_states, take, vectors
 from hsokv.model.encoder_tuning import TuningSettings, fine_tune, project, pseudo_labels, tune
 from hsokv.model.head import Head
@@ -87,7 +87,7 @@ class Task(NamedTuple):
 
 def load_task(name: str) -> Task:
     """A task with its development set, and the descriptions of config.yaml."""
-    encoder = load_text_encoder(resolve_text_encoder())
+    encoder = load_text_encoder(resolve_encoder())
     pool, test = load_texts({"source": name}, data_root(), "development", 500)
     conditions = yaml.safe_load(Path("config.yaml").read_text())["benchmarks"][name]["conditions"]
     words = conditions.get(f"shots{SHOTS}_descriptions")

@@ -24,7 +24,7 @@ import torch
 
 from hsokv.data.glue import TASKS, read_split
 from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.patch_encoder import CENTROIDS, encode, encoder_flops, learn_dictionary
 from hsokv.model.text_encoder import encoder_flops as text_flops
 from hsokv.model.text_encoder import load_text_encoder
@@ -66,7 +66,7 @@ def texts(count: int, threads: int, turns: int) -> float:
     if not root:
         sys.exit("set HSOKV_DATA_DIR to a folder with glue/SST-2/train.tsv")
     sentences = list(read_split(Path(root) / "glue/SST-2/train.tsv", TASKS["sst2"]).texts[:count])
-    files = resolve_text_encoder(download=False)
+    files = resolve_encoder(download=False)
     encoder, peer = load_text_encoder(files), load_peer(files.path)
     torch.set_num_threads(threads)
     ours, theirs = encoder.encode(sentences[:BATCH]), peer(sentences[:BATCH])

@@ -31,7 +31,7 @@ from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import heaviest
 from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.discriminant import key_projection
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.text_encoder import load_text_encoder
 from hsokv.reporting.panels import BLUE, GREY, ORANGE, STYLE
 from hsokv.study.digest import code_digest
@@ -86,7 +86,7 @@ def encode_texts(seeds: list[int], folder: Path) -> None:
     if not missing:
         return
     pool, development = load_texts({"source": "sst2"}, data_root(), "development", DEVELOPMENT_ROWS)
-    encoder = load_text_encoder(resolve_text_encoder())
+    encoder = load_text_encoder(resolve_encoder())
     for seed, path in missing.items():
         part = development if seed is None else draw_shots(pool, max(SHOTS["sst2"]), seed, 2)[0]
         provenance = {"status": "done", "reason": None, "stamp": stamp}

@@ -25,7 +25,7 @@ from benchmarks.memory import hardware, ratio, take_turns
 from hsokv.data.episode import Background, Episode, Fold, Shots, shots_episode, words_episode
 from hsokv.exceptions import DataUnavailableError
 from hsokv.methods.population import fit
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.text_encoder import load_text_encoder
 from hsokv.reporting.panels import BLUE, GREY, STYLE
 from hsokv.training.budget import Budget
@@ -173,7 +173,7 @@ def find_texts(generator: torch.Generator) -> tuple[list[str], str]:
 def compare_with_encoder(episode: Episode, generator: torch.Generator) -> None:
     """Print what a whole run of 16 agents on cached features takes beside one pass of the encoder over the test set."""
     try:
-        encoder = load_text_encoder(resolve_text_encoder(download=False))
+        encoder = load_text_encoder(resolve_encoder(download=False))
     except DataUnavailableError as reason:
         print(f"\nA run beside the encoder: not run: {reason}.")
         return

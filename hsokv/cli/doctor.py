@@ -12,7 +12,7 @@ from hsokv.cli.data import found as found_data
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.sources import data_root
 from hsokv.exceptions import DataUnavailableError, HsokvError
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 
 ENCODER = "text encoder"
 NEEDS = {
@@ -65,7 +65,7 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
 
 def _encoder() -> dict[str, str | None]:
     try:
-        files = resolve_text_encoder(download=False)
+        files = resolve_encoder(download=False)
     except DataUnavailableError:
         return {"found": "not on this machine (a study downloads it)", "folder": None}
     except HsokvError as error:

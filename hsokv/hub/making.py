@@ -17,7 +17,7 @@ from hsokv.hub.packing import describe, kind_of
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
 from hsokv.model.context_encoder import ContextEncoder
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
 from hsokv.model.head import init_head
 from hsokv.model.patch_encoder import PatchDictionary
 from hsokv.model.text_encoder import TextEncoder, load_text_encoder
@@ -75,7 +75,7 @@ def text_memory(
     >>> list(model.predict(["two ripe pears"])[0])
     ['fruit', 'animal']
     """
-    encoder = load_text_encoder(resolve_text_encoder(source))
+    encoder = load_text_encoder(resolve_encoder(source))
     kind, module = text_inputs(encoder, pair=False)
     width = encoder.model.config.hidden_size
     memory = Branch(kv.init(1, width), None, k, torch.tensor([sharpness]))

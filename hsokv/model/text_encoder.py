@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hsokv.exceptions import ConfigurationError, EncoderError
-from hsokv.model.encoder_files import ARCHITECTURE, TOKENIZER, WEIGHTS, EncoderFiles
+from hsokv.model.encoder_files import ARCHITECTURE, TOKENIZER, EncoderFiles
+from hsokv.model.pretrained import load_pretrained
 
 if TYPE_CHECKING:
     import torch
@@ -121,7 +122,8 @@ def load_text_encoder(files: EncoderFiles, device: str = "cpu") -> TextEncoder:
     import torch
     from tokenizers import Tokenizer
 
-    model = _load_model(files)
+    model = load_pretrained(files)
+    model.pooler = None  # reads the states, which are all that is wanted
     config, linear = model.config, [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
     size = size_of(config)
     if sum(part.weight.numel() for part in linear) != size.layers * (4 * size.width**2 + 2 * size.width * size.inner):
@@ -138,37 +140,6 @@ def load_text_encoder(files: EncoderFiles, device: str = "cpu") -> TextEncoder:
     tokenizer.no_padding()
     tokenizer.enable_truncation(tokens)
     return TextEncoder(model.to(device), tokenizer, size, files.source.pooling, device)
-
-
-def _load_model(files: EncoderFiles) -> "PreTrainedModel":
-    import torch
-    from transformers import AutoModel
-    from transformers.utils import logging
-
-    verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with torch.random.fork_rng(devices=[]):  # weights that the files lack are drawn
-            model, told = AutoModel.from_pretrained(
-                files.path,
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.float32,
-                attn_implementation="eager",  # plain matrix products: the same on every processor, and countable
-                output_loading_info=True,
-            )
-    except Exception as error:  # files of another kind make the loader raise nearly anything
-        raise EncoderError(f"{files.path}: wanted the files of a text encoder, came others ({error})") from error
-    finally:
-        logging.set_verbosity(verbosity)
-        if shown:
-            logging.enable_progress_bar()
-    if missing := sorted(key for key in told["missing_keys"] if not key.startswith("pooler.")):
-        raise EncoderError(f"{files.path / WEIGHTS}: wanted the weights of {files.source.name}, misses {missing[0]}")
-    model.pooler = None  # reads the states, which are all that is wanted
-    return model.eval().requires_grad_(False)
 
 
 def encoder_flops(lengths: Iterable[int], size: Size = SIZE) -> int:

@@ -129,11 +129,11 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     import torch
 
     from hsokv.hub.making import text_inputs
-    from hsokv.model.encoder_files import resolve_text_encoder
+    from hsokv.model.encoder_files import resolve_encoder
     from hsokv.model.text_encoder import load_text_encoder
     from hsokv.study.tuned_export import tune_again
 
-    encoder = load_text_encoder(resolve_text_encoder(texts.encoder))
+    encoder = load_text_encoder(resolve_encoder(texts.encoder))
     condition = record.configuration["condition"]
     if "tuning" in condition:
         told = (source_of(definition), texts.root, texts.development_rows)

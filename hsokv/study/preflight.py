@@ -11,7 +11,7 @@ from typing import IO, Any
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.sources import cache_folder, locate
 from hsokv.exceptions import ConfigurationError, HsokvError
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.study.benchmarks import manifest_of, source_of
 from hsokv.study.contents import KEYS, check_contents, describe_contents, locate_own_data
 from hsokv.study.encoders import encoder_source, encoders_of
@@ -84,7 +84,7 @@ def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: P
     for name, described in encoders_of(configuration).items():
         source = encoder_source(described)
         if source.folder:
-            found[f"encoder_{name}"] = dict(resolve_text_encoder(source).sha256)
+            found[f"encoder_{name}"] = dict(resolve_encoder(source).sha256)
     for name, benchmark in configuration["benchmarks"].items():
         manifest, source = manifest_of(name, benchmark), source_of(benchmark)
         if manifest is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from hsokv.data.glue import LabelledTexts, development_split, draw_shots
 from hsokv.data.text_files import PAIR
-from hsokv.model.encoder_files import EncoderFiles, EncoderSource, resolve_text_encoder
+from hsokv.model.encoder_files import EncoderFiles, EncoderSource, resolve_encoder
 from hsokv.study.features import done, is_current, not_run, write_features
 from hsokv.study.text_data import read_texts
 
@@ -60,7 +60,7 @@ def encode_shots(
         return
     from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 
-    files = resolve_text_encoder(encoder)
+    files = resolve_encoder(encoder)
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
     classes = int(pool.labels.max()) + 1
     dropped = ", ".join(f"{count} {reason}" for reason, count in data["texts"]["dropped"].items())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.text_files import PAIR
-from hsokv.model.encoder_files import EncoderSource, resolve_text_encoder
+from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.features import done, is_current, write_features
 from hsokv.study.text import arrays_of, describe, describe_data, describe_encoder, load_texts, write_not_run
@@ -60,7 +60,7 @@ def encode_shots(
     from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    files = resolve_text_encoder(encoder)
+    files = resolve_encoder(encoder)
     loaded = load_text_encoder(files)
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
     classes, tuning = int(pool.labels.max()) + 1, condition["tuning"]

@@ -36,7 +36,10 @@ NEGLIGIBLE = {
     *("max_pool1d", "max_pool2d_with_indices", "floor_divide", "remainder", "masked_fill_", "constant_pad_nd", "flip"),
     *("cat", "stack", "clone", "_to_copy", "_unsafe_view", "_local_scalar_dense", "_linalg_check_errors"),
     *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),
-    *("full_like", "new_zeros", "scalar_tensor"),
+    *("full_like", "new_zeros", "scalar_tensor", "empty", "repeat", "as_strided_"),
+    # Of encoders of images: norms, pools, and places drawn over to another size of image.
+    *("native_layer_norm", "native_batch_norm", "cudnn_batch_norm", "avg_pool2d", "hardswish"),
+    *("upsample_bilinear2d", "upsample_bicubic2d"),
 }
 
 

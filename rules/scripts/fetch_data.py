@@ -8,7 +8,7 @@ from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.sources import cache_folder, fetch, locate
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_json
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.study.contents import describe_contents, locate_own_data
 from hsokv.study.encoders import encoder_source
 from hsokv.study.job import job
@@ -17,7 +17,7 @@ from hsokv.study.job import job
 def describe(name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: str | None) -> dict[str, Any]:
     """What a record may say of a source: the same on every machine that holds the same files."""
     if "encoder" in source:
-        encoder = resolve_text_encoder(encoder_source(source["encoder"], encoder_folder))
+        encoder = resolve_encoder(encoder_source(source["encoder"], encoder_folder))
         return {"name": encoder.source.name, "revision": encoder.source.revision, "files": dict(encoder.sha256)}
     if name in SYNTHETIC:
         described = {"name": f"{name}/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}

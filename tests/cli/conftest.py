@@ -10,7 +10,7 @@ from hsokv.exceptions import DataUnavailableError
 def run(tmp_path, monkeypatch):
     monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("HSOKV_DATA_DIR", raising=False)
-    monkeypatch.setattr(doctor, "resolve_text_encoder", no_encoder)
+    monkeypatch.setattr(doctor, "resolve_encoder", no_encoder)
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 

@@ -14,9 +14,7 @@ def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
     assert report["benchmarks"]["sst2"].startswith("will run if sst2 and text encoder can be downloaded")
     assert report["benchmarks"]["sst2_synthetic"].startswith("will run if text encoder can be")
     assert report["benchmarks"]["split_cifar10"].startswith("will run if cifar10 can be")
-    monkeypatch.setattr(
-        doctor, "resolve_text_encoder", lambda download: EncoderFiles(MINILM, tmp_path, "PyPI mirror", {})
-    )
+    monkeypatch.setattr(doctor, "resolve_encoder", lambda download: EncoderFiles(MINILM, tmp_path, "PyPI mirror", {}))
     report = json.loads(run("doctor", "--json", "--root", root).stdout)
     assert set(report["benchmarks"].values()) == {"will run"}
     assert report["encoder"]["found"] == "PyPI mirror"
@@ -31,7 +29,7 @@ def test_doctor_exits_with_1_where_something_is_refused(run, tmp_path, monkeypat
     def damaged(download):
         raise EncoderError("model.safetensors: wanted one checksum, came another")
 
-    monkeypatch.setattr(doctor, "resolve_text_encoder", damaged)
+    monkeypatch.setattr(doctor, "resolve_encoder", damaged)
     result = run("doctor")
     assert result.exit_code == 1
     assert "text encoder: refused: model.safetensors" in result.stdout

@@ -1,4 +1,4 @@
-"""Small random text encoders, saved as the hub's are."""
+"""Small random encoders of texts and of images, saved as the hub's are."""
 
 from pathlib import Path
 
@@ -28,3 +28,38 @@ def save_encoder(folder: Path, kind: str) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         AutoModel.from_config(config).save_pretrained(folder)
+
+
+SIDE = 16
+"""Height and width of what the encoders of images read."""
+
+SHAPES = {
+    "vit": {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40},
+    "dinov2": {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2},
+    "resnet": {"embedding_size": 8, "hidden_sizes": [8, 12], "depths": [1, 1]},
+    "vit_mae": {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40},
+}
+
+
+def save_image_encoder(folder: Path, kind: str) -> None:
+    """Write config.json, model.safetensors and preprocessor_config.json of a `kind` of model of two layers.
+
+    ViT's images are squeezed into the square, DINOv2's and ResNet's are cut to it.
+    """
+    from transformers import AutoConfig, AutoModel
+    from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
+    from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    square = {"height": SIDE, "width": SIDE}
+    size = {"image_size": 2 * SIDE if kind == "dinov2" else SIDE, "patch_size": 4} if kind != "resnet" else {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        AutoModel.from_config(AutoConfig.for_model(kind, **SHAPES[kind], **size)).save_pretrained(folder)
+    if kind.startswith("vit"):
+        processor = ViTImageProcessorPil(size=square)
+    elif kind == "dinov2":
+        processor = BitImageProcessorPil(size={"shortest_edge": SIDE + 4}, crop_size=square)
+    else:
+        processor = ConvNextImageProcessorPil(size={"shortest_edge": SIDE}, crop_pct=0.875)
+    processor.save_pretrained(folder)

