@@ -1,7 +1,9 @@
 """A user's own images: a folder for train and one for test, in each a folder of .png or .jpeg files for every class."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,6 +11,9 @@ from hsokv.data.images import SHAPE, LabelledImages, digests, tidy
 from hsokv.data.sources import DataFiles, find_own
 from hsokv.exceptions import DataError
 from hsokv.files import checksum
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 SPLITS = ("train", "test")
@@ -29,10 +34,10 @@ def locate_image_folder(name: str, folder: str, root: Path | None) -> DataFiles:
 def read_image_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
     """(train, test) from `folder`/train/<class>/<file> and `folder`/test/<class>/<file>, in the order of their digests.
 
-    Images become RGB, their short side 32 pixels, and are cut to 32 x 32 around the centre; classes are numbered by
-    name. Train keeps of equal images one. Raises DataError naming what is wrong: a folder or all files of a class
-    missing, a class that only one of train and test has, files that are no images, equal images in train and test or
-    in two classes of train.
+    Images become RGB, their short side 32 pixels, and are cut to 32 x 32 around the centre (`originals` are whole);
+    classes are numbered by name. Train keeps of equal images one, the first by name. Raises DataError naming what is
+    wrong: a folder or all files of a class missing, a class that only one of train and test has, files that are no
+    images, equal images in train and test or in two classes of train.
 
     >>> read_image_folder(Path("/nowhere"))
     Traceback (most recent call last):
@@ -57,9 +62,24 @@ def read_image_folder(folder: Path) -> tuple[LabelledImages, LabelledImages]:
     labels = {
         split: np.repeat(np.arange(len(names)), [len(found[name]) for name in names]) for split, found in files.items()
     }
-    train, test = (LabelledImages(np.stack(pixels[split]), labels[split], names) for split in SPLITS)
+    train, test = (
+        LabelledImages(np.stack(pixels[split]), labels[split], names, tuple(paths[split])) for split in SPLITS
+    )
     _check_repeats(train, test, paths["train"], paths["test"])
     return tidy(train, test)
+
+
+def originals(examples: LabelledImages) -> Iterator[np.ndarray]:
+    """The images of `examples` one by one, uint8 [height, width, 3], RGB: whole from their files, where they have some.
+
+    >>> examples = LabelledImages(np.zeros((1, *SHAPE), np.uint8), np.zeros(1, np.int64), ("a",))
+    >>> [image.shape for image in originals(examples)]
+    [(32, 32, 3)]
+    """
+    if not examples.files:
+        yield from examples.images.transpose(0, 2, 3, 1)
+    for file in examples.files:
+        yield np.asarray(_upright(file))
 
 
 def _digest(folder: Path) -> str:
@@ -88,11 +108,17 @@ def _read(path: Path) -> np.ndarray | None:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-        return np.asarray(ImageOps.fit(upright, SHAPE[1:], Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+        return np.asarray(ImageOps.fit(_upright(path), SHAPE[1:], Image.Resampling.BILINEAR)).transpose(2, 0, 1)
     except Exception:  # a damaged file makes decoders raise nearly anything
         return None
+
+
+def _upright(path: Path) -> "PIL.Image.Image":
+    """The whole image, RGB, turned as its file says."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path, formats=("PNG", "JPEG")) as opened:
+        return ImageOps.exif_transpose(opened).convert("RGB")
 
 
 def _check_repeats(

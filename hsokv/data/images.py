@@ -6,6 +6,7 @@ Every choice is made by SHA-256 of the pixels, so a reordered copy of the data g
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,16 +18,21 @@ SALT = b"hsokv images\t"  # another salt is another order and another developmen
 
 
 class LabelledImages(NamedTuple):
-    """`images` uint8 [n, 3, 32, 32], colours red, green, blue; `labels` int64 [n]; `names` of the classes."""
+    """`images` uint8 [n, 3, 32, 32], colours red, green, blue; `labels` int64 [n]; `names` of the classes.
+
+    `files` [n]: where each was read from, of images that are files of their own; of others there are none.
+    """
 
     images: np.ndarray
     labels: np.ndarray
     names: tuple[str, ...]
+    files: tuple[Path, ...] = ()
 
     def take(self, rows: Iterable[int]) -> "LabelledImages":
         """The examples at `rows`, in that order."""
         rows = list(rows)
-        return LabelledImages(self.images[rows], self.labels[rows], self.names)
+        files = tuple(self.files[row] for row in rows) if self.files else ()
+        return LabelledImages(self.images[rows], self.labels[rows], self.names, files)
 
 
 def digests(images: np.ndarray) -> list[bytes]:

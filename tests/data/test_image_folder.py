@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hsokv.data.image_folder import read_image_folder
+from hsokv.data.image_folder import originals, read_image_folder
 from hsokv.exceptions import DataError
 
 
@@ -112,3 +112,20 @@ def test_the_same_pixels_in_two_classes_are_named_and_in_one_class_kept_once(fol
 def test_a_folder_without_classes_is_named(tmp_path):
     with pytest.raises(DataError, match="train: wanted a folder of classes, came none"):
         read_image_folder(tmp_path)
+
+
+def test_originals_are_whole_and_in_the_order_of_their_images(folder):
+    put(folder / "train/ant/wide.png", draw(50, 40, 90))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # to be turned by a quarter
+    put(folder / "train/ant/turned.png", draw(51, 20, 70), exif=turned)
+    train, _ = read_image_folder(folder)
+    part = train.take([5, 0, 7, 2, 6])
+    found = [*originals(part), *originals(train.take([]))]
+    assert len(found) == 5
+    for image, original in zip(part.images, found, strict=True):
+        if original.shape == (32, 32, 3):
+            np.testing.assert_array_equal(original.transpose(2, 0, 1), image)
+    sizes = [original.shape for original in originals(train)]
+    assert sorted(sizes, reverse=True)[:3] == [(70, 20, 3), (40, 90, 3), (32, 32, 3)]
+    np.testing.assert_array_equal(next(o for o in originals(train) if len(o) == 40), draw(50, 40, 90))

@@ -12,9 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def asked():
-    table = {name: {"hub": f"a/{name}", "revision": "0" * 40} for name in ("minilm", "other", "third")}
+    table = {name: {"hub": f"a/{name}", "revision": "0" * 40, "tokens": 9} for name in ("minilm", "other", "third")}
+    table["pictures"] = {"folder": "/x", "reads": "images", "pooling": "cls"}
     conditions = {"own": {"shots": 1}, "tuned": {"shots": 1, "tuning": {}}, "named": {"shots": 1, "encoder": "third"}}
     benchmarks = {"sst2": {"kind": "texts", "conditions": conditions}, "words": {"kind": "words", "conditions": {}}}
+    benchmarks["shapes"] = {"kind": "images", "conditions": {"own": {"shots": 1}}}
     return {"encoder": "other", "encoders": table, "benchmarks": benchmarks}
 
 
@@ -30,6 +32,8 @@ def test_encoders_are_those_that_conditions_name_or_tune_and_the_study_s_own(ask
     assert list(encoders_of(asked)) == ["other", "third"]
     del asked["benchmarks"]["sst2"]
     assert encoders_of(asked) == {}
+    asked["benchmarks"]["shapes"]["conditions"]["named"] = {"shots": 1, "encoder": "pictures"}
+    assert list(encoders_of(asked)) == ["pictures"]
 
 
 def test_a_folder_stands_for_the_hub(asked):
@@ -53,6 +57,21 @@ def test_a_folder_stands_for_the_hub(asked):
         (
             lambda asked: asked["encoders"]["third"].pop("hub"),
             r"encoders\.third: .* wanted hub or folder, came neither",
+        ),
+        (
+            lambda asked: asked["benchmarks"]["sst2"]["conditions"]["named"].update(encoder="pictures"),
+            r"named\.encoder: wanted .* texts \(minilm, other, third\), came pictures, which reads images",
+        ),
+        (
+            lambda asked: asked["benchmarks"]["shapes"]["conditions"]["own"].update(encoder="third"),
+            r"own\.encoder: wanted an encoder that reads images \(pictures\), came third, which reads texts",
+        ),
+        (lambda asked: asked.update(encoder="pictures"), "encoder: wanted an encoder that reads texts"),
+        (lambda asked: asked["encoders"]["pictures"].update(tokens=9), r"encoders\.pictures\.tokens: .* came for one"),
+        (lambda asked: asked["encoders"]["third"].pop("tokens"), r"encoders\.third\.tokens: .* is missing for one"),
+        (
+            lambda asked: asked["encoders"]["third"].update(pooling="pooler"),
+            r"encoders\.third: pooling of the text encoder: unknown name 'pooler'",
         ),
         (lambda asked: asked["encoders"]["third"].pop("revision"), r"encoders\.third: .* wanted a revision of a/third"),
     ],
