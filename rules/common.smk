@@ -113,7 +113,7 @@ def without_folder(encoder):
 
 def folder_of_encoder(name):
     """As a parameter that is not compared (with `output` as an argument): its folder, where it has one."""
-    return lambda wildcards, output: ENCODERS[name].get("folder")
+    return lambda wildcards, output: ENCODERS.get(name, {}).get("folder")
 
 
 def headline_encoder(benchmark):

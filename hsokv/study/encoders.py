@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hsokv.exceptions import ConfigurationError, check_known
-from hsokv.model.encoder_files import EncoderSource
+from hsokv.model.encoder_files import EncoderFiles, EncoderSource
 
 TUNED = "minilm"
 """The encoder that conditions with `tuning` tune, whatever the study's own is: the one whose layers can be."""
@@ -22,6 +22,14 @@ def encoder_of(condition: Mapping[str, Any], default: str | None) -> str | None:
 def encoder_source(described: Mapping[str, Any], folder: str | None = None) -> EncoderSource:
     """The encoder that an entry of the table describes, in its own folder or in `folder`."""
     return EncoderSource(**{**described, "folder": folder or described.get("folder")})
+
+
+def describe_encoder(files: EncoderFiles, device: str = "cpu") -> dict[str, Any]:
+    """What feature files say of the encoder they were made by."""
+    source = files.source
+    told = {"name": source.name, "revision": source.revision, "sha256": dict(files.sha256), "pooling": source.pooling}
+    told |= {"tokens": source.tokens} if source.reads == "texts" else {}
+    return told if device == "cpu" else told | {"device": device}
 
 
 def encoders_of(configuration: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

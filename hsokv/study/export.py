@@ -169,6 +169,11 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
 
 def _images(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
     """The patch dictionary of a few-shot task: features as standard scores by its pool, centred on the train shots."""
+    if "encoder" in record.configuration["condition"]:
+        raise RecordError(
+            f"{record.benchmark}/{record.condition}/{record.arm}: wanted a condition with the dictionary of patches, "
+            f"came one with {record.data['encoder']['name']}, which models do not hold; export another"
+        )
     import torch
 
     from hsokv.hub.making import patch_inputs

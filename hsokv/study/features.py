@@ -8,7 +8,7 @@ on the same examples, "data": {...}, "encoder": {...}}.
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from hsokv.files import write_arrays
 
 if TYPE_CHECKING:
     from hsokv.data.episode import Episode
+    from hsokv.model.encoder_files import EncoderSource
 
 
 def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -68,6 +69,26 @@ def not_run(reason: str, data: Mapping[str, Any], encoder: Mapping[str, Any] | N
     """The provenance of features that could not be made, with the name of their `encoder` where it has one."""
     found = {"status": "not run", "reason": reason, "stamp": "", "classes": 0, "shared_test": False}
     return found | {"data": dict(data), "encoder": dict(encoder or {})}
+
+
+def write_not_run(
+    paths: Iterable[Path],
+    manifests: Iterable[Mapping[str, Any]],
+    described: Mapping[str, Any],
+    encoder: "EncoderSource | None",
+    report: Callable[[str], None],
+) -> bool:
+    """Where data or encoder were not found, write feature files that say so; whether that was needed.
+
+    `manifests` tell what was found of either, `described` is what the files say of the data.
+    """
+    reason = next((manifest["reason"] for manifest in manifests if manifest["reason"]), None)
+    if reason:
+        told = {"name": encoder.name, "revision": encoder.revision} if encoder else {}
+        for path in paths:
+            write_features(path, not_run(reason, described, told), {})
+        report(f"not run: {reason}")
+    return reason is not None
 
 
 def read_texts(folder: Path, seed: int, condition: str) -> list[str]:

@@ -2,16 +2,31 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hsokv.data.images import draw_shots
-from hsokv.study.features import done, is_current, not_run, write_features
+from hsokv.data.image_folder import originals
+from hsokv.data.images import LabelledImages, draw_shots
+from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.study.encoders import describe_encoder
+from hsokv.study.features import done, is_current, write_features, write_not_run
 from hsokv.study.images import describe_data, encode_images, generator, load_images
 
 SCALED_ON = 2000
 """Images of the pool, at most, by whose features all are standardised."""
+
+
+class Encoding(NamedTuple):
+    """How images become features.
+
+    `features`: of examples, float32 [n, d], and the operations they took; `arrays`: what the file of every seed keeps
+    of it; `told`: what provenance says of it.
+    """
+
+    features: Callable[[LabelledImages], tuple[np.ndarray, int]]
+    arrays: Mapping[str, np.ndarray]
+    told: Mapping[str, Any]
 
 
 def encode_shots(
@@ -20,9 +35,10 @@ def encode_shots(
     source: Mapping[str, Any],
     root: Path | None,
     centroids: int,
+    encoder: EncoderSource | None,
     evaluate_on: str,
     development_images: int,
-    data: Mapping[str, Any],
+    manifests: tuple[Mapping[str, Any], ...],
     folder: Path,
     stamp: str,
     report: Callable[[str], None],
@@ -30,41 +46,22 @@ def encode_shots(
 ) -> None:
     """Write evaluation.npz and the feature file of every seed that is not there yet.
 
-    One dictionary of patches for all of them, learnt without labels on the whole pool; features are standard scores by
-    the first images of the pool. `conditions`, by name, say how many `shots` to draw. `data` tells what was found of
-    the data; where they were not, the files say `not run` and why. The dictionary is learnt on the CPU, whatever the
-    `device` that encodes.
+    Images are encoded, on `device`, by `encoder` or, without one, by a dictionary of patches. `conditions`, by name,
+    say how many `shots` to draw: the same images whatever encodes them. `manifests` tell what was found of the data
+    and, second, of the encoder; where one was not, the files say `not run` and why.
     """
     paths = {"evaluation": folder / "evaluation.npz"} | {seed: folder / f"seed{seed}.npz" for seed in seeds}
     missing = [key for key, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    described = describe_data(data, evaluate_on)
-    if data["reason"]:
-        for path in paths.values():
-            write_features(path, not_run(data["reason"], described), {})
-        report(f"not run: {data['reason']}")
+    described = describe_data(manifests[0], evaluate_on)
+    if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     import torch
 
-    from hsokv.data.stream import scaling
-    from hsokv.model.patch_encoder import PATCHES, STEPS, encoder_flops, learn_dictionary
-    from hsokv.training.budget import count_flops
-
     torch.set_num_threads(1)  # the last digits differ between thread counts
     pool, evaluation = load_images(source, root, evaluate_on, development_images)
-    learnt_on = torch.from_numpy(pool.images)
-    dictionary, training_flops = count_flops(learn_dictionary, learnt_on, centroids, generator("patches of a pool"))
-    first = encode_images(pool.images[:SCALED_ON], dictionary, device)
-    mean, scale = (part.numpy() for part in scaling(torch.from_numpy(first)))
-    kept = {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
-    kept |= {"names": np.array(pool.names), "scaling/mean": mean, "scaling/scale": scale}
-    encoder = {
-        "name": "patch dictionary",
-        "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "scaled_on": len(first)},
-        "training_flops": training_flops + encoder_flops(len(first), dictionary),
-        **({} if device == "cpu" else {"device": device}),
-    }
+    encoding = _pretrained(encoder, device) if encoder else _dictionary(pool, centroids, device)
     for key in missing:
         if key == "evaluation":
             parts, arrays = {"test": evaluation}, {}
@@ -72,11 +69,54 @@ def encode_shots(
             drawn = {name: draw_shots(pool, condition["shots"], key) for name, condition in conditions.items()}
             parts = {f"{name}/train": train for name, (train, _) in drawn.items()}
             parts |= {f"{name}/dev": dev for name, (_, dev) in drawn.items()}
-            arrays = dict(kept)
+            arrays = {"names": np.array(pool.names), **encoding.arrays}
+        flops = 0
         for name, part in parts.items():
-            arrays[f"{name}/x"] = (encode_images(part.images, dictionary, device) - mean) / scale
+            arrays[f"{name}/x"], took = encoding.features(part)
             arrays[f"{name}/y"] = part.labels
-        images = sum(len(part.labels) for part in parts.values())
-        spent = encoder | {"flops": encoder_flops(images, dictionary)}
-        write_features(paths[key], done(stamp, len(pool.names), True, described, spent), arrays)
-        report(f"{paths[key].stem}: {images} images encoded")
+            flops += took
+        provenance = done(stamp, len(pool.names), True, described, {**encoding.told, "flops": flops})
+        write_features(paths[key], provenance, arrays)
+        report(f"{paths[key].stem}: {sum(len(part.labels) for part in parts.values())} images encoded")
+
+
+def _dictionary(pool: LabelledImages, centroids: int, device: str) -> Encoding:
+    """One dictionary of patches for all seeds, learnt without labels on the whole pool.
+
+    Features are standard scores by the first images of the pool. It is learnt on the CPU, whatever the `device`.
+    """
+    import torch
+
+    from hsokv.data.stream import scaling
+    from hsokv.model.patch_encoder import PATCHES, STEPS, encoder_flops, learn_dictionary
+    from hsokv.training.budget import count_flops
+
+    learnt_on = torch.from_numpy(pool.images)
+    dictionary, training_flops = count_flops(learn_dictionary, learnt_on, centroids, generator("patches of a pool"))
+    first = encode_images(pool.images[:SCALED_ON], dictionary, device)
+    mean, scale = (part.numpy() for part in scaling(torch.from_numpy(first)))
+
+    def features(part: LabelledImages) -> tuple[np.ndarray, int]:
+        scores = (encode_images(part.images, dictionary, device) - mean) / scale
+        return scores, encoder_flops(len(part.labels), dictionary)
+
+    arrays = {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
+    told = {
+        "name": "patch dictionary",
+        "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "scaled_on": len(first)},
+        "training_flops": training_flops + encoder_flops(len(first), dictionary),
+        **({} if device == "cpu" else {"device": device}),
+    }
+    return Encoding(features, arrays | {"scaling/mean": mean, "scaling/scale": scale}, told)
+
+
+def _pretrained(encoder: EncoderSource, device: str) -> Encoding:
+    """An encoder that comes with its weights: it sees images whole, and its unit vectors are the features."""
+    from hsokv.model.image_encoder import load_image_encoder
+    from hsokv.training.budget import count_flops
+
+    files = resolve_encoder(encoder)
+    loaded = load_image_encoder(files, device)
+    return Encoding(
+        lambda part: count_flops(loaded.encode, originals(part)), arrays={}, told=describe_encoder(files, device)
+    )

@@ -8,8 +8,9 @@ import numpy as np
 
 from hsokv.data.glue import LabelledTexts, development_split, draw_shots
 from hsokv.data.text_files import PAIR
-from hsokv.model.encoder_files import EncoderFiles, EncoderSource, resolve_encoder
-from hsokv.study.features import done, is_current, not_run, write_features
+from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.study.encoders import describe_encoder
+from hsokv.study.features import done, is_current, write_features, write_not_run
 from hsokv.study.text_data import read_texts
 
 SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
@@ -85,36 +86,12 @@ def encode_shots(
             write(paths[key], dict(_draw(pool, conditions, key, classes)))
 
 
-def write_not_run(
-    paths: Iterable[Path],
-    manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
-    described: Mapping[str, Any],
-    encoder: EncoderSource,
-    report: Callable[[str], None],
-) -> bool:
-    """Where data or encoder were not found, write feature files that say so; whether that was needed."""
-    reason = next((manifest["reason"] for manifest in manifests if manifest["reason"]), None)
-    if reason:
-        for path in paths:
-            write_features(path, not_run(reason, described, {"name": encoder.name, "revision": encoder.revision}), {})
-        report(f"not run: {reason}")
-    return reason is not None
-
-
 def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_on: str, encoder: str) -> dict[str, Any]:
     """What feature files say of the data they were made from; `data` is the manifest of `source`."""
     told = {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts") if key in data}
     if encoder in SAW.get(source["source"], ()):
         told["note"] = f"{encoder} saw SNLI and MultiNLI in its own training"
     return told | {"evaluate_on": evaluate_on}
-
-
-def describe_encoder(files: EncoderFiles, device: str = "cpu") -> dict[str, Any]:
-    """What feature files say of the encoder they were made by."""
-    source = files.source
-    told = {"name": source.name, "revision": source.revision, "sha256": dict(files.sha256)}
-    told |= {"pooling": source.pooling, "tokens": source.tokens}
-    return told if device == "cpu" else told | {"device": device}
 
 
 def arrays_of(parts: Mapping[str, LabelledTexts], features: Iterable[np.ndarray]) -> dict[str, np.ndarray]:

@@ -10,8 +10,9 @@ from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.text_files import PAIR
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.study.conditions import DESCRIPTIONS
-from hsokv.study.features import done, is_current, write_features
-from hsokv.study.text import arrays_of, describe, describe_data, describe_encoder, load_texts, write_not_run
+from hsokv.study.encoders import describe_encoder
+from hsokv.study.features import done, is_current, write_features, write_not_run
+from hsokv.study.text import arrays_of, describe, describe_data, load_texts
 
 if TYPE_CHECKING:
     import torch

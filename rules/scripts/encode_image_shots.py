@@ -1,34 +1,36 @@
-"""Learn a patch dictionary on the pool of a few-shot task of images, draw the shots of every seed and encode them."""
+"""Draw the shots of every seed of a few-shot task of images; encode them and the evaluation set."""
 
 from pathlib import Path
 
 from hsokv.files import read_json
 from hsokv.study.digest import value_digest
+from hsokv.study.encoders import encoder_source
 from hsokv.study.image_shots import encode_shots
 from hsokv.study.job import job
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
-        data = read_json(Path(snakemake.input.data))
+        manifests = [read_json(Path(path)) for path in snakemake.input.manifests]
         encode_shots(
             seeds=params.seeds,
             conditions=params.conditions,
             source=params.source,
             root=Path(params.root) if params.root else None,
             centroids=params.centroids,
+            encoder=encoder_source(params.encoder, params.encoder_folder) if params.encoder else None,
             evaluate_on=params.evaluate_on,
             development_images=params.development_images,
-            data=data,
+            manifests=tuple(manifests),
             folder=Path(snakemake.output[0]).parent,
             stamp=value_digest(
                 [
                     params.conditions,
-                    params.centroids,
+                    params.encoder or params.centroids,
                     params.evaluate_on,
                     params.development_images,
                     params.device,
-                    data["files"],
+                    [manifest["files"] for manifest in manifests],
                     params.code,
                 ]
             ),

@@ -1,0 +1,79 @@
+"""Few-shot tasks of a user's own images with encoders: one from a folder, one that is out of reach."""
+
+import json
+
+import yaml
+
+from hsokv.records import read_record, record_path
+from tests.model.encoders import save_image_encoder
+from tests.workflow.conftest import Study
+
+
+def test_an_encoder_in_a_folder_is_run_beside_the_dictionary_and_one_out_of_reach_is_not(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    study.environment["HF_HUB_OFFLINE"] = "1"
+    (tmp_path / "tiny").mkdir()
+    save_image_encoder(tmp_path / "tiny", "vit")
+    overlay = {
+        "encoders": {
+            "tiny": {"folder": str(tmp_path / "tiny"), "reads": "images", "pooling": "cls"},
+            "far": {"hub": "a/far", "revision": "0" * 40, "reads": "images", "pooling": "pooler"},
+        },
+        "benchmarks": {
+            "shapes": {
+                "kind": "images",
+                "source": "files",
+                "folder": "examples/own-images",
+                "seeds": [1],
+                "headline": ["shots2"],
+                "conditions": {
+                    "shots2": {"shots": 2},
+                    "here": {"shots": 2, "encoder": "tiny"},
+                    "there": {"shots": 2, "encoder": "far"},
+                },
+                "development_images": 4,
+                "centroids": 8,
+                "folds": 2,
+                "flops_allowed": 1e12,
+            }
+        },
+    }
+    code, output = study.run("run_shapes_ridge", overlay=yaml.safe_dump(overlay))
+    assert code == 0, output
+    records = study.folder / "results/small/records"
+    own, here, there = (
+        read_record(record_path("shapes", name, "ridge", 1, records)) for name in ("shots2", "here", "there")
+    )
+    assert (own.status, own.data["encoder"]["name"]) == ("done", "patch dictionary")
+    assert (here.status, here.data["encoder"]["name"]) == ("done", "tiny")
+    assert set(here.data["encoder"]["sha256"]) == {"config.json", "model.safetensors", "preprocessor_config.json"}
+    assert (there.status, there.data["encoder"]["name"]) == ("not run", "far")
+    assert (
+        there.reason == "the image encoder a/far is not on this machine and could not be downloaded from huggingface.co"
+    )
+    code, output = study.run("run_shapes_ridge", overlay=yaml.safe_dump(overlay))
+    assert "Nothing to be done" in output  # the hub does not answer: it is not asked again
+    config = tmp_path / "tiny/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 0.1}))
+    code, output = study.run("--dry-run", "run_shapes_ridge", overlay=yaml.safe_dump(overlay))
+    assert "encode_shapes_with_tiny" in output
+    assert "encode_shapes_with_far" not in output
+    assert "rule encode_shapes:" not in output
+
+
+def test_an_encoder_of_texts_is_refused_on_images_before_any_work(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    shapes = {
+        "kind": "images",
+        "source": "files",
+        "folder": "examples/own-images",
+        "seeds": [1],
+        "headline": ["wrong"],
+        "conditions": {"wrong": {"shots": 2, "encoder": "minilm"}},
+        "centroids": 8,
+        "folds": 2,
+        "flops_allowed": 1e12,
+    }
+    code, output = study.run("--dry-run", "report", overlay=yaml.safe_dump({"benchmarks": {"shapes": shapes}}))
+    assert code == 1
+    assert "shapes.conditions.wrong.encoder: wanted an encoder that reads images (none yet), came minilm" in output
