@@ -34,7 +34,7 @@ class ImageEncoder:
     width: int
     device: str
 
-    def encode(self, images: Iterable[np.ndarray], batch: int = 32) -> np.ndarray:
+    def encode(self, images: Iterable[np.ndarray], batch: int = 8) -> np.ndarray:
         """Unit vectors float32 [n, width] of images uint8 [height, width, 3], of any sizes, red, green and blue.
 
         Images may come one by one: none is held once it is resized. An image's vector depends on its neighbours in

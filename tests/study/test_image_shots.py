@@ -32,7 +32,8 @@ def encode(folder, stamp="stamp", reason=None, **changes):
         "centroids": SHAPES["centroids"],
         "evaluate_on": "final",
         "development_images": 4,
-        "data": {"name": "shapes", "kind": "own file", "synthetic": False, "reason": reason, "files": {}},
+        "encoder": None,
+        "manifests": ({"name": "shapes", "kind": "own file", "synthetic": False, "reason": reason, "files": {}},),
     }
     image_shots.encode_shots(**asked | changes, folder=folder, stamp=stamp, report=lambda line: None)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
