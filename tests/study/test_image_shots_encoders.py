@@ -6,18 +6,26 @@ from PIL import Image
 
 from hsokv.data.image_folder import read_image_folder
 from hsokv.data.images import draw_shots
+from hsokv.exceptions import RecordError
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.model.image_encoder import load_image_encoder
+from hsokv.records import read_record, record_path
+from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.export import export_model
 from hsokv.study.features import read_provenance
 from hsokv.study.image_shots import encode_shots
+from hsokv.study.runs import run_arm
 from tests.model.encoders import save_image_encoder
 
 DATA = {"name": "files_shapes", "kind": "own file", "synthetic": False, "files": {}, "reason": None}
 
+SHOTS = {"shots2": {"shots": 2}}
+
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tiny")
+    folder = tmp_path_factory.mktemp("encoders") / "tiny"
+    folder.mkdir()
     save_image_encoder(folder, "vit")
     return EncoderSource(folder=str(folder), reads="images", pooling="cls")
 
@@ -35,11 +43,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def write(out, folder, encoder, reason=None):
+def write(out, folder, encoder, reason=None, conditions=SHOTS):
     found = {"name": "tiny", "reason": reason, "files": {}}
     encode_shots(
         seeds=[7],
-        conditions={"shots2": {"shots": 2}},
+        conditions=conditions,
         source={"source": "files", "folder": str(folder)},
         root=None,
         centroids=4,
@@ -91,6 +99,25 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path, folder, encoder):
         write(tmp_path / name, folder, encoder)
     for file in ("seed7.npz", "evaluation.npz"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes()
+
+
+def test_there_is_no_model_of_a_condition_with_an_encoder(tmp_path, folder, encoder, settings):
+    shapes = {
+        "kind": "images",
+        "conditions": {"tiny": {"shots": 2, "encoder": "tiny"}},
+        "folds": 2,
+        "flops_allowed": 1e9,
+    }
+    write(tmp_path / "with_tiny", folder, encoder, conditions=shapes["conditions"])
+    groups, records = {"ridge": settings["ridge"]}, tmp_path / "records"
+    run_arm(
+        *("shapes", "ridge", module_of(shapes, "ridge"), groups, task_of(shapes, "ridge"), [7]),
+        *(tmp_path, records, "code", lambda line: None),
+    )
+    record = read_record(record_path("shapes", "tiny", "ridge", 7, records))
+    assert record.status == "done"
+    with pytest.raises(RecordError, match="wanted a condition with the dictionary of patches, came one with tiny"):
+        export_model(record, shapes, tmp_path, {})
 
 
 def test_an_encoder_that_is_not_to_be_had_leaves_its_reason(tmp_path, folder):
