@@ -14,7 +14,7 @@ SIZES = {"small": 99, "footnotesize": 108, "scriptsize": 115}  # digits that fit
 NARROW, WIDE = " .,:;'()[]|_fijlrt", "+-%<>=\N{MULTIPLICATION SIGN}\N{PLUS-MINUS SIGN}mwABCDEFGHKLMNOPQRSTUVWXYZ"
 _POWER = re.compile(r"(?<=\d)e(?=\d)")  # set as a power of ten, which is wider
 LONG = 28  # characters from which a cell breaks its line
-TOGETHER = 4  # rows at either end of a table that no page break parts
+TOGETHER = 3  # rows at either end of a table that no page break parts
 MARKS = {  # a sign in cells and headings, and the note that explains it
     STAND_IN: ("*", "* synthetic stand-in."),
     USER_COPY: ("\N{DOUBLE DAGGER}", "\N{DOUBLE DAGGER} a user's copy of the data, not the official files."),

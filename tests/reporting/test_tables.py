@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from hsokv.files import write_json
 from hsokv.reporting import tables
 from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.document import read_statistics
 from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.statistics import compute_statistics
@@ -166,3 +168,14 @@ def test_latex_holds_every_row_escaped():
     assert r"5 \%. {\footnotesize Note.}" in latex
     assert r"$\dagger$" in latex
     assert r"\label{tab:a}" in latex
+
+
+def test_benchmarks_stand_in_the_order_of_the_configuration(tmp_path):
+    asked = configuration()
+    asked["benchmarks"] = dict(reversed(asked["benchmarks"].items()))
+    found = study(asked)
+    write_json(tmp_path / "statistics.json", found)
+    read = read_statistics(tmp_path / "statistics.json")
+    assert read == found
+    columns = [column.split()[0] for column in tables.main_results(read).columns]
+    assert columns == ["arm", "sst2_synthetic", "sst2", "rare_words"]
