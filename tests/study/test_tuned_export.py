@@ -6,7 +6,6 @@ import pytest
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import resolve_text_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
@@ -14,17 +13,9 @@ from hsokv.study.features import read_provenance, write_features
 from hsokv.study.runs import run_arm
 from hsokv.study.text import load_texts
 
-from .test_tuned_text import BENCHMARK, CONDITIONS, SOURCE, encode
+from .test_tuned_text import BENCHMARK, CONDITIONS, SOURCE
 
 ROWS = 5
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    resolve_text_encoder(download=False)
-    folder = tmp_path_factory.mktemp("features")
-    encode(folder)
-    return folder
 
 
 def run(features, records, settings, name):

@@ -6,7 +6,7 @@ import pytest
 from hsokv.data.glue import LabelledTexts, draw_unlabelled
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, resolve_text_encoder
+from hsokv.model.encoder_files import MINILM
 from hsokv.records import read_record, record_path
 from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
@@ -46,14 +46,6 @@ def encode(folder, found=None):
         if "tuning" in condition:
             tuned_text.encode_shots(conditions={name: condition}, folder=folder / name, **common)
     return said
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    resolve_text_encoder(download=False)
-    folder = tmp_path_factory.mktemp("features")
-    encode(folder)
-    return folder
 
 
 def episode(features, name):
