@@ -219,6 +219,19 @@ def test_own_files_are_a_benchmark_by_configuration_alone(configuration, schema)
     assert manifest_of("rare_words", configuration["benchmarks"]["rare_words"]) is None
 
 
+@pytest.mark.parametrize("name", ["own-data", "own-images"])
+def test_data_of_ones_own_have_a_title_and_an_abstract_of_their_own(configuration, schema, name):
+    study, left_out = overlaid(configuration, f"examples/{name}.yaml")
+    check_configuration(study, schema, left_out)
+    for key in ("title", "authors", "abstract"):
+        assert study["paper"][key] != configuration["paper"][key]
+
+
+def test_the_docs_show_the_example_as_it_is():
+    shown = re.search(r"^```yaml\n(.*?)^```$", (ROOT / "docs/own-data.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert yaml.safe_load(shown[1]) == load("examples/own-data.yaml")
+
+
 def test_pairs_have_no_descriptions(configuration, schema):
     study, left_out = overlaid(configuration, "examples/own-data.yaml")
     messages = study["benchmarks"]["messages"]
