@@ -39,17 +39,6 @@ def configuration():
     return load("config.yaml")
 
 
-def test_the_study_passes(configuration, schema):
-    check_configuration(configuration, schema)
-
-
-def test_the_small_study_passes(configuration, schema):
-    study, left_out = overlaid(configuration, "config/small.yaml")
-    assert left_out
-    assert "shots16_contrast" not in study["benchmarks"]["sst2"]["conditions"]
-    check_configuration(study, schema, left_out)
-
-
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
@@ -72,6 +61,17 @@ def test_equal_keys_in_different_places_are_no_repetition(tmp_path):
     path.write_text("a: &x {c: 1}\nb: {a: *x, c: 2}\nd: [{c: 1}, {c: 2}, []]\ne:")
     (tmp_path / "empty.yaml").write_text("")
     check_keys([path, tmp_path / "empty.yaml", *ROOT.glob("config/*.yaml"), *ROOT.glob("examples/*.yaml")])
+
+
+def test_the_study_passes(configuration, schema):
+    check_configuration(configuration, schema)
+
+
+def test_the_small_study_passes(configuration, schema):
+    study, left_out = overlaid(configuration, "config/small.yaml")
+    assert left_out
+    assert "shots16_contrast" not in study["benchmarks"]["sst2"]["conditions"]
+    check_configuration(study, schema, left_out)
 
 
 def test_checking_changes_nothing(configuration, schema):
@@ -209,16 +209,6 @@ def test_a_missing_key_is_named(configuration, schema, place):
         check_configuration(configuration, schema)
 
 
-def test_own_files_are_a_benchmark_by_configuration_alone(configuration, schema):
-    study, left_out = overlaid(configuration, "examples/own-data.yaml")
-    check_configuration(study, schema, left_out)
-    messages = study["benchmarks"]["messages"]
-    assert manifest_of("messages", messages) == "files_messages"
-    assert set(source_of(messages)) == {"source", "files", "columns"}
-    assert manifest_of("sst2", configuration["benchmarks"]["sst2"]) == "sst2"
-    assert manifest_of("rare_words", configuration["benchmarks"]["rare_words"]) is None
-
-
 @pytest.mark.parametrize("name", ["own-data", "own-images"])
 def test_data_of_ones_own_have_a_title_and_an_abstract_of_their_own(configuration, schema, name):
     study, left_out = overlaid(configuration, f"examples/{name}.yaml")
@@ -230,6 +220,16 @@ def test_data_of_ones_own_have_a_title_and_an_abstract_of_their_own(configuratio
 def test_the_docs_show_the_example_as_it_is():
     shown = re.search(r"^```yaml\n(.*?)^```$", (ROOT / "docs/own-data.md").read_text(), re.DOTALL | re.MULTILINE)
     assert yaml.safe_load(shown[1]) == load("examples/own-data.yaml")
+
+
+def test_own_files_are_a_benchmark_by_configuration_alone(configuration, schema):
+    study, left_out = overlaid(configuration, "examples/own-data.yaml")
+    check_configuration(study, schema, left_out)
+    messages = study["benchmarks"]["messages"]
+    assert manifest_of("messages", messages) == "files_messages"
+    assert set(source_of(messages)) == {"source", "files", "columns"}
+    assert manifest_of("sst2", configuration["benchmarks"]["sst2"]) == "sst2"
+    assert manifest_of("rare_words", configuration["benchmarks"]["rare_words"]) is None
 
 
 def test_pairs_have_no_descriptions(configuration, schema):
