@@ -1,4 +1,7 @@
-"""What a run leaves: one JSON file of results, the same bytes on every run, and beside it one of costs."""
+"""What a run leaves: one JSON file of results, the same bytes on every run, and beside it one of costs.
+
+Results are sealed with a checksum of their own, as measurements that are kept are: see `write_sealed`.
+"""
 
 import hashlib
 import json
@@ -88,8 +91,7 @@ def write_record(record: RunRecord, cost: CostRecord | None = None, root: str | 
     path = record_path(record.benchmark, record.condition, record.arm, record.seed, root)
     if cost is not None:
         write_json(cost_path(path), asdict(cost))
-    content = {"format": FORMAT, **asdict(record)}
-    write_json(path, content | {"sha256": _digest(content)})
+    write_sealed(path, {"format": FORMAT, **asdict(record)})
     return path
 
 
@@ -103,19 +105,41 @@ def read_record(path: str | Path) -> RunRecord:
     content = _read(path, {"format", "sha256", *(field.name for field in fields(RunRecord))})
     if content["format"] != FORMAT:
         raise RecordError(f"{path}: wanted a record of format {FORMAT!r}, came another: {_REMAKE}")
-    kept = content.pop("sha256")
-    digest = _digest(content)
-    del content["format"]
     try:
-        record = RunRecord(**content)
+        record = RunRecord(**{key: value for key, value in content.items() if key not in ("format", "sha256")})
         place = record_path(record.benchmark, record.condition, record.arm, record.seed, "")
     except RecordError as error:
         raise RecordError(f"{path}: {error}: {_REMAKE}") from error
     if path.absolute().parts[-4:] != place.parts:
         raise RecordError(f"{path}: holds the record of another run, {place}: {_REMAKE}")
-    if kept != digest:
-        raise RecordError(f"{path}: a value in it was changed, since its checksum is another: {_REMAKE}")
+    _check_seal(path, content)
     return record
+
+
+def write_sealed(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON object atomically, and in it the checksum of its content.
+
+    So a flipped bit in a number is found that nothing else contradicts.
+    """
+    write_json(path, content | {"sha256": _digest(content)})
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read what `write_sealed` wrote, without its checksum.
+
+    Raises:
+        RecordError: the file is not there, damaged, without a checksum (of an earlier version), or was changed.
+
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "x.json"
+    >>> write_sealed(target, {"a": [0.5]}); read_sealed(target)
+    {'a': [0.5]}
+    """
+    content = _read(path)
+    if "sha256" not in content:
+        raise RecordError(f"{path}: wanted a checksum of its content, came none, so no damage could be seen: {_REMAKE}")
+    _check_seal(path, content)
+    return {key: value for key, value in content.items() if key != "sha256"}
 
 
 def read_cost(path: str | Path) -> CostRecord:
@@ -124,7 +148,12 @@ def read_cost(path: str | Path) -> CostRecord:
     return CostRecord(**_read(path, {field.name for field in fields(CostRecord)}))
 
 
-def _read(path: Path, keys: set[str]) -> dict[str, Any]:
+def _check_seal(path: Path, content: dict[str, Any]) -> None:
+    if content["sha256"] != _digest({key: value for key, value in content.items() if key != "sha256"}):
+        raise RecordError(f"{path}: a value in it was changed, since its checksum is another: {_REMAKE}")
+
+
+def _read(path: Path, keys: set[str] | None = None) -> dict[str, Any]:
     try:
         content = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -133,6 +162,8 @@ def _read(path: Path, keys: set[str]) -> dict[str, Any]:
         raise RecordError(f"{path}: not whole JSON ({error}): {_REMAKE}") from error
     if not isinstance(content, dict):
         raise RecordError(f"{path}: wanted a JSON object, came {type(content).__name__}: {_REMAKE}")
+    if keys is None:
+        return content
     if missing := sorted(keys - content.keys()):
         raise RecordError(f"{path}: misses {', '.join(missing)}: {_REMAKE}")
     if unknown := sorted(content.keys() - keys):
@@ -141,7 +172,7 @@ def _read(path: Path, keys: set[str]) -> dict[str, Any]:
 
 
 def _digest(content: dict[str, Any]) -> str:
-    """SHA-256 of a record's content, so that a flipped bit in a number is found that nothing else contradicts."""
+    """SHA-256 of a JSON object, however it is laid out."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -18,7 +18,7 @@ from hsokv.model.encoder_files import hub_in_reach
 from hsokv.reporting.summary import summary
 from hsokv.study.benchmarks import arms_of as defined_arms
 from hsokv.study.benchmarks import KINDS, module_of, task_of
-from hsokv.study.configuration import check_configuration, take_out
+from hsokv.study.configuration import check_configuration, check_keys, take_out
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.encoders import encoder_of, encoders_of
 from hsokv.study.preflight import (
@@ -44,6 +44,7 @@ try:
             f"the package in use is {hsokv.__file__}, not the one of this study in {BASE}; "
             "run `make environment`, or `pip install -e .` in your own"
         )
+    check_keys(workflow.configfiles)
     kept, LEFT_OUT = take_out(config)
     config["benchmarks"] = kept["benchmarks"]
     schema = yaml.safe_load((BASE / "rules/config.schema.yaml").read_text())

@@ -4,7 +4,17 @@ from dataclasses import asdict, replace
 import pytest
 
 from hsokv.exceptions import RecordError
-from hsokv.records import CostRecord, RunRecord, cost_path, read_cost, read_record, record_path, write_record
+from hsokv.records import (
+    CostRecord,
+    RunRecord,
+    cost_path,
+    read_cost,
+    read_record,
+    read_sealed,
+    record_path,
+    write_record,
+    write_sealed,
+)
 
 COST = CostRecord(1.5, 2**20, "host", "cpu", 1)
 
@@ -115,3 +125,20 @@ def test_a_missing_record_and_a_broken_cost_are_record_errors(record, tmp_path):
 def test_names_are_safe_in_paths(name):
     with pytest.raises(RecordError, match="wanted a name"):
         record_path("sst2", name, "knn", 13)
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda text: text.replace("0.5", "0.25"), "was changed.*delete the file"),
+        (lambda text: text.replace('"sha256"', '"sha"'), "wanted a checksum.*came none.*delete the file"),
+        (lambda text: text[:-4], "not whole JSON.*delete the file"),
+    ],
+)
+def test_a_sealed_document_that_was_changed_is_refused(tmp_path, damage, match):
+    path = tmp_path / "measured.json"
+    write_sealed(path, {"rows": [{"throughput": 0.5}], "cores": 2})
+    assert read_sealed(path) == {"rows": [{"throughput": 0.5}], "cores": 2}
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(RecordError, match=match):
+        read_sealed(path)

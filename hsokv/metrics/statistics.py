@@ -27,7 +27,9 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def interval(values: ArrayLike, examples: ArrayLike | None = None) -> Interval:
+def interval(
+    values: ArrayLike, examples: ArrayLike | None = None, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> Interval:
     """mean +- t(n-1) sqrt(s2_seeds / n + s2_examples / N), the 95 % interval of a mean or of a paired difference.
 
     s2_seeds is the variance of the n seeds' values, s2_examples that of the N examples' values averaged over seeds.
@@ -36,9 +38,13 @@ def interval(values: ArrayLike, examples: ArrayLike | None = None) -> Interval:
     Args:
         values: [seeds], a score, or the difference of two arms' scores, per seed.
         examples: [seeds, examples], the same per test example; None where each seed has a test set of its own.
+        bounds: the least and the most that the true mean can be. The interval is cut there: what is cut off could not
+            be true, so it covers as often as before.
 
     >>> [round(end, 3) for end in interval([0.1, 0.2, 0.3])]
     [0.2, -0.048, 0.448]
+    >>> interval([0.1, 0.2, 0.3], bounds=(0.0, 1.0)).low
+    0.0
     """
     values = _vector(values)
     mean = float(values.mean())
@@ -49,7 +55,7 @@ def interval(values: ArrayLike, examples: ArrayLike | None = None) -> Interval:
         per_example = _matrix(examples, values.size).mean(axis=0)
         variance += per_example.var(ddof=1) / per_example.size
     half = float(_quantile(values.size) * np.sqrt(variance))
-    return Interval(mean, mean - half, mean + half)
+    return Interval(mean, max(mean - half, bounds[0]), min(mean + half, bounds[1]))
 
 
 def lift(

@@ -7,6 +7,7 @@ import numpy as np
 
 from hsokv.metrics.statistics import Interval, holm, interval, lift, sign_flip
 from hsokv.reporting.asked import arms_of
+from hsokv.reporting.bounds import bounds_of
 from hsokv.reporting.cells import HEADLINE, Cells
 
 SUBJECT = "full"  # the arm that is shown against every other
@@ -76,7 +77,8 @@ def _contrast(
         outcomes = [cell.examples.get(score) for cell in (of_a, of_b)]
         if any(cell is None for cell in outcomes):
             outcomes = [None, None]
-        difference = interval(x - y, None if outcomes[0] is None else outcomes[0] - outcomes[1])
+        apart = None if outcomes[0] is None else outcomes[0] - outcomes[1]
+        difference = interval(x - y, apart, bounds_of(score, difference=True))
         if score == ACCURACY:
             relative = lift(x, y, np.random.default_rng(list(name.encode())), *outcomes)
         p = sign_flip(x - y) if family and len(x) > 1 else None

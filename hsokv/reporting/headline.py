@@ -31,8 +31,7 @@ def headline(statistics: Mapping[str, Any]) -> dict[str, Any]:
         each None or (arm, relation, words, difference of full minus the arm, low, high), and `controls`, such rows of
         every control among its arms, run or not. `joint` is no baseline here.
     """
-    # Their order is that of the scores: names of an object are sorted where it is kept.
-    names = dict.fromkeys([*(row["benchmark"] for row in statistics["scores"]), *statistics["study"]["benchmarks"]])
+    names = statistics["study"]["benchmarks"]
     rows = sorted((_of_benchmark(statistics, name) for name in names), key=lambda row: row["synthetic"])
     lead = _lead([row for row in rows if not row["synthetic"]])
     return {"small": statistics["small"], "lead": lead, "benchmarks": rows}

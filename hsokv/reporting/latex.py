@@ -9,7 +9,7 @@ _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",
-    "$": r"\$",
+    "$": r"$\$$",  # in text it is of a font that many a TeX has as a bitmap alone
     "&": r"\&",
     "#": r"\#",
     "%": r"\%",
@@ -20,7 +20,7 @@ _SPECIAL = {
     ">": r"$>$",
     "|": r"$|$",
     '"': "''",
-    "`": r"\`{}",  # \textasciigrave is of a font that many a TeX has as a bitmap alone
+    "`": r"\`{}",  # \textasciigrave is of such a font, too
     "\N{NO-BREAK SPACE}": "~",
     "\N{MINUS SIGN}": r"$-$",
     "\N{EN DASH}": "--",

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from dataclasses import replace
-from itertools import groupby
 from string import ascii_lowercase
 
 from hsokv.reporting.latex import Tex, escape_latex
@@ -11,10 +10,11 @@ from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.table import STAND_IN, USER_COPY, Table
 
 NAMING = ("arm", "benchmark", "condition", "contrast", "criterion")  # columns that stand in every part of a cut table
-SIZES = {"small": 98, "footnotesize": 112}  # characters that fit beside each other on a line of 6.5 inches
+SIZES = {"small": 99, "footnotesize": 108, "scriptsize": 115}  # digits that fit beside each other on 6.5 inches
+NARROW, WIDE = " .,:;'()[]|_fijlrt", "+-%<>=\N{MULTIPLICATION SIGN}\N{PLUS-MINUS SIGN}mwABCDEFGHKLMNOPQRSTUVWXYZ"
 _POWER = re.compile(r"(?<=\d)e(?=\d)")  # set as a power of ten, which is wider
 LONG = 28  # characters from which a cell breaks its line
-ROWS = 40  # lines that fit on a page with caption and notes
+TOGETHER = 3  # rows at either end of a table that no page break parts
 MARKS = {  # a sign in cells and headings, and the note that explains it
     STAND_IN: ("*", "* synthetic stand-in."),
     USER_COPY: ("\N{DOUBLE DAGGER}", "\N{DOUBLE DAGGER} a user's copy of the data, not the official files."),
@@ -50,35 +50,19 @@ def tidy(table: Table) -> Table:
 
 
 def lay_out(table: Table, label: str) -> Tex:
-    """Return floating LaTeX tables: one, in the largest letters that fit, or parts that repeat the naming columns.
+    """Return LaTeX tables that go on over pages: one, in the largest letters that fit, or parts that repeat the naming
+    columns.
 
-    A table that is too long for a page is cut between benchmarks, where it has a column of them.
+    What a note says stands under the caption, above the rows.
     """
-    parts = [(replace(table, rows=rows), columns) for columns in _parts(table) for rows in _pages(table)]
-    floats = []
-    for number, (part, columns) in enumerate(parts, start=1):
+    parts = _parts(table)
+    tables = []
+    for number, columns in enumerate(parts, start=1):
         caption = table.caption + (f" (part {number} of {len(parts)})" if len(parts) > 1 else "")
-        width = sum(_width(table, i) for i in columns)
-        size = next((size for size, room in SIZES.items() if width <= room), "footnotesize")
-        floats.append(_float(part, columns, size, caption, label if number == 1 else f"{label}-{number}"))
-    return Tex("\n".join(floats))
-
-
-def _pages(table: Table) -> list[tuple[tuple[str, ...], ...]]:
-    """Return the rows of each page."""
-    place = table.columns.index("benchmark") if "benchmark" in table.columns else None
-    groups = [tuple(group) for _, group in groupby(table.rows, lambda row: None if place is None else row[place])]
-    pages: list[tuple] = [()]
-    for rows in (group[start : start + ROWS] for group in groups for start in range(0, len(group), ROWS)):
-        if sum(map(_lines, (*pages[-1], *rows))) > ROWS and pages[-1]:
-            pages.append(())
-        pages[-1] += rows
-    return pages
-
-
-def _lines(row: tuple[str, ...]) -> int:
-    """Return the lines that a row may take, its longest cell broken where it is long."""
-    return -(-max(map(len, row), default=1) // LONG)
+        width = sum(LONG if _is_long(table, i) else _width(table, i) for i in columns)
+        size = next((size for size, room in SIZES.items() if width <= room), max(SIZES, key=SIZES.get))
+        tables.append(_set(table, columns, size, caption, label if number == 1 else f"{label}-{number}"))
+    return Tex("\n".join(tables))
 
 
 def _parts(table: Table) -> list[list[int]]:
@@ -93,21 +77,33 @@ def _parts(table: Table) -> list[list[int]]:
     return [[*names, i] for i in others] or [names]
 
 
-def _float(table: Table, part: list[int], size: str, caption: str, label: str) -> str:
+def _set(table: Table, part: list[int], size: str, caption: str, label: str) -> str:
     long = [_is_long(table, i) for i in part]
-    kinds = "".join(r">{\raggedright\arraybackslash}X" if broken else "l" for broken in long)
-    begin, end = (r"tabularx}{\linewidth", "tabularx") if any(long) else ("tabular", "tabular")
-    header = " & ".join(_heading(table.columns[i]) for i in part)
-    body = [" & ".join(escape_latex(row[i]) for i in part) + r" \\" for row in table.rows]
-    note = [rf"\par\smallskip\parbox{{\linewidth}}{{\footnotesize {escape_latex(table.note)}}}"] if table.note else []
+    left = SIZES[size] - sum(_width(table, i) for i, broken in zip(part, long, strict=True) if not broken)
+    share = f"{max(left, LONG // 2) / max(sum(long), 1) / SIZES[size]:.3f}"  # of the line, to each long column
+    broken = rf">{{\raggedright\arraybackslash}}p{{\dimexpr {share}\linewidth-2\tabcolsep}}"
+    kinds = "".join(broken if breaks else "l" for breaks in long)
+    header = " & ".join(_heading(table.columns[i]) for i in part) + r" \\"
+    note = rf". {{\footnotesize {escape_latex(table.note)}}}" if table.note else ""
+    body = [" & ".join(map(_cell, (row[i] for i in part), long)) for row in table.rows]
+    ends = [r" \\" if TOGETHER <= number < len(body) - TOGETHER else r" \\*" for number in range(1, len(body) + 1)]
     lines = [
-        rf"\begin{{table}}[!htbp]\centering\{size}\setlength{{\tabcolsep}}{{4pt}}",
-        rf"\caption{{{escape_latex(caption)}}}\label{{{label}}}",
-        rf"\begin{{{begin}}}{{{kinds}}}",
-        *(r"\toprule", rf"{header} \\", r"\midrule", *body, r"\bottomrule"),
-        *(rf"\end{{{end}}}", *note, r"\end{table}", ""),
+        rf"{{\{size}\setlength{{\tabcolsep}}{{4pt}}",
+        rf"\begin{{longtable}}{{{kinds}}}",
+        rf"\caption{{{escape_latex(caption)}{note}}}\label{{{label}}} \\",
+        *(r"\toprule", header, r"\midrule", r"\endfirsthead"),
+        rf"\multicolumn{{{len(part)}}}{{l}}{{Table \thetable, continued}} \\",
+        *(r"\toprule", header, r"\midrule", r"\endhead"),
+        *(r"\bottomrule", r"\endfoot"),
+        *(row + end for row, end in zip(body, ends, strict=True)),
+        *(r"\end{longtable}}", ""),
     ]
     return "\n".join(lines)
+
+
+def _cell(text: str, breaks: bool) -> str:
+    latex = escape_latex(text)
+    return latex.replace(r"\_", r"\_\allowbreak{}") if breaks else latex
 
 
 def _halves(heading: str) -> list[str]:
@@ -128,8 +124,13 @@ def _is_long(table: Table, column: int) -> bool:
     return any(len(row[column]) > LONG for row in table.rows)
 
 
-def _width(table: Table, column: int) -> int:
-    """Return the characters a column takes, its margins included; one that breaks its lines can do with few."""
-    heading = max(map(len, _halves(table.columns[column])))
-    longest = max((len(_POWER.sub("x10", row[column])) for row in table.rows), default=0)
+def _width(table: Table, column: int) -> float:
+    """Return the digits whose room a column takes, margins included; one that breaks its lines can do with few."""
+    heading = max(map(_digits, _halves(table.columns[column])))
+    longest = max((_digits(_POWER.sub(" \N{MULTIPLICATION SIGN} 10", row[column])) for row in table.rows), default=0)
     return 2 + max(heading, LONG // 2 if _is_long(table, column) else longest)
+
+
+def _digits(text: str) -> float:
+    """Return the number of digits that are about as wide as a text."""
+    return sum(0.6 if character in NARROW else 1.5 if character in WIDE else 1 for character in text)

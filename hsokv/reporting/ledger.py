@@ -10,6 +10,7 @@ UNITS = {
     "accuracy": "share",
     "accuracy_without_memory": "share",
     "accuracy_lost_without_memory": "points",
+    "accuracy_seen": "share",
     "hit_rate": "share",
     "hit_chance": "share",
     "hit_corrected": "share",

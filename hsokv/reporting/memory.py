@@ -148,7 +148,7 @@ def _curves(by_seed: Iterable[Iterable[RunRecord]]) -> dict[str, Any]:
     found = {}
     for kind in ("reads", "right"):
         values = np.array([[_cumulated(_held(record), kind, shares) for record in row] for row in by_seed]).mean(1)
-        ends = [interval(point) for point in values.T]
+        ends = [interval(point, bounds=(0.0, 1.0)) for point in values.T]
         found[kind] = {end: [getattr(point, end) for point in ends] for end in ("mean", "low", "high")}
     return {"entries": shares.round(6).tolist(), **found}
 

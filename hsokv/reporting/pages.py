@@ -6,6 +6,7 @@ from typing import Any
 
 from hsokv.files import checksum, read_json, write_json
 from hsokv.records import read_record
+from hsokv.reporting.document import read_statistics
 from hsokv.reporting.provenance import provenance
 from hsokv.reporting.render import render_report, report_context
 from hsokv.reporting.scaling_tables import scaling_tables
@@ -29,7 +30,7 @@ def write_report(
     `digest`, `overlays` and `versions`, all kept in provenance.json; `scaling`: the paths below `base` of what was
     measured and projected of the distributed swarm, if anything; `time`: that of how long the study took.
     """
-    numbers, verdicts, records = read_json(statistics), read_json(criteria), list(records)
+    numbers, verdicts, records = read_statistics(statistics), read_json(criteria), list(records)
     about = report_context(
         {**context["study"], "paper": context["paper"]},
         [read_record(base / path) for path in records],

@@ -158,7 +158,7 @@ def render_report(
 def report_context(
     configuration: Mapping[str, Any], records: Iterable[RunRecord], *, digest: str, versions: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return what the pages say of a study beside its numbers: benchmarks, arms, data files, seeds and versions.
+    """Return what the pages say of a study beside its numbers: benchmarks, arms, files, seeds and versions.
 
     `digest` is the configuration's SHA-256; `versions` maps programs to their versions. Data and encoder of a benchmark
     are those of its records.
@@ -178,10 +178,12 @@ def report_context(
                 "without": [arm for arm in configuration["arms"] if arm not in arms_of(configuration, name)],
                 "reason": next((record.reason for record in here if record.reason), None if data else "no record"),
                 "data": data,
-                "encoder": [line for name in sorted(encoders, key=str) for line in _encoder(encoders[name])],
+                "encoders": sorted(map(str, encoders)),
+                "files": [*(data or {}).get("files", {}).items(), *(f for e in encoders.values() for f in _files(e))],
             }
         )
     kept = {key: configuration[key] for key in ("arms", "contrasts", "evaluate_on", "paper")}
+    kept["files"] = sorted({file for benchmark in benchmarks for file in benchmark.pop("files")})
     return {**kept, "benchmarks": benchmarks, "digest": digest, "versions": dict(sorted(versions.items()))}
 
 
@@ -236,10 +238,10 @@ def _read(path: Path) -> str:
         raise ConfigurationError(f"report: wanted the file {path}; {error.strerror}; add it") from error
 
 
-def _encoder(described: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name, revision and checksums; what it cost differs by seed and stands in the records."""
-    lines = [(key, described[key]) for key in ("name", "revision") if key in described]
-    return lines + [(f"{file}, SHA-256", digest) for file, digest in sorted(described.get("sha256", {}).items())]
+def _files(encoder: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Revision and checksums by what they are of; what it cost differs by seed and stands in the records."""
+    of = {"revision": encoder["revision"]} if "revision" in encoder else {}
+    return [(f"{encoder.get('name')}, {what}", told) for what, told in (of | encoder.get("sha256", {})).items()]
 
 
 def _with(statistics: dict, *scores: str) -> list[str]:

@@ -9,8 +9,8 @@ from statistics import mean, median
 from typing import Any
 
 from hsokv.exceptions import RecordError
-from hsokv.files import read_json
 from hsokv.metrics.statistics import interval
+from hsokv.records import read_sealed
 
 ARMS = ("none", "synchronous", "asynchronous", "sequential", "random_search")
 NODES = 4  # of the criterion on speed-up
@@ -27,7 +27,7 @@ def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
         RecordError: one of them is damaged, or is not what measuring or projecting writes.
     """
     paths = list(paths)
-    documents = [read_json(path) for path in paths]
+    documents = [read_sealed(path) for path in paths]
     if not documents:
         return None
     try:

@@ -9,6 +9,7 @@ from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord, read_record
 from hsokv.reporting import ledger
 from hsokv.reporting.asked import Runs, arms_of, by_run, is_stream, runs_asked
+from hsokv.reporting.bounds import bounds_of
 from hsokv.reporting.cells import HEADLINE, Cells, cells_of
 from hsokv.reporting.contrasts import contrasts_of, ends_of
 from hsokv.reporting.criteria import judge_criteria
@@ -138,7 +139,7 @@ def _scores(cells: Cells, configuration: Mapping[str, Any]) -> list[dict[str, An
         for score in sorted(known[is_stream(configuration, benchmark), arm] if cell.reason else cell.scores):
             found = None
             if not cell.reason:
-                found = interval(cell.scores[score], cell.examples.get(score))
+                found = interval(cell.scores[score], cell.examples.get(score), bounds_of(score))
             row = {"benchmark": benchmark, "condition": condition, "arm": arm, "score": score}
             row |= {"seeds": 0 if cell.reason else len(cell.scores[score]), **ends_of(found, "mean", "low", "high")}
             rows.append(row | {**_status(cell.reason), "synthetic": cell.synthetic})
@@ -170,7 +171,7 @@ def _curves(cells: Cells) -> list[dict[str, Any]]:
     rows = []
     for (benchmark, condition, arm), cell in cells.items():
         for name, values in sorted(cell.curves.items()):
-            points = [interval(point) for point in values.T]
+            points = [interval(point, bounds=bounds_of(name)) for point in values.T]
             row = {"benchmark": benchmark, "condition": condition, "arm": arm, "curve": name}
             row |= {"x": list(range(1, len(points) + 1)), "mean": [point.mean for point in points]}
             rows.append(row | {"low": [point.low for point in points], "high": [point.high for point in points]})

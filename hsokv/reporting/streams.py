@@ -8,6 +8,7 @@ import numpy as np
 from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord
 from hsokv.reporting.asked import Runs, arms_of, is_stream
+from hsokv.reporting.bounds import bounds_of
 
 JOINT = "joint"  # retrained on all data seen: what falls in it as classes are added was not forgotten
 CURVES = ("accuracy_seen",)  # after each task; means over the headline's conditions are kept
@@ -67,7 +68,7 @@ def _matrix(by_seed: list[list[RunRecord]], scenario: str) -> dict[str, list[lis
     rows: dict[str, list[list[float | None]]] = {"mean": [], "low": [], "high": []}
     for t in range(len(found[0][0])):
         values = np.array([[matrix[t] for matrix in row] for row in found]).mean(1)  # [seeds, t + 1]
-        ends = [interval(column) for column in values.T]
+        ends = [interval(column, bounds=bounds_of("accuracy")) for column in values.T]
         for end, row in rows.items():
             row.append([getattr(entry, end) for entry in ends])
     return rows

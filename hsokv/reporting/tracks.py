@@ -10,6 +10,7 @@ import numpy as np
 from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord
 from hsokv.reporting.asked import Runs, arms_of, is_stream
+from hsokv.reporting.bounds import bounds_of
 from hsokv.reporting.cells import Cells
 from hsokv.reporting.contrasts import ACCURACY, SUBJECT, ends_of
 from hsokv.reporting.headline import REFERENCE
@@ -49,6 +50,7 @@ def _of_condition(
     difference = interval(
         subject.scores[ACCURACY] - done[best].scores[ACCURACY],
         None if any(examples is None for examples in pair) else pair[0] - pair[1],
+        bounds_of(ACCURACY, difference=True),
     )
     return row | {"best": best, **ends_of(difference, "difference", "low", "high"), "status": "done", "reason": None}
 

@@ -1,6 +1,7 @@
 """A study's configuration: checked against its closed schema and for sense, before anything runs."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from hsokv.exceptions import ConfigurationError, check_known, nearest
@@ -22,6 +23,22 @@ COMPARED = ("lift", "difference", "not_worse")
 
 MOST_SEEDS = 32
 """Seeds for which the exact sign-flip test can be computed."""
+
+
+def check_keys(paths: Iterable[str | Path]) -> None:
+    """Raise ConfigurationError where a file of YAML gives a key twice: its loader keeps the last without a word."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1 ms for the study's own file, against 26
+    for path in paths:
+        lines: dict[tuple[str, ...], int] = {}
+        for place, line in _keys(yaml.compose(Path(path).read_text(encoding="utf-8"), loader)):
+            if place in lines:
+                raise ConfigurationError(
+                    f"{path}: wanted every key once, came {'.'.join(place)} twice, in lines {lines[place]} and {line}, "
+                    "of which only the second would count; put both into one, or delete one"
+                )
+            lines[place] = line
 
 
 def take_out(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -100,6 +117,18 @@ def check_configuration(
                 f"methods.swarm.box.{name}: wanted low < high around the default {group}.{name} = "
                 f"{defaults[group][name]}, which is always one of the agents; came [{low}, {high}]"
             )
+
+
+def _keys(node: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Every key of a composed document, by its place, with its line."""
+    parts = getattr(node, "value", ())
+    if isinstance(parts, list):  # a mapping's pairs of key and value, or a sequence's values
+        for number, part in enumerate(parts):
+            key, value = part if isinstance(part, tuple) else (None, part)
+            here = (*place, key.value if key else str(number))
+            if key:
+                yield here, key.start_mark.line + 1
+            yield from _keys(value, here)
 
 
 def _check_criterion(place: str, criterion: Mapping[str, Any]) -> None:

@@ -1,11 +1,15 @@
-"""What data hold, whatever their kind: read through once, described in a manifest, checked against a benchmark."""
+"""What data and encoders hold, whatever their kind: read through once, described in a manifest, checked against a
+benchmark."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.image_folder import locate_image_folder
-from hsokv.data.sources import DataFiles, locate_own
+from hsokv.data.sources import DataFiles, cache_folder, fetch, locate, locate_own
+from hsokv.model.encoder_files import resolve_encoder
+from hsokv.study.encoders import encoder_source
 from hsokv.study.image_data import check_images, describe_images, read_images
 from hsokv.study.text_data import check_texts, describe_texts, holds_texts, read_texts
 
@@ -18,6 +22,27 @@ def locate_own_data(name: str, source: Mapping[str, Any], root: Path | None) -> 
     if "folder" in source:
         return locate_image_folder(name, source["folder"], root)
     return locate_own(name, source["files"], root)
+
+
+def describe_source(
+    name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: str | None
+) -> dict[str, Any]:
+    """What a record may say of the data or encoder of one name: the same on every machine that holds the same files.
+
+    What is not on this machine is downloaded. Raises DataUnavailableError where it cannot be had.
+    """
+    if "encoder" in source:
+        encoder = resolve_encoder(encoder_source(source["encoder"], encoder_folder))
+        return {"name": encoder.source.name, "revision": encoder.source.revision, "files": dict(encoder.sha256)}
+    if name in SYNTHETIC:
+        described = {"name": f"{name}/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}
+    else:
+        if source["source"] == OWN:
+            found = locate_own_data(name.removeprefix(f"{OWN}_"), source, root)
+        else:
+            found = locate(name, root, cache_folder()) if root else fetch(name, cache_folder(), progress=True)
+        described = {"name": found.name, "kind": found.kind, "synthetic": False, "files": dict(found.sha256)}
+    return described | describe_contents(source, root)
 
 
 def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from hsokv.distributed.projection import measure_configurations
 from hsokv.distributed.scaling import machine, make_plan, measure_ceiling, measure_learning, measure_speed
-from hsokv.files import write_json
+from hsokv.records import write_sealed
 from hsokv.study.job import job
 
 
@@ -28,7 +28,7 @@ def main(settings: dict, output: Path) -> None:
         "ceiling": ceiling,
         "configurations": measure_configurations(speed, "processes"),
     }
-    write_json(output, found)
+    write_sealed(output, found)
 
 
 if __name__ == "__main__":

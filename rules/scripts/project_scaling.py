@@ -3,19 +3,19 @@
 from pathlib import Path
 
 from hsokv.distributed.projection import service_of, sweep, validate
-from hsokv.files import read_json, write_json
+from hsokv.records import read_sealed, write_sealed
 from hsokv.study.job import job
 
 
 def main(measured: Path, settings: dict, output: Path) -> None:
     """Write errors on two workers, and the sweep from the shortest period and the largest payload."""
-    found = read_json(measured)
+    found = read_sealed(measured)
     rows, speed = found["configurations"], found["settings"]["speed"]
     one = next(row for row in rows if row["workers"] == 1 and row["payload"] == 4)
     service = service_of({**one, "starts": speed["starts"]})
     validation = validate(rows, speed["periods"], speed["starts"], seed=0, ceiling=found["ceiling"])
     swept = sweep(service, settings["nodes"], settings["latencies"], settings["periods"], seed=0)
-    write_json(output, {"projected": True, "validation": validation, "sweep": swept})
+    write_sealed(output, {"projected": True, "validation": validation, "sweep": swept})
 
 
 if __name__ == "__main__":

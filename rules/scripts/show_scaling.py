@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from hsokv.files import read_json, write_text
+from hsokv.files import write_text
+from hsokv.records import read_sealed
 from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.scaling import read_scaling
 from hsokv.reporting.scaling_figures import draw_scaling
@@ -12,7 +13,7 @@ from hsokv.study.job import job
 
 def main(measured: Path, projected: Path, targets: list[Path]) -> None:
     """Write each target: a figure by its name, or the table of its name."""
-    found, beyond = read_json(measured), read_json(projected)
+    found, beyond = read_sealed(measured), read_sealed(projected)
     summed = read_scaling([measured, projected])
     tables = scaling_tables(summed, scaling_numbers(summed, measured.parent.as_posix()))
     for target in targets:

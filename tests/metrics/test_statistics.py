@@ -38,6 +38,15 @@ def test_shared_examples_widen_the_interval_by_their_term():
     assert found.high - found.mean == pytest.approx(12.7062047 * np.sqrt(variance), rel=1e-6)
 
 
+def test_what_cannot_be_true_is_cut_off_and_nothing_else():
+    values = [0.7, 1.0, 1.0]
+    free, share = interval(values), interval(values, bounds=(0.0, 1.0))
+    assert free.high > 1
+    assert share == (free.mean, free.low, 1.0)
+    assert interval([0.4, 0.5, 0.6], bounds=(0.0, 1.0)) == interval([0.4, 0.5, 0.6])
+    assert interval([-0.9, -0.2, -0.9], bounds=(-1.0, 1.0)).low == -1.0
+
+
 def test_one_seed_has_no_interval():
     assert interval([0.4]) == Interval(0.4, None, None)
     assert lift([0.6], [0.5], np.random.default_rng(0))[1:] == (None, None)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from hsokv.files import write_json
-from hsokv.records import write_record
+from hsokv.records import write_record, write_sealed
 from hsokv.reporting.pages import write_report
 from hsokv.reporting.statistics import write_statistics
 from hsokv.reporting.table_files import write_tables
@@ -33,7 +32,7 @@ def make(base: Path, *, measured: bool = False) -> dict:
         study["digest"] = "0f" * 32
         scaling = [results / "scaling" / f"{name}.json" for name in ("measured", "projected")]
         for path, content in zip(scaling, (example_scaling.measured(), example_scaling.projected()), strict=True):
-            write_json(path, content)
+            write_sealed(path, content)
         time = [results / "time" / "study.json"]
         measure(None, 2, study["digest"], *time)
     write_statistics(paths, study, statistics, criteria, scaling, time)

@@ -42,21 +42,23 @@ class Remake:
             return None
         return np.array([np.mean([[*map(int, run["outcomes"])] for run in of_seed], axis=0) for of_seed in runs])
 
-    def ends(self, values: np.ndarray, examples: np.ndarray | None) -> dict[str, float]:
+    def ends(self, values: np.ndarray, examples: np.ndarray | None, least: float) -> dict[str, float]:
         variance = values.var(ddof=1) / len(values)
         if examples is not None:
             variance += examples.mean(0).var(ddof=1) / examples.shape[1]
         half = stats.t.ppf(0.975, len(values) - 1) * np.sqrt(variance)
-        return {"mean": values.mean(), "low": values.mean() - half, "high": values.mean() + half}
+        mean = values.mean()
+        return {"mean": mean, "low": max(mean - half, least), "high": min(mean + half, 1.0)}
 
     def score(self, benchmark: str, arm: str, score: str) -> dict[str, float]:
         examples = self.right(benchmark, arm) if score == "accuracy" else None
-        return self.ends(self.values(benchmark, arm, score), examples)
+        least = -1.0 if score == "accuracy_lost_without_memory" else 0.0
+        return self.ends(self.values(benchmark, arm, score), examples, least)
 
     def contrast(self, benchmark: str, a: str, b: str) -> dict[str, float | None]:
         one, other = (self.values(benchmark, arm, "accuracy") for arm in (a, b))
         examples = self.right(benchmark, a)
-        found = self.ends(one - other, None if examples is None else examples - self.right(benchmark, b))
+        found = self.ends(one - other, None if examples is None else examples - self.right(benchmark, b), -1.0)
         signs = np.array([*itertools.product((-1, 1), repeat=len(one))])
         sums = np.abs(signs @ (one - other))
         found |= {"difference": found["mean"], "p": np.mean(sums >= np.abs((one - other).sum()) - 1e-12)}

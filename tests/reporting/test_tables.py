@@ -1,10 +1,13 @@
 import csv
 import io
+import re
 
 import pytest
 
+from hsokv.files import write_json
 from hsokv.reporting import tables
 from hsokv.reporting.criteria import judge_criteria
+from hsokv.reporting.document import read_statistics
 from hsokv.reporting.layout import lay_out, tidy
 from hsokv.reporting.quoted import Quoted
 from hsokv.reporting.statistics import compute_statistics
@@ -159,15 +162,28 @@ def test_a_text_of_others_is_printed_as_it_was_written():
     quoted = r"a\_b \| 5 % \`x\` \*y\* \[z\](u) \<i\> \& \$m\$ \\ c: (synthetic stand-in)"
     assert f"| a | {quoted} |" in table.to_markdown()
     assert text in table.to_csv()
-    latex = r"a\_b $|$ 5 \% \`{}x\`{} *y* [z](u) $<$i$>$ \& \$m\$ \textbackslash{} c:"
+    latex = r"a\_\allowbreak{}b $|$ 5 \% \`{}x\`{} *y* [z](u) $<$i$>$ \& $\$$m$\$$ \textbackslash{} c:"
     assert latex in lay_out(table, "tab:a")
 
 
 def test_latex_holds_every_row_escaped():
     table = Table(("arm", "a|b †"), (("kv_only", "-1.0 [-2.0, 0.5]"), ("x", "5 %")), "5 %", "Note.")
     latex = lay_out(table, "tab:a")
-    assert latex.count(r"\\") == 1 + len(table.rows)
-    assert r"$-$1.0 [$-$2.0, 0.5]" in latex
-    assert r"5 \%" in latex
+    assert re.findall(r"^(?:kv|x).*", latex, flags=re.MULTILINE) == [
+        r"kv\_only & $-$1.0 [$-$2.0, 0.5] \\*",
+        r"x & 5 \% \\*",
+    ]
+    assert r"5 \%. {\footnotesize Note.}" in latex
     assert r"$\dagger$" in latex
     assert r"\label{tab:a}" in latex
+
+
+def test_benchmarks_stand_in_the_order_of_the_configuration(tmp_path):
+    asked = configuration()
+    asked["benchmarks"] = dict(reversed(asked["benchmarks"].items()))
+    found = study(asked)
+    write_json(tmp_path / "statistics.json", found)
+    read = read_statistics(tmp_path / "statistics.json")
+    assert read == found
+    columns = [column.split()[0] for column in tables.main_results(read).columns]
+    assert columns == ["arm", "sst2_synthetic", "sst2", "rare_words"]

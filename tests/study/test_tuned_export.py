@@ -7,7 +7,6 @@ from hsokv.data.text_files import PAIR
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import resolve_encoder
 from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
@@ -18,14 +17,6 @@ from hsokv.study.text import load_texts
 from .test_tuned_text import BENCHMARK, CONDITIONS, PAIRS, SOURCE, encode
 
 ROWS = 5
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    resolve_encoder(download=False)
-    folder = tmp_path_factory.mktemp("features")
-    encode(folder)
-    return folder
 
 
 def run(features, records, settings, name, source=SOURCE):

@@ -55,14 +55,6 @@ def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
 
 
 @pytest.fixture(scope="module")
-def features(tmp_path_factory):
-    resolve_encoder(download=False)
-    folder = tmp_path_factory.mktemp("features")
-    encode(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def features_of_pairs(tmp_path_factory):
     resolve_encoder(download=False)
     folder = tmp_path_factory.mktemp("pairs")

@@ -28,6 +28,7 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
         ("methods: {memry: {k: 3}}", ["methods.memry", "did you mean 'memory'"]),
         ("methods: {memory: {k: three}}", ["methods.memory.k", "'three' is not of type 'integer'"]),
         ("methods: {memory: {k: 0}}", ["methods.memory.k", "less than the minimum of 1"]),
+        ("device: cpu\nmethods:\n  knn: {k: 1}\ndevice: cpu", ["overlay.yaml", "came device twice, in lines 1 and 4"]),
         ("device: gpu", ["device", "'gpu' is not one of ['cpu', 'cuda']"]),
         ("baselines: [knm]", ["baselines", "'knm'", "did you mean 'knn'"]),
         ("benchmarks: {sst3: {seeds: [1]}}", ["benchmarks.sst3", "is missing"]),

@@ -19,10 +19,10 @@ from hsokv.data.cifar10 import META, TEST, TRAIN, read_cifar10
 from hsokv.data.glue import TASKS, read_split
 from hsokv.data.image_folder import read_image_folder
 from hsokv.exceptions import ArchiveError, DataError, EncoderError, HsokvError, ModelError, RecordError
-from hsokv.files import checksum, read_json, write_json
+from hsokv.files import checksum, read_json
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.records import read_record, write_record
+from hsokv.records import read_record, write_record, write_sealed
 from hsokv.reporting.statistics import write_statistics
 from hsokv.study.features import done, load_episode, write_features
 from tests.hub.conftest import build as build_model
@@ -131,7 +131,7 @@ def speed(folder: Path) -> Loaded:
     records = [write_record(record, root=folder / "records") for record in made_up.records(asked)]
     scaling = [folder / "measured.json", folder / "projected.json"]
     for path, content in zip(scaling, (measured(4, (1, 2, 4)), projected()), strict=True):
-        write_json(path, content)
+        write_sealed(path, content)
     statistics, criteria = folder / "statistics.json", folder / "criteria.json"
 
     def read() -> Any:
@@ -192,6 +192,21 @@ def another_run(path: Path) -> None:
     path.write_bytes(write_record(made_up.record("sst2", "shots16", "knn", 13), root=path.parent).read_bytes())
 
 
+def unsealed(path: Path) -> None:
+    path.write_text(json.dumps(measured()))
+
+
+def of_measured(name: str, value: str | None) -> Callable[[Path], None]:
+    """One of the speeds says something else, and the checksum is that of all."""
+
+    def change(path: Path) -> None:
+        content = measured()
+        content["speed"][0][name] = value
+        write_sealed(path, content)
+
+    return change
+
+
 def pickles_alone(path: Path) -> None:
     path.unlink()
     hostile(path.with_name("pytorch_model.bin"))
@@ -241,11 +256,13 @@ DAMAGES = [
     ("archive, a device", archive, member("a", tarfile.CHRTYPE), ArchiveError, "came a link or device"),
     ("archive, a name twice", archive, member("a", twice=True), ArchiveError, "twice"),
     ("artifact, cut off", artifact, of(first_half), ArchiveError, "wanted a whole"),
-    ("speed, cut off", speed, of(first_half), HsokvError, "measured.json: wanted whole JSON"),
-    ("speed, with NaN", speed, of(swapped("1000000.0", "NaN")), HsokvError, "only finite"),
-    ("speed, a key twice", speed, of(swapped('"speed":', '"speed": [], "speed":')), HsokvError, "stands twice"),
-    ("speed, of the wrong type", speed, of(swapped("1000000.0", '"fast"')), HsokvError, "measured.json"),
-    ("speed, a part missing", speed, of(swapped('"machine"', '"engine"')), HsokvError, "measured.json"),
+    ("speed, cut off", speed, of(first_half), RecordError, "measured.json: not whole JSON"),
+    ("speed, with NaN", speed, of(swapped("1000000.0", "NaN")), RecordError, "only finite"),
+    ("speed, a key twice", speed, of(swapped('"speed":', '"speed": [], "speed":')), RecordError, "stands twice"),
+    ("speed, another number", speed, of(swapped("1000000.0", "2000000.0")), RecordError, "measured.json.*was changed"),
+    ("speed, without a checksum", speed, unsealed, RecordError, "measured.json: wanted a checksum.*delete the file"),
+    ("speed, of the wrong type", speed, of_measured("throughput", "fast"), RecordError, "measured.json.*not what was"),
+    ("speed, without workers", speed, of_measured("workers", None), RecordError, "measured.json.*not what was"),
 ]
 
 
@@ -268,7 +285,7 @@ def flipped(content: bytes) -> Iterator[bytes]:
         yield bytes(changed)
 
 
-@pytest.mark.parametrize("place", [a_record, features, encoder, model, archive, artifact])
+@pytest.mark.parametrize("place", [a_record, features, encoder, model, archive, artifact, speed])
 def test_a_flipped_bit_is_a_named_error_or_changes_nothing_that_is_read(tmp_path, place):
     path, read = place(tmp_path)
     whole, content, refused = read(), path.read_bytes(), 0
