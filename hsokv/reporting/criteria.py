@@ -68,6 +68,12 @@ def _entry(
         entry["value"], entry["interval"] = found.mean, None if found.low is None else [found.low, found.high]
         return entry | judge(kind, found, entry["threshold"], strict=bound == "above")._asdict()
     if score == "minutes" and "time" in statistics:
+        measured = {criterion["benchmark"], *configuration.get("benchmarks", ()), *(["cartpole"] if row else [])}
+        others = (other["benchmark"] for other in configuration["criteria"])
+        if absent := next((name for name in others if name not in measured), None):
+            return entry | {
+                "reason": f"{absent} is not in this study's configuration, so a part of the study was timed"
+            }
         path = f"{configuration.get('results', 'results')}/time/study.json"
         return entry | judge_time(statistics["time"], entry["threshold"], configuration.get("digest"), path)
     if reason := _not_measurable(criterion, statistics):

@@ -38,6 +38,15 @@ def test_without_a_measurement_it_is_not_measured():
     assert (entry["verdict"], entry["reason"]) == ("not measured", "a small run is not timed")
 
 
+def test_the_time_of_a_part_of_the_study_is_none_of_the_whole():
+    other = {"name": "shots", "benchmark": "sst2", "arm": "full", "kind": "rate", "above": 0.5, "score": "accuracy"}
+    statistics = {"time": MADE, "study": {"benchmarks": {}, "arms": []}}
+    asked = {"criteria": [CRITERION, other], "digest": "a", "benchmarks": {}}
+    entry = judge_criteria(statistics, asked)[0]
+    assert (entry["verdict"], entry["value"]) == ("not measured", None)
+    assert entry["reason"] == "sst2 is not in this study's configuration, so a part of the study was timed"
+
+
 def test_what_is_measured_is_read_and_a_run_that_goes_on_is_not_timed(tmp_path):
     record = tmp_path / "seed1.json"
     start = began([record])

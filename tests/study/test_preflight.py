@@ -22,7 +22,7 @@ def texts(**sources):
         "data": {"development_rows": 1},
         "encoder": "minilm",
         "encoders": {"minilm": {"hub": "a/b", "revision": "0" * 40}},
-        "benchmarks": {"rare_words": {"kind": "words"}, **benchmarks},
+        "benchmarks": {"rare_words": {"kind": "words", "conditions": {}}, **benchmarks},
     }
 
 
