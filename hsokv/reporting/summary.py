@@ -9,8 +9,9 @@ def summary(results: Path, pdf: bool, minutes: float) -> str:
     """Verdict lines, what was not run and why, the time, and where the report lies; from the files in `results`."""
     criteria = read_json(results / "statistics" / "criteria.json")
     statistics = read_json(results / "statistics" / "statistics.json")
-    width = max(len(entry["name"]) for entry in criteria)
-    lines = ["", "Small run, not the study." if statistics["small"] else "The study's criteria:"]
+    width = max((len(entry["name"]) for entry in criteria), default=0)
+    heading = "The study's criteria:" if criteria else "The study has no criteria."
+    lines = ["", "Small run, not the study." if statistics["small"] else heading]
     for entry in criteria:
         lines.append(f"  {entry['verdict']:<12}  {entry['name']:<{width}}  {entry['reason']}")
     absent = {(row["benchmark"], row["reason"]) for row in statistics["scores"] if row["status"] != "done"}

@@ -17,8 +17,11 @@ TEMPLATES = Path(__file__).parents[2] / "report"
 PAPER = yaml.safe_load((TEMPLATES.parent / "config.yaml").read_text())["paper"]
 
 
-def render(output: Path, *, small: bool = False, templates: Path = TEMPLATES, statistics=None, **changes) -> Path:
+def render(
+    output: Path, *, small: bool = False, templates: Path = TEMPLATES, statistics=None, criteria=None, **changes
+) -> Path:
     settings = configuration(small=small) | {"paper": PAPER}
+    settings |= {"criteria": criteria} if criteria is not None else {}
     statistics = statistics or example_statistics(small=small)
     criteria = judge_criteria(statistics, settings)
     context = report_context(settings, records(small=small), digest="0f" * 32, versions={"python": "3.11"})

@@ -288,3 +288,13 @@ def test_a_wide_table_is_cut_into_parts_that_hold_every_column_once():
 def test_tidy_keeps_every_reason_and_drops_empty_columns():
     table = Table(("arm", "x", "y"), (("a", "not run: no data", ""), ("b", "not run: no data", "")), "T", "N.")
     assert tidy(table) == Table(("arm", "x"), (("a", "not run (a)"), ("b", "not run (a)")), "T", "N. (a) no data.")
+
+
+def test_a_study_without_contrasts_and_criteria_says_so(tmp_path):
+    render(tmp_path, criteria=[], contrasts=[])
+    for page in PAGES:
+        text = (tmp_path / page).read_text()
+        assert "none is configured." in text
+        assert "None is configured." in text
+        assert "tab:criteria" not in text
+        assert "Criteria of the study" not in text
