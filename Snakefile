@@ -6,7 +6,7 @@ min_version("9.20")
 configfile: "config.yaml"
 
 
-report: "report/captions/study.rst"
+report: "report/start.rst"
 
 
 include: "rules/common.smk"

@@ -4,6 +4,7 @@ import socket
 import sys
 from types import SimpleNamespace
 
+import psutil
 import pytest
 
 from hsokv.distributed.pool import open_pool
@@ -77,9 +78,16 @@ def test_parts_spread_over_ray_come_back_in_order(local):
 
 def test_a_run_goes_on_when_a_node_of_a_cluster_is_removed(cluster):
     pool = open_pool("ray", PLAN, 2, address=cluster.address)
-    remove = disturb(lambda: cluster.cluster.remove_node(cluster.nodes[0], allow_graceful=False))
+
+    def remove():
+        raylet = cluster.nodes[0].all_processes["raylet"][0].process
+        workers = psutil.Process(raylet.pid).children(recursive=True)
+        cluster.cluster.remove_node(cluster.nodes[0], allow_graceful=False)
+        # An actor outlives its node by a moment, in which a fast machine would end the run.
+        assert not psutil.wait_procs(workers, timeout=60)[1]
+
     # The actor's successor waits for a core that is gone: it is given up, and the other works for both.
-    outcome = run(pool, watch=remove, limits=PATIENT._replace(seconds=25, restarts=1))
+    outcome = run(pool, watch=disturb(remove), limits=PATIENT._replace(seconds=25, restarts=1))
     assert [event for event in outcome.events if event.kind == "lost"]
     assert_same(outcome.store, undisturbed().store)
     assert_counted_once(outcome)
