@@ -12,6 +12,8 @@ DECIDED = {  # what a verdict lets a reader say of the seeds and benchmarks of t
     "fail": "to conclude: this study does not show it; not: that it is false, unless the interval says so",
     "not measured": "to conclude: nothing, either way",
 }
+MEASURED = ("study", "cartpole")  # by a clock, not by seeds
+OF_A_CLOCK = "to conclude: so it was on this machine at its moment; not: on another"
 
 
 def failures(criteria: Iterable[Mapping[str, Any]], allowed: Iterable[str]) -> list[str]:
@@ -50,7 +52,9 @@ def validation_page(
             interval = f" [{ends}]" if entry["interval"] else ""
             lines.append(f"  {wanted}, came {text(numbers, f'{stem}.value')}{interval} {unit}: {entry['reason']}")
         records = entry["evidence"]
-        lines.append(f"  evidence: {len(records)} records{f', {records[0]} and on' if records else ''}")
-        lines.append(f"  {DECIDED[entry['verdict']]}")
+        several = f"{len(records)} records{f', {records[0]} and on' if records else ''}"
+        lines.append(f"  evidence: {records[0] if len(records) == 1 else several}")
+        by_clock = entry["benchmark"] in MEASURED and entry["value"] is not None
+        lines.append(f"  {OF_A_CLOCK if by_clock else DECIDED[entry['verdict']]}")
     counts = [f"{sum(entry['verdict'] == verdict for entry in criteria)} {words}" for verdict, words in MARKS.items()]
     return "\n".join([*lines, "", ", ".join(counts).lower(), ""])

@@ -24,15 +24,19 @@ def measure(start: float | None, cores: int | None, digest: str, path: Path) -> 
     that of the configuration; `cores` are None on a cluster, which has no number of them.
     """
     minutes = None if start is None else (time.time() - start) / 60
-    machine = {"system": platform.system(), "machine": platform.machine(), "processor": _processor()}
+    name, instructions = _processor()
+    machine = {"system": platform.system(), "machine": platform.machine(), "processor": name}
+    machine |= {"instructions": instructions}  # rounding, and so the last digits of scores, depends on them
     write_json(path, {"minutes": minutes, "cores": cores, "configuration": digest, "machine": machine})
 
 
-def _processor() -> str:
-    """The processor's name as Linux tells it, else what Python knows of it."""
+def _processor() -> tuple[str, str]:
+    """The processor's name and its widest vector instructions as Linux tells them, else what Python knows of it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = told.get("flags", "").split()
+    widest = next((flag for flag in ("avx512f", "avx2") if flag in flags), "")
+    return told.get("model name") or platform.processor(), widest

@@ -46,6 +46,17 @@ def test_a_missing_record_is_not_measured_and_fails_nothing():
     assert criteria[0]["name"] not in failures(criteria, [])
 
 
+def test_what_a_clock_measured_is_told_as_such(judged):
+    criterion = {"name": "time", "benchmark": "study", "arm": "full", "score": "minutes", "kind": "rate", "below": 30.0}
+    asked = configuration(criteria=[criterion], digest="a")
+    time = {"minutes": 20.0, "cores": 2, "configuration": "a", "machine": {}}
+    statistics = compute_statistics(records(asked), asked, None, time)
+    page = validation_page(judge_criteria(statistics, asked), statistics, [])
+    assert "evidence: results/time/study.json\n" in page
+    assert "on this machine" in page
+    assert "other seeds" not in page
+
+
 def test_allowing_what_is_no_criterion_is_an_error(judged):
     with pytest.raises(ConfigurationError, match=r"allow: unknown name 'few_shots'.*did you mean 'few_shot'"):
         failures(judged[0], ["few_shots"])
