@@ -30,3 +30,24 @@ def test_its_page_shows_its_figures_and_is_of_the_whole_study():
     assert all((FOLDER / figure).is_file() for figure in figures)
     assert "Small run" not in page
     assert "Machine: " in (FOLDER / "README.md").read_text(encoding="utf-8")
+
+
+def intervals(text):
+    """Every number of a text that has an interval, as (mean, low, high) in the words of the page."""
+    number = r"[-+]?\d+\.\d+"
+    found = re.findall(rf"({number})(?: ?%| points)?\s\[({number}), ({number})\]", text.replace("\N{MINUS SIGN}", "-"))
+    return {tuple(end.lstrip("+") for end in ends) for ends in found}
+
+
+def test_what_the_readme_says_was_found_is_what_the_reference_run_found():
+    readme = (FOLDER.parents[1] / "README.md").read_text(encoding="utf-8")
+    said = intervals(readme.split("## What it found")[1].split("\n## ")[0])
+    parts = [FOLDER / "report.md", *(FOLDER / "tables").glob("*.csv")]
+    found = intervals("\n".join(path.read_text(encoding="utf-8") for path in parts))
+    found |= {tuple(map(negative, (mean, high, low))) for mean, low, high in found}  # a fall by so much
+    assert len(said) >= 6
+    assert said <= found
+
+
+def negative(number):
+    return number[1:] if number.startswith("-") else f"-{number}"
