@@ -12,6 +12,7 @@ def bounds_of(score: str, *, difference: bool = False) -> tuple[float, float]:
     ((0.0, 1.0), (-1.0, 1.0), (-1.0, 1.0), (-inf, inf))
     """
     share = UNITS.get(score) == "share" and score != "hit_corrected"  # it falls below 0 where hits are under chance
+    share |= score == "gate_mean"  # a weight, which is not printed in percent
     apart = UNITS.get(score) == "points" and not score.startswith("excess")  # of two shares; excess is of two of these
     if difference:
         return (-1.0, 1.0) if share else (-math.inf, math.inf)

@@ -240,7 +240,7 @@ def _read(path: Path) -> str:
 
 def _files(encoder: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Revision and checksums by what they are of; what it cost differs by seed and stands in the records."""
-    of = {"revision": encoder["revision"]} if "revision" in encoder else {}
+    of = {"revision": encoder["revision"]} if encoder.get("revision") else {}  # one in a folder has none
     return [(f"{encoder.get('name')}, {what}", told) for what, told in (of | encoder.get("sha256", {})).items()]
 
 
