@@ -94,7 +94,8 @@ def print_summary():
     ):
         minutes = (time.monotonic() - STARTED) / 60
         found = stages(Path(R) / "benchmarks", BENCHMARKS)
-        page = timings_page(found, config["minutes"], workflow.cores, minutes)
+        cores = workflow.resource_settings.cores  # none on a cluster
+        page = timings_page(found, config["minutes"], cores, minutes)
         write_text(Path(R) / "timings.md", page)
         print(summary(Path(R), pdf=bool(TEX), minutes=minutes), file=sys.stderr)
 

@@ -36,7 +36,7 @@ if config["cartpole"]:
             f"{R}/benchmarks/measure_scaling.jsonl"
         conda:
             ENVIRONMENT
-        threads: workflow.cores or 2  # a cluster's executor knows of none
+        threads: workflow.resource_settings.cores or 2  # none on a cluster, nor for a page for browsers
         params:
             # With `output` as an argument a parameter is not compared: no change of settings or code remeasures.
             settings=lambda wildcards, output: config["cartpole"],

@@ -41,12 +41,14 @@ def stages(folder: Path, benchmarks: Mapping[str, Any]) -> list[Stage]:
     ]
 
 
-def timings_page(found: list[Stage], budgets: Mapping[str, float], cores: int, minutes: float) -> str:
+def timings_page(found: list[Stage], budgets: Mapping[str, float], cores: int | None, minutes: float) -> str:
     """A page in Markdown: minutes of every stage, and of each benchmark beside its budget on two cores.
 
-    `budgets` in wall minutes by benchmark and for the rest; `minutes` is the wall time of the run that just ended.
+    `budgets` in wall minutes by benchmark and for the rest; `minutes` is the wall time of the run that just ended, with
+    so many `cores`, None for those of a cluster.
     """
-    lines = ["# Where the time went", "", f"The run that just ended took {minutes:.1f} minutes with {cores} cores.", ""]
+    had = "the cores of a cluster" if cores is None else f"{cores} cores"
+    lines = ["# Where the time went", "", f"The run that just ended took {minutes:.1f} minutes with {had}.", ""]
     lines += ["| benchmark | stage | jobs | minutes | CPU minutes |", "| --- | --- | --- | --- | --- |"]
     lines += [f"| {s.benchmark} | {s.stage} | {s.jobs} | {s.minutes:.1f} | {s.cpu_minutes:.1f} |" for s in found]
     lines += ["", "| benchmark | CPU minutes on two cores | budget (minutes) |", "| --- | --- | --- |"]

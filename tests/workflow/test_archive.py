@@ -1,6 +1,10 @@
 """What leaves the study: archives that resume, and verdicts that can end in an error."""
 
+import subprocess
+import sys
+
 from hsokv.archive.tarball import unpack
+from tests.workflow.conftest import REPOSITORY
 
 
 def test_an_unpacked_artifact_has_nothing_to_do_and_packs_to_the_same_bytes(built, tmp_path):
@@ -35,3 +39,25 @@ def test_explain_names_the_change_and_what_follows_from_it(built):
     assert "a setting has changed" in page
     assert "\n  rare_words: kv_only (" in page
     assert "follows from another job:" in page
+
+
+def without_cores(study, *arguments):
+    """What Snakemake prints where no number of cores is given, as on a cluster."""
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    done = subprocess.run(command, cwd=study.folder, env=study.environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_no_rule_wants_a_number_of_cores():
+    """`workflow.cores` raises where there is none, as on a cluster and for the page for browsers."""
+    for path in (REPOSITORY / "rules").glob("*.smk"):
+        assert "workflow.cores" not in path.read_text(), path
+
+
+def test_the_page_for_browsers_holds_figures_tables_and_words(built, tmp_path):
+    page = tmp_path / "report.html"
+    without_cores(built, "--report", str(page), "--configfile", "config/small.yaml", "arms.yaml")
+    text = page.read_text()
+    for part in ("figures/accuracy.png", "tables/main.csv", "95 % interval over seeds", "for the paper"):
+        assert part in text, part
