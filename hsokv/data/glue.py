@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hsokv.data.shots import draw_rows
 from hsokv.data.text_files import join, read_rows
 from hsokv.exceptions import ConfigurationError, DataError
 
@@ -157,20 +158,8 @@ def draw_shots(pool: LabelledTexts, shots: int, seed: int, classes: int) -> tupl
     >>> train.labels.tolist(), sorted(train.texts + dev.texts)
     ([0, 1], ['a', 'b', 'c', 'd'])
     """
-    if shots < 1:
-        raise ConfigurationError(f"shots: wanted at least 1, came {shots}")
     order = _order(pool, lambda text: f"{seed}\t{text}")
-    train: list[int] = []
-    dev: list[int] = []
-    for label in range(classes):
-        rows = [row for row in order if pool.labels[row] == label]
-        if len(rows) < 2 * shots:
-            raise DataError(
-                f"wanted {2 * shots} texts of class {label} ({shots} train and {shots} dev shots), came {len(rows)}: "
-                "ask for fewer shots"
-            )
-        train += rows[:shots]
-        dev += rows[shots : 2 * shots]
+    train, dev = draw_rows(order, pool.labels, shots, [f"texts of class {label}" for label in range(classes)])
     return pool.take(train), pool.take(dev)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hsokv.data.shots import draw_rows
 from hsokv.exceptions import ConfigurationError, DataError
 
 SHAPE = (3, 32, 32)
@@ -95,19 +96,8 @@ def draw_shots(pool: LabelledImages, shots: int, seed: int) -> tuple[LabelledIma
     >>> train.labels.tolist(), sorted([*train.images[:, 0, 0, 0].tolist(), *dev.images[:, 0, 0, 0].tolist()])
     ([0, 1], [0, 1, 2, 3])
     """
-    if shots < 1:
-        raise ConfigurationError(f"shots: wanted at least 1, came {shots}")
     salt = f"{seed}\t".encode()
     keys = [hashlib.sha256(salt + image.tobytes()).digest() for image in pool.images]
-    train: list[int] = []
-    dev: list[int] = []
-    for label, name in enumerate(pool.names):
-        rows = sorted(np.flatnonzero(pool.labels == label), key=keys.__getitem__)
-        if len(rows) < 2 * shots:
-            raise DataError(
-                f"wanted {2 * shots} images of {name} ({shots} train and {shots} dev shots), came {len(rows)}: "
-                "ask for fewer shots"
-            )
-        train += rows[:shots]
-        dev += rows[shots : 2 * shots]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    train, dev = draw_rows(order, pool.labels, shots, [f"images of {name}" for name in pool.names])
     return pool.take(train), pool.take(dev)

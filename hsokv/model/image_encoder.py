@@ -100,7 +100,7 @@ def _load_processor(files: EncoderFiles) -> "BaseImageProcessor":
         return AutoImageProcessor.from_pretrained(
             files.path, local_files_only=True, trust_remote_code=False, backend="pil"
         )
-    except Exception as error:
+    except Exception as error:  # a file of something else makes the loader raise nearly anything
         raise EncoderError(
             f"{files.path / PREPROCESSOR}: wanted the preprocessor of an image encoder, came another file ({error}): "
             "take it from where the weights are from"

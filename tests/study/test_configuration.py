@@ -8,7 +8,7 @@ import yaml
 from hsokv.exceptions import ConfigurationError
 from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import manifest_of, source_of, task_of
-from hsokv.study.configuration import check_configuration, check_keys, take_out
+from hsokv.study.configuration import check_configuration, take_out
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,30 +37,6 @@ def schema():
 @pytest.fixture
 def configuration():
     return load("config.yaml")
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("a: 1\nb: 2\na: 3", "a twice, in lines 1 and 3"),
-        ("b:\n  c: 1\n\n  # the same again\n  c: {d: 1}", "b.c twice, in lines 2 and 5"),
-        ("b: [{c: 1}, {c: 1, c: 2}]", "b.1.c twice, in lines 1 and 1"),
-        ('{"b": {"c": 1,\n\t"c": 1}}', "b.c twice, in lines 1 and 2"),
-        ("b: {c: 1}\n'b':\n  c: 2", "b twice, in lines 1 and 2"),
-    ],
-)
-def test_a_key_given_twice_is_named_with_its_file_and_both_lines(tmp_path, text, wanted):
-    path = tmp_path / "mine.yaml"
-    path.write_text(text)
-    with pytest.raises(ConfigurationError, match=re.escape(f"{path}: wanted every key once, came {wanted}")):
-        check_keys([ROOT / "config.yaml", path])
-
-
-def test_equal_keys_in_different_places_are_no_repetition(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_text("a: &x {c: 1}\nb: {a: *x, c: 2}\nd: [{c: 1}, {c: 2}, []]\ne:")
-    (tmp_path / "empty.yaml").write_text("")
-    check_keys([path, tmp_path / "empty.yaml", *ROOT.glob("config/*.yaml"), *ROOT.glob("examples/*.yaml")])
 
 
 def test_the_study_passes(configuration, schema):
@@ -239,7 +215,7 @@ def test_a_missing_key_is_named(configuration, schema, place):
         check_configuration(configuration, schema)
 
 
-@pytest.mark.parametrize("name", ["own-data", "own-images"])
+@pytest.mark.parametrize("name", ["own-data", "own-images", "own-image-shots"])
 def test_data_of_ones_own_have_a_title_and_an_abstract_of_their_own(configuration, schema, name):
     study, left_out = overlaid(configuration, f"examples/{name}.yaml")
     check_configuration(study, schema, left_out)

@@ -1,12 +1,12 @@
 """Few-shot tasks of a user's own images with encoders: one from a folder, one that is out of reach."""
 
-import json
-
 import yaml
 
 from hsokv.records import read_record, record_path
 from tests.model.encoders import save_image_encoder
 from tests.workflow.conftest import Study
+
+from .test_other_encoders import check_reruns
 
 
 def test_an_encoder_in_a_folder_is_run_beside_the_dictionary_and_one_out_of_reach_is_not(tmp_path, data):
@@ -51,14 +51,7 @@ def test_an_encoder_in_a_folder_is_run_beside_the_dictionary_and_one_out_of_reac
     assert (
         there.reason == "the image encoder a/far is not on this machine and could not be downloaded from huggingface.co"
     )
-    code, output = study.run("run_shapes_ridge", overlay=yaml.safe_dump(overlay))
-    assert "Nothing to be done" in output  # the hub does not answer: it is not asked again
-    config = tmp_path / "tiny/config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 0.1}))
-    code, output = study.run("--dry-run", "run_shapes_ridge", overlay=yaml.safe_dump(overlay))
-    assert "encode_shapes_with_tiny" in output
-    assert "encode_shapes_with_far" not in output
-    assert "rule encode_shapes:" not in output
+    check_reruns(study, overlay, "shapes", tmp_path / "tiny")
 
 
 def test_an_encoder_of_texts_is_refused_on_images_before_any_work(tmp_path, data):

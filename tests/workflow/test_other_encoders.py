@@ -9,6 +9,18 @@ from tests.model.encoders import save_encoder
 from tests.workflow.conftest import Study
 
 
+def check_reruns(study, overlay, benchmark, folder):
+    """Nothing runs again but what reads the encoder in `folder`, once that has changed."""
+    target, overlay = f"run_{benchmark}_ridge", yaml.safe_dump(overlay)
+    assert "Nothing to be done" in study.run(target, overlay=overlay)[1]  # the hub does not answer: not asked again
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 0.1}))
+    output = study.run("--dry-run", target, overlay=overlay)[1]
+    assert f"encode_{benchmark}_with_{folder.name}" in output
+    assert f"encode_{benchmark}_with_far" not in output
+    assert f"rule encode_{benchmark}:" not in output
+
+
 def test_an_encoder_in_a_folder_is_run_and_one_out_of_reach_is_not_until_it_is_in_reach(tmp_path, data):
     study = Study(tmp_path / "study", data)
     study.environment["HF_HUB_OFFLINE"] = "1"
@@ -44,10 +56,4 @@ def test_an_encoder_in_a_folder_is_run_and_one_out_of_reach_is_not_until_it_is_i
     assert (
         there.reason == "the text encoder a/far is not on this machine and could not be downloaded from huggingface.co"
     )
-    code, output = study.run("run_sst2_ridge", overlay=yaml.safe_dump(overlay))
-    assert "Nothing to be done" in output  # the hub does not answer: it is not asked again
-    config = tmp_path / "tiny/config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 0.1}))
-    code, output = study.run("--dry-run", "run_sst2_ridge", overlay=yaml.safe_dump(overlay))
-    assert "encode_sst2_with_tiny" in output
-    assert "encode_sst2_with_far" not in output
+    check_reruns(study, overlay, "sst2", tmp_path / "tiny")
