@@ -1,9 +1,17 @@
+import shlex
+import sys
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.20")
 
+# Snakemake puts this path into a shell command without quotation marks: a clone below "My Papers" needs them.
+sys.executable = shlex.quote(sys.executable)
 
-configfile: "config.yaml"
+
+# Beside this file, so that `snakemake -s CLONE/Snakefile --configfile own.yaml` works from any folder.
+configfile: str(Path(workflow.basedir) / "config.yaml")
 
 
 report: "report/start.rst"
