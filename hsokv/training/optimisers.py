@@ -8,7 +8,7 @@ from torch import Tensor
 STRATEGIES = ("adam_norm", "sgd", "rmsprop_norm")
 """Names of the update rules; an agent's strategy is an index into this tuple. The adaptive ones divide the gradient by
 one number, the root of its mean square (as AdaGrad-Norm does, Ward et al. 2019), not each entry by its own: that would
-turn a head that learns from few examples away from the direction of the class means, see docs/what-did-not-help.md."""
+turn a head that learns from few examples away from the direction of the class means, see docs/lab-notebook.md."""
 
 UNIT_RATES = (0.05, 1.0, 0.05)
 """The step size that a relative learning rate of 1 stands for, by rule: adaptive rules need smaller ones, and an agent

@@ -18,7 +18,7 @@ BATCH = 32
 
 ENDLESS = torch.tensor([torch.inf])
 """Of how many examples a minibatch is a part: weight decay, which weighs as some examples do, comes to nothing. A head
-that is pulled to zero while it learns a task forgets the earlier ones (docs/heads.md)."""
+that is pulled to zero while it learns a task forgets the earlier ones (docs/lab-notebook.md)."""
 
 
 def begin(head: Head | None, agents: tuple[int, ...], key_dim: int, classes: int) -> Learners:
