@@ -30,6 +30,33 @@ def accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
     return right.count("1") / len(right)
 
 
+def balanced_accuracy(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """The mean over classes of the share of their examples that are right (recall), in [0, 1].
+
+    Classes without a test example do not count. Equals accuracy where all classes are of one size.
+    Source: K. H. Brodersen et al. (2010), doi:10.1109/ICPR.2010.764.
+
+    >>> balanced_accuracy([0, 0, 0, 0], [0, 0, 0, 1])
+    0.5
+    """
+    counts = _counts(predictions, labels)
+    present = counts.sum(1) > 0
+    return float((counts.diagonal()[present] / counts.sum(1)[present]).mean())
+
+
+def macro_f1(predictions: ArrayLike, labels: ArrayLike) -> float:
+    """The mean over classes of F1 = 2 TP / (2 TP + FP + FN), in [0, 1].
+
+    Classes that are neither true nor predicted anywhere do not count.
+
+    >>> round(macro_f1([0, 0, 0, 0], [0, 0, 0, 1]), 4)
+    0.4286
+    """
+    counts = _counts(predictions, labels)
+    both = counts.sum(0) + counts.sum(1)
+    return float((2 * counts.diagonal()[both > 0] / both[both > 0]).mean())
+
+
 def log_loss(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """The mean surprise at the true label, -1/N sum_i log max(p_i[y_i], 1e-12), in nats.
 
@@ -48,3 +75,11 @@ def log_loss(probabilities: ArrayLike, labels: ArrayLike) -> float:
     if labels.min() < 0 or labels.max() >= p.shape[1]:
         raise ValueError(f"wanted labels in 0..{p.shape[1] - 1}, came {labels.min()}..{labels.max()}")
     return float(-np.log(np.maximum(p[np.arange(labels.size), labels], FLOOR)).mean())
+
+
+def _counts(predictions: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """The confusion matrix [classes, classes]: rows are true labels, columns predicted ones."""
+    outcomes(predictions, labels)  # for its checks
+    predictions, labels = np.asarray(predictions), np.asarray(labels)
+    size = int(max(predictions.max(), labels.max())) + 1
+    return np.bincount(labels * size + predictions, minlength=size * size).reshape(size, size)

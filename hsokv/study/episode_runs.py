@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.metrics.classification import accuracy, log_loss, outcomes
+from hsokv.metrics.classification import accuracy, balanced_accuracy, log_loss, macro_f1, outcomes
 from hsokv.metrics.memory import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
 from hsokv.study.conditions import ranks_on_dev
 from hsokv.study.features import load_episode, read_provenance, read_texts
@@ -39,6 +39,8 @@ def run(
     instruments = dict(fitted.instruments)
     scores = {
         "accuracy": accuracy(predicted, labels),
+        "balanced_accuracy": balanced_accuracy(predicted, labels),
+        "macro_f1": macro_f1(predicted, labels),
         "log_loss": log_loss(prediction.log_probs.double().exp().numpy(), labels),
     }
     if prediction.gate is not None:
