@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from ..conftest import Study
+from tests.workflow.conftest import Study
 
 SCRIPT = Path(__file__).with_name("slurm.sh")
 ON_SLURM = ["--workflow-profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue"]
