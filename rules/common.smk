@@ -137,25 +137,6 @@ def arms_of(benchmark):
     return defined_arms(BENCHMARKS[benchmark], config["arms"])
 
 
-def records_of(benchmark, arm):
-    definition = BENCHMARKS[benchmark]
-    return expand(
-        f"{R}/records/{benchmark}/{{condition}}/{arm}/seed{{seed}}.json",
-        condition=definition["conditions"],
-        seed=definition["seeds"],
-    )
-
-
-def headline_records(benchmark, arm):
-    """The records of every seed under the first condition of a benchmark's headline."""
-    definition = BENCHMARKS[benchmark]
-    condition = definition["headline"][0]
-    return [
-        f"{R}/records/{benchmark}/{condition}/{arm}/seed{seed}.json"
-        for seed in definition["seeds"]
-    ]
-
-
 # What the study is, wherever it lies and whatever is said of it.
 DIGEST = value_digest(
     {
@@ -180,9 +161,8 @@ DIGEST = value_digest(
     }
 )
 RECORDS = [
-    record
+    f"{R}/records/{benchmark}/{arm}.jsonl"
     for benchmark, definition in BENCHMARKS.items()
     for arm in (*arms_of(benchmark), *definition.get("controls", []))
-    for record in records_of(benchmark, arm)
 ]
 BEGAN = [began(RECORDS)]
