@@ -119,7 +119,7 @@ def folder_of_encoder(name):
 
 
 def headline_encoder(benchmark):
-    """What the configuration says of the text encoder of headline_records; None where there is none."""
+    """What the configuration says of the text encoder of a benchmark's headline; None where there is none."""
     definition = BENCHMARKS[benchmark]
     condition = definition["conditions"][definition["headline"][0]]
     return ENCODERS.get(

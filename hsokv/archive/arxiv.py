@@ -9,6 +9,7 @@ from typing import Any
 from hsokv.archive.preflight import figures_of, preflight
 from hsokv.archive.tarball import pack
 from hsokv.exceptions import ArchiveError
+from hsokv.records import record_files
 from hsokv.reporting.pdf import FIGURES, typeset
 
 SOURCES = ("report.tex", "numbers.tex", "report.bbl", "references.bib")

@@ -101,7 +101,7 @@ def _entry(
         verdict = _inside(found, threshold, None)
     else:
         verdict = judge(kind, found, threshold, strict=bound == "above")
-    if conditions:
+    if "tracks" in criterion:
         verdict = verdict._replace(reason=f"{verdict.reason}; best track: {row['condition']}")
     return entry | verdict._asdict()
 
