@@ -29,12 +29,14 @@ def code_of_arm(wildcards):
     )
 
 
-# `update`: what stands is not deleted before the job, which keeps its lines where they are not stale.
+# `update`: a file that stands is not deleted before the job, which keeps its lines. When a job fails, Snakemake restores
+# such a file and counts the job as done; the second output, deleted before the job and made after it, says that it is not.
 rule run_arm:
     input:
         lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
     output:
         update(f"{R}/records/{{benchmark}}/{{arm}}.jsonl"),
+        touch(f"{R}/records/{{benchmark}}/.{{arm}}.complete"),
     log:
         f"{R}/logs/run_arm/{{benchmark}}.{{arm}}.log",
     benchmark:
@@ -67,6 +69,7 @@ rule run_arm:
 rule run_control:
     output:
         update(f"{R}/records/{{benchmark}}/{{control}}.jsonl"),
+        touch(f"{R}/records/{{benchmark}}/.{{control}}.complete"),
     log:
         f"{R}/logs/run_control/{{benchmark}}.{{control}}.log",
     benchmark:
