@@ -1,32 +1,33 @@
-"""What a run leaves: one JSON file of results, the same bytes on every run, and beside it one of costs.
+"""The records of a study: JSON lines, one file an arm and benchmark, one line a run; costs stand beside.
 
-Results are sealed with a checksum of their own, as measurements that are kept are: see `write_sealed`.
+A line is compact JSON with sorted keys and a checksum of its content, so that the same run gives the same bytes.
 """
 
 import hashlib
 import json
-import math
+import os
 import re
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hsokv.exceptions import RecordError
-from hsokv.files import parse_json, write_json
+from hsokv.files import parse_json, write_bytes, write_json, writing
 
-FORMAT = "hsokv-record/2"
+FORMAT = "hsokv-record/3"
 ROOT = "results/records"
 _REMAKE = "delete the file and run the same snakemake command again"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # no dot: names are parts of paths and of the ledger's dotted keys
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # no dot: names are parts of paths and of dotted keys
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run of one arm: benchmark, condition, arm and seed name it, the rest is what it found.
+    """One run of one arm: benchmark, condition, arm and seed name the run, the other fields are its results.
 
     `scores` are plain numbers (accuracy in 0..1, log_loss in nats); `outcomes` holds one character a test example,
-    "1" for right, in the order that every arm of the same benchmark, condition and seed shares; a run that could not
-    be made has status "not run", its reason, and no score. A record that contradicts itself is never built.
+    "1" for right, in the order that every arm of the same benchmark, condition and seed shares; `stamp` holds digests
+    of what the run was made from. A run that could not be made has status "not run", its reason, and no score.
 
     Raises:
         RecordError: a field is of the wrong type, not finite, not plain JSON, or contradicts another.
@@ -50,14 +51,16 @@ class RunRecord:
     instruments: dict[str, Any]
 
     def __post_init__(self) -> None:
-        if problem := _problem(self):
+        if problem := next(_problems(self), None):
             raise RecordError(f"record {self.benchmark}/{self.condition}/{self.arm}/seed{self.seed}: {problem}")
 
 
 @dataclass(frozen=True)
 class CostRecord:
-    """What a run cost: wall seconds, peak memory in bytes of its process so far, and where; never hashed."""
+    """What a run cost: wall seconds, peak memory in bytes of its process so far, and where; it has no checksum."""
 
+    condition: str
+    seed: int
     wall_seconds: float
     peak_memory_bytes: int
     host: str
@@ -65,160 +68,195 @@ class CostRecord:
     threads: int
 
 
-def record_path(benchmark: str, condition: str, arm: str, seed: int, root: str | Path = ROOT) -> Path:
-    """Where the record of a run lies: `{root}/{benchmark}/{condition}/{arm}/seed{seed}.json`.
+Entry = TypeVar("Entry", RunRecord, CostRecord)
 
-    >>> record_path("sst2", "shots16", "knn", 13).as_posix()
-    'results/records/sst2/shots16/knn/seed13.json'
+
+def records_path(benchmark: str, arm: str, root: str | Path = ROOT) -> Path:
+    """The file that holds every run of an arm on a benchmark: `{root}/{benchmark}/{arm}.jsonl`.
+
+    >>> records_path("sst2", "knn").as_posix()
+    'results/records/sst2/knn.jsonl'
     """
-    for name in (benchmark, condition, arm):
+    for name in (benchmark, arm):
         if not _NAME.fullmatch(name):
-            raise RecordError(f"wanted a name of letters, digits, `_` and `-`, came {name!r}: rename it")
-    return Path(root) / benchmark / condition / arm / f"seed{seed}.json"
+            raise RecordError(f"{name!r} is not a name of letters, digits, `_` and `-`: rename it")
+    return Path(root) / benchmark / f"{arm}.jsonl"
 
 
-def cost_path(path: str | Path) -> Path:
-    """The cost record that lies beside the record at `path`.
-
-    >>> cost_path("knn/seed13.json").as_posix()
-    'knn/seed13.cost.json'
-    """
-    return Path(path).with_suffix(".cost.json")
+def costs_path(path: str | Path) -> Path:
+    """The costs beside the records at `path`: `{arm}.cost.jsonl`."""
+    return Path(path).with_suffix(".cost.jsonl")
 
 
-def write_record(record: RunRecord, cost: CostRecord | None = None, root: str | Path = ROOT) -> Path:
-    """Write a record to its place under `root`, and its cost, if given, beside it; returns the record's path."""
-    path = record_path(record.benchmark, record.condition, record.arm, record.seed, root)
-    if cost is not None:
-        write_json(cost_path(path), asdict(cost))
-    write_sealed(path, {"format": FORMAT, **asdict(record)})
-    return path
+def unfinished_path(path: str | Path) -> Path:
+    """The copy of the records at `path` that a job appends to until all its runs are made."""
+    return Path(f"{path}.unfinished")
 
 
-def read_record(path: str | Path) -> RunRecord:
-    """Read the record at `path`.
+def record_files(root: str | Path) -> list[Path]:
+    """Every file of records below `root`, sorted; no costs, nothing unfinished."""
+    return sorted(path for path in Path(root).glob("*/*.jsonl") if "." not in path.stem)
+
+
+def read_records(path: str | Path) -> list[RunRecord]:
+    """The records of an arm on a benchmark, in the order of the file: record i is line i + 1.
 
     Raises:
-        RecordError: the file is not there, damaged, of another format, or the record of another run than its path says.
+        RecordError: the file is missing or empty, or a line is cut off, edited, doubled, not JSON, of another format,
+            benchmark or arm; the message names the file and the line.
     """
-    path = Path(path)
-    content = _read(path, {"format", "sha256", *(field.name for field in fields(RunRecord))})
-    if content["format"] != FORMAT:
-        raise RecordError(f"{path}: wanted a record of format {FORMAT!r}, came another: {_REMAKE}")
-    try:
-        record = RunRecord(**{key: value for key, value in content.items() if key not in ("format", "sha256")})
-        place = record_path(record.benchmark, record.condition, record.arm, record.seed, "")
-    except RecordError as error:
-        raise RecordError(f"{path}: {error}: {_REMAKE}") from error
-    if path.absolute().parts[-4:] != place.parts:
-        raise RecordError(f"{path}: holds the record of another run, {place}: {_REMAKE}")
-    _check_seal(path, content)
-    return record
+    if records := read_lines(Path(path), RunRecord):
+        return records
+    raise RecordError(f"{path}: holds no record: {_REMAKE}")
+
+
+def read_costs(path: str | Path) -> list[CostRecord]:
+    """The costs beside the records at `path`; raises RecordError as `read_records` does."""
+    return read_lines(costs_path(path), CostRecord)
+
+
+def read_lines(path: Path, kind: type[Entry], dropped: Callable[[str], None] | None = None) -> list[Entry]:
+    """The records or costs of a file, as `read_records` reads them.
+
+    `dropped`, where a job may have been killed while it wrote, takes the words for a last line that was cut off.
+    """
+    *lines, rest = _content(path).split(b"\n")
+    entries: dict[tuple[str, int], Entry] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = _entry(line, kind)
+            if (run := (entry.condition, entry.seed)) in entries:
+                raise RecordError(f"a second run of condition {entry.condition} and seed {entry.seed}")
+            file = (path.absolute().parent.name, path.name.partition(".")[0])
+            if isinstance(entry, RunRecord) and file != (entry.benchmark, entry.arm):
+                raise RecordError(f"the record of another file, {entry.benchmark}/{entry.arm}.jsonl")
+        except RecordError as error:
+            raise RecordError(f"{path}, line {number}: {error}: {_REMAKE}") from error
+        entries[run] = entry
+    if rest and dropped is None:
+        raise RecordError(f"{path}, line {len(lines) + 1}: cut off: {_REMAKE}")
+    if rest:
+        dropped(f"{path}, line {len(lines) + 1}: cut off while it was written, so dropped")
+    return list(entries.values())
+
+
+def write_lines(path: Path, entries: Iterable[RunRecord | CostRecord]) -> None:
+    """Write the whole file of an arm's records, or of their costs, atomically."""
+    write_bytes(path, b"".join(map(_line, entries)))
+
+
+def append_line(path: Path, entry: RunRecord | CostRecord) -> None:
+    """Append a record or a cost, whole and flushed to the disk."""
+    with writing(path), path.open("ab") as stream:
+        stream.write(_line(entry))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _line(entry: RunRecord | CostRecord) -> bytes:
+    content = _sealed({"format": FORMAT, **vars(entry)}) if isinstance(entry, RunRecord) else vars(entry)
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def write_sealed(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON object atomically, and in it the checksum of its content.
-
-    So a flipped bit in a number is found that nothing else contradicts.
-    """
-    write_json(path, content | {"sha256": _digest(content)})
+    """Write a JSON object atomically with a checksum of its content, which shows any later change."""
+    write_json(path, _sealed(content))
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
     """Read what `write_sealed` wrote, without its checksum.
 
     Raises:
-        RecordError: the file is not there, damaged, without a checksum (of an earlier version), or was changed.
+        RecordError: the file is missing, damaged, changed, or has no checksum.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "x.json"
     >>> write_sealed(target, {"a": [0.5]}); read_sealed(target)
     {'a': [0.5]}
     """
-    content = _read(path)
-    if "sha256" not in content:
-        raise RecordError(f"{path}: wanted a checksum of its content, came none, so no damage could be seen: {_REMAKE}")
-    _check_seal(path, content)
-    return {key: value for key, value in content.items() if key != "sha256"}
-
-
-def read_cost(path: str | Path) -> CostRecord:
-    """Read the cost that lies beside the record at `path`; a RecordError says what is wrong with it."""
-    path = cost_path(path)
-    return CostRecord(**_read(path, {field.name for field in fields(CostRecord)}))
-
-
-def _check_seal(path: Path, content: dict[str, Any]) -> None:
-    if content["sha256"] != _digest({key: value for key, value in content.items() if key != "sha256"}):
-        raise RecordError(f"{path}: a value in it was changed, since its checksum is another: {_REMAKE}")
-
-
-def _read(path: Path, keys: set[str] | None = None) -> dict[str, Any]:
+    text = _content(path)
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        return _unsealed(_object(text))
+    except RecordError as error:
+        raise RecordError(f"{path}: {error}: {_REMAKE}") from error
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise RecordError(f"{path}: not there: run `snakemake --cores 4 report` to make it") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise RecordError(f"{path}: not whole JSON ({error}): {_REMAKE}") from error
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _entry(line: bytes, kind: type[Entry]) -> Entry:
+    content = _object(line)
+    if kind is RunRecord:
+        content = _unsealed(content)
+        if content.pop("format", None) != FORMAT:
+            raise RecordError(f"not of format {FORMAT!r}")
+    if wrong := content.keys() ^ {field.name for field in fields(kind)}:
+        raise RecordError(f"missing or unknown keys: {', '.join(sorted(wrong))}")
+    return kind(**content)
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    try:
+        content = parse_json(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise RecordError(f"not whole JSON ({error})") from error
     if not isinstance(content, dict):
-        raise RecordError(f"{path}: wanted a JSON object, came {type(content).__name__}: {_REMAKE}")
-    if keys is None:
-        return content
-    if missing := sorted(keys - content.keys()):
-        raise RecordError(f"{path}: misses {', '.join(missing)}: {_REMAKE}")
-    if unknown := sorted(content.keys() - keys):
-        raise RecordError(f"{path}: holds unknown keys {', '.join(unknown)}: {_REMAKE}")
+        raise RecordError(f"wanted a JSON object, came {type(content).__name__}")
     return content
 
 
-def _digest(content: dict[str, Any]) -> str:
-    """SHA-256 of a JSON object, however it is laid out."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+def _sealed(content: dict[str, Any]) -> dict[str, Any]:
+    """The content, and the SHA-256 of it as JSON with sorted keys, however the JSON is laid out."""
+    return content | {"sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
 
 
-def _problem(record: RunRecord) -> str | None:
-    """The first thing wrong with a record, in words, or None."""
+def _unsealed(sealed: dict[str, Any]) -> dict[str, Any]:
+    content = {key: value for key, value in sealed.items() if key != "sha256"}
+    if "sha256" not in sealed:
+        raise RecordError("wanted a checksum of its content, came none, so no damage could be seen")
+    if sealed != _sealed(content):
+        raise RecordError("a value in it was changed, since its checksum is another")
+    return content
+
+
+def _problems(record: RunRecord) -> Iterator[str]:
+    """What is wrong with a record, in words."""
     for field in fields(record):
         value = getattr(record, field.name)
-        kinds = (str, type(None)) if field.name == "reason" else getattr(field.type, "__origin__", field.type)
-        if not isinstance(value, kinds) or (kinds is int and isinstance(value, bool)):
-            return f"{field.name} is {type(value).__name__}, wanted {field.type}"
-        if problem := _not_plain(value, field.name):
-            return problem
+        kind = (str, type(None)) if field.name == "reason" else getattr(field.type, "__origin__", field.type)
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            yield f"{field.name} is {type(value).__name__}, wanted {field.type}"
+        try:
+            if json.loads(json.dumps(value, allow_nan=False)) != value:
+                yield f"{field.name} holds a tuple, or a key that is not a string: JSON keeps lists and strings"
+        except (TypeError, ValueError, RecursionError) as error:
+            yield f"{field.name}: {error}"
+    if not all(map(_NAME.fullmatch, (record.benchmark, record.condition, record.arm))):
+        yield "benchmark, condition and arm are names of letters, digits, `_` and `-`"
     numbers = [*record.scores.values(), *(value for curve in record.curves.values() for value in curve)]
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in numbers):
-        return "scores and curves hold something that is not a number"
+        yield "scores and curves hold something that is not a number"
     if set(record.flops) != {"allowed", "spent"}:
-        return f"flops holds {sorted(record.flops)}, wanted allowed and spent"
+        yield f"flops holds {sorted(record.flops)}, wanted allowed and spent"
     if set(record.stamp) != {"configuration", "code", "data"}:
-        return f"stamp holds {sorted(record.stamp)}, wanted configuration, code and data"
+        yield f"stamp holds {sorted(record.stamp)}, wanted configuration, code and data"
     if set(record.outcomes) - set("01"):
-        return "outcomes hold characters other than 0 and 1"
+        yield "outcomes hold characters other than 0 and 1"
     if record.status == "not run":
-        return (
-            None if record.reason and not record.scores and not record.outcomes else "not run wants a reason, no score"
-        )
+        if not record.reason or record.scores or record.outcomes:
+            yield "not run wants a reason, no score"
+        return
     if record.status != "done":
-        return f"status is {record.status!r}, wanted 'done' or 'not run'"
+        yield f"status is {record.status!r}, wanted 'done' or 'not run'"
     if "accuracy" not in record.scores:
-        return "a run that is done wants an accuracy in its scores"
+        yield "a run that is done wants an accuracy in its scores"
     if missing := {"synthetic", "evaluate_on"} - record.data.keys():
-        return f"data misses {', '.join(sorted(missing))}"
+        yield f"data misses {', '.join(sorted(missing))}"
     if record.outcomes and abs(record.outcomes.count("1") / len(record.outcomes) - record.scores["accuracy"]) > 1e-6:
-        return "the accuracy is not the share of right outcomes"
-    return None
-
-
-def _not_plain(value: Any, where: str) -> str | None:
-    """The first value that JSON cannot hold unchanged, in words, or None."""
-    if isinstance(value, dict):
-        if any(not isinstance(key, str) for key in value):
-            return f"{where or 'the content'} has a key that is not a string"
-        return next(filter(None, (_not_plain(item, f"{where}.{key}".lstrip(".")) for key, item in value.items())), None)
-    if isinstance(value, list):
-        return next(filter(None, (_not_plain(item, f"{where}[{i}]") for i, item in enumerate(value))), None)
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"{where} is {value}: only finite numbers are kept"
-    if value is None or isinstance(value, str | int):
-        return None
-    return f"{where} is a {type(value).__name__}: make it a plain number, string, list or dictionary"
+        yield "the accuracy is not the share of right outcomes"

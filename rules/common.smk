@@ -119,7 +119,7 @@ def folder_of_encoder(name):
 
 
 def headline_encoder(benchmark):
-    """What the configuration says of the text encoder of headline_records; None where there is none."""
+    """What the configuration says of the text encoder of a benchmark's headline; None where there is none."""
     definition = BENCHMARKS[benchmark]
     condition = definition["conditions"][definition["headline"][0]]
     return ENCODERS.get(
@@ -135,25 +135,6 @@ def of_kind(kind):
 def arms_of(benchmark):
     """The study's arms that are defined for a benchmark."""
     return defined_arms(BENCHMARKS[benchmark], config["arms"])
-
-
-def records_of(benchmark, arm):
-    definition = BENCHMARKS[benchmark]
-    return expand(
-        f"{R}/records/{benchmark}/{{condition}}/{arm}/seed{{seed}}.json",
-        condition=definition["conditions"],
-        seed=definition["seeds"],
-    )
-
-
-def headline_records(benchmark, arm):
-    """The records of every seed under the first condition of a benchmark's headline."""
-    definition = BENCHMARKS[benchmark]
-    condition = definition["headline"][0]
-    return [
-        f"{R}/records/{benchmark}/{condition}/{arm}/seed{seed}.json"
-        for seed in definition["seeds"]
-    ]
 
 
 # What the study is, wherever it lies and whatever is said of it.
@@ -180,9 +161,8 @@ DIGEST = value_digest(
     }
 )
 RECORDS = [
-    record
+    f"{R}/records/{benchmark}/{arm}.jsonl"
     for benchmark, definition in BENCHMARKS.items()
     for arm in (*arms_of(benchmark), *definition.get("controls", []))
-    for record in records_of(benchmark, arm)
 ]
 BEGAN = [began(RECORDS)]

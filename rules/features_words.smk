@@ -1,4 +1,4 @@
-# Input: nothing. Output: {results}/features/<benchmark>/*.npz, one file per seed, and the controls' records.
+# Input: nothing. Output: {results}/features/<benchmark>/*.npz, one file per seed.
 for benchmark, definition in of_kind("words"):
 
     rule:
@@ -28,34 +28,3 @@ for benchmark, definition in of_kind("words"):
             f"{benchmark}: training the encoders on every seed's frequent words"
         script:
             "scripts/encode_words.py"
-
-    rule:
-        name:
-            f"run_controls_{benchmark}"
-        output:
-            update(
-                [
-                    record
-                    for control in definition["controls"]
-                    for record in records_of(benchmark, control)
-                ]
-            ),
-        log:
-            f"{R}/logs/run_controls/{benchmark}.log",
-        benchmark:
-            f"{R}/benchmarks/run_controls/{benchmark}.jsonl"
-        conda:
-            ENVIRONMENT
-        threads: 1
-        params:
-            benchmark=benchmark,
-            controls=definition["controls"],
-            seeds=definition["seeds"],
-            world=definition["world"],
-            conditions=definition["conditions"],
-            records=lambda wildcards, output: str(Path(output[0]).parents[3]),
-            code=code_of(["hsokv.study.controls"], [script_path("run_controls.py")]),
-        message:
-            f"{benchmark}: controls"
-        script:
-            "scripts/run_controls.py"

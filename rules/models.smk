@@ -2,7 +2,7 @@
 # Asked for by name, never made by the report; the condition is the first of the benchmark's headline.
 rule export_model:
     input:
-        records=lambda wildcards: headline_records(wildcards.benchmark, wildcards.arm),
+        records=f"{R}/records/{{benchmark}}/{{arm}}.jsonl",
         features=lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
     output:
         directory(f"{R}/models/{{benchmark}}/{{arm}}/seed{{seed}}"),

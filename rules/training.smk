@@ -1,10 +1,12 @@
-# Input: {results}/features/<benchmark>/*.npz. Output: {results}/records/<benchmark>/<condition>/<arm>/seed<seed>.json.
+# Input: {results}/features/<benchmark>/*.npz. Output: {results}/records/<benchmark>/<arm>.jsonl, a line a run.
 # One job per benchmark and arm with its seeds inside: starting torch costs more than most runs.
 
 
 def features_of(benchmark, arm):
     """The feature files that an arm reads on a benchmark."""
     definition, folder = BENCHMARKS[benchmark], Path(R) / "features" / benchmark
+    if arm not in arms_of(benchmark):
+        raise WorkflowError(f"{arm} is not defined on {benchmark}")
     folders = dict.fromkeys(
         folder_of(folder, name, condition)
         for name, condition in definition["conditions"].items()
@@ -17,43 +19,75 @@ def features_of(benchmark, arm):
     return files + ([f"{folder}/images.npz"] if METHODS[arm].images else [])
 
 
-for benchmark, definition in BENCHMARKS.items():
-    for arm in arms_of(benchmark):
+def code_of_arm(wildcards):
+    """The digest of what runs an arm under the protocol of a benchmark."""
+    definition = BENCHMARKS[wildcards.benchmark]
+    protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
+    modules = ["hsokv.study.runs", protocol.module]
+    return code_digest(
+        [*modules, module_of(definition, wildcards.arm)], [script_path("run_arm.py")]
+    )
 
-        rule:
-            name:
-                f"run_{benchmark}_{arm}"
-            input:
-                features_of(benchmark, arm),
-            output:
-                update(records_of(benchmark, arm)),
-            log:
-                f"{R}/logs/run_arm/{benchmark}.{arm}.log",
-            benchmark:
-                f"{R}/benchmarks/run_arm/{benchmark}.{arm}.jsonl"
-            conda:
-                ENVIRONMENT
-            threads: 1
-            params:
-                benchmark=benchmark,
-                arm=arm,
-                module=module_of(definition, arm),
-                settings={
-                    name: config["methods"][name] for name in METHODS[arm].settings
-                },
-                task=task_of(definition, arm, config["device"]),
-                seeds=definition["seeds"],
-                # With `output` as an argument a parameter is not compared: a folder that moved makes nothing stale.
-                results=lambda wildcards, output: str(Path(output[0]).parents[4]),
-                code=code_of(
-                    [
-                        "hsokv.study.runs",
-                        PROTOCOLS[KINDS[definition["kind"]].protocol].module,
-                        module_of(definition, arm),
-                    ],
-                    [script_path("run_arm.py")],
-                ),
-            message:
-                f"{benchmark}: {arm}"
-            script:
-                "scripts/run_arm.py"
+
+# `update`: a file that stands is not deleted before the job, which keeps its lines. When a job fails, Snakemake restores
+# such a file and counts the job as done; the second output, deleted before the job and made after it, says that it is not.
+rule run_arm:
+    input:
+        lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
+    output:
+        update(f"{R}/records/{{benchmark}}/{{arm}}.jsonl"),
+        touch(f"{R}/records/{{benchmark}}/.{{arm}}.complete"),
+    log:
+        f"{R}/logs/run_arm/{{benchmark}}.{{arm}}.log",
+    benchmark:
+        f"{R}/benchmarks/run_arm/{{benchmark}}.{{arm}}.jsonl"
+    wildcard_constraints:
+        benchmark="|".join(BENCHMARKS),
+        arm="|".join(config["arms"]),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        module=lambda wildcards: module_of(
+            BENCHMARKS[wildcards.benchmark], wildcards.arm
+        ),
+        settings=lambda wildcards: {
+            name: config["methods"][name] for name in METHODS[wildcards.arm].settings
+        },
+        task=lambda wildcards: task_of(
+            BENCHMARKS[wildcards.benchmark], wildcards.arm, config["device"]
+        ),
+        seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
+        code=code_of_arm,
+    message:
+        "{wildcards.benchmark}: {wildcards.arm}"
+    script:
+        "scripts/run_arm.py"
+
+
+# Readers of the words themselves, recorded like every arm.
+rule run_control:
+    output:
+        update(f"{R}/records/{{benchmark}}/{{control}}.jsonl"),
+        touch(f"{R}/records/{{benchmark}}/.{{control}}.complete"),
+    log:
+        f"{R}/logs/run_control/{{benchmark}}.{{control}}.log",
+    benchmark:
+        f"{R}/benchmarks/run_control/{{benchmark}}.{{control}}.jsonl"
+    wildcard_constraints:
+        benchmark="|".join(name for name, _ in of_kind("words")),
+        control="|".join(
+            control for _, world in of_kind("words") for control in world["controls"]
+        ),
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
+        world=lambda wildcards: BENCHMARKS[wildcards.benchmark]["world"],
+        conditions=lambda wildcards: BENCHMARKS[wildcards.benchmark]["conditions"],
+        code=code_of(["hsokv.study.controls"], [script_path("run_control.py")]),
+    message:
+        "{wildcards.benchmark}: {wildcards.control}, a control"
+    script:
+        "scripts/run_control.py"

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import asdict, replace
 
@@ -7,16 +8,18 @@ from hsokv.exceptions import RecordError
 from hsokv.records import (
     CostRecord,
     RunRecord,
-    cost_path,
-    read_cost,
-    read_record,
+    append_line,
+    costs_path,
+    read_costs,
+    read_records,
     read_sealed,
-    record_path,
-    write_record,
+    record_files,
+    records_path,
+    write_lines,
     write_sealed,
 )
 
-COST = CostRecord(1.5, 2**20, "host", "cpu", 1)
+COSTS = [CostRecord("shots16", seed, 1.5, 2**20, "host", "cpu", 1) for seed in (13, 21, 42)]
 
 
 @pytest.fixture
@@ -37,50 +40,67 @@ def record() -> RunRecord:
         outcomes="1101",
         shared_test=True,
         curves={"gate": [0.5, 0.25]},
-        instruments={"name": "é", "nested": [{"a": None}]},
+        instruments={"name": "é\u2028", "nested": [{"a": None}]},
     )
 
 
-def test_read_inverts_write(record, tmp_path):
-    path = write_record(record, COST, tmp_path)
-    assert path == record_path("sst2", "shots16", "knn", 13, tmp_path)
-    assert read_record(path) == record
-    assert read_cost(path) == COST
-    assert sorted(p.name for p in path.parent.iterdir()) == ["seed13.cost.json", "seed13.json"]
+@pytest.fixture
+def three(record, tmp_path):
+    """A file of three runs, and the runs."""
+    records = [replace(record, seed=seed) for seed in (21, 13, 42)]
+    write_lines(records_path("sst2", "knn", tmp_path), records)
+    return records_path("sst2", "knn", tmp_path), records
 
 
-def test_same_record_same_bytes(record, tmp_path):
-    first = write_record(record, None, tmp_path / "a").read_bytes()
-    shuffled = RunRecord(**dict(reversed(asdict(record).items())))
-    path = write_record(shuffled, COST, tmp_path / "b")
-    assert path.read_bytes() == first
-    assert first.endswith(b"}\n")
-    assert b"0.30000000000000004" in first
-    assert list(json.loads(first)) == sorted(json.loads(first))
+def test_reading_inverts_writing_in_the_order_of_the_file(three):
+    path, records = three
+    write_lines(costs_path(path), COSTS)
+    assert read_records(path) == records
+    assert read_costs(path) == COSTS
+    assert record_files(path.parents[1]) == [path]
+    assert path.as_posix().endswith("sst2/knn.jsonl")
+
+
+def test_a_line_is_compact_sorted_json_and_the_same_bytes_for_the_same_run(three, record, tmp_path):
+    lines = three[0].read_bytes().splitlines(keepends=True)
+    assert len(lines) == 3
+    content = json.loads(lines[1])
+    assert lines[1] == json.dumps(content, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    assert b"0.30000000000000004" in lines[1]
+    path = records_path("sst2", "knn", tmp_path / "other")
+    write_lines(path, [])
+    append_line(path, RunRecord(**dict(reversed(asdict(record).items()))))
+    assert path.read_bytes() == lines[1]
 
 
 def test_not_run_is_kept_with_its_reason(record, tmp_path):
     absent = replace(record, status="not run", reason="no network", scores={}, outcomes="", curves={})
-    assert read_record(write_record(absent, None, tmp_path)).reason == "no network"
+    path = records_path("sst2", "knn", tmp_path)
+    write_lines(path, [absent])
+    assert read_records(path) == [absent]
 
 
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"scores": {"accuracy": float("nan")}}, r"scores.accuracy is nan: only finite"),
-        ({"curves": {"loss": [1.0, float("inf")]}}, r"curves.loss\[1\] is inf"),
+        ({"scores": {"accuracy": float("nan")}}, "scores: "),
+        ({"curves": {"loss": [1.0, float("inf")]}}, "curves: "),
         ({"scores": {"accuracy": "0.7"}}, "not a number"),
-        ({"scores": {"log_loss": 1.0}}, "wants an accuracy"),
+        ({"scores": {"log_loss": 1.0}}, "accuracy"),
         ({"seed": "13"}, "seed is str"),
         ({"seed": True}, "seed is bool"),
-        ({"instruments": {"shape": (1, 2)}}, "instruments.shape is a tuple"),
-        ({"outcomes": "11x1"}, "other than 0 and 1"),
-        ({"outcomes": "0001"}, "not the share of right outcomes"),
-        ({"status": "failed"}, "status is 'failed'"),
-        ({"status": "not run"}, "wants a reason, no score"),
-        ({"stamp": {"code": "b"}}, "stamp holds"),
-        ({"flops": {"spent": 7}}, "flops holds"),
-        ({"data": {"synthetic": False}}, "data misses evaluate_on"),
+        ({"reason": 3}, "reason is int"),
+        ({"instruments": {"shape": (1, 2)}}, "instruments"),
+        ({"instruments": {1: "a"}}, "instruments"),
+        ({"instruments": {"x": object()}}, "instruments"),
+        ({"outcomes": "11x1"}, "outcomes"),
+        ({"outcomes": "0001"}, "share of right outcomes"),
+        ({"status": "failed"}, "status"),
+        ({"status": "not run"}, "reason"),
+        ({"stamp": {"code": "b"}}, "stamp"),
+        ({"flops": {"spent": 7}}, "flops"),
+        ({"data": {"synthetic": False}}, "evaluate_on"),
+        ({"condition": "../a"}, "names"),
     ],
 )
 def test_a_record_that_contradicts_itself_is_never_built(record, change, match):
@@ -88,50 +108,76 @@ def test_a_record_that_contradicts_itself_is_never_built(record, change, match):
         replace(record, **change)
 
 
+def resealed(**changes):
+    """A change of the content, with the checksum of what it then is."""
+
+    def change(line: bytes) -> bytes:
+        content = json.loads(line) | changes
+        del content["sha256"]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return json.dumps(content | {"sha256": digest}).encode()
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("damage", "match"),
     [
-        (lambda text: text[:-40], "not whole JSON"),
-        (lambda text: "[]", "wanted a JSON object, came list"),
-        (lambda text: text.replace('"outcomes"', '"outcome"'), "misses outcomes"),
-        (lambda text: text.replace('"arm"', '"more": 1, "arm"'), "unknown keys more"),
-        (lambda text: text.replace("record/2", "record/1"), "of format 'hsokv-record/2'"),
-        (lambda text: text.replace("0.75", "NaN"), "only finite"),
-        (lambda text: text.replace('"knn"', '"ridge"'), "record of another run, sst2/shots16/ridge/seed13.json"),
-        (lambda text: text.replace('"knn"', '"../knn"'), "wanted a name"),
-        (lambda text: text.replace('"spent": 7', '"spent": 6'), "a value in it was changed"),
-        (lambda text: text.replace('"seed": 13', '"seed": 13, "seed": 13'), "'seed' stands twice"),
+        (lambda line: line[:40], "not whole JSON"),
+        (lambda line: line[:40] + b"\n" + line[40:], "not whole JSON"),
+        (lambda line: b"", "not whole JSON"),
+        (lambda line: b"\xff\x00", "not whole JSON"),
+        (lambda line: b"[" * 100_000, "not whole JSON"),
+        (lambda line: b"[]", "list"),
+        (lambda line: line.replace(b"0.75", b"NaN"), "finite"),
+        (lambda line: line.replace(b'"seed":13', b'"seed":13,"seed":13'), "'seed' stands twice"),
+        (lambda line: line.replace(b'"spent":7', b'"spent":6'), "changed"),
+        (lambda line: line.replace(b'"outcomes"', b'"outcome"'), "changed"),
+        (lambda line: line.replace(b'"sha256"', b'"sha"'), "checksum"),
+        (resealed(more=1), "keys: more"),
+        (resealed(format="hsokv-record/2"), "format"),
+        (resealed(seed="13"), "seed is str"),
+        (resealed(seed=21), "seed 21"),  # as in the line before
+        (resealed(arm="ridge"), "ridge"),
+        (resealed(benchmark="mnli"), "mnli"),
+        (resealed(arm="../knn"), "names"),
     ],
 )
-def test_a_damaged_record_is_named_with_the_way_to_remake_it(record, tmp_path, damage, match):
-    path = write_record(record, None, tmp_path)
-    path.write_text(damage(path.read_text()))
+def test_a_damaged_line_is_named_by_file_and_number_with_what_to_do(three, damage, match):
+    path, _ = three
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], damage(lines[1]), lines[2], b""]))
     with pytest.raises(RecordError, match=match) as error:
-        read_record(path)
-    assert str(path) in str(error.value)
+        read_records(path)
+    assert f"{path}, line 2: " in str(error.value)
     assert "delete the file and run the same snakemake command again" in str(error.value)
 
 
-def test_a_missing_record_and_a_broken_cost_are_record_errors(record, tmp_path):
+def test_a_file_that_was_cut_off_copied_twice_emptied_or_is_missing_is_refused(three, tmp_path):
+    path, _ = three
+    whole = path.read_bytes()
+    for content, match in ((whole[:-1], "line 3: cut off"), (whole * 2, "line 4: .*seed 21"), (b"", "no record")):
+        path.write_bytes(content)
+        with pytest.raises(RecordError, match=match):
+            read_records(path)
     with pytest.raises(RecordError, match="not there"):
-        read_record(tmp_path / "seed1.json")
-    path = write_record(record, COST, tmp_path)
-    cost_path(path).write_text("{}")
-    with pytest.raises(RecordError, match="misses device"):
-        read_cost(path)
+        read_records(tmp_path / "knn.jsonl")
+    costs_path(path).write_text("{}\n")
+    with pytest.raises(RecordError, match=r"knn\.cost\.jsonl, line 1: .*device"):
+        read_costs(path)
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "..", "a.b", "-a"])
 def test_names_are_safe_in_paths(name):
-    with pytest.raises(RecordError, match="wanted a name"):
-        record_path("sst2", name, "knn", 13)
+    with pytest.raises(RecordError, match="not a name"):
+        records_path("sst2", name)
 
 
 @pytest.mark.parametrize(
     ("damage", "match"),
     [
         (lambda text: text.replace("0.5", "0.25"), "was changed.*delete the file"),
-        (lambda text: text.replace('"sha256"', '"sha"'), "wanted a checksum.*came none.*delete the file"),
+        (lambda text: text.replace('"sha256"', '"sha"'), "checksum.*delete the file"),
         (lambda text: text[:-4], "not whole JSON.*delete the file"),
     ],
 )

@@ -48,7 +48,7 @@ def contents(base: Path, results: Path, configuration: Mapping[str, Any], versio
     members = {name: (base / name).read_bytes() for name in source_names(base) if name not in WRITTEN}
     for part in (*STAGES, *MEASURED):
         for path in sorted((results / part).rglob("*")):
-            if path.is_file() and not path.name.endswith(".tmp"):
+            if path.is_file() and path.suffix not in (".tmp", ".unfinished"):
                 members[(root / path.relative_to(results)).as_posix()] = path.read_bytes()
     made = [name for name in members if name.startswith(f"{root.as_posix()}/report/")]
     if "Snakefile" not in members or not made:

@@ -9,6 +9,7 @@ from typing import Any
 from hsokv.archive.preflight import figures_of, preflight
 from hsokv.archive.tarball import pack
 from hsokv.exceptions import ArchiveError
+from hsokv.records import record_files
 from hsokv.reporting.pdf import FIGURES, typeset
 
 SOURCES = ("report.tex", "numbers.tex", "report.bbl", "references.bib")
@@ -39,7 +40,7 @@ def pack_arxiv(results: Path, configuration: Mapping[str, Any], path: Path) -> l
 def submission(results: Path, configuration: Mapping[str, Any]) -> dict[str, bytes]:
     """Bytes of every file of a submission by name; raises ArchiveError where one that is needed is not there.
 
-    The records stand in one file, anc/records.jsonl, one a line, in the order of their paths.
+    The records stand in one file, anc/records.jsonl, one a line, in the order of their files.
     """
     members = {name: _read(results / "report" / name) for name in SOURCES}
     for figure in figures_of(members["report.tex"].decode()):
@@ -48,9 +49,7 @@ def submission(results: Path, configuration: Mapping[str, Any]) -> dict[str, byt
         members[f"{figure}.pdf"] = _read(folder / f"{figure}.pdf")
     for table in sorted((results / "tables").glob("*.csv")):
         members[f"anc/{table.name}"] = table.read_bytes()
-    records = sorted(path for path in (results / "records").rglob("seed*.json") if not path.name.endswith(".cost.json"))
-    lines = [json.dumps(json.loads(path.read_bytes()), sort_keys=True, ensure_ascii=False) for path in records]
-    members["anc/records.jsonl"] = "".join(f"{line}\n" for line in lines).encode()
+    members["anc/records.jsonl"] = b"".join(path.read_bytes() for path in record_files(results / "records"))
     members["anc/provenance.json"] = _read(results / "report" / "provenance.json")
     members["anc/configuration.json"] = configuration_text(configuration).encode()
     return members

@@ -11,17 +11,17 @@ from hsokv.archive.manifest import check_manifest, read_manifest
 from hsokv.archive.tarball import unpack
 from hsokv.exceptions import ArchiveError, HsokvError
 from hsokv.files import read_json
-from hsokv.records import read_record
+from hsokv.records import read_records, record_files
 
 
 class Artifact(NamedTuple):
-    """An unpacked artifact: its folder, its results below that, its commit and the paths of its records."""
+    """An unpacked artifact: its folder, its results below that, its commit, and how many files and records it holds."""
 
     folder: Path
     results: Path
     commit: str
     files: int
-    records: list[str]
+    records: int
 
 
 @contextmanager
@@ -51,13 +51,9 @@ def check(folder: Path) -> Artifact:
     root = PurePosixPath(str(configuration.get("results", "")))
     if root.is_absolute() or not root.parts or ".." in root.parts:
         raise ArchiveError(f"{CONFIGURATION}: wanted results in a folder below, came {root}: do not trust it")
-    places = (folder / root / "records").rglob("seed*.json")
-    records = sorted(path for path in places if not path.name.endswith(".cost.json"))
-    for path in records:
-        read_record(path)
+    records = sum(len(read_records(path)) for path in record_files(folder / root / "records"))
     commit = (folder / COMMIT).read_text(encoding="utf-8").strip()
-    names = [path.relative_to(folder).as_posix() for path in records]
-    return Artifact(folder, folder / root, commit, len(read_manifest(folder)), names)
+    return Artifact(folder, folder / root, commit, len(read_manifest(folder)), records)
 
 
 @contextmanager
@@ -75,12 +71,9 @@ def opened(place: Path) -> Iterator[dict[str, Any]]:
 
 
 def _study(results: Path) -> dict[str, Any]:
-    stamps = {}
-    for path in sorted((results / "records").rglob("seed*.json")):
-        if not path.name.endswith(".cost.json"):
-            stamps[path.relative_to(results / "records").with_suffix("").as_posix()] = read_record(path).stamp
+    records = [record for path in record_files(results / "records") for record in read_records(path)]
     return {
-        "stamps": stamps,
+        "stamps": {f"{run.benchmark}/{run.condition}/{run.arm}/seed{run.seed}": run.stamp for run in records},
         "statistics": _read(results / "statistics" / "statistics.json"),
         "provenance": _read(results / "report" / "provenance.json"),
     }

@@ -21,6 +21,7 @@ SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
 KINDS = {  # not the machine's own table, which differs from machine to machine
     "csv": "text/csv",
     "json": "application/json",
+    "jsonl": "application/jsonl",
     "md": "text/markdown",
     "pdf": "application/pdf",
     "png": "image/png",

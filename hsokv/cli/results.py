@@ -8,6 +8,7 @@ import typer
 from hsokv.cli.common import Json, print_json
 from hsokv.exceptions import ArchiveError, HsokvError
 from hsokv.files import read_json
+from hsokv.records import read_records
 
 MOST_LINES = 20
 Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Of the results.")]
@@ -25,7 +26,7 @@ def trace(
     found = follow(name, _read(results / "statistics" / "statistics.json"), document)
     found |= {"configuration": document["digest"], "versions": document["versions"], "commit": _commit()}
     stamped = [path for path in found["records"] if path in document["records"] and Path(path).exists()]
-    found["codes"] = sorted({_read(Path(path))["stamp"]["code"] for path in stamped})
+    found["codes"] = sorted({record.stamp["code"] for path in stamped for record in read_records(path)})
     found["command"] = _command(document, found["records"])
     if as_json:
         return print_json(found)
@@ -34,7 +35,7 @@ def trace(
         typer.echo(f"{title}: {', '.join(map(str, found[key])) or 'none'}")
     typer.echo(f"rule: {found['rule']}")
     typer.echo(f"statistic: {results / 'statistics'}/{found['statistic'] or 'statistics.json#/study'}")
-    typer.echo(f"records: {len(found['records'])}")
+    typer.echo(f"files of records: {len(found['records'])}")
     for path, digest in found["records"].items():
         typer.echo(f"  {path} SHA-256 {digest}")
     typer.echo(f"configuration: SHA-256 {found['configuration']}")
@@ -56,7 +57,7 @@ def verify(
     if rebuild and rebuild.exists() and any(rebuild.iterdir()):
         raise ArchiveError(f"--rebuild: wanted an empty or a new folder, came {rebuild}; choose another")
     with check.unpacked(archive) as artifact:
-        typer.echo(f"whole: {artifact.files} files as the manifest says, {len(artifact.records)} records sound")
+        typer.echo(f"whole: {artifact.files} files as the manifest says, {artifact.records} records sound")
         typer.echo(f"commit: {artifact.commit}")
         if rebuild:
             other = check.rebuild(artifact, rebuild)
@@ -116,6 +117,6 @@ def _commit() -> str:
 def _command(document: dict[str, Any], records: dict[str, str]) -> str:
     """Remove what the number was made of, and run the study again with the overlays it was run with."""
     overlays = " ".join(document["overlays"])
-    removed = " ".join(sorted({str(Path(path).parent) for path in records}))
+    removed = " ".join(sorted(records))
     command = f"snakemake --cores 4 report{f' --configfile {overlays}' if overlays else ''}"
-    return f"rm -r {removed} && {command}" if removed else command
+    return f"rm {removed} && {command}" if removed else command

@@ -15,7 +15,7 @@ from hsokv.cli.common import Json, check_device, print_json, print_rows
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
 from hsokv.files import write_json, writing
 from hsokv.methods.registry import METHODS
-from hsokv.records import read_record, record_path
+from hsokv.records import read_records, records_path
 
 STUDY = Path(hsokv.__file__).resolve().parents[1]
 
@@ -78,10 +78,10 @@ def train(
         **placed,
         **({"methods": {"head": {"steps": iterations}}} if iterations else {}),
     }
-    path = record_path(benchmark, condition, chosen, seed, output.resolve() / "records")
+    path = records_path(benchmark, chosen, output.resolve() / "records")
     model = output.resolve() / "models" / benchmark / chosen / f"seed{seed}"
     _snakemake([path, *([model] if save_pretrained else [])], configfile, overlay, cores)
-    record = read_record(path)
+    record = next(run for run in read_records(path) if (run.condition, run.seed) == (condition, seed))
     if save_pretrained:
         _copy(model, save_pretrained)
     if as_json:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hsokv.exceptions import ConfigurationError
 from hsokv.metrics.statistics import Interval, Verdict, judge
-from hsokv.records import record_path
+from hsokv.records import records_path
 from hsokv.reporting import ledger
 from hsokv.reporting.duration import judge_time
 
@@ -83,8 +83,8 @@ def _entry(
         raise ConfigurationError(f"criteria.{entry['name']}: wanted a threshold for a {kind}, {wanted}: add one")
     arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
     row = _row(criterion, statistics)
-    conditions = [row["condition"]] if row and "tracks" in criterion else None
-    entry["evidence"] = _evidence(statistics, entry["benchmark"], arms, conditions)
+    folder = statistics["study"]["records"]
+    entry["evidence"] = [records_path(entry["benchmark"], arm, folder).as_posix() for arm in arms]
     if row is None:
         return entry | {"reason": f"the runs of {' and '.join(arms)} hold no {score}"}
     if row["status"] != "done":
@@ -101,7 +101,7 @@ def _entry(
         verdict = _inside(found, threshold, None)
     else:
         verdict = judge(kind, found, threshold, strict=bound == "above")
-    if conditions:
+    if "tracks" in criterion:
         verdict = verdict._replace(reason=f"{verdict.reason}; best track: {row['condition']}")
     return entry | verdict._asdict()
 
@@ -151,15 +151,3 @@ def _row(criterion: Mapping[str, Any], statistics: Mapping[str, Any]) -> Mapping
         rows, keys = statistics["contrasts"], ("benchmark", "a", "b", "score")
         wanted = (criterion["benchmark"], criterion["arm"], criterion["over"], score)
     return next((row for row in rows if tuple(row[key] for key in keys) == wanted), None)
-
-
-def _evidence(
-    statistics: Mapping[str, Any], name: str, arms: list[str], conditions: list[str] | None = None
-) -> list[str]:
-    benchmark = statistics["study"]["benchmarks"][name]
-    return [
-        record_path(name, condition, arm, seed, statistics["study"]["records"]).as_posix()
-        for condition in conditions or benchmark["headline"]
-        for arm in arms
-        for seed in benchmark["seeds"]
-    ]

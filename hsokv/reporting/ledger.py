@@ -198,12 +198,7 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
         if key in numbers:
             raise ConfigurationError(f"two numbers are named {key!r}: rename a contrast, criterion, benchmark or arm")
         benchmark = benchmarks.get(of[0]) if of else None
-        conditions = benchmark["headline"] if benchmark and of[1] == "headline" else [of[1]] if benchmark else []
-        sources = [
-            f"{statistics['study']['records']}/{of[0]}/{c}/{arm}/seed{'*' if seed is None else seed}.json"
-            for c in conditions
-            for arm in arms
-        ]
+        sources = [f"{statistics['study']['records']}/{of[0]}/{arm}.jsonl" for arm in arms] if benchmark else []
         seeds = [seed] if seed is not None else list(benchmark["seeds"]) if benchmark else []
         numbers[key] = kept(value, unit, rule, sources, seeds, at, reason, missing)
 
@@ -259,7 +254,7 @@ def collect(statistics: Mapping[str, Any], criteria: list[dict[str, Any]]) -> di
                     add(key, example[name], unit, rule, of=of, arms=arms, at=at)
     for index, judged in enumerate(criteria):
         place = (judged["benchmark"], "headline")
-        arms = sorted({path.split("/")[-2] for path in judged["evidence"]}) or ["*"]
+        arms = sorted({path.split("/")[-1].removesuffix(".jsonl") for path in judged["evidence"]}) or ["*"]
         ends = judged["interval"] or (None, None)
         value = zip(("value", "low", "high", "threshold"), (judged["value"], *ends, judged["threshold"]), strict=True)
         for end, number in value:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hsokv.files import checksum, read_json, write_json
-from hsokv.records import read_record
+from hsokv.records import read_records
 from hsokv.reporting.document import read_statistics
 from hsokv.reporting.provenance import provenance
 from hsokv.reporting.render import render_report, report_context
@@ -33,7 +33,7 @@ def write_report(
     numbers, verdicts, records = read_statistics(statistics), read_json(criteria), list(records)
     about = report_context(
         {**context["study"], "paper": context["paper"]},
-        [read_record(base / path) for path in records],
+        [record for path in records for record in read_records(base / path)],
         digest=context["digest"],
         versions=context["versions"],
     )

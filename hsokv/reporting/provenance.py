@@ -67,9 +67,9 @@ def trace(name: str, statistics: Mapping[str, Any], document: Mapping[str, Any])
 
 
 def _matches(path: str, source: str) -> bool:
-    """Whether a record is one of a source's, in which `*` stands for any condition, arm or seed.
+    """Whether a record is one of a source's, in which `*` stands for any arm.
 
-    >>> _matches("results/records/a/b/full/seed13.json", "results/records/a/*/full/seed*.json")
+    >>> _matches("results/records/a/full.jsonl", "results/records/a/*.jsonl")
     True
     """
     there, wanted = path.split("/"), source.split("/")

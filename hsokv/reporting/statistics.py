@@ -6,7 +6,7 @@ from typing import Any
 
 from hsokv.files import write_json
 from hsokv.metrics.statistics import interval
-from hsokv.records import RunRecord, read_record
+from hsokv.records import RunRecord, read_records
 from hsokv.reporting import ledger
 from hsokv.reporting.asked import Runs, arms_of, by_run, is_stream, runs_asked
 from hsokv.reporting.bounds import bounds_of
@@ -102,7 +102,7 @@ def write_statistics(
     study took, where that was measured.
     """
     computed = compute_statistics(
-        [read_record(path) for path in records], study, read_scaling(scaling), read_time(time)
+        [record for path in records for record in read_records(path)], study, read_scaling(scaling), read_time(time)
     )
     write_json(criteria, judge_criteria(computed, study))
     write_json(statistics, computed)

@@ -52,7 +52,7 @@ def validation_page(
             interval = f" [{ends}]" if entry["interval"] else ""
             lines.append(f"  {wanted}, came {text(numbers, f'{stem}.value')}{interval} {unit}: {entry['reason']}")
         records = entry["evidence"]
-        several = f"{len(records)} records{f', {records[0]} and on' if records else ''}"
+        several = f"{len(records)} files of records{f', {records[0]} and on' if records else ''}"
         lines.append(f"  evidence: {records[0] if len(records) == 1 else several}")
         by_clock = entry["benchmark"] in MEASURED and entry["value"] is not None
         lines.append(f"  {OF_A_CLOCK if by_clock else DECIDED[entry['verdict']]}")

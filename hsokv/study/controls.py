@@ -1,7 +1,7 @@
 """Runs of the controls of `rare_words`: readers of the contexts themselves, recorded like every arm."""
 
-import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,15 @@ from hsokv import __version__
 from hsokv.data.rare_words import draw_episode
 from hsokv.data.rare_words_controls import CONTROLS
 from hsokv.metrics.classification import accuracy, outcomes
-from hsokv.records import RunRecord, record_path, write_record
+from hsokv.records import RunRecord, records_path
 from hsokv.study.digest import value_digest
 from hsokv.study.rare_words import draw_world, provenance_data
-from hsokv.study.runs import is_done
+from hsokv.study.runs import complete_records
 
 
-def run_controls(
+def run_control(
     benchmark: str,
-    controls: list[str],
+    control: str,
     world: Mapping[str, Any],
     conditions: Mapping[str, Mapping[str, Any]],
     seeds: list[int],
@@ -25,36 +25,37 @@ def run_controls(
     code: str,
     report: Callable[[str], None],
 ) -> None:
-    """Run every control on the test queries of every condition and seed; controls spend no counted FLOPs."""
-    for seed in seeds:
-        drawn = None
-        for condition, definition in conditions.items():
-            configuration = {"world": dict(world), "condition": dict(definition)}
-            stamp = {"configuration": value_digest(configuration), "code": code, "data": value_digest(seed)}
-            for control in controls:
-                if is_done(record_path(benchmark, condition, control, seed, records), stamp):
-                    continue
-                drawn = drawn or draw_world(seed, world)
-                episode = draw_episode(drawn[0], "test", definition["senses"], definition["level"])
-                start = time.perf_counter()
-                predicted = CONTROLS[control](*drawn, episode)
-                record = RunRecord(
-                    benchmark=benchmark,
-                    condition=condition,
-                    arm=control,
-                    seed=seed,
-                    status="done",
-                    reason=None,
-                    configuration=configuration,
-                    stamp=stamp,
-                    version=__version__,
-                    data={**provenance_data(), "encoder": {}},
-                    flops={"allowed": 0, "spent": 0},
-                    scores={"accuracy": accuracy(predicted, episode.query.labels)},
-                    outcomes=outcomes(predicted, episode.query.labels),
-                    shared_test=False,
-                    curves={},
-                    instruments={},
-                )
-                write_record(record, None, records)
-                report(f"{condition}/{control}/seed{seed}: {time.perf_counter() - start:.2f} s")
+    """Run a control on the test queries of every condition and seed; it spends no counted FLOPs and has no cost."""
+    draw = cache(lambda seed: draw_world(seed, world))
+    configurations = {name: {"world": dict(world), "condition": dict(conditions[name])} for name in conditions}
+    planned = {
+        (name, seed): {"configuration": value_digest(configuration), "code": code, "data": value_digest(seed)}
+        for name, configuration in configurations.items()
+        for seed in seeds
+    }
+
+    def make(condition: str, seed: int) -> tuple[RunRecord, None]:
+        definition = conditions[condition]
+        episode = draw_episode(draw(seed)[0], "test", definition["senses"], definition["level"])
+        predicted = CONTROLS[control](*draw(seed), episode)
+        record = RunRecord(
+            benchmark=benchmark,
+            condition=condition,
+            arm=control,
+            seed=seed,
+            status="done",
+            reason=None,
+            configuration=configurations[condition],
+            stamp=planned[condition, seed],
+            version=__version__,
+            data={**provenance_data(), "encoder": {}},
+            flops={"allowed": 0, "spent": 0},
+            scores={"accuracy": accuracy(predicted, episode.query.labels)},
+            outcomes=outcomes(predicted, episode.query.labels),
+            shared_test=False,
+            curves={},
+            instruments={},
+        )
+        return record, None
+
+    complete_records(records_path(benchmark, control, records), planned, make, report)

@@ -66,7 +66,7 @@ def seconds_of(message: str, benchmarks: Mapping[str, str]) -> float | None:
 def _file_of(message: str, benchmarks: Mapping[str, str]) -> str | None:
     for pattern, path in benchmarks.items():
         parts = re.split(r"\{wildcards\.(\w+)\}", pattern)  # words and names in turn
-        regex = "".join(f"(?P<{part}>.+)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
+        regex = "".join(rf"(?P<{part}>\S+)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
         if found := re.fullmatch(regex, message):
             return path.format(**found.groupdict())
     return None

@@ -5,14 +5,24 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hsokv import __version__
-from hsokv.exceptions import BudgetError, RecordError
+from hsokv.exceptions import BudgetError
 from hsokv.files import checksum
-from hsokv.records import CostRecord, RunRecord, cost_path, read_record, record_path, write_record
+from hsokv.records import (
+    CostRecord,
+    RunRecord,
+    append_line,
+    costs_path,
+    read_lines,
+    records_path,
+    unfinished_path,
+    write_lines,
+)
 from hsokv.study.conditions import folder_of
 from hsokv.study.digest import value_digest
 from hsokv.study.features import read_provenance
@@ -32,12 +42,51 @@ PROTOCOLS = {
 }
 
 
-def is_done(path: Path, stamp: Mapping[str, str]) -> bool:
-    """Whether the record at `path` is whole and made by what `stamp` stands for; a corrupt one is not."""
-    try:
-        return read_record(path).stamp == dict(stamp)
-    except RecordError:
-        return False
+def complete_records(
+    path: Path,
+    planned: Mapping[tuple[str, int], Mapping[str, str]],
+    make: Callable[[str, int], tuple[RunRecord, CostRecord | None]],
+    report: Callable[[str], None],
+) -> None:
+    """Make the runs that the file at `path` lacks, so that it holds exactly the planned runs, in their order.
+
+    Each new line is appended whole to an unfinished copy, which becomes the file when all runs are made: Snakemake puts
+    its declared output back to what it was before a job that failed, so lines appended to the file itself would go.
+
+    Args:
+        path: as `records_path` gives it.
+        planned: the stamp of each run by condition and seed; a line with another stamp is stale, and made again.
+        make: the record of the run of a condition and a seed, and its cost where it has one.
+        report: takes a line of text a run.
+
+    Raises:
+        RecordError: a line is damaged. Only a last line that was cut off while it was written is dropped and reported.
+    """
+    unfinished, costs_file = unfinished_path(path), costs_path(path)
+    records = {}
+    for file in filter(Path.exists, (path, unfinished)):
+        present = {(record.condition, record.seed): record for record in read_lines(file, RunRecord, report)}
+        records |= {run: record for run, record in present.items() if record.stamp == planned.get(run)}
+    spent = read_lines(costs_file, CostRecord, report) if costs_file.exists() else []
+    costs = {(cost.condition, cost.seed): cost for cost in spent if (cost.condition, cost.seed) in records}
+    write_lines(unfinished, records.values())
+    write_lines(costs_file, costs.values())
+    for run in planned:
+        name = f"{path.parent.name}/{run[0]}/{path.stem}/seed{run[1]}"
+        if run in records:
+            report(f"{name}: kept")
+            continue
+        record, cost = make(*run)
+        if cost is not None:
+            costs[run] = cost
+            append_line(costs_file, cost)
+        records[run] = record
+        append_line(unfinished, record)
+        done = f"accuracy {record.scores['accuracy']:.3f}" if record.scores else f"not run: {record.reason}"
+        report(f"{name}: {done}" + (f" in {cost.wall_seconds:.2f} s" if cost else ""))
+    write_lines(costs_file, [costs[run] for run in planned if run in costs])
+    write_lines(path, [records[run] for run in planned])
+    unfinished.unlink()
 
 
 def run_arm(
@@ -52,54 +101,54 @@ def run_arm(
     code: str,
     report: Callable[[str], None],
 ) -> None:
-    """Run one arm on every condition and seed of a benchmark and write the records that are missing or stale.
+    """Run one arm on every condition and seed of a benchmark and write its file below `records`.
 
     `module` holds the arm's method, `settings` the groups it reads. `task` describes the benchmark: protocol,
     conditions (name to definition, with an allowance of its own or without), folds and entries where it has them,
     flops_allowed. `code` is the digest of all code used.
     """
     shared = ["evaluation.npz"] + (["images.npz"] if task.get("images") else [])
-    for seed in seeds:
-        found = {}  # of each folder: provenance and digest of what lies in it
-        for condition, definition in task["conditions"].items():
-            folder = folder_of(features, condition, definition)
-            if folder not in found:
-                parts = [folder / f"seed{seed}.npz", *(folder / name for name in shared)]
-                digests = [checksum(part) for part in parts if part.exists()]
-                found[folder] = read_provenance(parts[0]), value_digest(digests)
-            provenance, data = found[folder]
-            allowed = int(definition.get("flops_allowed", task["flops_allowed"]))
-            configuration = {
-                "condition": dict(definition),
-                "settings": {name: settings[name] for name in sorted(settings)},
-                **{key: task[key] for key in ("folds", "entries") if key in task},
-                "flops_allowed": allowed,
-            }
-            stamp = {"configuration": value_digest(configuration), "code": code, "data": data}
-            name = f"{benchmark}/{condition}/{arm}/seed{seed}"
-            if is_done(record_path(benchmark, condition, arm, seed, records), stamp):
-                report(f"{name}: kept")
-                continue
-            common = {
-                "benchmark": benchmark,
-                "condition": condition,
-                "arm": arm,
-                "seed": seed,
-                "configuration": configuration,
-                "stamp": stamp,
-                "version": __version__,
-                "data": {**provenance["data"], "encoder": provenance["encoder"]},
-                "shared_test": provenance["shared_test"],
-            }
-            if provenance["status"] == "not run":
-                kept = write_record(not_run_record(common, provenance["reason"], allowed), None, records)
-                cost_path(kept).unlink(missing_ok=True)
-                report(f"{name}: not run: {provenance['reason']}")
-                continue
-            tuning = provenance["encoder"].get("tuning_flops", 0)
-            result, cost = _run(common, module, settings, task, folder, allowed, tuning)
-            write_record(RunRecord(**common, **result), cost, records)
-            report(f"{name}: accuracy {result['scores']['accuracy']:.3f} in {cost.wall_seconds:.2f} s")
+
+    @cache
+    def features_of(folder: Path, seed: int) -> tuple[dict[str, Any], str]:
+        """Provenance and digest of the features of a seed."""
+        parts = [folder / f"seed{seed}.npz", *(folder / name for name in shared)]
+        digests = [checksum(part) for part in parts if part.exists()]
+        return read_provenance(parts[0]), value_digest(digests)
+
+    def common_of(condition: str, seed: int) -> dict[str, Any]:
+        """What a record says of its run before it is made."""
+        definition = task["conditions"][condition]
+        provenance, data = features_of(folder_of(features, condition, definition), seed)
+        configuration = {
+            "condition": dict(definition),
+            "settings": {name: settings[name] for name in sorted(settings)},
+            **{key: task[key] for key in ("folds", "entries") if key in task},
+            "flops_allowed": int(definition.get("flops_allowed", task["flops_allowed"])),
+        }
+        return {
+            "benchmark": benchmark,
+            "condition": condition,
+            "arm": arm,
+            "seed": seed,
+            "configuration": configuration,
+            "stamp": {"configuration": value_digest(configuration), "code": code, "data": data},
+            "version": __version__,
+            "data": {**provenance["data"], "encoder": provenance["encoder"]},
+            "shared_test": provenance["shared_test"],
+        }
+
+    def make(condition: str, seed: int) -> tuple[RunRecord, CostRecord | None]:
+        common, folder = common_of(condition, seed), folder_of(features, condition, task["conditions"][condition])
+        provenance, allowed = features_of(folder, seed)[0], common["configuration"]["flops_allowed"]
+        if provenance["status"] == "not run":
+            return not_run_record(common, provenance["reason"], allowed), None
+        tuning = provenance["encoder"].get("tuning_flops", 0)
+        result, cost = _run(common, module, settings, task, folder, allowed, tuning)
+        return RunRecord(**common, **result), cost
+
+    planned = {(name, seed): common_of(name, seed)["stamp"] for name in task["conditions"] for seed in seeds}
+    complete_records(records_path(benchmark, arm, records), planned, make, report)
 
 
 def not_run_record(common: Mapping[str, Any], reason: str, allowed: int) -> RunRecord:
@@ -145,6 +194,8 @@ def _run(
         method, settings, task, features, common["seed"], common["condition"], budget, generator
     )
     cost = CostRecord(
+        condition=common["condition"],
+        seed=common["seed"],
         wall_seconds=time.perf_counter() - start,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         host=socket.gethostname(),

@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hsokv.files import write_json
+from hsokv.records import unfinished_path
 
 
 def began(records: Iterable[str | Path]) -> float | None:
-    """Seconds since 1970 now, where a run begins without any of its records; None where it goes on from some.
+    """Seconds since 1970 now, where a run begins without any of its files of records; None where it goes on from some.
 
-    >>> began(["no/such/record.json"]) is not None
+    >>> began(["no/such/records.jsonl"]) is not None
     True
     """
-    return None if any(Path(path).exists() for path in records) else time.time()
+    return None if any(Path(path).exists() or unfinished_path(path).exists() for path in records) else time.time()
 
 
 def measure(start: float | None, cores: int | None, digest: str, path: Path) -> None:

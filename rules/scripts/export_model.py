@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hsokv.records import read_record
+from hsokv.records import read_records
 from hsokv.study.encoders import encoder_source
 from hsokv.study.export import Texts, export_model
 from hsokv.study.job import job
 
 
 def main(
-    records: list[str], seed: int, definition: Mapping[str, Any], features: Path, texts: Texts | None, small: bool
+    records: str, seed: int, definition: Mapping[str, Any], features: Path, texts: Texts | None, small: bool
 ) -> Any:
-    """The model of the run with `seed` among the `records` of one arm and condition."""
-    found = {record.seed: record for record in map(read_record, records)}
+    """The model of the run with `seed` under the first condition of the headline, of the arm with these `records`."""
+    headline = definition["headline"][0]
+    found = {record.seed: record for record in read_records(records) if record.condition == headline}
     scores = {number: record.scores for number, record in found.items() if record.scores}
     return export_model(found[seed], definition, features, scores, texts, small)
 
@@ -23,7 +24,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
         model = main(
-            list(snakemake.input.records),
+            snakemake.input.records,
             int(snakemake.wildcards.seed),
             params.definition,
             Path(params.features),

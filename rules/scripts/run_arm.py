@@ -7,16 +7,16 @@ from hsokv.study.runs import run_arm
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        params = snakemake.params
+        params, results = snakemake.params, Path(snakemake.output[0]).parents[2]
         run_arm(
-            benchmark=params.benchmark,
-            arm=params.arm,
+            benchmark=snakemake.wildcards.benchmark,
+            arm=snakemake.wildcards.arm,
             module=params.module,
             settings=params.settings,
             task=params.task,
             seeds=params.seeds,
-            features=Path(params.results) / "features" / params.benchmark,
-            records=Path(params.results) / "records",
+            features=results / "features" / snakemake.wildcards.benchmark,
+            records=results / "records",
             code=params.code,
             report=print,
         )

@@ -21,7 +21,7 @@ def test_a_number_leads_to_its_statistic_its_records_and_a_command(run, base, mo
     found = json.loads(done.stdout)
     assert found["statistic"].endswith("/lift")
     assert found["codes"] == ["b"]
-    assert all(f"results/records/{path}" in found["command"] for path in ("rare_words/two_senses_level1/kv_only",))
+    assert all(f"results/records/{path}" in found["command"] for path in ("rare_words/kv_only.jsonl",))
     assert found["text"] in run("trace", "ablation.lift").stdout
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from hsokv.cli import train
 from hsokv.exceptions import HsokvError
-from hsokv.records import RunRecord, write_record
+from hsokv.records import RunRecord
+from tests.runs import write_runs
 
 RECORD = {
     "benchmark": "rare_words",
@@ -35,7 +36,7 @@ def asked(monkeypatch, tmp_path):
 
     def snakemake(targets, overlays, overlay, cores):
         calls.append((targets, overlay))
-        write_record(RunRecord(**answer), root=tmp_path / "out" / "records")
+        write_runs([RunRecord(**answer)], tmp_path / "out" / "records")
         for model in targets[1:]:
             model.mkdir(parents=True)
             (model / "config.json").write_text("{}")

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import yaml
 
-from hsokv.records import write_record, write_sealed
+from hsokv.records import write_sealed
 from hsokv.reporting.pages import write_report
 from hsokv.reporting.statistics import write_statistics
 from hsokv.reporting.table_files import write_tables
 from hsokv.study.wall_time import measure
 from tests.reporting import example_scaling
 from tests.reporting.study import configuration, records, with_memory
+from tests.runs import write_runs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAPER = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["paper"]
@@ -25,7 +26,7 @@ def make(base: Path, *, measured: bool = False) -> dict:
     results = base / "results"
     study = configuration() | {"results": "results"}
     found = [replace(run, data=run.data | {"kind": "generated", "files": {}}) for run in records(study, with_memory)]
-    paths = [write_record(record, root=results / "records") for record in found]
+    paths = write_runs(found, results / "records")
     statistics, criteria = (results / "statistics" / f"{name}.json" for name in ("statistics", "criteria"))
     scaling, time = [], []
     if measured:

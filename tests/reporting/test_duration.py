@@ -4,6 +4,7 @@ import pytest
 
 from hsokv.exceptions import RecordError
 from hsokv.files import write_json
+from hsokv.records import unfinished_path
 from hsokv.reporting.criteria import judge_criteria
 from hsokv.reporting.duration import read_time
 from hsokv.reporting.ledger import format_value
@@ -48,10 +49,10 @@ def test_the_time_of_a_part_of_the_study_is_none_of_the_whole():
 
 
 def test_what_is_measured_is_read_and_a_run_that_goes_on_is_not_timed(tmp_path):
-    record = tmp_path / "seed1.json"
-    start = began([record])
-    record.touch()
-    assert began([record]) is None
+    records = tmp_path / "full.jsonl"
+    start = began([records])
+    unfinished_path(records).touch()
+    assert began([records]) is None
     for began_at in (start, None):
         measure(began_at, 2, "a", tmp_path / "study.json")
         found = read_time([tmp_path / "study.json"])

@@ -38,10 +38,7 @@ def test_texts(value, unit, printed):
 def test_every_number_names_its_unit_records_and_rule(numbers):
     entry = lookup(numbers, "rare_words.headline.full.accuracy.mean")
     assert (entry["value"], entry["text"], entry["unit"]) == (pytest.approx(91 / 120), "75.8", "percent")
-    assert entry["sources"] == [
-        "results/records/rare_words/two_senses_level1/full/seed*.json",
-        "results/records/rare_words/two_senses_level2/full/seed*.json",
-    ]
+    assert entry["sources"] == ["results/records/rare_words/full.jsonl"]
     assert (entry["rule"], entry["seeds"], entry["status"]) == ("mean over seeds", [1, 2, 3], "done")
 
 

@@ -98,7 +98,7 @@ def test_the_most_read_entries_are_of_one_named_run(statistics):
     assert [entry["text"] for entry in rows[0]["entries"]] == ["b", "c", "a"]
     entry = lookup(statistics["numbers"], "rare_words.two_senses_level1.full.most_read.2.reads")
     assert (entry["text"], entry["unit"], entry["seeds"]) == ("30.0", "percent", [1])
-    assert entry["sources"] == ["results/records/rare_words/two_senses_level1/full/seed1.json"]
+    assert entry["sources"] == ["results/records/rare_words/full.jsonl"]
     stem = "rare_words.two_senses_level1.full.most_read.2"
     assert [text(statistics["numbers"], f"{stem}.{name}") for name in ("label", "count", "number")] == ["1", "2", "2"]
 

@@ -21,14 +21,15 @@ class Remake:
         self.study = make(base)
         self.document = json.loads((base / "results/report/provenance.json").read_text())
         self.pages = {name: (base / "results/report" / name).read_text() for name in ("report.md", "numbers.tex")}
-        paths = (base / "results/records").rglob("seed*.json")
-        self.records = {tuple(path.parts[-4:]): json.loads(path.read_text()) for path in paths}
+        files = (base / "results/records").rglob("*.jsonl")
+        runs = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+        self.records = {tuple(run[key] for key in ("benchmark", "condition", "arm", "seed")): run for run in runs}
 
     def runs(self, benchmark: str, arm: str) -> list[list[dict]]:
         """By seed the records of the headline's conditions."""
         asked = self.study["benchmarks"][benchmark]
         return [
-            [self.records[benchmark, condition, arm, f"seed{seed}.json"] for condition in asked["headline"]]
+            [self.records[benchmark, condition, arm, seed] for condition in asked["headline"]]
             for seed in asked["seeds"]
         ]
 

@@ -115,8 +115,8 @@ def test_criteria(statistics):
     assert entries["lift"]["verdict"] == "pass"
     assert entries["lift"]["value"] == row(statistics["contrasts"], name="ablation")["lift"]
     assert entries["few_shot"]["verdict"] == "fail"
-    assert "results/records/rare_words/two_senses_level2/kv_only/seed3.json" in entries["lift"]["evidence"]
-    assert len(entries["lift"]["evidence"]) == 12
+    assert "results/records/rare_words/kv_only.jsonl" in entries["lift"]["evidence"]
+    assert len(entries["lift"]["evidence"]) == 2
     assert entries["bwt"]["verdict"] == "not measured"
     assert entries["bwt"]["reason"] == "split_cifar10 is not in this study's configuration"
     assert (entries["bwt"]["threshold"], entries["bwt"]["comparison"]) == (0.05, "<")

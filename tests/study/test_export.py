@@ -10,12 +10,12 @@ from hsokv.data.rare_words import draw_episode, make_world
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
-from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
 from hsokv.study.features import done, write_features
 from hsokv.study.rare_words import encode_seeds, spell, world_settings
 from hsokv.study.runs import run_arm
+from tests.runs import read_run
 
 WORLD = {"frequent_words": 30, "frequent_contexts": 6, "rare_words": 10, "queries": 4}
 WORDS = {
@@ -39,7 +39,7 @@ def run(benchmark, definition, arm, settings, folder):
     groups = {name: settings[name] for name in METHODS[arm].settings}
     records, task = folder / "records", task_of(definition, arm)
     run_arm(benchmark, arm, module_of(definition, arm), groups, task, [1], folder, records, "code", lambda line: None)
-    return read_record(record_path(benchmark, next(iter(definition["conditions"])), arm, 1, records))
+    return read_run(benchmark, next(iter(definition["conditions"])), arm, 1, records)
 
 
 @pytest.fixture(scope="module")

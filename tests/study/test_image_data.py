@@ -12,13 +12,13 @@ from hsokv.data.catalogue import SOURCES
 from hsokv.data.image_folder import locate_image_folder
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
-from hsokv.records import read_record, record_path
 from hsokv.study import image_data, preflight
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.contents import describe_contents
 from hsokv.study.images import encode_stream
 from hsokv.study.preflight import check_data
 from hsokv.study.runs import run_arm
+from tests.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 NOWHERE = Path("/nowhere")
@@ -75,7 +75,7 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
         code="code",
         report=lambda _: None,
     )
-    record = read_record(record_path("shapes", "three_tasks", "ridge", 1, tmp_path / "records"))
+    record = read_run("shapes", "three_tasks", "ridge", 1, tmp_path / "records")
     assert (record.status, record.data["kind"], len(record.outcomes)) == ("done", "own file", 30)
     assert record.data["images"]["train"] == dict.fromkeys(
         ["cross", "disc", "frame", "grid", "stripes", "triangle"], 12

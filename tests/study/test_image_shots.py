@@ -11,12 +11,12 @@ from hsokv.data.image_folder import read_image_folder
 from hsokv.exceptions import DataError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
-from hsokv.records import read_record, record_path
 from hsokv.study import image_shots
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.contents import check_contents, describe_contents
 from hsokv.study.export import export_model
 from hsokv.study.runs import run_arm
+from tests.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = yaml.safe_load((ROOT / "examples/own-image-shots.yaml").read_text())["benchmarks"]["shapes"] | {"centroids": 8}
@@ -51,7 +51,7 @@ def run(features, arm, settings):
     records, groups = features / "records", {name: settings[name] for name in METHODS[arm].settings}
     task, quiet = task_of(SHAPES, arm), lambda line: None
     run_arm("shapes", arm, module_of(SHAPES, arm), groups, task, [1], features, records, "code", quiet)
-    return read_record(record_path("shapes", SHAPES["headline"][0], arm, 1, records))
+    return read_run("shapes", SHAPES["headline"][0], arm, 1, records)
 
 
 def test_the_same_images_give_the_same_bytes_and_what_is_there_is_not_made_again(features, tmp_path, monkeypatch):

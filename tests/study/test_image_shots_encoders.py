@@ -9,13 +9,13 @@ from hsokv.data.images import draw_shots
 from hsokv.exceptions import RecordError
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.model.image_encoder import load_image_encoder
-from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import export_model
 from hsokv.study.features import read_provenance
 from hsokv.study.image_shots import encode_shots
 from hsokv.study.runs import run_arm
 from tests.model.encoders import save_image_encoder
+from tests.runs import read_run
 
 DATA = {"name": "files_shapes", "kind": "own file", "synthetic": False, "files": {}, "reason": None}
 
@@ -114,7 +114,7 @@ def test_there_is_no_model_of_a_condition_with_an_encoder(tmp_path, folder, enco
         *("shapes", "ridge", module_of(shapes, "ridge"), groups, task_of(shapes, "ridge"), [7]),
         *(tmp_path, records, "code", lambda line: None),
     )
-    record = read_record(record_path("shapes", "tiny", "ridge", 7, records))
+    record = read_run("shapes", "tiny", "ridge", 7, records)
     assert record.status == "done"
     with pytest.raises(RecordError, match="wanted a condition with the dictionary of patches, came one with tiny"):
         export_model(record, shapes, tmp_path, {})

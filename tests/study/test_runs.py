@@ -1,13 +1,13 @@
-import json
-
 import numpy as np
 import pytest
 
+from hsokv.exceptions import RecordError
 from hsokv.methods import knn
 from hsokv.metrics.classification import outcomes
-from hsokv.records import read_cost, read_record, record_path
+from hsokv.records import CostRecord, RunRecord, costs_path, read_costs, read_records, records_path, unfinished_path
 from hsokv.study.features import done, load_episode, not_run, write_features
-from hsokv.study.runs import run_arm
+from hsokv.study.runs import complete_records, run_arm
+from tests.runs import read_run
 
 DATA = {"name": "d", "kind": "generated", "synthetic": True, "evaluate_on": "generated", "files": {}}
 DONE = done("s", 2, True, DATA, {"name": "e"})
@@ -54,11 +54,10 @@ def study(tmp_path, settings):
             run_arm("b", arm, module, chosen, task, list(seeds), features, records, code, lines.append)
             return lines
 
-        def path(self, condition, seed, arm="knn"):
-            return record_path("b", condition, arm, seed, records)
+        path = records_path("b", "knn", records)
 
-        def paths(self):
-            return [self.path(condition, seed) for seed in SEEDS for condition in TASK["conditions"]]
+        def read(self, condition, seed, arm="knn"):
+            return read_run("b", condition, arm, seed, records)
 
     return Study()
 
@@ -71,16 +70,17 @@ def fitted(monkeypatch):
     return calls
 
 
-def test_one_record_and_one_cost_a_run(study, fitted):
+def test_one_record_and_one_cost_a_run_in_the_order_of_the_configuration(study, fitted):
     assert len(study.run()) == len(fitted) == 4
-    for path in study.paths():
-        assert read_record(path).status == "done"
-        assert read_cost(path).threads == 1
+    wanted = [(condition, seed) for condition in TASK["conditions"] for seed in SEEDS]
+    for entries in (read_records(study.path), read_costs(study.path)):
+        assert [(entry.condition, entry.seed) for entry in entries] == wanted
+    assert sorted(path.name for path in study.path.parent.iterdir()) == ["knn.cost.jsonl", "knn.jsonl"]
 
 
 def test_the_record_says_what_came_out(study):
     study.run()
-    record = read_record(study.path("hard", 2))
+    record = study.read("hard", 2)
     episode = load_episode(study.folder, 2, "hard", 2, 2)
     nearest = (episode.test.x @ episode.train.x.mT).argmax(1)
     assert record.outcomes == outcomes(episode.train.y[nearest].numpy(), episode.test.y.numpy())
@@ -94,7 +94,7 @@ def test_the_record_says_what_came_out(study):
 
 def test_arms_with_a_memory_and_a_swarm_say_more(study):
     study.run("full", "hsokv.methods.population", ("head", "memory", "swarm"), seeds=[1])
-    scores = read_record(study.path("easy", 1, "full")).scores
+    scores = study.read("easy", 1, "full").scores
     expected = {"accuracy", "log_loss", "accuracy_without_memory", "hit_rate", "hit_chance", "gate_mean"}
     expected |= {f"similarity_{end}" for end in ("min", "mean", "max")}
     assert set(scores) == expected | {"gate_entropy", "diversity", "diversity_initial", "disagreement"}
@@ -103,7 +103,7 @@ def test_arms_with_a_memory_and_a_swarm_say_more(study):
 
 def test_a_memory_says_what_it_holds_and_what_was_read(study, settings):
     study.run("kv_only", "hsokv.methods.single", ("head", "memory"), seeds=[1])
-    record = read_record(study.path("easy", 1, "kv_only"))
+    record = study.read("easy", 1, "kv_only")
     inside = record.instruments["memory"]
     assert inside["labels"] == [0, 1] * 4
     assert inside["texts"] == [f"text {i}" for i in range(8)]
@@ -114,17 +114,17 @@ def test_a_memory_says_what_it_holds_and_what_was_read(study, settings):
 
 def test_what_is_done_is_kept(study, fitted):
     study.run()
-    before = [path.stat().st_mtime_ns for path in study.paths()]
+    before = study.path.read_bytes(), costs_path(study.path).read_bytes()
     lines = study.run()
     assert len(fitted) == 4
     assert all(line.endswith(": kept") for line in lines)
-    assert before == [path.stat().st_mtime_ns for path in study.paths()]
+    assert before == (study.path.read_bytes(), costs_path(study.path).read_bytes())
 
 
 def test_a_second_run_gives_the_same_bytes(study):
     groups = ("head", "memory", "swarm")
     study.run("full", "hsokv.methods.population", groups, seeds=[1])
-    path = study.path("hard", 1, "full")
+    path = study.path.with_stem("full")
     before = path.read_bytes()
     path.unlink()
     study.run("full", "hsokv.methods.population", groups, seeds=[1])
@@ -135,7 +135,7 @@ def test_new_code_makes_all_records_again(study, fitted):
     study.run()
     study.run(code="other")
     assert len(fitted) == 8
-    assert read_record(study.paths()[0]).stamp["code"] == "other"
+    assert {record.stamp["code"] for record in read_records(study.path)} == {"other"}
 
 
 def test_new_features_of_one_seed_make_its_records_again(study, fitted):
@@ -143,7 +143,7 @@ def test_new_features_of_one_seed_make_its_records_again(study, fitted):
     write_seed(study.folder, 2, DONE | {"stamp": "new"})
     lines = study.run()
     assert len(fitted) == 6
-    assert [line.endswith("kept") for line in lines] == [True, True, False, False]
+    assert [line.endswith("kept") for line in lines] == [True, False, True, False]
 
 
 def test_a_new_allowance_makes_all_records_again(study, fitted):
@@ -152,32 +152,114 @@ def test_a_new_allowance_makes_all_records_again(study, fitted):
     assert len(fitted) == 8
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", "\x00\xff", json.dumps({"format": "hsokv-record/1"})])
-def test_a_corrupt_record_among_good_ones_is_made_again(study, fitted, damage):
+def test_a_new_seed_and_a_new_condition_add_lines_and_one_left_out_takes_them_away(study, fitted):
+    study.run(seeds=[2], task=TASK | {"conditions": {"hard": {"shots": 4}}})
+    one = study.path.read_bytes()
     study.run()
-    path = study.path("hard", 1)
-    whole = path.read_bytes()
-    path.write_text(damage)
-    lines = study.run()
-    assert len(fitted) == 5
-    assert [line.endswith("kept") for line in lines] == [True, False, True, True]
-    assert path.read_bytes() == whole
+    assert len(fitted) == 4
+    assert one in study.path.read_bytes()
+    study.run(seeds=[2], task=TASK | {"conditions": {"hard": {"shots": 4}}})
+    assert len(fitted) == 4
+    assert study.path.read_bytes() == one
+    assert len(read_costs(study.path)) == 1
 
 
-def test_a_missing_record_alone_is_made(study, fitted):
-    study.run()
-    study.path("easy", 2).unlink()
-    study.run()
-    assert len(fitted) == 5
-    assert study.path("easy", 2).exists()
+def made_up(condition, seed, code="c"):
+    stamp = {"configuration": "a", "code": code, "data": "d"}
+    return RunRecord(
+        *("b", condition, "knn", seed, "done", None, {}, stamp, "1", {"synthetic": False, "evaluate_on": "final"}),
+        *({"allowed": 1, "spent": 1}, {"accuracy": 0.5}, "10", True, {}, {}),
+    )
+
+
+class Job:
+    """Completes a file of two conditions and two seeds with made-up records, and may be killed before a run."""
+
+    def __init__(self, path):
+        self.path, self.lines = path, []
+
+    def run(self, killed_before=9, seeds=SEEDS, code="c"):
+        """How many runs it made."""
+        made = []
+
+        def make(condition, seed):
+            if len(made) == killed_before:
+                raise KeyboardInterrupt
+            made.append(seed)
+            return made_up(condition, seed, code), CostRecord(condition, seed, 0.5, 1, "h", "cpu", 1)
+
+        planned = {(name, seed): made_up(name, seed, code).stamp for name in ("easy", "hard") for seed in seeds}
+        try:
+            complete_records(self.path, planned, make, self.lines.append)
+        except KeyboardInterrupt:
+            assert killed_before < 9
+        return len(made)
+
+
+@pytest.fixture
+def job(tmp_path):
+    return Job(records_path("b", "knn", tmp_path))
+
+
+@pytest.mark.parametrize("before", [[], [1], [2, 3]])
+@pytest.mark.parametrize("killed", [0, 1, 3])
+@pytest.mark.parametrize("torn", [0, 1, 40])
+def test_a_job_that_was_killed_goes_on_to_the_same_bytes(job, before, killed, torn):
+    """So many runs were made and appended, and so many bytes of the last line are missing."""
+    job.run()
+    whole, costs = job.path.read_bytes(), costs_path(job.path).read_bytes()
+    job.path.unlink()
+    costs_path(job.path).unlink()
+    if before:
+        job.run(seeds=before)
+    stands = job.path.read_bytes() if before else None
+    missing = 4 - 2 * (len({*before} & {*SEEDS}))
+    made = job.run(killed_before=killed)
+    if made < missing:
+        assert (job.path.read_bytes() if before else None) == stands  # whole, as Snakemake would put it back
+        for path in (unfinished_path(job.path), costs_path(job.path)):
+            path.write_bytes(path.read_bytes()[: -torn or None])
+        lost = bool(torn) and bool(made or missing < 4)
+        assert job.run() == missing - made + bool(torn and made)  # what stood before stands in the file, too
+        assert any("cut off" in line for line in job.lines) == lost
+    assert job.path.read_bytes() == whole
+    assert costs_path(job.path).read_bytes().count(b"\n") >= costs.count(b"\n") - bool(torn)
+    assert not unfinished_path(job.path).exists()
+
+
+def test_nothing_is_lost_where_the_file_was_half_restored_after_the_kill(job):
+    job.run(seeds=[1])
+    job.run(killed_before=1)
+    job.path.write_bytes(job.path.read_bytes()[:50])
+    assert job.run() == 1
+
+
+def test_a_stale_line_is_made_again_and_a_kill_leaves_what_stood(job):
+    job.run()
+    whole = job.path.read_bytes()
+    job.run(killed_before=2, code="new")
+    assert job.path.read_bytes() == whole
+    assert job.run(code="new") == 2
+    assert {record.stamp["code"] for record in read_records(job.path)} == {"new"}
+
+
+@pytest.mark.parametrize("damage", [b"{}", b"", b"[]", b"\x00\xff"])
+def test_a_damaged_line_stops_the_job_by_name_and_nothing_is_written(job, damage):
+    job.run()
+    lines = job.path.read_bytes().splitlines()
+    content = b"\n".join([lines[0], damage, *lines[2:], b""])
+    job.path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"knn\.jsonl, line 2: "):
+        job.run()
+    assert job.path.read_bytes() == content
 
 
 def test_features_that_were_not_made_give_records_that_say_so(study, fitted):
     write_features(study.folder / "seed2.npz", not_run("no data here", DATA), {})
     lines = study.run()
     assert len(fitted) == 2
-    assert [line.endswith("not run: no data here") for line in lines] == [False, False, True, True]
-    record = read_record(study.path("easy", 2))
+    assert [line.endswith("not run: no data here") for line in lines] == [False, True, False, True]
+    record = study.read("easy", 2)
     assert (record.status, record.reason) == ("not run", "no data here")
     assert (record.scores, record.outcomes, record.flops["spent"]) == ({}, "", 0)
     assert [line.endswith("kept") for line in study.run()] == [True] * 4
@@ -189,4 +271,4 @@ def test_a_run_follows_when_the_features_are_there_at_last(study, fitted):
     write_seed(study.folder, 2)
     study.run()
     assert len(fitted) == 4
-    assert read_record(study.path("easy", 2)).status == "done"
+    assert study.read("easy", 2).status == "done"

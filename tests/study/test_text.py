@@ -9,7 +9,6 @@ import yaml
 from hsokv.data.sources import locate_own
 from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
-from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.features import load_episode, read_provenance, read_texts
 from hsokv.study.runs import run_arm
@@ -17,6 +16,7 @@ from hsokv.study.text import describe_data, encode_shots, features, load_texts
 from hsokv.study.text_data import describe_texts
 from hsokv.study.text_data import read_texts as read_source
 from tests.model.encoders import save_encoder
+from tests.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = [1]
@@ -76,7 +76,7 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
         code="code",
         report=lambda _: None,
     )
-    record = read_record(record_path("messages", "shots8", "ridge", 1, tmp_path / "records"))
+    record = read_run("messages", "shots8", "ridge", 1, tmp_path / "records")
     assert (record.status, record.data["evaluate_on"], len(record.outcomes)) == ("done", "final", 24)
     assert encode(tmp_path / "features", source, conditions, "final", 8) == []  # all current, nothing to do
 

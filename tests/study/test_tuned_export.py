@@ -7,12 +7,12 @@ from hsokv.data.text_files import PAIR
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
-from hsokv.records import read_record, record_path
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
 from hsokv.study.features import read_provenance, write_features
 from hsokv.study.runs import run_arm
 from hsokv.study.text import load_texts
+from tests.runs import read_run
 
 from .test_tuned_text import BENCHMARK, CONDITIONS, PAIRS, SOURCE, encode
 
@@ -24,7 +24,7 @@ def run(features, records, settings, name, source=SOURCE):
     groups = {group: settings[group] for group in METHODS[arm].settings}
     module, task = module_of(definition, arm), task_of(definition, arm)
     run_arm(source["source"], arm, module, groups, task, [1], features, records, "code", lambda line: None)
-    return read_record(record_path(source["source"], name, arm, 1, records)), definition
+    return read_run(source["source"], name, arm, 1, records), definition
 
 
 @pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])

@@ -11,12 +11,12 @@ from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, resolve_encoder
 from hsokv.model.encoder_tuning import step_flops
 from hsokv.model.text_encoder import encoder_flops, load_text_encoder
-from hsokv.records import read_record, record_path
 from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.features import load_episode, read_provenance
 from hsokv.study.runs import run_arm
 from hsokv.study.text_data import check_texts, describe_texts, read_texts
+from tests.runs import read_run
 
 SOURCE = {"source": "sst2_synthetic"}
 PAIRS = {"source": "mnli_synthetic"}
@@ -130,7 +130,7 @@ def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name)
         code="c",
         report=lambda _: None,
     )
-    record = read_record(record_path("b", name, "ridge", 1, tmp_path))
+    record = read_run("b", name, "ridge", 1, tmp_path)
     tuning = record.data["encoder"].get("tuning_flops", 0)
     assert (tuning > 0) == (name != "plain")
     assert tuning <= record.flops["spent"] < tuning + 10**9

@@ -58,11 +58,17 @@ class Study:
         return process.returncode, output
 
     def planned(self, overlay: str | None = None) -> Counter:
-        """The rules a dry run would run, with their number of jobs, the report's own rule left out."""
+        """The rules a dry run would run, with their number of jobs, the report's own rule left out.
+
+        Runs of an arm are told apart, as `benchmark: arm`.
+        """
         code, output = self.run("--dry-run", "report", overlay=overlay)
         assert code == 0, output
         table = re.findall(r"^(\w+) +(\d+)$", output.partition("Job stats:")[2], flags=re.MULTILINE)
-        return Counter({rule: int(count) for rule, count in table if rule not in ("total", "report")})
+        arms = Counter(re.findall(r"^Job \d+: (\w+: \w+)$", output, flags=re.MULTILINE))
+        rules = Counter({rule: int(count) for rule, count in table if rule not in ("total", "report")})
+        assert rules.pop("run_arm", 0) == arms.total()
+        return rules + arms
 
     def contents(self) -> dict[str, bytes]:
         """The bytes of every record, table, statistic and page; what tells of time is left out."""
@@ -72,7 +78,7 @@ class Study:
             str(path.relative_to(results)): path.read_bytes()
             for part in kept
             for path in sorted((results / part).rglob("*"))
-            if path.is_file() and not path.name.endswith(".cost.json")
+            if path.is_file() and not path.name.endswith(".cost.jsonl")
         }
 
 

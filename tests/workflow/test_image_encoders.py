@@ -2,8 +2,8 @@
 
 import yaml
 
-from hsokv.records import read_record, record_path
 from tests.model.encoders import save_image_encoder
+from tests.runs import read_run
 from tests.workflow.conftest import Study
 
 from .test_other_encoders import check_reruns
@@ -38,12 +38,10 @@ def test_an_encoder_in_a_folder_is_run_beside_the_dictionary_and_one_out_of_reac
             }
         },
     }
-    code, output = study.run("run_shapes_ridge", overlay=yaml.safe_dump(overlay))
+    code, output = study.run("results/small/records/shapes/ridge.jsonl", overlay=yaml.safe_dump(overlay))
     assert code == 0, output
     records = study.folder / "results/small/records"
-    own, here, there = (
-        read_record(record_path("shapes", name, "ridge", 1, records)) for name in ("shots2", "here", "there")
-    )
+    own, here, there = (read_run("shapes", name, "ridge", 1, records) for name in ("shots2", "here", "there"))
     assert (own.status, own.data["encoder"]["name"]) == ("done", "patch dictionary")
     assert (here.status, here.data["encoder"]["name"]) == ("done", "tiny")
     assert set(here.data["encoder"]["sha256"]) == {"config.json", "model.safetensors", "preprocessor_config.json"}

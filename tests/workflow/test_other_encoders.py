@@ -4,14 +4,14 @@ import json
 
 import yaml
 
-from hsokv.records import read_record, record_path
 from tests.model.encoders import save_encoder
+from tests.runs import read_run
 from tests.workflow.conftest import Study
 
 
 def check_reruns(study, overlay, benchmark, folder):
     """Nothing runs again but what reads the encoder in `folder`, once that has changed."""
-    target, overlay = f"run_{benchmark}_ridge", yaml.safe_dump(overlay)
+    target, overlay = f"results/small/records/{benchmark}/ridge.jsonl", yaml.safe_dump(overlay)
     assert "Nothing to be done" in study.run(target, overlay=overlay)[1]  # the hub does not answer: not asked again
     config = folder / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 0.1}))
@@ -44,12 +44,10 @@ def test_an_encoder_in_a_folder_is_run_and_one_out_of_reach_is_not_until_it_is_i
             }
         },
     }
-    code, output = study.run("run_sst2_ridge", overlay=yaml.safe_dump(overlay))
+    code, output = study.run("results/small/records/sst2/ridge.jsonl", overlay=yaml.safe_dump(overlay))
     assert code == 0, output
     records = study.folder / "results/small/records"
-    here, there, own = (
-        read_record(record_path("sst2", name, "ridge", 1, records)) for name in ("here", "there", "shots16")
-    )
+    here, there, own = (read_run("sst2", name, "ridge", 1, records) for name in ("here", "there", "shots16"))
     assert (here.status, own.status) == ("done", "done")
     assert (here.data["encoder"]["name"], own.data["encoder"]["name"]) == ("tiny", "all-MiniLM-L6-v2")
     assert (there.status, there.data["encoder"]["name"]) == ("not run", "far")

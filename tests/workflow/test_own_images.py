@@ -2,7 +2,7 @@
 
 import yaml
 
-from hsokv.records import read_record, record_path
+from tests.runs import read_run
 from tests.workflow.conftest import REPOSITORY, Study
 
 
@@ -10,11 +10,11 @@ def test_the_example_of_own_images_runs_from_its_folder(tmp_path, data):
     study = Study(tmp_path / "study", data)
     example = yaml.safe_load((REPOSITORY / "examples/own-images.yaml").read_text())
     example["benchmarks"]["shapes"]["seeds"] = [1]
-    code, output = study.run("run_shapes_ridge", "run_shapes_fine_tune", overlay=yaml.safe_dump(example))
+    targets = [f"results/own-images/records/shapes/{arm}.jsonl" for arm in ("ridge", "fine_tune")]
+    code, output = study.run(*targets, overlay=yaml.safe_dump(example))
     assert code == 0, output
     for arm in ("ridge", "fine_tune"):
-        path = record_path("shapes", "three_tasks", arm, 1, study.folder / "results/own-images/records")
-        record = read_record(path)
+        record = read_run("shapes", "three_tasks", arm, 1, study.folder / "results/own-images/records")
         assert (record.status, record.data["kind"]) == ("done", "own file")
         assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["development_images"]
 
@@ -23,11 +23,10 @@ def test_the_example_of_few_shots_of_own_images_runs_from_its_folder(tmp_path, d
     study = Study(tmp_path / "study", data)
     example = yaml.safe_load((REPOSITORY / "examples/own-image-shots.yaml").read_text())
     example["benchmarks"]["shapes"]["seeds"] = [1]
-    code, output = study.run("run_shapes_full", overlay=yaml.safe_dump(example))
+    code, output = study.run("results/own-image-shots/records/shapes/full.jsonl", overlay=yaml.safe_dump(example))
     assert code == 0, output
     for condition in ("shots4", "shots1"):
-        path = record_path("shapes", condition, "full", 1, study.folder / "results/own-image-shots/records")
-        record = read_record(path)
+        record = read_run("shapes", condition, "full", 1, study.folder / "results/own-image-shots/records")
         assert (record.status, record.data["kind"]) == ("done", "own file")
         assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["development_images"]
 

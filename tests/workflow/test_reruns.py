@@ -20,7 +20,7 @@ PROTOCOLS = dict.fromkeys(("rare_words", "sst2", "sst2_synthetic"), "episode") |
 def arms_that_read(*groups):
     """One job for each benchmark and arm whose settings hold one of the groups."""
     return Counter(
-        f"run_{benchmark}_{arm}"
+        f"{benchmark}: {arm}"
         for benchmark, protocol in PROTOCOLS.items()
         for arm, method in METHODS.items()
         if arm in (*VARIANTS, *BASELINES) and getattr(method, protocol) and set(groups) & set(method.settings)
@@ -47,29 +47,31 @@ def test_a_finished_study_has_nothing_to_do(built):
     assert built.planned() == Counter()
 
 
-def test_a_deleted_record_reruns_that_run_and_what_hangs_on_it(built):
+def runs_made(study, name):
+    """The runs that the last job of an arm made, and did not keep."""
+    log = (study.folder / f"results/small/logs/run_arm/{name}.log").read_text().splitlines()
+    return [line.split(":")[0] for line in log if not line.endswith(": kept")]
+
+
+def test_a_deleted_file_of_records_reruns_that_arm_and_what_hangs_on_it(built):
     before = built.contents()
-    record = built.folder / "results/small/records/rare_words/two_senses_level2/kv_only/seed2.json"
-    record.unlink()
-    assert built.planned() == Counter({"run_rare_words_kv_only": 1}) + STATISTICS + PAGES
+    (built.folder / "results/small/records/rare_words/kv_only.jsonl").unlink()
+    assert built.planned() == Counter({"rare_words: kv_only": 1}) + STATISTICS + PAGES
     code, output = built.run("report")
     assert code == 0, output
-    log = (built.folder / "results/small/logs/run_arm/rare_words.kv_only.log").read_text().splitlines()
-    assert [line.split(":")[0] for line in log if "kept" not in line] == ["rare_words/two_senses_level2/kv_only/seed2"]
     assert built.contents() == before
 
 
 def test_a_new_seed_runs_that_seed_alone(built):
     before = built.contents()
     overlay = "benchmarks: {sst2_synthetic: {seeds: [1, 2, 3]}}"
-    assert not [rule for rule in built.planned(overlay) if rule.startswith(("run_rare_words", "run_sst2_ridge"))]
-    code, output = built.run("results/small/records/sst2_synthetic/shots16/full/seed3.json", overlay=overlay)
+    assert not [name for name in built.planned(overlay) if name.startswith(("rare_words", "sst2:"))]
+    code, output = built.run("results/small/records/sst2_synthetic/full.jsonl", overlay=overlay)
     assert code == 0, output
-    log = (built.folder / "results/small/logs/run_arm/sst2_synthetic.full.log").read_text().splitlines()
-    assert [line.split(":")[0] for line in log if "kept" not in line] == ["sst2_synthetic/shots16/full/seed3"]
-    (built.folder / "results/small/records/sst2_synthetic/shots16/full/seed3.json").unlink()
-    code, output = built.run("report")  # without the seed again: the jobs run, and keep every record
+    assert runs_made(built, "sst2_synthetic.full") == ["sst2_synthetic/shots16/full/seed3"]
+    code, output = built.run("report")  # without the seed again: the jobs run, and keep every other record
     assert code == 0, output
+    assert not runs_made(built, "sst2_synthetic.full")
     assert built.contents() == before
 
 
@@ -88,7 +90,7 @@ def test_a_changed_line_of_the_swarm_reruns_the_arms_that_use_it(built, changed)
     changed("hsokv/swarm/manager.py", "* 2.0 - 1", "* 2.0 - 1.0")
     training = arms_that_read("swarm")
     for benchmark in PROTOCOLS:  # it reads the size of the swarm and none of its code
-        del training[f"run_{benchmark}_single_all_compute"]
+        del training[f"{benchmark}: single_all_compute"]
     assert built.planned() == training + STATISTICS + PAGES
 
 

@@ -25,7 +25,7 @@ TINY = {
         },
     },
 }
-RECORD = "results/small/records/rare_words/two_senses_level1/knn/seed1.json"
+RECORDS = "results/small/records/rare_words/knn.jsonl"
 CRITERIA = "results/small/statistics/criteria.json"
 
 
@@ -42,8 +42,8 @@ def test_a_study_is_timed_once_by_the_run_that_made_it_all(tmp_path, data):
     kept = (study.folder / "results/small/time/study.json").read_bytes()
     assert verdict(study)["verdict"] == "pass"
     assert 0 < verdict(study)["value"] == json.loads(kept)["minutes"]
-    (study.folder / RECORD).unlink()
-    code, output = study.run(RECORD, CRITERIA, overlay=tiny)
+    (study.folder / RECORDS).unlink()
+    code, output = study.run(RECORDS, CRITERIA, overlay=tiny)
     assert code == 0, output
     assert (study.folder / "results/small/time/study.json").read_bytes() == kept
     assert verdict(study)["verdict"] == "pass"

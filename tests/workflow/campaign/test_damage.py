@@ -22,13 +22,14 @@ from hsokv.exceptions import ArchiveError, DataError, EncoderError, HsokvError, 
 from hsokv.files import checksum, read_json
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.records import read_record, write_record, write_sealed
+from hsokv.records import read_records, records_path, write_lines, write_sealed
 from hsokv.reporting.statistics import write_statistics
 from hsokv.study.features import done, load_episode, write_features
 from tests.hub.conftest import build as build_model
 from tests.reporting import study as made_up
 from tests.reporting.example_scaling import measured, projected
 from tests.reporting.made import make
+from tests.runs import write_runs
 
 Read = Callable[[], Any]
 BITS = 97  # so many bits of a file are flipped, one at a time, spread evenly over it
@@ -41,9 +42,11 @@ class Loaded(NamedTuple):
     read: Read
 
 
-def a_record(folder: Path) -> Loaded:
-    path = write_record(made_up.record("sst2", "shots16", "full", 13), root=folder / "records")
-    return Loaded(path, lambda: read_record(path))
+def records(folder: Path) -> Loaded:
+    """Two lines; most damages are of the first."""
+    path = records_path("sst2", "full", folder / "records")
+    write_lines(path, [made_up.record("sst2", "shots16", "full", seed) for seed in (13, 21)])
+    return Loaded(path, lambda: read_records(path))
 
 
 def features(folder: Path) -> Loaded:
@@ -120,7 +123,7 @@ def artifact(folder: Path) -> Loaded:
     return Loaded(folder / "a.tar.gz", lambda: _verified(folder / "a.tar.gz"))
 
 
-def _verified(path: Path) -> tuple[int, list[str]]:
+def _verified(path: Path) -> tuple[int, int]:
     with check.unpacked(path) as found:
         return found.files, found.records
 
@@ -128,14 +131,14 @@ def _verified(path: Path) -> tuple[int, list[str]]:
 def speed(folder: Path) -> Loaded:
     """What was measured of the distributed swarm, read with the records of a study."""
     asked = made_up.configuration()
-    records = [write_record(record, root=folder / "records") for record in made_up.records(asked)]
+    files = write_runs(made_up.records(asked), folder / "records")
     scaling = [folder / "measured.json", folder / "projected.json"]
     for path, content in zip(scaling, (measured(4, (1, 2, 4)), projected()), strict=True):
         write_sealed(path, content)
     statistics, criteria = folder / "statistics.json", folder / "criteria.json"
 
     def read() -> Any:
-        write_statistics(records, asked, statistics, criteria, scaling)
+        write_statistics(files, asked, statistics, criteria, scaling)
         return read_json(statistics)["scaling"]
 
     return Loaded(scaling[0], read)
@@ -189,7 +192,11 @@ def without_test(path: Path) -> None:
 
 
 def another_run(path: Path) -> None:
-    path.write_bytes(write_record(made_up.record("sst2", "shots16", "knn", 13), root=path.parent).read_bytes())
+    write_lines(path, [made_up.record("sst2", "shots16", "knn", 13)])
+
+
+def twice(path: Path) -> None:
+    path.write_bytes(path.read_bytes() * 2)
 
 
 def unsealed(path: Path) -> None:
@@ -228,14 +235,16 @@ def of(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
 
 
 DAMAGES = [
-    ("record, cut off", a_record, of(first_half), RecordError, "not whole JSON"),
-    ("record, empty", a_record, of(nothing), RecordError, "not whole JSON"),
-    ("record, of the wrong type", a_record, of(swapped('"seed": 13', '"seed": "13"')), RecordError, "seed is str"),
-    ("record, with NaN", a_record, of(swapped('"log_loss": 0.5', '"log_loss": NaN')), RecordError, "only finite"),
-    ("record, a key twice", a_record, of(swapped('"seed"', '"arm": "full",\n  "seed"')), RecordError, "stands twice"),
-    ("record, another number", a_record, of(swapped('"log_loss": 0.5', '"log_loss": 0.4')), RecordError, "was changed"),
-    ("record, of another run", a_record, another_run, RecordError, "another run, sst2/shots16/knn/seed13"),
-    ("record, a pickle", a_record, hostile, RecordError, "not whole JSON"),
+    ("records, cut off", records, of(lambda content: content[:-20]), RecordError, "line 2: cut off"),
+    ("records, empty", records, of(nothing), RecordError, "no record"),
+    ("records, of the wrong type", records, of(swapped('"seed":13', '"seed":"13"')), RecordError, "line 1: .*changed"),
+    ("records, with NaN", records, of(swapped('"log_loss":0.5', '"log_loss":NaN')), RecordError, "line 1: .*finite"),
+    ("records, a key twice", records, of(swapped('"seed"', '"arm":"full","seed"')), RecordError, "1: .*stands twice"),
+    ("records, another number", records, of(swapped('"log_loss":0.5', '"log_loss":0.4')), RecordError, "1: .*changed"),
+    ("records, a line in two", records, of(swapped(',"seed"', ',\n"seed"')), RecordError, "line 1: not whole JSON"),
+    ("records, the lines twice", records, twice, RecordError, "line 3: .*seed 13"),
+    ("records, of another arm", records, another_run, RecordError, "line 1: .*knn"),
+    ("records, a pickle", records, hostile, RecordError, "line 1: "),
     ("features, cut off", features, of(first_half), DataError, "not a whole feature file"),
     ("features, pickled objects", features, pickled_array, DataError, "not a whole feature file"),
     ("features, with NaN", features, not_finite, DataError, "not finite"),
@@ -285,7 +294,7 @@ def flipped(content: bytes) -> Iterator[bytes]:
         yield bytes(changed)
 
 
-@pytest.mark.parametrize("place", [a_record, features, encoder, model, archive, artifact, speed])
+@pytest.mark.parametrize("place", [records, features, encoder, model, archive, artifact, speed])
 def test_a_flipped_bit_is_a_named_error_or_changes_nothing_that_is_read(tmp_path, place):
     path, read = place(tmp_path)
     whole, content, refused = read(), path.read_bytes(), 0
