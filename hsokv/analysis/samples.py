@@ -32,11 +32,11 @@ Samples = Mapping[tuple[str, str, str, str], Sample]  # by benchmark, condition 
 
 def samples_of(values: pd.DataFrame) -> dict[tuple[str, str, str, str], Sample]:
     """The samples of a long frame, seeds in its order."""
-    samples = {}
-    for key, part in values.groupby([*CELL, "score"], sort=False):
-        examples = list(part["examples"])
-        shared = not any(values is None for values in examples)
-        samples[key] = Sample(part["value"].to_numpy(), np.array(examples) if shared else None)
+    samples, value, by_example = {}, values["value"].to_numpy(), values["examples"].to_numpy()
+    for key, rows in values.groupby([*CELL, "score"], sort=False).indices.items():
+        examples = list(by_example[rows])
+        shared = not any(outcomes is None for outcomes in examples)
+        samples[key] = Sample(value[rows], np.array(examples) if shared else None)
     return samples
 
 
