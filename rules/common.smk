@@ -113,11 +113,6 @@ def without_folder(encoder):
     return {key: value for key, value in ENCODERS[encoder].items() if key != "folder"}
 
 
-def folder_of_encoder(name):
-    """As a parameter that is not compared (with `output` as an argument): its folder, where it has one."""
-    return lambda wildcards, output: ENCODERS.get(name, {}).get("folder")
-
-
 def headline_encoder(benchmark):
     """What the configuration says of the text encoder of a benchmark's headline; None where there is none."""
     definition = BENCHMARKS[benchmark]

@@ -1,22 +1,17 @@
-# Input: {results}/features/<benchmark>/*.npz. Output: {results}/records/<benchmark>/<arm>.jsonl, a line a run.
+# Input: {results}/features/<benchmark>/. Output: {results}/records/<benchmark>/<arm>.jsonl, a line a run.
 # One job per benchmark and arm with its seeds inside: starting torch costs more than most runs.
 
 
 def features_of(benchmark, arm):
-    """The feature files that an arm reads on a benchmark."""
-    definition, folder = BENCHMARKS[benchmark], Path(R) / "features" / benchmark
+    """The features that an arm reads on a benchmark: folders, and of a stream the files of its seeds."""
+    folder, definition = f"{R}/features/{benchmark}", BENCHMARKS[benchmark]
     if arm not in arms_of(benchmark):
         raise WorkflowError(f"{arm} is not defined on {benchmark}")
-    folders = dict.fromkeys(
-        folder_of(folder, name, condition)
-        for name, condition in definition["conditions"].items()
-    )
-    files = [
-        f"{place}/seed{seed}.npz" for place in folders for seed in definition["seeds"]
-    ]
-    if definition["kind"] in ("texts", "images"):
-        files += evaluation_of(benchmark)
-    return files + ([f"{folder}/images.npz"] if METHODS[arm].images else [])
+    if definition["kind"] != "stream":
+        return [f"{folder}/{encoding}" for encoding in encodings_of(benchmark)]
+    names = [f"seed{seed}" for seed in definition["seeds"]]
+    names += ["images"] if METHODS[arm].images else []
+    return [f"{folder}/default/{name}.npz" for name in names]
 
 
 def code_of_arm(wildcards):

@@ -1,7 +1,6 @@
 """What a condition of a benchmark says of its encoder and its texts, read in one place."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 DESCRIPTIONS = "descriptions"
@@ -11,18 +10,17 @@ UNLABELLED = ("descriptions", "unlabelled", "share")
 """What that way of tuning wants to know, and no other does."""
 
 
-def folder_of(features: Path, name: str, condition: Mapping[str, Any]) -> Path:
-    """Where the features of a condition lie: among those of its benchmark, apart where its encoder is another one or is
-    tuned for it.
+def encoding_of(name: str, condition: Mapping[str, Any]) -> str:
+    """The encoding whose features a condition reads, a folder of its benchmark's features.
 
-    >>> folder_of(Path("sst2"), "a", {"shots": 16}), folder_of(Path("sst2"), "b", {"shots": 16, "tuning": {}})
-    (PosixPath('sst2'), PosixPath('sst2/b'))
-    >>> folder_of(Path("sst2"), "c", {"shots": 16, "encoder": "mpnet"})
-    PosixPath('sst2/with_mpnet')
+    It is `default`, the name of another encoder, or that of the condition where the encoder is tuned for it.
+
+    >>> encoding_of("a", {"shots": 16}), encoding_of("b", {"shots": 16, "tuning": {}})
+    ('default', 'b')
+    >>> encoding_of("c", {"shots": 16, "encoder": "mpnet"})
+    'mpnet'
     """
-    if "tuning" in condition:
-        return features / name
-    return features / f"with_{condition['encoder']}" if "encoder" in condition else features
+    return name if "tuning" in condition else condition.get("encoder", "default")
 
 
 def ranks_on_dev(condition: Mapping[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, EncoderSource
 from hsokv.records import RunRecord
 from hsokv.study.benchmarks import KINDS, module_of, source_of, task_of
-from hsokv.study.conditions import folder_of
+from hsokv.study.conditions import encoding_of
 from hsokv.study.features import opened
 from hsokv.study.rare_words import spell, train_encoders, world_settings
 from hsokv.study.runs import PROTOCOLS, root_seed
@@ -56,7 +56,7 @@ def export_model(
     name, condition = f"{record.benchmark}/{record.condition}/{record.arm}", record.configuration["condition"]
     if record.status != "done":
         raise RecordError(f"{name}: not run, so there is no model of it: {record.reason}")
-    folder = folder_of(features, record.condition, condition)
+    folder = features / encoding_of(record.condition, condition)
     fitted = fit_again(record, definition, folder)
     path = folder / f"seed{record.seed}.npz"
     parts = _PARTS[definition["kind"]](record, definition, path, texts or Texts())

@@ -23,7 +23,7 @@ from hsokv.records import (
     unfinished_path,
     write_lines,
 )
-from hsokv.study.conditions import folder_of
+from hsokv.study.conditions import encoding_of
 from hsokv.study.digest import value_digest
 from hsokv.study.features import read_provenance
 
@@ -119,7 +119,7 @@ def run_arm(
     def common_of(condition: str, seed: int) -> dict[str, Any]:
         """What a record says of its run before it is made."""
         definition = task["conditions"][condition]
-        provenance, data = features_of(folder_of(features, condition, definition), seed)
+        provenance, data = features_of(features / encoding_of(condition, definition), seed)
         configuration = {
             "condition": dict(definition),
             "settings": {name: settings[name] for name in sorted(settings)},
@@ -139,7 +139,7 @@ def run_arm(
         }
 
     def make(condition: str, seed: int) -> tuple[RunRecord, CostRecord | None]:
-        common, folder = common_of(condition, seed), folder_of(features, condition, task["conditions"][condition])
+        common, folder = common_of(condition, seed), features / encoding_of(condition, task["conditions"][condition])
         provenance, allowed = features_of(folder, seed)[0], common["configuration"]["flops_allowed"]
         if provenance["status"] == "not run":
             return not_run_record(common, provenance["reason"], allowed), None

@@ -11,7 +11,7 @@ from hsokv.study.job import job
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
-        manifests = [read_json(Path(path)) for path in snakemake.input.manifests]
+        manifests = [read_json(Path(path)) for path in snakemake.input]
         encode_shots(
             seeds=params.seeds,
             conditions=params.conditions,
@@ -22,7 +22,7 @@ if __name__ == "__main__":
             evaluate_on=params.evaluate_on,
             development_images=params.development_images,
             manifests=tuple(manifests),
-            folder=Path(snakemake.output[0]).parent,
+            folder=Path(snakemake.output[0]),
             stamp=value_digest(
                 [
                     params.conditions,

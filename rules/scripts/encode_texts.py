@@ -22,7 +22,7 @@ if __name__ == "__main__":
             development_rows=params.development_rows,
             encoder=encoder_source(params.encoder, params.encoder_folder),
             manifests=(data, encoder),
-            folder=Path(snakemake.output[0]).parent,
+            folder=Path(snakemake.output[0]),
             stamp=value_digest(
                 [
                     params.conditions,

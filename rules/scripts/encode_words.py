@@ -14,7 +14,7 @@ if __name__ == "__main__":
             world=params.world,
             encoder_steps=params.encoder_steps,
             conditions=params.conditions,
-            folder=Path(snakemake.output[0]).parent,
+            folder=Path(snakemake.output[0]),
             stamp=value_digest([params.world, params.encoder_steps, params.conditions, params.code]),
             report=print,
         )
