@@ -21,7 +21,7 @@ from benchmarks.encoder_tuning import BELOW, SHOTS, cell, score_arms
 from benchmarks.encoding import BATCH, best
 from benchmarks.stream_mechanisms import DEVELOPMENT, TASKS, encode_orders, run_arm, say
 from hsokv.data.episode import Shots
-from hsokv.data.glue import LabelledTexts, draw_shots
+from hsokv.data.examples import Examples, draw_shots
 from hsokv.data.sources import data_root
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_arrays
@@ -80,7 +80,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def print_images(folder: Path, settings: Mapping[str, Any]) -> None:
     """The table of patch dictionaries."""
     _, development = load_images({"source": "cifar10"}, data_root(), "development", DEVELOPMENT)
-    images, scores, calls = torch.from_numpy(development.images[:IMAGES]), {}, {}
+    images, scores, calls = torch.from_numpy(development.inputs[:IMAGES]), {}, {}
     for size in SIZES:
         paths = encode_orders(ORDERS, size, folder / f"cifar10_{size}")
         with opened(paths[0]) as arrays:
@@ -99,14 +99,14 @@ def print_images(folder: Path, settings: Mapping[str, Any]) -> None:
     print_table(["centroids", "width", "MFLOPs an image", *timed, *scored], rows)
 
 
-def score_texts(read: Callable[[Sequence[str], int], Any], pool: LabelledTexts, test: LabelledTexts) -> list[str]:
+def score_texts(read: Callable[[Sequence[str], int], Any], pool: Examples, test: Examples) -> list[str]:
     """Accuracy of every arm over draws of shots."""
 
-    def shots(part: LabelledTexts) -> Shots:
-        return Shots(torch.as_tensor(read(part.texts, BATCH)), torch.from_numpy(part.labels))
+    def shots(part: Examples) -> Shots:
+        return Shots(torch.as_tensor(read(part.inputs, BATCH)), torch.from_numpy(part.labels))
 
     scored = shots(test)
-    found = [score_arms(*map(shots, draw_shots(pool, SHOTS, seed, 2)), scored) for seed in DRAWS]
+    found = [score_arms(*map(shots, draw_shots(pool, SHOTS, seed)), scored) for seed in DRAWS]
     return [points([of[arm] for of in found]) for arm in ARMS]
 
 
@@ -122,12 +122,12 @@ def print_texts(encoders: Mapping[str, Mapping[str, Any]]) -> None:
             missing.append([source.name, f"not run: {error}"])
             continue
         width, layers, _ = encoder.size
-        whole = text_flops(encoder.lengths(test.texts), encoder.size) / len(test) / 1e6
+        whole = text_flops(encoder.lengths(test.inputs), encoder.size) / len(test) / 1e6
         readers[source.name, width, layers, f"{whole:.0f}"] = encoder.encode
         if name == TUNED:  # whose layers can be read apart
             row = (source.name, width, BELOW, f"{whole * BELOW / layers:.0f}")
             readers[row] = lambda texts, batch, of=encoder: text_vectors(read_states(of, texts, BELOW, batch))
-    seconds = time_all({row: partial(read, test.texts) for row, read in readers.items()}, TEXT_BATCHES, len(test))
+    seconds = time_all({row: partial(read, test.inputs) for row, read in readers.items()}, TEXT_BATCHES, len(test))
     rows = [[*map(str, row), *seconds[row], *score_texts(read, pool, test)] for row, read in readers.items()]
     timed = [f"CPU s, up to {batch} at a time" for batch in TEXT_BATCHES]
     print_table(["encoder", "width", "layers", "MFLOPs a text", *timed, *ARMS], [*rows, *missing])

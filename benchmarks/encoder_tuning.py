@@ -25,8 +25,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from hsokv.data.episode import Shots, centre, shots_episode
-from hsokv.data.glue import TASKS, LabelledTexts, draw_shots, draw_unlabelled
+from hsokv.data.examples import Examples, draw_shots, draw_unlabelled
 from hsokv.data.sources import data_root
+from hsokv.data.texts import TASKS
 from hsokv.methods import knn, linear_probe, prototypes
 from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.encoder_files import resolve_encoder
@@ -78,11 +79,11 @@ class Task(NamedTuple):
     describe the labels (of pairs there are none)."""
 
     encoder: TextEncoder
-    pool: LabelledTexts
+    pool: Examples
     classes: int
     test: States
     test_labels: Tensor
-    described: LabelledTexts | None
+    described: Examples | None
 
 
 def load_task(name: str) -> Task:
@@ -92,7 +93,7 @@ def load_task(name: str) -> Task:
     conditions = yaml.safe_load(Path("config.yaml").read_text())["benchmarks"][name]["conditions"]
     words = conditions.get(f"shots{SHOTS}_descriptions")
     described = words and describe(**words["descriptions"])
-    states, labels = read_examples(encoder, test.texts, BELOW), torch.from_numpy(test.labels)
+    states, labels = read_examples(encoder, test.inputs, BELOW), torch.from_numpy(test.labels)
     return Task(encoder, pool, len(TASKS[name].labels), states, labels, described)
 
 
@@ -126,9 +127,9 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
     """
     arrays: dict[str, np.ndarray] = {}
     top = read_layers(task.encoder)[BELOW:]
-    train, dev = draw_shots(task.pool, SHOTS, seed, task.classes)
+    train, dev = draw_shots(task.pool, SHOTS, seed)
     labels, dev_labels = (torch.from_numpy(part.labels) for part in (train, dev))
-    shots, dev_states = (read_examples(task.encoder, part.texts, BELOW) for part in (train, dev))
+    shots, dev_states = (read_examples(task.encoder, part.inputs, BELOW) for part in (train, dev))
 
     def add(name: str, make: Callable[[], tuple[Embed, int]], before: Sequence[float] = (0, 0)) -> Tensor:
         start = time.process_time()
@@ -163,12 +164,12 @@ def score_seed(task: Task, seed: int) -> dict[str, np.ndarray]:
     arrays["fine-tuned on the shots/own head"] = right(own, task.test_labels)
     if task.described is None:
         return arrays
-    unlabelled = draw_unlabelled(task.pool, POOL, seed, {*train.texts, *dev.texts})
+    unlabelled = draw_unlabelled(task.pool, POOL, seed, {*train.inputs, *dev.inputs})
     truth = torch.from_numpy(unlabelled.labels)  # only GOLD reads it
-    described = read_states(task.encoder, task.described.texts, BELOW)
+    described = read_states(task.encoder, task.described.inputs, BELOW)
     described_labels = torch.from_numpy(task.described.labels)
     start = time.process_time()
-    pool = read_states(task.encoder, unlabelled.texts, BELOW)
+    pool = read_states(task.encoder, unlabelled.inputs, BELOW)
     below = partial(vectors, ())
     rows, guessed = pseudo_labels(below(described), described_labels, below(pool), SHARE)
     flops = encoder_flops(torch.cat([pool.lengths, described.lengths]).tolist()) * BELOW // LAYERS

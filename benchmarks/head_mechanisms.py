@@ -22,9 +22,9 @@ from hsokv.data.sources import data_root
 from hsokv.methods import population, prototypes, single
 from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.encoder_files import MINILM
+from hsokv.study.data_manifest import describe_contents
 from hsokv.study.features import load_episode
 from hsokv.study.text import encode_shots
-from hsokv.study.text_data import describe_texts, read_texts
 from hsokv.training import loop
 from hsokv.training.budget import Budget
 from hsokv.training.optimisers import OptimiserState
@@ -79,7 +79,7 @@ def encode(folder: Path, seeds: list[int], benchmarks: Mapping[str, Any]) -> Non
     """The frozen features of all draws, kept in the folder."""
     for source in CLASSES:
         conditions = {name: benchmarks[source]["conditions"][name] for s, name in TRACKS if s == source}
-        texts = {"texts": describe_texts(read_texts({"source": source}, data_root()))}
+        texts = describe_contents({"source": source}, data_root())
         manifest = {"name": source, "kind": "user copy", "synthetic": False, "reason": None, "files": {}, **texts}
         encode_shots(
             seeds=seeds,

@@ -41,10 +41,10 @@ from hsokv.model.calibration import label_log_prob
 from hsokv.model.context_encoder import encode, train_context_encoders
 from hsokv.model.encoder_files import MINILM
 from hsokv.model.moments import add, between, init_moments, within
+from hsokv.study.data_manifest import describe_contents
 from hsokv.study.digest import code_digest, value_digest
 from hsokv.study.features import is_current, load_episode, write_features
 from hsokv.study.text import encode_shots
-from hsokv.study.text_data import describe_texts, read_texts
 from hsokv.training.budget import Budget
 
 LEVELS = ("level1", "level2", "level3")
@@ -154,7 +154,7 @@ def encode_draws(seeds: list[int], folder: Path, report: Callable[[str], None]) 
     files = locate("sst2", root, cache_folder()) if root else fetch("sst2", cache_folder())
     source = {"source": "sst2"}
     found = {"name": "sst2", "kind": files.kind, "synthetic": False, "files": dict(files.sha256), "reason": None}
-    found |= {"texts": describe_texts(read_texts(source, root))}
+    found |= describe_contents(source, root)
     conditions = {"shots16": {"shots": 16}}
     stamp = value_digest([code_digest(["hsokv.study.text"]), conditions])
     encode_shots(

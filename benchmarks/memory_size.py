@@ -25,7 +25,7 @@ from torch.nn.functional import normalize
 
 from benchmarks.memory_mechanisms import encode_world, say
 from hsokv.data.episode import centre
-from hsokv.data.glue import draw_shots
+from hsokv.data.examples import draw_shots
 from hsokv.data.sources import data_root
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import heaviest
@@ -88,9 +88,9 @@ def encode_texts(seeds: list[int], folder: Path) -> None:
     pool, development = load_texts({"source": "sst2"}, data_root(), "development", DEVELOPMENT_ROWS)
     encoder = load_text_encoder(resolve_encoder())
     for seed, path in missing.items():
-        part = development if seed is None else draw_shots(pool, max(SHOTS["sst2"]), seed, 2)[0]
+        part = development if seed is None else draw_shots(pool, max(SHOTS["sst2"]), seed)[0]
         provenance = {"status": "done", "reason": None, "stamp": stamp}
-        write_features(path, provenance, {"x": encoder.encode(part.texts), "y": part.labels})
+        write_features(path, provenance, {"x": encoder.encode(part.inputs), "y": part.labels})
         say(f"sst2 {path.stem}: {len(part)} texts encoded")
 
 

@@ -5,8 +5,8 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.data.glue import TASKS
 from hsokv.data.rare_words import Settings
+from hsokv.data.texts import TASKS
 from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.methods.registry import METHODS
 from hsokv.study.conditions import DESCRIPTIONS, UNLABELLED, descriptions_of
@@ -166,7 +166,7 @@ def _check_source(place: str, name: str, benchmark: Mapping[str, Any]) -> None:
 
 
 def _check_texts(place: str, benchmark: Mapping[str, Any]) -> None:
-    """Of own files the labels are known later (hsokv.study.text_data.check_texts), the texts of a row are not."""
+    """Of own files the labels are known later (hsokv.study.data_manifest), the texts of a row are not."""
     task = TASKS.get(benchmark["source"].removesuffix("_synthetic"))
     texts = task.texts if task else benchmark["columns"]["text"]
     for condition_name, condition in benchmark["conditions"].items():

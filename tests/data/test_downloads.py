@@ -6,9 +6,9 @@ import zipfile
 
 import pytest
 import requests
+from hsokv.data.downloads import CHUNK, download, extract
 
 from hsokv.data import downloads
-from hsokv.data.downloads import CHUNK, download, extract
 from hsokv.exceptions import DataError
 
 CONTENT = bytes(range(256)) * 1024  # four chunks

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from hsokv.data.glue import TASKS, LabelledTexts, deduplicate, development_split, draw_shots, read_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hsokv.data.glue import TASKS, LabelledTexts, deduplicate, development_split, draw_shots, read_split
 from hsokv.exceptions import ConfigurationError, DataError
 
 SST2 = TASKS["sst2"]

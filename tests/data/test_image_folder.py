@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from hsokv.data.image_folder import originals, read_image_folder
 from PIL import Image
 
-from hsokv.data.image_folder import originals, read_image_folder
 from hsokv.exceptions import DataError
 
 

@@ -2,9 +2,9 @@ import hashlib
 
 import numpy as np
 import pytest
+from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
 
 from hsokv.data.images import development_split
-from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
 from hsokv.exceptions import ConfigurationError
 
 

@@ -2,9 +2,9 @@ import hashlib
 
 import numpy as np
 import pytest
-
 from hsokv.data.glue import development_split, draw_shots
 from hsokv.data.synthetic_text import generate_sst2_synthetic
+
 from hsokv.exceptions import ConfigurationError
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-
 from hsokv.data.glue import read_split, task_of_files
 from hsokv.data.text_files import join, read_rows
+
 from hsokv.exceptions import DataError
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hsokv.data.image_folder import locate_image_folder
+from hsokv.study.contents import describe_contents
 
 from hsokv.data.catalogue import SOURCES
-from hsokv.data.image_folder import locate_image_folder
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
 from hsokv.records import read_record, record_path
 from hsokv.study import image_data, preflight
 from hsokv.study.benchmarks import module_of, source_of, task_of
-from hsokv.study.contents import describe_contents
 from hsokv.study.images import encode_stream
 from hsokv.study.preflight import check_data
 from hsokv.study.runs import run_arm

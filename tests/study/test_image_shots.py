@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 import yaml
-
 from hsokv.data.image_folder import read_image_folder
+from hsokv.study.contents import check_contents, describe_contents
+
 from hsokv.exceptions import DataError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
 from hsokv.records import read_record, record_path
 from hsokv.study import image_shots
 from hsokv.study.benchmarks import module_of, source_of, task_of
-from hsokv.study.contents import check_contents, describe_contents
 from hsokv.study.export import export_model
 from hsokv.study.runs import run_arm
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from hsokv.data.image_folder import read_image_folder
 from PIL import Image
 
-from hsokv.data.image_folder import read_image_folder
 from hsokv.data.images import draw_shots
 from hsokv.exceptions import RecordError
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder

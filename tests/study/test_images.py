@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
 
 from hsokv.data.images import digests
-from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
 from hsokv.model.patch_encoder import PatchDictionary
 from hsokv.study import image_data

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from hsokv.study.text_data import describe_texts, read_texts
 
 from hsokv.data.catalogue import SOURCES
 from hsokv.exceptions import ConfigurationError, DataError, EncoderError, HsokvError
 from hsokv.study import preflight
 from hsokv.study.preflight import ROOM, attempt, check_data, check_device, check_folder, hold_folder
-from hsokv.study.text_data import describe_texts, read_texts
 
 NOWHERE = Path("/nowhere")
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hsokv.study.text_data import describe_texts
+from hsokv.study.text_data import read_texts as read_source
 
 from hsokv.data.sources import locate_own
 from hsokv.methods.registry import METHODS
@@ -14,8 +16,6 @@ from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.features import load_episode, read_provenance, read_texts
 from hsokv.study.runs import run_arm
 from hsokv.study.text import describe_data, encode_shots, features, load_texts
-from hsokv.study.text_data import describe_texts
-from hsokv.study.text_data import read_texts as read_source
 from tests.model.encoders import save_encoder
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from hsokv.data.text_files import PAIR
+
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS

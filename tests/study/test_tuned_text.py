@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
-
 from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.text_files import PAIR
+from hsokv.study.text_data import check_texts, describe_texts, read_texts
+
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, resolve_encoder
@@ -16,7 +17,6 @@ from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.features import load_episode, read_provenance
 from hsokv.study.runs import run_arm
-from hsokv.study.text_data import check_texts, describe_texts, read_texts
 
 SOURCE = {"source": "sst2_synthetic"}
 PAIRS = {"source": "mnli_synthetic"}

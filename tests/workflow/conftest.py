@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from hsokv.data.synthetic_text import generate_sst2_synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hsokv.data.glue import TASKS, read_split
+from hsokv.data.image_folder import read_image_folder
 from PIL import Image
 
 from hsokv.archive import check
 from hsokv.archive.artifact import pack_artifact
 from hsokv.archive.tarball import pack, unpack
 from hsokv.data.cifar10 import META, TEST, TRAIN, read_cifar10
-from hsokv.data.glue import TASKS, read_split
-from hsokv.data.image_folder import read_image_folder
 from hsokv.exceptions import ArchiveError, DataError, EncoderError, HsokvError, ModelError, RecordError
 from hsokv.files import checksum, read_json
 from hsokv.hub import HSOKVForSequenceClassification
