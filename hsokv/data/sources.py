@@ -190,7 +190,7 @@ class _Resume:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
-                self.part.unlink()  # of another file, or whole but never checked
+                self.part.unlink(missing_ok=True)  # of another file, or whole but never checked
             response.raise_for_status()
             start = start if response.status_code == requests.codes.partial_content else 0
             bar = tqdm(total=self.size, initial=start, unit="B", unit_scale=True, disable=not self.progress)

@@ -99,7 +99,8 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -
     header = [_normalised(str(name)) for name in header]
     if wrong := [name for name in columns if header.count(_normalised(name)) != 1]:
         hint = {".csv": " (separated by commas)", ".tsv": " (separated by tabs)"}.get(suffix, "")
-        raise DataError(f"{path}: the column {wrong[0]!r} must be there once; columns{hint}: {', '.join(header)}")
+        what = "stands twice" if _normalised(wrong[0]) in header else "is missing"
+        raise DataError(f"{path}: the column {wrong[0]!r} {what}; columns{hint}: {', '.join(header)}")
     table = pd.DataFrame(rows[[header.index(_normalised(name)) for name in columns]])
     table = table.set_axis(list(columns), axis=1).astype(object)
     for name in columns:
