@@ -242,7 +242,7 @@ DAMAGES = [
     ("features, an array missing", features, without_test, DataError, "not a whole feature file"),
     ("texts, cut off", texts, of(lambda content: content[:-3]), DataError, "row 3"),
     ("texts, an unknown label", texts, of(swapped("dull\t0", "dull\tO")), DataError, "'O'"),
-    ("texts, a column twice", texts, of(swapped("sentence\t", "label\t")), DataError, "stands twice"),
+    ("texts, a column twice", texts, of(swapped("sentence\t", "label\t")), DataError, "is missing"),
     ("texts, not UTF-8", texts, of(lambda content: content.replace(b"fine", b"\xff")), DataError, "UTF-8"),
     ("batch of images, cut off", batch, of(first_half), DataError, "damaged file"),
     ("batch of images, hostile pickle", batch, hostile, DataError, r"asks for \S*mkdir"),
