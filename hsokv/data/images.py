@@ -25,7 +25,7 @@ NAMED = 5  # files that a message names; how many more there are it says
 NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
 """Formats that Pillow knows and does not decode itself (for EPS it would run another program)."""
 
-SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini"}
+SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
 """What systems leave in folders beside names that begin with a dot (._00.png, .DS_Store), in lower case."""
 
 BACKGROUND = (128, 128, 128, 255)

@@ -142,19 +142,28 @@ def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFile
     source = find_source(source) if isinstance(source, str) else source
     if all(status.status == "official" for status in verify(source, None, cache)):
         return locate(source, None, cache)
-    folder, name = cache / "archives" / source.name, PurePosixPath(urlsplit(source.url).path).name
+    folder = cache / "archives" / source.name
     pooch.get_logger().setLevel("WARNING")
+
+    def retrieve(url: str, sha256: str | None, file: Path) -> Path:
+        download = _Resume(folder / f"{file.name}.part", source.bytes, progress)
+        pooch.retrieve(url, f"sha256:{sha256}", file.name, file.parent, downloader=download)
+        return file
+
     try:
         with _lock(folder):
-            download = _Resume(folder / f"{name}.part", source.bytes, progress)
-            archive = pooch.retrieve(source.url, f"sha256:{source.sha256}", name, folder, downloader=download)
-            _extract(source, Path(archive), cache)
+            if source.sha256:
+                archive = folder / PurePosixPath(urlsplit(source.url).path).name
+                _extract(source, retrieve(source.url, source.sha256, archive), cache)
+            else:
+                for member in source.members:
+                    retrieve(f"{source.url}/{member.archived}", member.sha256, cache / member.path)
     except requests.RequestException as error:
         raise DataUnavailableError(unavailable_message(source)) from error
     except HsokvError:
         raise
     except ValueError as error:  # pooch's, of another checksum
-        raise DataError(f"{source.name}: not the official archive ({error}): try again, or see what answers") from error
+        raise DataError(f"{source.name}: not the official file ({error}): try again, or see what answers") from error
     except OSError as error:
         raise HsokvError(
             f"cannot write {folder}: {error.strerror or error}; free some space, make it writable, or choose another "

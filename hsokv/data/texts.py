@@ -38,16 +38,24 @@ class Task(NamedTuple):
 TASKS = {
     "sst2": Task(("sentence",), "label", ("0", "1"), quoted=False),
     "mnli": Task(("sentence1", "sentence2"), "gold_label", ("entailment", "neutral", "contradiction"), quoted=False),
+    "banking77": Task(("text",), "category"),
+    "clinc150": Task(("text",), "intent"),
 }
 
 
 def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]:
     """(train, test) of a task's tables; the classes are its labels, else those of the train table, sorted.
 
+    Of CLINC150 both are one file, with its parts `train` and `test`; what is out of scope is in neither.
+
     Raises DataError naming the file and the row for a label that the task has not, a label without test rows, a single
     label, and for all that `read_table` refuses.
     """
-    tables = [read_table(path, [*task.texts, task.label], task.quoted) for path in (train, test)]
+    columns = [*task.texts, task.label]
+    if task is TASKS["clinc150"]:
+        tables = _read_clinc150(train, columns)
+    else:
+        tables = [read_table(path, columns, task.quoted) for path in (train, test)]
     labels = [list(map(_normalised, table[task.label])) for table in tables]
     names = task.labels or tuple(sorted(set(labels[0])))
     if len(names) < 2:
@@ -111,6 +119,17 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -
         if (empty := table.index[table[name] == ""]).size:
             raise DataError(f"{path}, row {empty[0]}: {name} is empty; the file may be cut off")
     return table
+
+
+def _read_clinc150(path: Path, columns: list[str]) -> "list[pd.DataFrame]":
+    import pandas as pd
+
+    try:
+        parts = parse_json(path.read_text(encoding="utf-8"))
+        tables = [pd.DataFrame(parts[part], columns=columns, dtype=object) for part in ("train", "test")]
+        return [table.map(str.strip).set_axis(range(1, len(table) + 1)) for table in tables]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not CLINC150's data_full.json ({error})") from error
 
 
 def join(texts: Sequence[str]) -> str:

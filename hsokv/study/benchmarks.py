@@ -46,7 +46,7 @@ KINDS: Mapping[str, Kind] = {
         condition=frozenset({"shots"}),
         condition_optional=frozenset({"descriptions", "encoder", "tuning", "flops_allowed"}),
         protocol="episode",
-        sources=frozenset({*TASKS, *(f"{task}_synthetic" for task in TASKS), OWN}),
+        sources=frozenset({*TASKS, "sst2_synthetic", "mnli_synthetic", OWN}),
         own=("files", "columns"),
     ),
     "images": Kind(
@@ -189,7 +189,7 @@ def _check_texts(place: str, benchmark: Mapping[str, Any]) -> None:
                     f"{'came' if key in tuning else 'is missing'} with by: {tuning['by']}"
                 )
         described = descriptions_of(condition)
-        if task and described and len(described["words"]) != len(task.labels):
+        if task and task.labels and described and len(described["words"]) != len(task.labels):
             raise ConfigurationError(
                 f"{where}.{'tuning.' if tuning else ''}descriptions.words: wanted a list for each of "
                 f"{len(task.labels)} classes, came {len(described['words'])}"

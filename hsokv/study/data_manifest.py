@@ -61,7 +61,8 @@ def read_dataset(source: Mapping[str, Any], root: Path | None) -> Dataset:
         columns = source["columns"]
         train, test = read_texts(paths["train"], paths["test"], Task(tuple(columns["text"]), columns["label"]))
     elif name in TASKS:
-        train, test = read_texts(paths["train"], paths["dev"], TASKS[name])
+        files = list(paths.values())
+        train, test = read_texts(files[0], files[-1], TASKS[name])
     else:
         train, test = read_cifar10(paths)
     dataset = deduplicate(train, test)

@@ -153,6 +153,24 @@ def test_a_row_is_one_text_whatever_its_fields_hold(tmp_path):
     assert examples.labels.tolist() == [0, 2, 1]
 
 
+def test_intents_are_read_from_the_files_of_their_authors(tmp_path):
+    table = b'text,category\n"Is my card lost, or\nlate?",card_arrival\nwhat is the rate,exchange_rate\n'
+    train, test = read_texts(*[put(tmp_path, table)] * 2, TASKS["banking77"])
+    assert train.inputs == test.inputs == ("Is my card lost, or\nlate?", "what is the rate")
+    content = {
+        "train": [["say hi in french", "translate"], ["set an alarm", "alarm"]],
+        "test": [["wake me up", "alarm"], ["how is cat in greek", "translate"]],
+        "oos_test": [["how much has the dow changed", "oos"]],
+    }
+    path = put(tmp_path, json.dumps(content).encode(), "data_full.json")
+    train, test = read_texts(path, path, TASKS["clinc150"])
+    assert (train.names, train.labels.tolist()) == (("alarm", "translate"), [1, 0])
+    assert (test.inputs, test.labels.tolist()) == (("wake me up", "how is cat in greek"), [0, 1])
+    for damaged in (b"{", b"[]", b'{"train": [["a"]], "test": []}', b'{"train": [["a", 1]], "test": [["a", 1]]}'):
+        with pytest.raises(DataError, match="data_full"):
+            read_texts(*[put(tmp_path, damaged, "data_full.json")] * 2, TASKS["clinc150"])
+
+
 def test_the_classes_of_own_tables_are_the_labels_of_the_train_table_sorted(tmp_path):
     train = put(tmp_path, "text,label\na,yes\nb,no \nc,cafe\u0301\n".encode(), "train.csv")
     test = put(tmp_path, "label\ttext\nno\td\ncaf\u00e9\te\nyes\tf\n".encode(), "test.tsv")
