@@ -138,7 +138,7 @@ def development_split(train: Examples, per_class: int) -> tuple[Examples, Exampl
     >>> examples = Examples(tuple("abcdef"), np.array([0, 0, 0, 1, 1, 1]), ("-", "+"))
     >>> pool, development = development_split(examples, per_class=1)
     >>> development.inputs, sorted(pool.inputs)
-    (('f', 'b'), ['a', 'c', 'd', 'e'])
+    (('e', 'b'), ['a', 'c', 'd', 'f'])
     """
     if per_class < 1:
         raise ConfigurationError(f"development examples per class: wanted at least 1, got {per_class}")
