@@ -5,6 +5,7 @@ import json
 import os
 import tarfile
 import tempfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -123,7 +124,9 @@ def find_own(name: str, what: str, path: str, root: Path | None) -> Path:
     """
     folders = [Path.cwd()] if root is None else [root, Path.cwd()]
     paths = list(dict.fromkeys(folder / Path(path).expanduser() for folder in folders))
-    existing = next((path for path in paths if path.exists()), None)
+    # A name with an accent may have been written in another form by another system; people see one name.
+    forms = [Path(unicodedata.normalize(form, str(path))) for path in paths for form in ("NFC", "NFD")]
+    existing = next((path for path in (*paths, *forms) if path.exists()), None)
     if existing is None:
         raise DataError(f"{name}: there is no {what} at {' or '.join(map(str, paths))}")
     return existing

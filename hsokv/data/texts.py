@@ -149,6 +149,8 @@ def _normalised(name: str) -> str:
 def _field(path: Path, row: int, value: object) -> str:
     import pandas as pd
 
+    if isinstance(value, str):
+        return value.strip()
     if not pd.api.types.is_scalar(value) or isinstance(value, bytes):
         raise DataError(f"{path}, row {row}: a field holds a {type(value).__name__}, not text or a number")
     return "" if pd.isna(value) else str(value).strip()

@@ -348,6 +348,14 @@ def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_
         locate_own("reviews", own, root)
 
 
+@pytest.mark.parametrize(
+    ("written", "asked"), [("caf\u00e9.csv", "cafe\u0301.csv"), ("cafe\u0301.csv", "caf\u00e9.csv")]
+)
+def test_own_files_are_found_under_the_name_that_people_see(tmp_path, written, asked):
+    (tmp_path / written).write_text("a")
+    assert locate_own("own", {"train": asked}, tmp_path).paths["train"].read_text() == "a"
+
+
 def test_the_registry_holds_what_is_needed_to_recognise_its_files():
     for name, source in SOURCES.items():
         assert name == source.name
