@@ -237,7 +237,7 @@ def _extract(source: Source, archive: Path, cache: Path) -> None:
     import pooch
 
     unpack = pooch.Unzip if archive.suffix == ".zip" else pooch.Untar
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         try:
             unpack([member.archived for member in source.members], folder)(str(archive), "download", None)
         except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:

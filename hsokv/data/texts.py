@@ -65,7 +65,7 @@ def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]
         for row, label in zip(table.index, column, strict=True):
             if label not in numbers:
                 raise DataError(f"{path}, row {row}: the label {label!r} is none of {list(names)}")
-    if missing := [name for name in names if name not in set(labels[1])]:
+    if missing := sorted(set(names) - set(labels[1])):
         raise DataError(f"{test}: no rows with the label {missing[0]!r}, which the train table has; add some")
     return tuple(
         Examples(
@@ -103,6 +103,8 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -
         content = gzip.decompress(content) if path.name.lower().endswith(".gz") else content
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{path}: wanted different columns for texts and labels, got {', '.join(columns)}")
     header, rows = READERS[suffix](path, content, quoted)
     header = [_normalised(str(name)) for name in header]
     if wrong := [name for name in columns if header.count(_normalised(name)) != 1]:

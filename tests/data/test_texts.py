@@ -136,6 +136,11 @@ def test_a_bad_table_is_refused_with_its_row(tmp_path, name, content, said):
         read_table(put(tmp_path, content, name), ["text", "label"])
 
 
+def test_one_column_is_not_both_text_and_label(tmp_path):
+    with pytest.raises(DataError, match="text, text"):
+        read_table(put(tmp_path, b"text,label\na,x\n"), ["text", "text"])
+
+
 def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     for name in ("absent.tsv", "folder.csv"):
