@@ -97,7 +97,7 @@ def originals(examples: Examples) -> Iterator[np.ndarray]:
 
 def list_files(folder: Path) -> Files:
     """The files below a folder of classes; raises DataError where it holds none, or a class has mostly others."""
-    classes, others, wrong = {}, Counter(), Counter()
+    classes, others, wrong, lost = {}, Counter(), Counter(), []
     for base, folders, names in os.walk(folder, followlinks=True):
         here, inside = Path(base).resolve(), Path(base).relative_to(folder).parts
         for name in [name for name in folders if Path(base, name).resolve() in (here, *here.parents)]:
@@ -110,13 +110,15 @@ def list_files(folder: Path) -> Files:
             if system or _is_system(path.name):
                 others["hidden and system files"] += 1
             elif not path.exists():
-                raise DataError(f"{path} is a link that leads nowhere: mend it or take it away")
+                lost.append(path)
             elif known and inside:
                 classes[_nfc(inside[0])].append(path)
             else:
                 kind = "images outside the folders of classes" if known else f"{path.suffix.lower() or 'other'} files"
                 others[kind] += 1
                 wrong[_nfc(inside[0]) if inside else None] += 1
+    if lost:
+        raise DataError(f"links that lead nowhere: {_some(sorted(lost))}: mend them or take them away")
     if not classes:
         raise DataError(f"{folder} holds no folders of classes")
     for name, files in classes.items():
