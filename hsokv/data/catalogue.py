@@ -122,19 +122,12 @@ SOURCES: Mapping[str, Source] = {
         url="https://raw.githubusercontent.com/PolyAI-LDN/task-specific-datasets/master/banking_data",
         bytes=1079034,
         sha256=None,
-        members=(
-            Member(
-                "train",
-                "train.csv",
-                "banking77/train.csv",
-                sha256="b06e26ac675513959a63135f11b94ea7786ed02da65db93a5650d8838cbc664b",
-            ),
-            Member(
-                "test",
-                "test.csv",
-                "banking77/test.csv",
-                sha256="d12d6e3bc4c3103966ae786dc435913c0c563dfa328f5a3646d0e62cfeeb474d",
-            ),
+        members=tuple(
+            Member(split, f"{split}.csv", f"banking77/{split}.csv", sha256=sha256)
+            for split, sha256 in (
+                ("train", "b06e26ac675513959a63135f11b94ea7786ed02da65db93a5650d8838cbc664b"),
+                ("test", "d12d6e3bc4c3103966ae786dc435913c0c563dfa328f5a3646d0e62cfeeb474d"),
+            )
         ),
         licence="CC BY 4.0",
         citation="Casanueva et al. (2020), Efficient Intent Detection with Dual Sentence Encoders, NLP4ConvAI",

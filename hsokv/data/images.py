@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test")
 NAMED = 5  # files that a message names; how many more there are it says
-NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
-"""Formats that Pillow knows and does not decode itself (for EPS it would run another program)."""
+NO_PICTURES = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
+"""Formats that Pillow knows and does not decode itself (for EPS it would run another program), and FITS, signed."""
 
 SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
 """What systems leave in folders beside names that begin with a dot (._00.png, .DS_Store), in lower case."""
