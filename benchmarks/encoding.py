@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hsokv.data.glue import TASKS, read_split
-from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
+from hsokv.data.synthetic import generate_split_cifar10_synthetic
+from hsokv.data.texts import read_table
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.patch_encoder import CENTROIDS, encode, encoder_flops, learn_dictionary
 from hsokv.model.text_encoder import encoder_flops as text_flops
@@ -65,7 +65,7 @@ def texts(count: int, threads: int, turns: int) -> float:
     root = os.environ.get("HSOKV_DATA_DIR")
     if not root:
         sys.exit("set HSOKV_DATA_DIR to a folder with glue/SST-2/train.tsv")
-    sentences = list(read_split(Path(root) / "glue/SST-2/train.tsv", TASKS["sst2"]).texts[:count])
+    sentences = read_table(Path(root) / "glue/SST-2/train.tsv", ["sentence"], quoted=False)["sentence"].tolist()[:count]
     files = resolve_encoder(download=False)
     encoder, peer = load_text_encoder(files), load_peer(files.path)
     torch.set_num_threads(threads)
@@ -93,7 +93,7 @@ def texts(count: int, threads: int, turns: int) -> float:
 
 def images(count: int) -> float:
     """Print the seconds of learning and encoding, on one thread; return images a second, of both together."""
-    pixels = torch.from_numpy(generate_split_cifar10_synthetic(count, 10)[0].images)
+    pixels = torch.from_numpy(generate_split_cifar10_synthetic(count, 10)[0].inputs)
     torch.set_num_threads(1)
     start = clocks()
     dictionary = learn_dictionary(pixels[:2000], CENTROIDS, torch.Generator().manual_seed(0))

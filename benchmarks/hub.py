@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from hsokv.data.synthetic_text import generate_sst2_synthetic
+from hsokv.data.synthetic import generate_sst2_synthetic
 from hsokv.hub import HSOKVForSequenceClassification, text_memory
 
 TEXTS, PAIRS = 100, 15
@@ -42,7 +42,7 @@ def main() -> None:
     """Print one row a size of the memory."""
     torch.set_num_threads(1)
     examples, _ = generate_sst2_synthetic(11_000, 10, seed=1)
-    texts, labels = list(examples.texts), [["no", "yes"][label] for label in examples.labels]
+    texts, labels = list(examples.inputs), [["no", "yes"][label] for label in examples.labels]
     print("| entries before | encoder, ms | remember and predict, ms | ratio | middle half |\n|---|---|---|---|---|")
     for held in (0, 1_000, 10_000):
         model = text_memory(["no", "yes"], capacity=20_000)

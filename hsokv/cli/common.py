@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from hsokv import __version__
-from hsokv.data.text_files import read_rows
+from hsokv.data import texts
 from hsokv.exceptions import HsokvError, check_known
 
 if TYPE_CHECKING:
@@ -87,5 +87,5 @@ def load(model: str, device: str) -> "HSOKVForSequenceClassification":
 
 def read_table(file: Path, columns: list[str], label: str) -> tuple[list, list[str]]:
     """Texts, or pairs of them, and labels of a table."""
-    rows = [fields for _, fields in read_rows(file, [*columns, label])]
+    rows = texts.read_table(file, [*columns, label]).to_numpy().tolist()
     return [row[0] if len(columns) == 1 else tuple(row[:-1]) for row in rows], [row[-1] for row in rows]

@@ -30,7 +30,8 @@ NEEDS = {
 def doctor(root: Root = None, as_json: Json = False) -> None:
     """What this machine has, and what a study will therefore run or not run; 1 where something is damaged."""
     folder = data_root(root)
-    found = [found_data(name, folder) for name in sorted(SOURCES)]
+    needed = {need for needs in NEEDS.values() for need in needs}
+    found = [found_data(name, folder) for name in sorted(needed & SOURCES.keys())]
     encoder = _encoder() | {"name": ENCODER}
     rows = {row["name"]: row for row in (*found, encoder)}
     benchmarks = {name: _verdict(*(rows[need] for need in needs)) for name, needs in NEEDS.items()}

@@ -33,6 +33,8 @@ class Member(NamedTuple):
 class Source:
     """An official archive: address, size in bytes, SHA-256, the members that are used, and the terms of use.
 
+    Without a SHA-256 there is no archive: each member comes by itself from the address and its archived name.
+
     Raises ConfigurationError where a member's path leaves the data root.
 
     >>> SOURCES["sst2"].bytes
@@ -42,7 +44,7 @@ class Source:
     name: str
     url: str
     bytes: int
-    sha256: str
+    sha256: str | None
     members: tuple[Member, ...]
     licence: str
     citation: str
@@ -114,6 +116,41 @@ SOURCES: Mapping[str, Source] = {
         licence="none stated by the authors",
         citation="Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images, technical report, Toronto",
         terms="distributed for research, with the request to cite the report",
+    ),
+    "banking77": Source(
+        name="banking77",
+        url="https://raw.githubusercontent.com/PolyAI-LDN/task-specific-datasets/master/banking_data",
+        bytes=1079034,
+        sha256=None,
+        members=tuple(
+            Member(split, f"{split}.csv", f"banking77/{split}.csv", sha256=sha256)
+            for split, sha256 in (
+                ("train", "b06e26ac675513959a63135f11b94ea7786ed02da65db93a5650d8838cbc664b"),
+                ("test", "d12d6e3bc4c3103966ae786dc435913c0c563dfa328f5a3646d0e62cfeeb474d"),
+            )
+        ),
+        licence="CC BY 4.0",
+        citation="Casanueva et al. (2020), Efficient Intent Detection with Dual Sentence Encoders, NLP4ConvAI",
+        terms="may be used, changed and shared with attribution",
+    ),
+    "clinc150": Source(
+        name="clinc150",
+        url="https://raw.githubusercontent.com/clinc/oos-eval/master/data",
+        bytes=2495390,
+        sha256=None,
+        members=(
+            Member(
+                "all",
+                "data_full.json",
+                "clinc150/data_full.json",
+                sha256="36923c3705a59e08fe9c3883d8bc2dd966ef93e22cb78ac41171782a698d56e0",
+            ),
+        ),
+        licence="CC BY 3.0",
+        citation=(
+            "Larson et al. (2019), An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction, EMNLP"
+        ),
+        terms="may be used, changed and shared with attribution",
     ),
 }
 

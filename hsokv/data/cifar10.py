@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.data.images import SHAPE, LabelledImages, tidy
+from hsokv.data.examples import SHAPE, Examples, in_order
 from hsokv.exceptions import DataError
 
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -28,23 +28,20 @@ _ALLOWED = {
 }
 
 
-def read_cifar10(paths: Mapping[str, Path]) -> tuple[LabelledImages, LabelledImages]:
+def read_cifar10(paths: Mapping[str, Path]) -> tuple[Examples, Examples]:
     """(train, test) from the files data_batch_1 .. 5, test_batch and batches.meta, given by those names.
 
-    In the order of their pixels' digests; train without repeats and without the images of test. Subsets of the official
-    files will do, of any number of rows. Raises DataError naming the file and what is wrong with it.
+    In the order of their pixels' digests. Subsets of the official files will do, of any number of rows. Raises
+    DataError naming the file and what is wrong with it, or a class that train or test has no images of.
     """
     names = _names(paths[META])
     batches = [_read_batch(paths[split]) for split in TRAIN]
-    train = LabelledImages(*(np.concatenate(parts) for parts in zip(*batches, strict=True)), names)
-    train, test = tidy(train, LabelledImages(*_read_batch(paths[TEST]), names))
-    missing = set(range(CLASSES)) - (set(train.labels.tolist()) & set(test.labels.tolist()))
-    if missing:
-        raise DataError(
-            f"{paths[TEST].parent}: wanted images of every class in train and in test, "
-            f"came none of {', '.join(names[label] for label in sorted(missing))} in one of them"
-        )
-    return train, test
+    train = Examples(*(np.concatenate(parts) for parts in zip(*batches, strict=True)), names)
+    test = Examples(*_read_batch(paths[TEST]), names)
+    for part, examples in (("train", train), ("test", test)):
+        if missing := [name for name, count in examples.counts().items() if not count]:
+            raise DataError(f"{paths[TEST].parent}: {part} has no images of {', '.join(missing)}")
+    return in_order(train), in_order(test)
 
 
 def _read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -50,28 +50,43 @@ class Episode(NamedTuple):
     described: int = 0
 
 
+def check_shots(name: str, shots: Shots, first: int, classes: int, fewest: int, key_dim: int | None = None) -> Shots:
+    """Refuse features that are not finite or not `key_dim` wide, labels outside first .. first + classes - 1, and
+    classes with fewer than `fewest` examples, with a DataError about `name`; return the shots unchanged.
+
+    >>> check_shots("train", Shots(torch.ones(2, 3), torch.tensor([0, 1])), first=0, classes=2, fewest=1).y
+    tensor([0, 1])
+    """
+    x, y = shots
+    if x.ndim != 2 or (key_dim or x.shape[1]) != x.shape[1] or y.shape != x.shape[:1] or len(y) == 0:
+        raise DataError(
+            f"{name}: wanted features [n, {key_dim or 'key_dim'}] and n labels, n > 0; got {tuple(x.shape)} and "
+            f"{tuple(y.shape)}"
+        )
+    if not torch.isfinite(x).all():
+        raise DataError(
+            f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features"
+        )
+    if int(y.min()) < first or int(y.max()) >= first + classes:
+        raise DataError(
+            f"{name}: wanted its own labels, {first}..{first + classes - 1}, got {int(y.min())}..{int(y.max())}"
+        )
+    counts = torch.bincount(y - first, minlength=classes)
+    if int(counts.min()) < fewest:
+        raise DataError(
+            f"{name}: wanted at least {fewest} examples of every class, class {first + int(counts.argmin())} has "
+            f"{int(counts.min())}"
+        )
+    return shots
+
+
 def check_episode(episode: Episode) -> Episode:
-    """Refuse features that are not finite or labels outside the classes; return the episode unchanged."""
-    parts = [("train", episode.train), ("test", episode.test), ("dev.fit", episode.dev.fit)]
-    parts += [("dev.score", episode.dev.score)]
-    parts += [(f"fold {i}", part) for i, fold in enumerate(episode.folds) for part in fold]
-    for name, (x, y) in parts:
-        if x.ndim != 2 or len(x) != len(y) or len(y) == 0:
-            raise DataError(
-                f"{name}: wanted features [n, key_dim] and n labels, n > 0; got {tuple(x.shape)} and {len(y)}"
-            )
-        if not torch.isfinite(x).all():
-            raise DataError(
-                f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features"
-            )
-        if int(y.min()) < 0 or int(y.max()) >= episode.classes:
-            raise DataError(f"{name}: wanted labels in 0..{episode.classes - 1}, got {int(y.min())}..{int(y.max())}")
-    learnt = [("train", episode.train), ("dev.fit", episode.dev.fit)]
-    learnt += [(f"fold {i}", fold.fit) for i, fold in enumerate(episode.folds)]
-    for name, (_, y) in learnt:
-        counts = torch.bincount(y, minlength=episode.classes)
-        if int(counts.min()) == 0:
-            raise DataError(f"{name}: wanted an example of every class, class {int(counts.argmin())} has none")
+    """Refuse what `check_shots` does, in all that is learnt from and scored; return the episode unchanged."""
+    check_shots("train", episode.train, 0, episode.classes, fewest=1)
+    check_shots("test", episode.test, 0, episode.classes, fewest=0)
+    for name, fold in (("dev", episode.dev), *((f"fold {i}", fold) for i, fold in enumerate(episode.folds))):
+        check_shots(f"{name}.fit", fold.fit, 0, episode.classes, fewest=1)
+        check_shots(f"{name}.score", fold.score, 0, episode.classes, fewest=0)
     return episode
 
 

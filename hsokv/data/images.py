@@ -1,103 +1,219 @@
-"""Labelled images of one size, without repeats, and a development set carved out of them.
-
-Every choice is made by SHA-256 of the pixels, so a reordered copy of the data gives the same images in the same order.
-"""
+"""A user's own images: a folder for train and one for test, in each a folder of pictures for every class."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable
+import os
+import unicodedata
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hsokv.data.shots import draw_rows
-from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.data.examples import SHAPE, Examples, digests, in_order
+from hsokv.data.sources import DataFiles, find_own
+from hsokv.exceptions import DataError
+from hsokv.files import checksum
 
-SHAPE = (3, 32, 32)
-SALT = b"hsokv images\t"  # another salt is another order and another development set
+if TYPE_CHECKING:
+    import PIL.Image
+
+SPLITS = ("train", "test")
+NAMED = 5  # files that a message names; how many more there are it says
+NO_PICTURES = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
+"""Formats that Pillow knows and does not decode itself (for EPS it would run another program), and FITS, signed."""
+
+SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
+"""What systems leave in folders beside names that begin with a dot (._00.png, .DS_Store), in lower case."""
+
+BACKGROUND = (128, 128, 128, 255)
+"""Behind transparent pixels: neither a black nor a white drawing vanishes on it."""
 
 
-class LabelledImages(NamedTuple):
-    """`images` uint8 [n, 3, 32, 32], colours red, green, blue; `labels` int64 [n]; `names` of the classes.
+class Files(NamedTuple):
+    """The image files of every class, both in the order of their names; and how many others there are, by kind."""
 
-    `files` [n]: where each was read from, of images that are files of their own; of others there are none.
+    classes: dict[str, list[Path]]
+    others: Counter
+
+
+class _ModeError(ValueError):
+    """A whole picture that has no right 8-bit form; the message says why."""
+
+
+def locate_image_folder(name: str, folder: str, root: Path | None) -> DataFiles:
+    """A user's own `folder` of images: relative to `root` where it is there, else to the working directory.
+
+    `sha256` of a split is over a line for each of its images, "<class> <SHA-256 of the file>", sorted: what files are
+    called changes nothing. Raises DataError where the folder, or a class's images, are not there.
     """
-
-    images: np.ndarray
-    labels: np.ndarray
-    names: tuple[str, ...]
-    files: tuple[Path, ...] = ()
-
-    def take(self, rows: Iterable[int]) -> "LabelledImages":
-        """The examples at `rows`, in that order."""
-        rows = list(rows)
-        files = tuple(self.files[row] for row in rows) if self.files else ()
-        return LabelledImages(self.images[rows], self.labels[rows], self.names, files)
+    place = find_own(name, "folder of images", folder, root)
+    paths = {split: place / split for split in SPLITS}
+    return DataFiles(name, "own file", paths, {split: _digest(path) for split, path in paths.items()})
 
 
-def digests(images: np.ndarray) -> list[bytes]:
-    """SHA-256 of the salt and the pixels of each image: equal where the pixels are."""
-    return [hashlib.sha256(SALT + image.tobytes()).digest() for image in images]
+def read_image_folder(folder: Path) -> tuple[Examples, Examples, dict[str, int]]:
+    """(train, test, files left out by kind) from `folder`/train/<class>/ and `folder`/test/<class>/, sub-folders too.
 
+    Whatever Pillow decodes is read, scaled to 8 bits and turned as its file says; of several frames the first. Images
+    become RGB, their short side 32 pixels, and are cut to 32 x 32 around the centre (`originals` are whole). Classes
+    are numbered by name. Raises DataError naming what is wrong: a folder or all images of a class missing, a class that
+    only one of train and test has, a single class, mostly other files in a class, images that cannot be read or have
+    no right 8-bit form, equal images in train and test or in two classes of train.
 
-def tidy(train: LabelledImages, test: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
-    """(train, test) in the order of their digests; of train, what is not in test, once, unless it has two labels.
-
-    Test is kept whole.
-
-    >>> images = np.arange(4, dtype=np.uint8)[:, None, None, None] + np.zeros((1, *SHAPE), np.uint8)
-    >>> train = LabelledImages(images[[0, 0, 1, 2, 2, 3]], np.array([0, 0, 1, 0, 1, 1]), ("a", "b"))
-    >>> kept, _ = tidy(train, LabelledImages(images[3:], np.array([1]), ("a", "b")))
-    >>> sorted(kept.images[:, 0, 0, 0].tolist())  # 2 has two labels, 3 is in test
-    [0, 1]
+    >>> read_image_folder(Path("/nowhere"))
+    Traceback (most recent call last):
+    hsokv.exceptions.DataError: /nowhere/train holds no folders of classes
     """
-    tested = digests(test.images)
-    rows = defaultdict(list)
-    for row, digest in enumerate(digests(train.images)):
-        rows[digest].append(row)
-    for digest in tested:
-        rows.pop(digest, None)
-    kept = [same[0] for _, same in sorted(rows.items()) if len(set(train.labels[same])) == 1]
-    in_order = sorted(range(len(tested)), key=lambda row: (tested[row], test.labels[row]))
-    return train.take(kept), test.take(in_order)
+    found = {split: list_files(Path(folder) / split) for split in SPLITS}
+    train, test = (found[split].classes for split in SPLITS)
+    if alone := sorted(train.keys() ^ test.keys()):
+        raise DataError(f"{folder}: {_some(alone)} is a class of train or of test alone: both need images of it")
+    if len(train) < 2:
+        raise DataError(f"{folder}: {_some(train)} is the only class: at least two are needed")
+    problems: dict[str, list[Path]] = defaultdict(list)
+    examples = [_read_all(found[split].classes, problems) for split in SPLITS]
+    if problems:
+        raise DataError("; ".join(f"{_some(paths)}: {reason}" for reason, paths in sorted(problems.items())))
+    train, test = map(in_order, examples)
+    _check_repeats(train, test)
+    return train, test, dict(sorted((found["train"].others + found["test"].others).items()))
 
 
-def development_split(train: LabelledImages, per_class: int) -> tuple[LabelledImages, LabelledImages]:
-    """Carve a development set out of train data: of each class the `per_class` images with the lowest digests.
+def originals(examples: Examples) -> Iterator[np.ndarray]:
+    """The images of `examples` one by one, uint8 [height, width, 3], RGB: whole from their files, where they have some.
 
-    Returns (the others, development), both in the order of their digests. `train` holds no image twice (`tidy`).
-    Raises ConfigurationError where per_class is under 1, DataError where a class would keep fewer than 2 images.
+    >>> examples = Examples(np.zeros((1, *SHAPE), np.uint8), np.zeros(1, np.int64), ("a",))
+    >>> [image.shape for image in originals(examples)]
+    [(32, 32, 3)]
     """
-    if per_class < 1:
-        raise ConfigurationError(f"development images per class: wanted at least 1, came {per_class}")
-    counts = np.bincount(train.labels, minlength=len(train.names))
-    if counts.min() < per_class + 2:
-        raise DataError(
-            f"wanted {per_class} development images of every class and 2 more to learn from, "
-            f"{train.names[counts.argmin()]} has {counts.min()}; ask for fewer"
-        )
-    order = np.array(sorted(range(len(train.labels)), key=digests(train.images).__getitem__))
-    labels = train.labels[order]
-    taken = np.zeros(len(order), bool)
-    for label in range(len(train.names)):
-        taken[np.flatnonzero(labels == label)[:per_class]] = True
-    return train.take(order[~taken]), train.take(order[taken])
+    if not examples.files:
+        yield from examples.inputs.transpose(0, 2, 3, 1)
+    for file in examples.files:
+        yield np.asarray(_open(file))
 
 
-def draw_shots(pool: LabelledImages, shots: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Draw K train and K dev examples per class: the first and the next K by SHA-256 of "{seed}<tab>" and the pixels.
+def list_files(folder: Path) -> Files:
+    """The files below a folder of classes; raises DataError where it holds none, or a class has mostly others."""
+    classes, others, wrong, lost = {}, Counter(), Counter(), []
+    for base, folders, names in os.walk(folder, followlinks=True):
+        here, inside = Path(base).resolve(), Path(base).relative_to(folder).parts
+        for name in [name for name in folders if Path(base, name).resolve() in (here, *here.parents)]:
+            folders.remove(name)  # a link that leads back
+        system = any(map(_is_system, inside))
+        if not inside:
+            classes = {_nfc(name): [] for name in folders if not _is_system(name)}
+        for path in (Path(base, name) for name in names):
+            known = path.suffix.lower() in _suffixes()
+            if system or _is_system(path.name):
+                others["hidden and system files"] += 1
+            elif not path.exists():
+                lost.append(path)
+            elif known and inside:
+                classes[_nfc(inside[0])].append(path)
+            else:
+                kind = "images outside the folders of classes" if known else f"{path.suffix.lower() or 'other'} files"
+                others[kind] += 1
+                wrong[_nfc(inside[0]) if inside else None] += 1
+    if lost:
+        raise DataError(f"links that lead nowhere: {_some(sorted(lost))}: mend them or take them away")
+    if not classes:
+        raise DataError(f"{folder} holds no folders of classes")
+    for name, files in classes.items():
+        if wrong[name] > len(files) or not files:
+            raise DataError(
+                f"{folder / name}: {len(files)} images and {wrong[name]} other files; images end in "
+                f"{', '.join(sorted(_suffixes()))}: take the others away, or save them in such a format"
+            )
+    if wrong[None] > sum(map(len, classes.values())):
+        raise DataError(f"{folder}: most files, {wrong[None]}, are in no folder of a class: move them into one")
+    return Files({name: sorted(classes[name]) for name in sorted(classes)}, others)
 
-    Returns (train, dev), K = shots, each [classes * K] class by class. `pool` holds no image twice (`tidy`). Raises
-    ConfigurationError where shots is under 1, DataError where a class has fewer than 2 K images.
 
-    >>> images = np.arange(4, dtype=np.uint8)[:, None, None, None] + np.zeros((1, *SHAPE), np.uint8)
-    >>> train, dev = draw_shots(LabelledImages(images, np.array([0, 0, 1, 1]), ("a", "b")), shots=1, seed=13)
-    >>> train.labels.tolist(), sorted([*train.images[:, 0, 0, 0].tolist(), *dev.images[:, 0, 0, 0].tolist()])
-    ([0, 1], [0, 1, 2, 3])
-    """
-    salt = f"{seed}\t".encode()
-    keys = [hashlib.sha256(salt + image.tobytes()).digest() for image in pool.images]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    train, dev = draw_rows(order, pool.labels, shots, [f"images of {name}" for name in pool.names])
-    return pool.take(train), pool.take(dev)
+@cache
+def _suffixes() -> frozenset[str]:
+    from PIL import Image
+
+    known = Image.registered_extensions().items()
+    return frozenset(suffix for suffix, name in known if name in Image.OPEN and name not in NO_PICTURES)
+
+
+def _is_system(name: str) -> bool:
+    return name.startswith(".") or name.lower() in SYSTEM_FILES
+
+
+def _nfc(name: str) -> str:
+    return unicodedata.normalize("NFC", name)  # as people see it, whichever system wrote it
+
+
+def _digest(folder: Path) -> str:
+    lines = sorted(f"{name} {checksum(file)}\n" for name, files in list_files(folder).classes.items() for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _read_all(classes: dict[str, list[Path]], problems: dict[str, list[Path]]) -> Examples:
+    """The images cut to size; those that cannot be read are noted in `problems`, by reason."""
+    from PIL import Image, ImageOps
+
+    paths = tuple(path for files in classes.values() for path in files)
+    pixels = np.zeros((len(paths), *SHAPE), np.uint8)
+    for row, path in enumerate(paths):
+        try:
+            image = ImageOps.fit(_open(path), SHAPE[1:], Image.Resampling.BILINEAR)
+            pixels[row] = np.asarray(image).transpose(2, 0, 1)
+        except Image.DecompressionBombError:
+            limit = 2 * Image.MAX_IMAGE_PIXELS
+            problems[f"larger than the limit of {limit:,} pixels: save them smaller"].append(path)
+        except _ModeError as error:
+            problems[str(error)].append(path)
+        except Exception:  # a damaged file makes decoders raise nearly anything
+            problems["not whole images, they cannot be read: take them away or save them anew"].append(path)
+    labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
+    return Examples(pixels, labels, tuple(classes), paths)
+
+
+def _open(path: Path) -> "PIL.Image.Image":
+    """The whole image, RGB with 8 bits a colour, turned as its file says."""
+    from PIL import Image, ImageOps
+
+    _suffixes()  # registers all formats
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # there is a limit, this is below it
+        with Image.open(path, formats=[name for name in Image.OPEN if name not in NO_PICTURES]) as opened:
+            tags = getattr(opened, "tag_v2", {})
+            wide = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format in ("PNG", "PPM"))
+            image = ImageOps.exif_transpose(opened)
+    if wide:  # convert("RGB") would cut every value above 255 off
+        white = 2 ** tags.get(258, (16,))[0] - 1  # the TIFF tag BitsPerSample
+        grey = np.rint(np.asarray(image).astype(float) * (255 / white)).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(255 - grey if tags.get(262) == 0 else grey).convert("RGB")  # 0: white is zero
+    if image.mode in ("I", "F"):
+        raise _ModeError(f"pixels of mode {image.mode} have no known white: save them with 8 or 16 bits a colour")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
+    return image.convert("RGB")
+
+
+def _check_repeats(train: Examples, test: Examples) -> None:
+    first: dict[bytes, int] = {}
+    twice = []
+    for row, digest in enumerate(digests(train)):
+        if train.labels[first.setdefault(digest, row)] != train.labels[row]:
+            twice.append(f"{train.files[first[digest]]} = {train.files[row]}")
+    if twice:
+        raise DataError(f"the same pixels stand in two classes of train: {_some(twice)}")
+    if both := [
+        f"{train.files[first[digest]]} = {test.files[row]}"
+        for row, digest in enumerate(digests(test))
+        if digest in first
+    ]:
+        raise DataError(f"the same pixels stand in train and in test: {_some(both)}")
+
+
+def _some(items: Iterable) -> str:
+    items = list(map(str, items))
+    more = len(items) - NAMED
+    return ", ".join(items[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -99,16 +99,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("values", "synonyms", "frequent_words", "rare_words", "queries"):
             _require(self, name, 2)
-        for name in (
-            "attributes",
-            "registers",
-            "marker_words",
-            "markers",
-            "topics",
-            "topic_words",
-            "frequent_contexts",
-        ):
+        for name in ("attributes", "registers", "marker_words", "markers", "topics", "topic_words"):
             _require(self, name, 1)
+        _require(self, "frequent_contexts", 1)
         _require(self, "topic_share", 0.0, 1.0)
         for name in ("synonyms", "queries"):
             if getattr(self, name) % 2:

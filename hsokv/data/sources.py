@@ -1,17 +1,25 @@
-"""Where real data are found: a user's own copies, the download cache, the network."""
+"""Where real data are found: a user's own copies, the download cache, the network (pooch fetches and verifies)."""
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+import tarfile
+import tempfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from hsokv.data.catalogue import Member, Source, find_source
-from hsokv.data.downloads import download, extract, holding
 from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
 from hsokv.files import checksum, write_json
+
+TIMEOUT_SECONDS = 5  # to connect, and between two packets
 
 
 @dataclass(frozen=True)
@@ -80,13 +88,13 @@ def locate(source: str | Source, root: Path | None, cache: Path) -> DataFiles | 
     missing = [str(status.file) for status in statuses if status.status == "missing"]
     if missing and root is not None:
         raise DataError(
-            f"{source.name}: wanted {', '.join(missing)} because a data root is given ({root}), came no such file: "
-            "put it there, or unset data.root and HSOKV_DATA_DIR to use the download"
+            f"{source.name}: {', '.join(missing)} is missing, and a data root is given ({root}): put it there, or "
+            "unset data.root and HSOKV_DATA_DIR to use the download"
         )
     for status in statuses:
         if status.status == "damaged":
             raise DataError(
-                f"{source.name}: {status.file} is not the official file, came SHA-256 {status.sha256}: "
+                f"{source.name}: {status.file} is not the official file, its SHA-256 is {status.sha256}: "
                 f"run `hsokv data fetch {source.name}` to replace it"
             )
     if missing:
@@ -112,42 +120,107 @@ def locate_own(name: str, files: Mapping[str, str], root: Path | None) -> DataFi
 def find_own(name: str, what: str, path: str, root: Path | None) -> Path:
     """A user's own `path`, relative to `root` where it has it, else to the working directory.
 
-    Raises DataError, which says `what` was wanted, where it is not there.
+    Raises DataError, which says `what` is missing, where it is not there.
     """
     folders = [Path.cwd()] if root is None else [root, Path.cwd()]
-    places = list(dict.fromkeys(folder / Path(path).expanduser() for folder in folders))
-    found = next((place for place in places if place.exists()), None)
-    if found is None:
-        raise DataError(f"{name}: wanted the {what}, came none at {' or '.join(map(str, places))}")
-    return found
+    paths = list(dict.fromkeys(folder / Path(path).expanduser() for folder in folders))
+    # A name with an accent may have been written in another form by another system; people see one name.
+    forms = [Path(unicodedata.normalize(form, str(path))) for path in paths for form in ("NFC", "NFD")]
+    existing = next((path for path in (*paths, *forms) if path.exists()), None)
+    if existing is None:
+        raise DataError(f"{name}: there is no {what} at {' or '.join(map(str, paths))}")
+    return existing
 
 
 def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFiles:
     """Official data in `cache`, downloaded where they are not there yet; the progress bar goes to stderr.
 
-    A download goes on where it was cut off. Raises DataUnavailableError where the host cannot be reached (one constant
-    sentence), DataError where the archive is not the official one, HsokvError where the cache cannot be written.
+    A download goes on where it was cut off; of two processes the second waits. Raises DataUnavailableError where the
+    host cannot be reached (one constant sentence), DataError where what comes is not the official archive, HsokvError
+    where the cache cannot be written.
     """
+    import pooch
     import requests
 
     source = find_source(source) if isinstance(source, str) else source
     if all(status.status == "official" for status in verify(source, None, cache)):
         return locate(source, None, cache)
     folder = cache / "archives" / source.name
-    archive = folder / PurePosixPath(urlsplit(source.url).path).name
+    pooch.get_logger().setLevel("WARNING")
+
+    def retrieve(url: str, sha256: str | None, file: Path) -> Path:
+        download = _Resume(folder / f"{file.name}.part", source.bytes, progress)
+        pooch.retrieve(url, f"sha256:{sha256}", file.name, file.parent, downloader=download)
+        return file
+
     try:
-        with holding(folder):
-            if not archive.exists() or checksum(archive) != source.sha256:
-                _download(source, archive, progress)
-            _extract(source, archive, cache)
+        with _lock(folder):
+            if source.sha256:
+                archive = folder / PurePosixPath(urlsplit(source.url).path).name
+                _extract(source, retrieve(source.url, source.sha256, archive), cache)
+            else:
+                for member in source.members:
+                    retrieve(f"{source.url}/{member.archived}", member.sha256, cache / member.path)
     except requests.RequestException as error:
         raise DataUnavailableError(unavailable_message(source)) from error
+    except HsokvError:
+        raise
+    except ValueError as error:  # pooch's, of another checksum
+        raise DataError(f"{source.name}: not the official file ({error}): try again, or see what answers") from error
     except OSError as error:
         raise HsokvError(
             f"cannot write {folder}: {error.strerror or error}; free some space, make it writable, or choose another "
             "cache folder (HSOKV_CACHE_DIR)"
         ) from error
     return locate(source, None, cache)
+
+
+class _Resume:
+    """A downloader for pooch, which has no resume of its own: MNLI has 313 MB, too many to get twice.
+
+    What came of a download that broke off stays in the file `part`; it goes on from there, once in this call and
+    otherwise in the next. A server without ranges is read from the start.
+    """
+
+    def __init__(self, part: Path, size: int, progress: bool) -> None:
+        self.part, self.size, self.progress = part, size, progress
+
+    def __call__(self, url: str, output_file: str, pooch: object) -> None:
+        import requests
+
+        try:
+            self._continue(url)
+        except requests.RequestException:
+            self._continue(url)
+        self.part.replace(output_file)
+
+    def _continue(self, url: str) -> None:
+        import requests
+        from tqdm import tqdm
+
+        start = self.part.stat().st_size if self.part.exists() else 0
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                self.part.unlink(missing_ok=True)  # of another file, or whole but never checked
+            response.raise_for_status()
+            start = start if response.status_code == requests.codes.partial_content else 0
+            bar = tqdm(total=self.size, initial=start, unit="B", unit_scale=True, disable=not self.progress)
+            with bar, self.part.open("ab" if start else "wb") as stream:
+                for chunk in response.iter_content(1 << 16):
+                    bar.update(stream.write(chunk))
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Make `folder` and hold it against other processes, which wait; a process that ends lets go however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _status(member: Member, file: Path, other: str) -> FileStatus:
@@ -159,27 +232,23 @@ def _status(member: Member, file: Path, other: str) -> FileStatus:
     return FileStatus(member.split, member.path, file, "official" if official else other, sha256)
 
 
-def _download(source: Source, archive: Path, progress: bool) -> None:
-    part = archive.with_name(f"{archive.name}.part")
-    download(source.url, part, source.bytes, progress)
-    came, size = checksum(part), part.stat().st_size
-    if came != source.sha256:
-        part.unlink()
-        raise DataError(
-            f"{source.name}: wanted {source.bytes} bytes with SHA-256 {source.sha256} from {source.url}, "
-            f"came {size} bytes with SHA-256 {came}: try again, or see what answers there"
-        )
-    part.rename(archive)
-
-
 def _extract(source: Source, archive: Path, cache: Path) -> None:
-    """Write the declared members, and which digests they had as they came out of the official archive."""
-    try:
-        extract(archive, {member.archived: cache / member.path for member in source.members})
-    except DataError:
-        archive.unlink()
-        raise
-    digests = {member.path: checksum(cache / member.path) for member in source.members}
+    """Put the declared members in their places, all or none, and write which digests they had in the archive."""
+    import pooch
+
+    unpack = pooch.Unzip if archive.suffix == ".zip" else pooch.Untar
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        try:
+            unpack([member.archived for member in source.members], folder)(str(archive), "download", None)
+        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+            raise DataError(f"{source.name}: {archive} is damaged ({error}): get it again") from error
+        files = {member: Path(folder, member.archived) for member in source.members}
+        if missing := [member.archived for member, file in files.items() if file.is_symlink() or not file.is_file()]:
+            raise DataError(f"{source.name}: {', '.join(missing)} are missing from {archive}, or no plain files")
+        digests = {member.path: checksum(file) for member, file in files.items()}
+        for member, file in files.items():
+            (cache / member.path).parent.mkdir(parents=True, exist_ok=True)
+            file.replace(cache / member.path)
     write_json(_extraction(source, cache), {"archive": source.sha256, "members": digests})
 
 

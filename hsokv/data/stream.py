@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hsokv.data.episode import Shots
+from hsokv.data.episode import Shots, check_shots
 from hsokv.exceptions import DataError
 
 
@@ -21,35 +21,12 @@ class Stream(NamedTuple):
 
 
 def check_task(shots: Shots, task: int, classes_per_task: int, key_dim: int, fewest: int = 2) -> Shots:
-    """Refuse features that are not finite or not wide enough, labels of other tasks, and too few examples a class.
-
-    `task` counts from 0; `fewest` is the least number of examples a class. Returns the shots unchanged.
+    """Refuse what `check_shots` does of the task's own classes; `task` counts from 0. Returns the shots unchanged.
 
     >>> check_task(Shots(torch.ones(2, 3), torch.tensor([0, 0])), task=0, classes_per_task=1, key_dim=3).y
     tensor([0, 0])
     """
-    name, (x, y) = f"task {task + 1}", shots
-    if x.ndim != 2 or x.shape[1] != key_dim or y.shape != x.shape[:1] or len(y) == 0:
-        raise DataError(
-            f"{name}: wanted features [n, {key_dim}] and n labels, n > 0; got {tuple(x.shape)} and {tuple(y.shape)}"
-        )
-    if not torch.isfinite(x).all():
-        raise DataError(
-            f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features"
-        )
-    first = task * classes_per_task
-    if int(y.min()) < first or int(y.max()) >= first + classes_per_task:
-        raise DataError(
-            f"{name}: wanted its own labels, {first}..{first + classes_per_task - 1}, "
-            f"got {int(y.min())}..{int(y.max())}; number the classes in order of arrival"
-        )
-    counts = torch.bincount(y - first, minlength=classes_per_task)
-    if int(counts.min()) < fewest:
-        raise DataError(
-            f"{name}: wanted at least {fewest} examples of every class, "
-            f"class {first + int(counts.argmin())} has {int(counts.min())}"
-        )
-    return shots
+    return check_shots(f"task {task + 1}", shots, task * classes_per_task, classes_per_task, fewest, key_dim)
 
 
 def of_task(shots: Shots, task: int, classes_per_task: int) -> Shots:

@@ -5,8 +5,8 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.data.glue import TASKS
 from hsokv.data.rare_words import Settings
+from hsokv.data.texts import TASKS
 from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.methods.registry import METHODS
 from hsokv.study.conditions import DESCRIPTIONS, UNLABELLED, descriptions_of
@@ -46,7 +46,7 @@ KINDS: Mapping[str, Kind] = {
         condition=frozenset({"shots"}),
         condition_optional=frozenset({"descriptions", "encoder", "tuning", "flops_allowed"}),
         protocol="episode",
-        sources=frozenset({*TASKS, *(f"{task}_synthetic" for task in TASKS), OWN}),
+        sources=frozenset({*TASKS, "sst2_synthetic", "mnli_synthetic", OWN}),
         own=("files", "columns"),
     ),
     "images": Kind(
@@ -166,7 +166,7 @@ def _check_source(place: str, name: str, benchmark: Mapping[str, Any]) -> None:
 
 
 def _check_texts(place: str, benchmark: Mapping[str, Any]) -> None:
-    """Of own files the labels are known later (hsokv.study.text_data.check_texts), the texts of a row are not."""
+    """Of own files the labels are known later (hsokv.study.data_manifest), the texts of a row are not."""
     task = TASKS.get(benchmark["source"].removesuffix("_synthetic"))
     texts = task.texts if task else benchmark["columns"]["text"]
     for condition_name, condition in benchmark["conditions"].items():
@@ -189,7 +189,7 @@ def _check_texts(place: str, benchmark: Mapping[str, Any]) -> None:
                     f"{'came' if key in tuning else 'is missing'} with by: {tuning['by']}"
                 )
         described = descriptions_of(condition)
-        if task and described and len(described["words"]) != len(task.labels):
+        if task and task.labels and described and len(described["words"]) != len(task.labels):
             raise ConfigurationError(
                 f"{where}.{'tuning.' if tuning else ''}descriptions.words: wanted a list for each of "
                 f"{len(task.labels)} classes, came {len(described['words'])}"

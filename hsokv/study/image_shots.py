@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hsokv.data.image_folder import originals
-from hsokv.data.images import LabelledImages, draw_shots
+from hsokv.data.examples import Examples, draw_shots
+from hsokv.data.images import originals
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.study.encoders import describe_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
@@ -24,7 +24,7 @@ class Encoding(NamedTuple):
     of it; `told`: what provenance says of it.
     """
 
-    features: Callable[[LabelledImages], tuple[np.ndarray, int]]
+    features: Callable[[Examples], tuple[np.ndarray, int]]
     arrays: Mapping[str, np.ndarray]
     told: Mapping[str, Any]
 
@@ -80,7 +80,7 @@ def encode_shots(
         report(f"{paths[key].stem}: {sum(len(part.labels) for part in parts.values())} images encoded")
 
 
-def _dictionary(pool: LabelledImages, centroids: int, device: str) -> Encoding:
+def _dictionary(pool: Examples, centroids: int, device: str) -> Encoding:
     """One dictionary of patches for all seeds, learnt without labels on the whole pool.
 
     Features are standard scores by the first images of the pool. It is learnt on the CPU, whatever the `device`.
@@ -91,13 +91,13 @@ def _dictionary(pool: LabelledImages, centroids: int, device: str) -> Encoding:
     from hsokv.model.patch_encoder import PATCHES, STEPS, encoder_flops, learn_dictionary
     from hsokv.training.budget import count_flops
 
-    learnt_on = torch.from_numpy(pool.images)
+    learnt_on = torch.from_numpy(pool.inputs)
     dictionary, training_flops = count_flops(learn_dictionary, learnt_on, centroids, generator("patches of a pool"))
-    first = encode_images(pool.images[:SCALED_ON], dictionary, device)
+    first = encode_images(pool.inputs[:SCALED_ON], dictionary, device)
     mean, scale = (part.numpy() for part in scaling(torch.from_numpy(first)))
 
-    def features(part: LabelledImages) -> tuple[np.ndarray, int]:
-        scores = (encode_images(part.images, dictionary, device) - mean) / scale
+    def features(part: Examples) -> tuple[np.ndarray, int]:
+        scores = (encode_images(part.inputs, dictionary, device) - mean) / scale
         return scores, encoder_flops(len(part.labels), dictionary)
 
     arrays = {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.data.images import LabelledImages, development_split
+from hsokv.data.examples import Examples, development_split
 from hsokv.exceptions import DataError
+from hsokv.study.data_manifest import read_dataset
 from hsokv.study.features import done, not_run, write_features
-from hsokv.study.image_data import read_images
 
 if TYPE_CHECKING:
     import torch
@@ -23,13 +23,13 @@ CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 def load_images(
     source: Mapping[str, Any], root: Path | None, evaluate_on: str, development_images: int
-) -> tuple[LabelledImages, LabelledImages]:
+) -> tuple[Examples, Examples]:
     """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 
     Evaluation is the development set, carved out of the train images, or, where `evaluate_on` is "final", the final
     test, beside all of train.
     """
-    train, final = read_images(source, root)
+    train, final, _ = read_dataset(source, root)
     return (train, final) if evaluate_on == "final" else development_split(train, development_images)
 
 
@@ -82,12 +82,12 @@ def encode_stream(
         raise DataError(f"{data['name']}: wanted a number of tasks that divides its {classes} classes, came {tasks}")
     order = class_order(seed, classes)
     arrival = np.argsort(order)
-    first = torch.from_numpy(train.images[arrival[train.labels] < classes // tasks])
+    first = torch.from_numpy(train.inputs[arrival[train.labels] < classes // tasks])
     dictionary, training_flops = count_flops(learn_dictionary, first, centroids, generator(f"patches {seed}"))
     arrays = {"order": order, "names": np.array(train.names)[order]}
     arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     for part, examples in (("train", train), ("test", test)):
-        arrays[f"{part}/x"] = encode_images(examples.images, dictionary, device, np.float16)
+        arrays[f"{part}/x"] = encode_images(examples.inputs, dictionary, device, np.float16)
         arrays[f"{part}/y"] = arrival[examples.labels]
     images = len(train.labels) + len(test.labels)
     encoder = {
@@ -114,7 +114,7 @@ def store_images(
     if data["reason"]:
         return write_features(path, not_run(data["reason"], described), {})
     parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_images), strict=True)
-    arrays = {f"{name}/x": examples.images.reshape(len(examples.images), -1) for name, examples in parts}
+    arrays = {f"{name}/x": examples.inputs.reshape(len(examples.inputs), -1) for name, examples in parts}
     return write_features(path, done("", 0, True, described, {}), arrays)
 
 

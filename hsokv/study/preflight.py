@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.data.sources import cache_folder, locate
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.study.benchmarks import manifest_of, source_of
-from hsokv.study.contents import KEYS, check_contents, describe_contents, locate_own_data
+from hsokv.study.data_manifest import KEYS, check_contents, describe_contents, locate_data
 from hsokv.study.encoders import encoder_source, encoders_of
 
 ROOM = 200_000_000
@@ -108,8 +107,8 @@ def _checksums(benchmark: str, source: Mapping[str, Any], root: Path | None) -> 
         return {}
     if name == OWN:
         read = {"columns": source["columns"]} if "columns" in source else {}
-        return read | dict(locate_own_data(benchmark, source, root).sha256)
-    return None if root is None else dict(sorted(locate(name, root, cache_folder()).sha256.items()))
+        return read | dict(locate_data(benchmark, source, root).sha256)
+    return None if root is None else dict(sorted(locate_data(name, source, root).sha256.items()))
 
 
 def attempt(manifest: Path, in_reach: Callable[[], bool] = lambda: True) -> int:

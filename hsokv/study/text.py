@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.data.glue import LabelledTexts, development_split, draw_shots
-from hsokv.data.text_files import PAIR
+from hsokv.data.examples import PAIR, Examples, development_split, draw_shots
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.study.data_manifest import read_dataset
 from hsokv.study.encoders import describe_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
-from hsokv.study.text_data import read_texts
 
 SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
 """Encoders that saw a source in their own training, as their authors say; of others it is not known here."""
@@ -19,14 +18,14 @@ SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
 
 def load_texts(
     source: Mapping[str, Any], root: Path | None, evaluate_on: str, development_rows: int
-) -> tuple[LabelledTexts, LabelledTexts]:
+) -> tuple[Examples, Examples]:
     """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
 
     Evaluation is the development set, carved out of the train file, or, where `evaluate_on` is "final", the final test.
     """
-    texts = read_texts(source, root)
-    pool, development = development_split(texts.train, development_rows)
-    return pool, texts.test if evaluate_on == "final" else development
+    train, final, _ = read_dataset(source, root)
+    pool, development = development_split(train, development_rows)
+    return pool, final if evaluate_on == "final" else development
 
 
 def encode_shots(
@@ -63,13 +62,13 @@ def encode_shots(
 
     files = resolve_encoder(encoder)
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
-    classes = int(pool.labels.max()) + 1
+    classes = len(pool.names)
     dropped = ", ".join(f"{count} {reason}" for reason, count in data["texts"]["dropped"].items())
     report(f"left out of the train file: {dropped}")
     loaded, told = load_text_encoder(files, device), describe_encoder(files, device)
 
-    def write(path: Path, parts: Mapping[str, LabelledTexts]) -> None:
-        rows = [text.split(PAIR) for part in parts.values() for text in part.texts]
+    def write(path: Path, parts: Mapping[str, Examples]) -> None:
+        rows = [text.split(PAIR) for part in parts.values() for text in part.inputs]
         texts = list(dict.fromkeys(text for row in rows for text in row))
         vectors, place = loaded.encode(texts), {text: number for number, text in enumerate(texts)}
         x = features(*(vectors[[place[text] for text in column]] for column in zip(*rows, strict=True)))
@@ -83,7 +82,7 @@ def encode_shots(
         if key == "evaluation":
             write(paths[key], {"test": evaluation})
         else:
-            write(paths[key], dict(_draw(pool, conditions, key, classes)))
+            write(paths[key], dict(_draw(pool, conditions, key)))
 
 
 def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_on: str, encoder: str) -> dict[str, Any]:
@@ -94,13 +93,13 @@ def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_o
     return told | {"evaluate_on": evaluate_on}
 
 
-def arrays_of(parts: Mapping[str, LabelledTexts], features: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+def arrays_of(parts: Mapping[str, Examples], features: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays of a feature file: of every part its features and labels, and the texts of what is learnt from."""
     arrays = {f"{name}/x": x for name, x in zip(parts, features, strict=True)}
     for name, part in parts.items():
         arrays[f"{name}/y"] = part.labels
         if name.endswith(("train", "descriptions")):  # is shown to people
-            arrays[f"{name}/text"] = np.array([text.replace(PAIR, " | ") for text in part.texts])
+            arrays[f"{name}/text"] = np.array([text.replace(PAIR, " | ") for text in part.inputs])
     return arrays
 
 
@@ -117,24 +116,22 @@ def features(u: np.ndarray, v: np.ndarray | None = None) -> np.ndarray:
     return u if v is None else np.concatenate([u - v, np.abs(u - v)], axis=1)
 
 
-def describe(templates: Iterable[str], words: Sequence[Sequence[str]]) -> LabelledTexts:
+def describe(templates: Iterable[str], words: Sequence[Sequence[str]]) -> Examples:
     """Texts that describe the labels: every word of a class, `words[class]`, in every template.
 
-    >>> describe(["a {} film"], [["bad"], ["good"]]).texts
+    >>> describe(["a {} film"], [["bad"], ["good"]]).inputs
     ('a bad film', 'a good film')
     """
     described = [
         (template.format(word), label) for label, own in enumerate(words) for word in own for template in templates
     ]
     texts, labels = zip(*described, strict=True)
-    return LabelledTexts(texts, np.array(labels))
+    return Examples(texts, np.array(labels), tuple(map(str, range(len(words)))))
 
 
-def _draw(
-    pool: LabelledTexts, conditions: Mapping[str, Mapping[str, Any]], seed: int, classes: int
-) -> Iterable[tuple[str, LabelledTexts]]:
+def _draw(pool: Examples, conditions: Mapping[str, Mapping[str, Any]], seed: int) -> Iterable[tuple[str, Examples]]:
     for name, condition in conditions.items():
-        train, dev = draw_shots(pool, condition["shots"], seed, classes)
+        train, dev = draw_shots(pool, condition["shots"], seed)
         yield from ((f"{name}/train", train), (f"{name}/dev", dev))
         if "descriptions" in condition:
             yield f"{name}/descriptions", describe(**condition["descriptions"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.data.glue import draw_shots, draw_unlabelled
+from hsokv.data.examples import draw_shots, draw_unlabelled
 from hsokv.exceptions import RecordError
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.features import opened
@@ -49,11 +49,11 @@ def tune_again(
     texts = texts.tolist()
     if tuning["by"] == DESCRIPTIONS or x.shape[1] > WIDTH:
         pool, _ = load_texts(source, root, "development", development_rows)
-        train, dev = draw_shots(pool, condition["shots"], seed, int(pool.labels.max()) + 1)
-        texts = train.texts
+        train, dev = draw_shots(pool, condition["shots"], seed)
+        texts = train.inputs
     shots = read(texts)
     if tuning["by"] == DESCRIPTIONS:
-        unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.texts, *dev.texts})
+        unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.inputs, *dev.inputs})
         tuned = tune_on_guesses(top, read, unlabelled, tuning, generator, encoder)
     else:
         tuned = tune_on_shots(top, shots, labels, int(labels.max()) + 1, tuning, generator)

@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
-from hsokv.data.text_files import PAIR
+from hsokv.data.examples import PAIR, Examples, draw_shots, draw_unlabelled
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.encoders import describe_encoder
@@ -64,21 +63,21 @@ def encode_shots(
     files = resolve_encoder(encoder)
     loaded = load_text_encoder(files)
     pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
-    classes, tuning = int(pool.labels.max()) + 1, condition["tuning"]
+    classes, tuning = len(pool.names), condition["tuning"]
     frozen = LAYERS - tuning["layers"]
     top, read = read_layers(loaded)[frozen:], partial(read_examples, loaded, layers=frozen)
-    test = read(evaluation.texts)
+    test = read(evaluation.inputs)
     for seed in missing:
-        train, dev = draw_shots(pool, condition["shots"], seed, classes)
-        shots, generator = read(train.texts), torch.Generator().manual_seed(seed)
+        train, dev = draw_shots(pool, condition["shots"], seed)
+        shots, generator = read(train.inputs), torch.Generator().manual_seed(seed)
         if tuning["by"] == DESCRIPTIONS:
-            unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.texts, *dev.texts})
+            unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.inputs, *dev.inputs})
             tuned = tune_on_guesses(top, read, unlabelled, tuning, generator, loaded)
         else:
             tuned = tune_on_shots(top, shots, torch.from_numpy(train.labels), classes, tuning, generator)
         parts = {f"{name}/train": train, f"{name}/dev": dev, "test": evaluation}
-        x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.texts), test)]
-        texts = [text for part in parts.values() for example in part.texts for text in example.split(PAIR)]
+        x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.inputs), test)]
+        texts = [text for part in parts.values() for example in part.inputs for text in example.split(PAIR)]
         spent = describe_encoder(files) | {"flops": encoder_flops(loaded.lengths(texts)), "tuning_flops": tuned.flops}
         spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
         write_features(paths[seed], done(stamp, classes, True, described, spent), arrays_of(parts, x))
@@ -114,7 +113,7 @@ def tune_on_shots(
 def tune_on_guesses(
     top: "tuple[Layer, ...]",
     read: "Callable[[tuple[str, ...]], States]",
-    unlabelled: LabelledTexts,
+    unlabelled: Examples,
     tuning: Mapping[str, Any],
     generator: "torch.Generator",
     encoder: "TextEncoder",
@@ -127,12 +126,12 @@ def tune_on_guesses(
     from hsokv.model.text_encoder import LAYERS, encoder_flops
 
     described = describe(**tuning["descriptions"])
-    states = read(unlabelled.texts)
+    states = read(unlabelled.inputs)
     below = partial(vectors, ())
     labels = torch.from_numpy(described.labels)
-    rows, guessed = pseudo_labels(below(read(described.texts)), labels, below(states), tuning["share"])
+    rows, guessed = pseudo_labels(below(read(described.inputs)), labels, below(states), tuning["share"])
     found = tune(top, take(states, rows), guessed, _settings(tuning), generator)
-    reading = encoder_flops(encoder.lengths(described.texts + unlabelled.texts)) * (LAYERS - len(top)) // LAYERS
+    reading = encoder_flops(encoder.lengths(described.inputs + unlabelled.inputs)) * (LAYERS - len(top)) // LAYERS
     right = float((torch.from_numpy(unlabelled.labels)[rows] == guessed).double().mean())
     return Tuned(found.layers, found.flops + reading, right)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_json
-from hsokv.study.contents import describe_source
+from hsokv.study.data_manifest import describe_source
 from hsokv.study.job import job
 
 

@@ -11,7 +11,10 @@ def test_a_mistyped_name_is_one_message_on_stderr_without_a_traceback(run):
     result = run("data", "verify", "sst-2")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == "error: unknown data 'sst-2'; did you mean 'sst2'? (known: cifar10, mnli, sst2)\n"
+    assert (
+        result.stderr
+        == "error: unknown data 'sst-2'; did you mean 'sst2'? (known: banking77, cifar10, clinc150, mnli, sst2)\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [("data", "verify"), ("data", "verify", "sst2", "--rot"), ("nothing",)])
@@ -23,7 +26,7 @@ def test_list_names_source_terms_and_what_is_here(run, root):
     def listed(*arguments):
         return {row["name"]: row for row in json.loads(run("data", "list", "--json", *arguments).stdout)}
 
-    assert set(listed()) == {"cifar10", "mnli", "sst2"}
+    assert set(listed()) == {"banking77", "cifar10", "clinc150", "mnli", "sst2"}
     assert (listed()["sst2"]["folder"], listed()["sst2"]["bytes"]) == (None, 7439277)
     row = listed("--root", root)["sst2"]
     assert (row["found"], row["folder"]) == ("user copy", str(root))

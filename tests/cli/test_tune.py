@@ -29,7 +29,7 @@ def test_tune_trains_and_remembers_the_table(run, folder, table, tmp_path):
     ("arguments", "message"),
     [
         (("--gate", "1"), "nothing to train"),
-        (("--label", "topic"), "wanted the columns"),
+        (("--label", "topic"), "the column 'topic' is missing"),
         ((), "unknown label 'z'"),
         (("--device", "cdua"), "--device: unknown name 'cdua'; did you mean 'cuda'?"),
     ],

@@ -7,13 +7,13 @@ import pytest
 import torch
 import yaml
 
-from hsokv.data.image_folder import read_image_folder
+from hsokv.data.images import read_image_folder
 from hsokv.exceptions import DataError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
 from hsokv.study import image_shots
 from hsokv.study.benchmarks import module_of, source_of, task_of
-from hsokv.study.contents import check_contents, describe_contents
+from hsokv.study.data_manifest import check_contents, describe_contents
 from hsokv.study.export import export_model
 from hsokv.study.runs import run_arm
 from tests.runs import read_run
@@ -92,7 +92,7 @@ def test_a_model_answers_pixels_as_the_record_of_its_run_says(features, settings
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
     test = read_image_folder(FOLDER)[1]
     with torch.no_grad():
-        said = model(pixel_values=torch.from_numpy(test.images)).logits.argmax(-1).numpy()
+        said = model(pixel_values=torch.from_numpy(test.inputs)).logits.argmax(-1).numpy()
     assert "".join("01"[right] for right in (said == test.labels).astype(int)) == record.outcomes
     assert model.labels == list(test.names)
 
@@ -107,5 +107,5 @@ def test_more_shots_than_a_class_has_images_are_refused_before_any_work():
     described = describe_contents(source_of(SHAPES) | {"folder": str(FOLDER)}, None)
     study = {"evaluate_on": "development", "data": {"development_rows": 1, "development_images": 4}}
     check_contents("shapes", described, SHAPES, study)
-    with pytest.raises(DataError, match=r"wanted 4 development images and 10 images .* the smallest, cross, has 12"):
+    with pytest.raises(DataError, match=r"4 development images and 10 .* the smallest, cross, has 12"):
         check_contents("shapes", described, SHAPES | {"conditions": {"shots5": {"shots": 5}}}, study)

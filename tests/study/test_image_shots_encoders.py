@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hsokv.data.image_folder import read_image_folder
-from hsokv.data.images import draw_shots
+from hsokv.data.examples import draw_shots
+from hsokv.data.images import read_image_folder
 from hsokv.exceptions import RecordError
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.model.image_encoder import load_image_encoder
@@ -68,14 +68,14 @@ def write(out, folder, encoder, reason=None, conditions=SHOTS):
 
 def test_features_are_the_encoder_s_vectors_of_the_whole_images(tmp_path, folder, encoder):
     arrays, provenance = write(tmp_path, folder, encoder)
-    train, test = read_image_folder(folder)
+    train, test, _ = read_image_folder(folder)
     drawn, dev = draw_shots(train, 2, 7)
     loaded = load_image_encoder(resolve_encoder(encoder))
     for name, part in (("shots2/train", drawn), ("shots2/dev", dev), ("test", test)):
         whole = [np.asarray(Image.open(file)) for file in part.files]
         np.testing.assert_allclose(arrays[f"{name}/x"], loaded.encode(whole), atol=1e-6)
         np.testing.assert_array_equal(arrays[f"{name}/y"], part.labels)
-        small = loaded.encode(part.images.transpose(0, 2, 3, 1))
+        small = loaded.encode(part.inputs.transpose(0, 2, 3, 1))
         assert np.abs(arrays[f"{name}/x"] - small).max() > 1e-3  # at 32 x 32 there is less to see
     told = provenance["encoder"]
     assert (told["pooling"], "tokens" in told, set(told["sha256"])) == ("cls", False, set(encoder.kind.files))
@@ -87,7 +87,7 @@ def test_the_same_images_are_drawn_whatever_encodes_them(tmp_path, folder, encod
     one, _ = write(tmp_path / "one", folder, encoder)
     other, provenance = write(tmp_path / "other", folder, None)
     assert provenance["encoder"]["name"] == "patch dictionary"
-    train, _ = read_image_folder(folder)
+    train, _, _ = read_image_folder(folder)
     for arrays in (one, other):
         assert len(arrays["shots2/train/x"]) == len(arrays["shots2/dev/x"]) == 4
         assert arrays["shots2/train/y"].tolist() == draw_shots(train, 2, 7)[0].labels.tolist()

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from hsokv.data.images import digests
-from hsokv.data.synthetic_images import generate_split_cifar10_synthetic
+from hsokv.data.examples import digests
+from hsokv.data.synthetic import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
 from hsokv.model.patch_encoder import PatchDictionary
-from hsokv.study import image_data
+from hsokv.study import data_manifest
 from hsokv.study.features import is_current, read_provenance
 from hsokv.study.images import class_order, encode_stream, load_images
 
@@ -19,7 +19,7 @@ SMALL = generate_split_cifar10_synthetic(train=80, test=30)
 
 @pytest.fixture(autouse=True)
 def _small_data(monkeypatch):
-    monkeypatch.setattr(image_data, "generate_split_cifar10_synthetic", lambda: SMALL)
+    monkeypatch.setitem(data_manifest.GENERATORS, SOURCE["source"], lambda: SMALL)
 
 
 def write(path, seed=13, tasks=5, evaluate_on="final", data=DATA):
@@ -89,26 +89,26 @@ def test_labels_are_numbered_in_order_of_arrival_and_rows_keep_their_place(tmp_p
         assert arrays["names"].tolist() == [SMALL[0].names[label] for label in order]
         for part, examples in zip(("train", "test"), SMALL, strict=True):
             assert np.array_equal(order[arrays[f"{part}/y"]], examples.labels)
-            assert np.array_equal(arrays[f"{part}/x"], examples.images.reshape(-1, 3072)[:, :16])
+            assert np.array_equal(arrays[f"{part}/x"], examples.inputs.reshape(-1, 3072)[:, :16])
 
 
 def test_the_dictionary_sees_the_first_task_alone(tmp_path, learnt_on):
     train = SMALL[0]
     for tasks, classes in ((5, 2), (2, 5)):
         order = write(tmp_path / "a.npz", tasks=tasks)["order"]
-        wanted = train.images[np.isin(train.labels, order[:classes])]
+        wanted = train.inputs[np.isin(train.labels, order[:classes])]
         assert np.array_equal(learnt_on.pop().numpy(), wanted)
 
 
 def test_development_never_reads_the_final_test(tmp_path, monkeypatch, learnt_on):
-    final = {digest: row for row, digest in enumerate(digests(SMALL[1].images))}
+    final = {digest: row for row, digest in enumerate(digests(SMALL[1]))}
     train, development = load_images(SOURCE, None, "development", 3)
     assert np.bincount(development.labels).tolist() == [3] * 10
     assert len(train.labels) == 50
-    assert not final.keys() & set(digests(train.images) + digests(development.images))
+    assert not final.keys() & set(digests(train) + digests(development))
     arrays = write(tmp_path / "a.npz", evaluate_on="development")
     assert (len(arrays["train/y"]), len(arrays["test/y"])) == (50, 30)
-    assert np.array_equal(arrays["test/x"], development.images.reshape(-1, 3072)[:, :16])
+    assert np.array_equal(arrays["test/x"], development.inputs.reshape(-1, 3072)[:, :16])
     assert read_provenance(tmp_path / "a.npz")["data"]["evaluate_on"] == "development"
 
 

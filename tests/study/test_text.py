@@ -10,11 +10,10 @@ from hsokv.data.sources import locate_own
 from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
 from hsokv.study.benchmarks import module_of, source_of, task_of
+from hsokv.study.data_manifest import describe_contents
 from hsokv.study.features import load_episode, read_provenance, read_texts
 from hsokv.study.runs import run_arm
 from hsokv.study.text import describe_data, encode_shots, features, load_texts
-from hsokv.study.text_data import describe_texts
-from hsokv.study.text_data import read_texts as read_source
 from tests.model.encoders import save_encoder
 from tests.runs import read_run
 
@@ -25,7 +24,7 @@ SEEDS = [1]
 def manifests(source, root=None, encoder=MINILM):
     found = locate_own("messages", source["files"], root) if "files" in source else None
     data = {"name": "messages", "kind": "own file", "synthetic": False, "status": "done", "reason": None}
-    data |= {"files": found.sha256 if found else {}, "texts": describe_texts(read_source(source, root))}
+    data |= {"files": found.sha256 if found else {}, **describe_contents(source, root)}
     files = resolve_encoder(encoder, download=False)
     return data, {"reason": None, "revision": files.source.revision, "files": dict(files.sha256)}
 
@@ -136,10 +135,10 @@ def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):
     source = source_of(messages)
     pool, development = load_texts(source, None, "development", 8)
     again, final = load_texts(source, None, "final", 8)
-    assert pool.texts == again.texts
+    assert pool.inputs == again.inputs
     assert np.bincount(development.labels).tolist() == np.bincount(final.labels).tolist() == [8, 8, 8]
-    assert not set(pool.texts) & set(development.texts)
-    assert not (set(pool.texts) | set(development.texts)) & set(final.texts)
+    assert not set(pool.inputs) & set(development.inputs)
+    assert not (set(pool.inputs) | set(development.inputs)) & set(final.inputs)
 
 
 def test_another_encoder_from_a_folder_makes_the_features(messages, tmp_path):

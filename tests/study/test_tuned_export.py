@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hsokv.data.text_files import PAIR
+from hsokv.data.examples import PAIR
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.methods.registry import METHODS
@@ -34,11 +34,11 @@ def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, nam
     made.save_pretrained(tmp_path / "model")
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model")
     test = load_texts(SOURCE, None, "development", ROWS)[1]
-    said = [next(iter(row)) for row in model.predict(test.texts)]
+    said = [next(iter(row)) for row in model.predict(test.inputs)]
     right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))
     assert right == record.outcomes
     with np.load(features / ("evaluation.npz" if name == "plain" else f"{name}/seed1.npz")) as arrays:
-        np.testing.assert_allclose(model.encode(test.texts).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(model.encode(test.inputs).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
 
 
 def test_pairs_are_answered_as_the_record_says(settings, tmp_path):
@@ -46,7 +46,7 @@ def test_pairs_are_answered_as_the_record_says(settings, tmp_path):
     record, definition = run(tmp_path / "features", tmp_path / "records", settings, "contrast", PAIRS)
     model = export_model(record, definition, tmp_path / "features", {}, Texts(development_rows=ROWS))
     test = load_texts(PAIRS, None, "development", ROWS)[1]
-    pairs = [tuple(text.split(PAIR)) for text in test.texts]
+    pairs = [tuple(text.split(PAIR)) for text in test.inputs]
     said = [next(iter(row)) for row in model.predict(pairs)]
     right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))
     assert right == record.outcomes

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hsokv.data.glue import LabelledTexts, draw_shots, draw_unlabelled
-from hsokv.data.text_files import PAIR
+from hsokv.data.examples import PAIR, draw_shots
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, resolve_encoder
@@ -13,9 +12,9 @@ from hsokv.model.encoder_tuning import step_flops
 from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.data_manifest import check_contents, describe_contents
 from hsokv.study.features import load_episode, read_provenance
 from hsokv.study.runs import run_arm
-from hsokv.study.text_data import check_texts, describe_texts, read_texts
 from tests.runs import read_run
 
 SOURCE = {"source": "sst2_synthetic"}
@@ -38,8 +37,7 @@ ON_SHOTS = {name: condition for name, condition in CONDITIONS.items() if name !=
 
 def manifests(source=SOURCE):
     data = {"name": source["source"], "kind": "generated", "synthetic": True, "reason": None, "files": {}}
-    data["texts"] = describe_texts(read_texts(source, None))
-    return data, {"reason": None}
+    return data | describe_contents(source, None), {"reason": None}
 
 
 def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
@@ -47,7 +45,7 @@ def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
     common = {"seeds": [1], "source": source, "root": None, "evaluate_on": "development", "development_rows": 5}
     common |= {"encoder": MINILM, "manifests": found or manifests(source), "stamp": "stamp", "report": said.append}
     frozen = {name: condition for name, condition in conditions.items() if "tuning" not in condition}
-    text.encode_shots(conditions=frozen, folder=folder, **common)
+    text.encode_shots(conditions=frozen, folder=folder / "default", **common)
     for name, condition in conditions.items():
         if "tuning" in condition:
             tuned_text.encode_shots(conditions={name: condition}, folder=folder / name, **common)
@@ -63,8 +61,7 @@ def features_of_pairs(tmp_path_factory):
 
 
 def episode(features, name, classes):
-    folder = features if name == "plain" else features / name
-    return load_episode(folder, 1, name, classes, folds=2)
+    return load_episode(features / ("default" if name == "plain" else name), 1, name, classes, folds=2)
 
 
 @pytest.mark.parametrize(("made", "classes"), [("features", 2), ("features_of_pairs", 3)], ids=["texts", "pairs"])
@@ -93,9 +90,9 @@ def test_what_is_there_is_kept(features):
 
 def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs, tmp_path):
     pool, evaluation = text.load_texts(PAIRS, None, "development", 5)
-    train, dev = draw_shots(pool, 2, 1, 3)
+    train, dev = draw_shots(pool, 2, 1)
     encoder = load_text_encoder(resolve_encoder(download=False))
-    pairs = [pair for part in (train, dev, evaluation) for pair in part.texts]
+    pairs = [pair for part in (train, dev, evaluation) for pair in part.inputs]
     lengths = encoder.lengths([text for pair in pairs for text in pair.split(PAIR)])
     generator, flops = torch.Generator().manual_seed(1), 0
     for rows in torch.randperm(6, generator=generator).tensor_split(2):
@@ -143,19 +140,13 @@ def test_without_data_the_files_say_so(tmp_path):
     assert read_provenance(tmp_path / "contrast" / "seed1.npz")["reason"] == "not there"
 
 
-def test_unlabelled_texts_are_drawn_by_seed_and_apart_from_the_shots():
-    pool = LabelledTexts(tuple("abcdefgh"), np.arange(8) % 2)
-    drawn = draw_unlabelled(pool, 4, 1, {"a", "b"})
-    assert len(set(drawn.texts)) == 4
-    assert not {"a", "b"} & set(drawn.texts)
-    again = draw_unlabelled(pool.take(range(7, -1, -1)), 4, 1, {"a", "b"})
-    assert again.texts == drawn.texts
-    with pytest.raises(DataError, match="wanted 7 texts without labels, came 6 beside the shots"):
-        draw_unlabelled(pool, 7, 1, {"a", "b"})
-
-
 def test_more_unlabelled_texts_than_there_are_is_refused_before_any_work():
-    described = {"labels": ["0", "1"], "train": {"0": 10, "1": 10}, "dropped": {}}
-    check_texts("b", described, {"c": {"shots": 2, "tuning": {"unlabelled": 2}}}, development_rows=5)
-    with pytest.raises(DataError, match="b: wanted 3 texts without labels in c, 2 are left"):
-        check_texts("b", described, {"c": {"shots": 2, "tuning": {"unlabelled": 3}}}, development_rows=5)
+    described = {"texts": {"labels": ["0", "1"], "train": {"0": 10, "1": 10}, "dropped": {}}}
+    study = {"data": {"development_rows": 5}}
+    for unlabelled in (2, 3):
+        benchmark = {"conditions": {"c": {"shots": 2, "tuning": {"unlabelled": unlabelled}}}}
+        if unlabelled == 2:
+            check_contents("b", described, benchmark, study)
+        else:
+            with pytest.raises(DataError, match="b: c asks for 3 texts without labels, 2 are left"):
+                check_contents("b", described, benchmark, study)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hsokv.data.synthetic_text import generate_sst2_synthetic
+from hsokv.data.synthetic import generate_sst2_synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "config", "rules", "profiles", "envs", "report", "examples", "hsokv")
@@ -110,7 +110,7 @@ def data(tmp_path_factory) -> Path:
     folder = root / "glue" / "SST-2"
     folder.mkdir(parents=True)
     for name, examples in zip(("train", "dev"), generate_sst2_synthetic(600, 60, seed=1), strict=True):
-        rows = (f"{text}\t{label}" for text, label in zip(examples.texts, examples.labels, strict=True))
+        rows = (f"{text}\t{label}" for text, label in zip(examples.inputs, examples.labels, strict=True))
         (folder / f"{name}.tsv").write_text("\n".join(["sentence\tlabel", *rows, ""]))
     return root
 

@@ -49,7 +49,7 @@ def test_bad_configuration(fresh, overlay, wanted):
         (b"", "empty"),
         (b"text\tlabel\nfine\t1\n", "sentence"),
         (b"sentence\tlabel\nfine\t2\n", "'2'"),
-        (b"sentence\tlabel\nfine\t1\nfin", "line 3"),
+        (b"sentence\tlabel\nfine\t1\nfin", "row 3: label is empty"),
         (b"sentence\tlabel\nfine \xff\t1\n", "UTF-8"),
     ],
 )
@@ -62,7 +62,7 @@ def test_bad_data_file(fresh, data, tmp_path, content, wanted):
 
 
 def test_a_data_folder_that_is_not_there_is_no_reason_for_a_stand_in(tmp_path):
-    refused(Study(tmp_path / "study", tmp_path / "nowhere"), "nowhere", "came no such file")
+    refused(Study(tmp_path / "study", tmp_path / "nowhere"), "nowhere", "is missing")
 
 
 def test_an_encoder_file_with_a_wrong_checksum(tmp_path, data):

@@ -37,5 +37,5 @@ def test_what_is_wrong_with_own_images_is_named_before_any_work(tmp_path, data):
     code, output = study.run("report", overlay=(REPOSITORY / "examples/own-images.yaml").read_text())
     assert code == 1
     assert "Traceback" not in output
-    assert "train/disc/00.png cannot be read" in output
+    assert "train/disc/00.png: not whole images" in output
     assert not list((study.folder / "results").rglob("*.json"))

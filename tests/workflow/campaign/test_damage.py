@@ -16,8 +16,8 @@ from hsokv.archive import check
 from hsokv.archive.artifact import pack_artifact
 from hsokv.archive.tarball import pack, unpack
 from hsokv.data.cifar10 import META, TEST, TRAIN, read_cifar10
-from hsokv.data.glue import TASKS, read_split
-from hsokv.data.image_folder import read_image_folder
+from hsokv.data.images import read_image_folder
+from hsokv.data.texts import TASKS, read_texts
 from hsokv.exceptions import ArchiveError, DataError, EncoderError, HsokvError, ModelError, RecordError
 from hsokv.files import checksum, read_json
 from hsokv.hub import HSOKVForSequenceClassification
@@ -69,7 +69,7 @@ def features(folder: Path) -> Loaded:
 def texts(folder: Path) -> Loaded:
     path = folder / "train.tsv"
     path.write_text("sentence\tlabel\nfine\t1\ndull\t0\n")
-    return Loaded(path, lambda: read_split(path, TASKS["sst2"]).texts)
+    return Loaded(path, lambda: read_texts(path, path, TASKS["sst2"])[0].inputs)
 
 
 def batch(folder: Path) -> Loaded:
@@ -87,7 +87,7 @@ def images(folder: Path) -> Loaded:
         (folder / split / name).mkdir(parents=True)
         pixels = np.random.default_rng(place).integers(256, size=(32, 32, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / split / name / "0.png")
-    return Loaded(folder / "train/cat/0.png", lambda: read_image_folder(folder)[0].images.tolist())
+    return Loaded(folder / "train/cat/0.png", lambda: read_image_folder(folder)[0].inputs.tolist())
 
 
 def encoder(folder: Path) -> Loaded:
@@ -249,9 +249,9 @@ DAMAGES = [
     ("features, pickled objects", features, pickled_array, DataError, "not a whole feature file"),
     ("features, with NaN", features, not_finite, DataError, "not finite"),
     ("features, an array missing", features, without_test, DataError, "not a whole feature file"),
-    ("texts, cut off", texts, of(lambda content: content[:-3]), DataError, "line 3"),
+    ("texts, cut off", texts, of(lambda content: content[:-3]), DataError, "row 3"),
     ("texts, an unknown label", texts, of(swapped("dull\t0", "dull\tO")), DataError, "'O'"),
-    ("texts, a column twice", texts, of(swapped("sentence\t", "label\t")), DataError, "once each"),
+    ("texts, a column twice", texts, of(swapped("sentence\t", "label\t")), DataError, "is missing"),
     ("texts, not UTF-8", texts, of(lambda content: content.replace(b"fine", b"\xff")), DataError, "UTF-8"),
     ("batch of images, cut off", batch, of(first_half), DataError, "damaged file"),
     ("batch of images, hostile pickle", batch, hostile, DataError, r"asks for \S*mkdir"),

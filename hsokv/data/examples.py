@@ -1,0 +1,206 @@
+"""Labelled examples, texts or images: de-duplication, the development split, few-shot draws.
+
+Every choice is made by SHA-256 of the text or of the pixels, so a reordered copy of the data gives the same examples in
+the same order.
+"""
+
+import hashlib
+import unicodedata
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hsokv.exceptions import ConfigurationError, DataError
+
+PAIR = "\t"
+"""Stands between the two texts of a pair."""
+
+SHAPE = (3, 32, 32)
+"""Of an image: colours, rows, columns."""
+
+_SALTS = {True: "hsokv images", False: "hsokv development split"}  # another salt is another development set
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Examples and their classes.
+
+    Args:
+        inputs: texts [n], those of a pair with PAIR between, or images uint8 [n, 3, 32, 32], red, green, blue.
+        labels: int64 [n], places in `names`.
+        names: of the classes.
+        files: [n], where each was read from, of images that are files of their own.
+
+    >>> examples = Examples(("good", "bad"), np.array([1, 0]), ("-", "+"))
+    >>> len(examples), examples.take([1]).inputs
+    (2, ('bad',))
+    """
+
+    inputs: tuple[str, ...] | np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+    files: tuple[Path, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @property
+    def are_images(self) -> bool:
+        """Whether the inputs are images."""
+        return isinstance(self.inputs, np.ndarray)
+
+    def take(self, rows: Iterable[int]) -> "Examples":
+        """The examples at `rows`, in that order."""
+        rows = list(rows)
+        inputs = self.inputs[rows] if self.are_images else tuple(self.inputs[row] for row in rows)
+        files = tuple(self.files[row] for row in rows) if self.files else ()
+        return Examples(inputs, self.labels[rows], self.names, files)
+
+    def counts(self) -> dict[str, int]:
+        """How many examples each class has, by its name."""
+        return dict(zip(self.names, np.bincount(self.labels, minlength=len(self.names)).tolist(), strict=True))
+
+
+class Dataset(NamedTuple):
+    """`train`: each input once, none with two labels, none of the test's; `test`: whole.
+
+    `dropped`: what was left out, by reason: train examples, and files that hold no image.
+    """
+
+    train: Examples
+    test: Examples
+    dropped: dict[str, int]
+
+
+def canonical(text: str) -> str:
+    """What a reader and the encoder see of a text: NFC, white space collapsed, no invisible format characters.
+
+    >>> canonical("cafe\\u0301  au\\u00a0lait") == canonical("caf\\u00e9 au lait")
+    True
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
+    return PAIR.join(" ".join(part.split()) for part in text.split(PAIR))
+
+
+def deduplicate(train: Examples, test: Examples) -> Dataset:
+    """Take out of `train` what repeats, what carries two labels, and what is in `test`; the order stays.
+
+    Texts are the same where they are in their `canonical` form, images where their pixels are. Of texts that are
+    written in several ways the first in the alphabet is kept, of images the first.
+
+    >>> train = Examples(("a", "b", "a ", "b", "c"), np.array([0, 0, 0, 1, 1]), ("-", "+"))
+    >>> data = deduplicate(train, Examples(("c",), np.array([1]), ("-", "+")))
+    >>> data.train.inputs, data.dropped
+    (('a',), {'repeated': 2, 'with two labels': 1, 'also in the test': 1})
+    """
+    rows = defaultdict(list)
+    for row, identity in enumerate(_identities(train)):
+        rows[identity].append(row)
+    single = {identity: same for identity, same in rows.items() if len(set(train.labels[same])) == 1}
+    tested = set(_identities(test))
+    kept = [
+        same[0] if train.are_images else min(same, key=train.inputs.__getitem__)
+        for identity, same in single.items()
+        if identity not in tested
+    ]
+    dropped = {
+        "repeated": len(train) - len(rows),
+        "with two labels": len(rows) - len(single),
+        "also in the test": len(single) - len(kept),
+    }
+    return Dataset(train.take(kept), test, dropped)
+
+
+def digests(examples: Examples, salt: str | None = None) -> list[bytes]:
+    """SHA-256 of the salt, a tab, and the text or the pixels of each; without a salt that of the development split."""
+    start = f"{_SALTS[examples.are_images] if salt is None else salt}\t".encode()
+    contents = (one.tobytes() if examples.are_images else one.encode() for one in examples.inputs)
+    return [hashlib.sha256(start + content).digest() for content in contents]
+
+
+def in_order(examples: Examples) -> Examples:
+    """The examples in the order of their digests, equal ones by label."""
+    keys = list(zip(digests(examples), examples.labels.tolist(), strict=True))
+    return examples.take(sorted(range(len(keys)), key=keys.__getitem__))
+
+
+def development_split(train: Examples, per_class: int) -> tuple[Examples, Examples]:
+    """Carve a development set out of train data: of each class the `per_class` examples with the lowest digests.
+
+    Returns (the others, development), disjoint, both in the order of their digests. Raises DataError where examples
+    repeat or a class would keep fewer than 2, ConfigurationError where per_class is under 1.
+
+    >>> examples = Examples(tuple("abcdef"), np.array([0, 0, 0, 1, 1, 1]), ("-", "+"))
+    >>> pool, development = development_split(examples, per_class=1)
+    >>> development.inputs, sorted(pool.inputs)
+    (('e', 'b'), ['a', 'c', 'd', 'f'])
+    """
+    if per_class < 1:
+        raise ConfigurationError(f"development examples per class: wanted at least 1, got {per_class}")
+    name, fewest = min(train.counts().items(), key=lambda item: item[1])
+    if fewest < per_class + 2:
+        raise DataError(
+            f"wanted {per_class} development examples of every class and 2 more to learn from, {name} has {fewest}; "
+            "ask for fewer"
+        )
+    order = np.array(_order(train, None))
+    taken = np.zeros(len(train), bool)
+    for label in range(len(train.names)):
+        taken[order[train.labels[order] == label][:per_class]] = True
+    return train.take(order[~taken[order]]), train.take(order[taken[order]])
+
+
+def draw_shots(pool: Examples, shots: int, seed: int) -> tuple[Examples, Examples]:
+    """Draw K train and K dev examples per class: the first and the next K by SHA-256 of the seed and the input.
+
+    Returns (train, dev), K = shots, each [classes * K] class by class. Raises ConfigurationError where shots is under
+    1, DataError where a class has fewer than 2 K examples or examples repeat.
+
+    >>> pool = Examples(("a", "b", "c", "d"), np.array([0, 0, 1, 1]), ("-", "+"))
+    >>> train, dev = draw_shots(pool, shots=1, seed=13)
+    >>> train.labels.tolist(), sorted(train.inputs + dev.inputs)
+    ([0, 1], ['a', 'b', 'c', 'd'])
+    """
+    if shots < 1:
+        raise ConfigurationError(f"shots: wanted at least 1, got {shots}")
+    order = np.array(_order(pool, str(seed)), dtype=int)
+    train, dev = [], []
+    for label, name in enumerate(pool.names):
+        rows = order[pool.labels[order] == label]
+        if len(rows) < 2 * shots:
+            raise DataError(
+                f"wanted {2 * shots} examples of class {name} ({shots} train and {shots} dev shots), "
+                f"got {len(rows)}: ask for fewer shots"
+            )
+        train += [*rows[:shots]]
+        dev += [*rows[shots : 2 * shots]]
+    return pool.take(train), pool.take(dev)
+
+
+def draw_unlabelled(pool: Examples, count: int, seed: int, without: Collection[str]) -> Examples:
+    """Draw `count` texts to be read without their labels: the first by SHA-256, those of `without` left out.
+
+    The labels come along, so that it can be said afterwards how many were guessed; nothing may learn from them. Raises
+    DataError where the pool has fewer.
+    """
+    rows = [row for row in _order(pool, f"{seed}\tunlabelled") if pool.inputs[row] not in without][:count]
+    if len(rows) < count:
+        raise DataError(f"wanted {count} texts without labels, got {len(rows)} beside the shots: ask for fewer")
+    return pool.take(rows)
+
+
+def _identities(examples: Examples) -> list:
+    return digests(examples) if examples.are_images else [canonical(text) for text in examples.inputs]
+
+
+def _order(examples: Examples, salt: str | None) -> list[int]:
+    """Rows by digest; with repeated examples the order would not follow from the examples alone."""
+    keys = digests(examples, salt)
+    if repeats := len(keys) - len(set(keys)):
+        raise DataError(f"wanted each example once, got {repeats} repeats: deduplicate first")
+    return sorted(range(len(keys)), key=keys.__getitem__)

@@ -1,0 +1,265 @@
+"""Tables of labelled texts: GLUE's files and a user's own, read by pandas, never guessed at.
+
+A row of texts becomes one string, its texts joined by PAIR, so that what is drawn, compared and shown is one text.
+"""
+
+import csv
+import gzip
+import io
+import re
+import unicodedata
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from hsokv.data.examples import PAIR, Examples
+from hsokv.exceptions import DataError
+from hsokv.files import parse_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Task(NamedTuple):
+    """Columns of a task's tables, one text or two, and its labels as written there; None: those of the train table.
+
+    `quoted`: whether fields may stand in quotation marks; None where each tab-separated table says so itself.
+    """
+
+    texts: tuple[str, ...]
+    label: str
+    labels: tuple[str, ...] | None = None
+    quoted: bool | None = None
+
+
+TASKS = {
+    "sst2": Task(("sentence",), "label", ("0", "1"), quoted=False),
+    "mnli": Task(("sentence1", "sentence2"), "gold_label", ("entailment", "neutral", "contradiction"), quoted=False),
+    "banking77": Task(("text",), "category"),
+    "clinc150": Task(("text",), "intent"),
+}
+
+
+def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]:
+    """(train, test) of a task's tables; the classes are its labels, else those of the train table, sorted.
+
+    Of CLINC150 both are one file, with its parts `train` and `test`; what is out of scope is in neither.
+
+    Raises DataError naming the file and the row for a label that the task has not, a label without test rows, a single
+    label, and for all that `read_table` refuses.
+    """
+    columns = [*task.texts, task.label]
+    if task is TASKS["clinc150"]:
+        tables = _read_clinc150(train, columns)
+    else:
+        tables = [read_table(path, columns, task.quoted) for path in (train, test)]
+    labels = [list(map(_normalised, table[task.label])) for table in tables]
+    names = task.labels or tuple(sorted(set(labels[0])))
+    if len(names) < 2:
+        raise DataError(f"{train}: the column {task.label} holds one label, {names[0]!r}: at least two are needed")
+    numbers = {name: number for number, name in enumerate(names)}
+    for path, table, column in zip((train, test), tables, labels, strict=True):
+        for row, label in zip(table.index, column, strict=True):
+            if label not in numbers:
+                raise DataError(f"{path}, row {row}: the label {label!r} is none of {list(names)}")
+    if missing := sorted(set(names) - set(labels[1])):
+        raise DataError(f"{test}: no rows with the label {missing[0]!r}, which the train table has; add some")
+    return tuple(
+        Examples(
+            tuple(map(join, zip(*(table[name] for name in task.texts), strict=True))),
+            np.array([numbers[label] for label in column], dtype=np.int64),
+            names,
+        )
+        for table, column in zip(tables, labels, strict=True)
+    )
+
+
+def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -> "pd.DataFrame":
+    """The `columns` of a table as text, blanks around them dropped; the index is the row in the file, the header's 1.
+
+    The name says the format: .csv, .tsv or .txt (separated by tabs), .jsonl or .parquet, each also with .gz behind.
+    Fields of a .csv may stand in quotation marks, as pandas and spreadsheets write them; those of a .tsv do where every
+    field with a quotation mark is quoted as a whole, unless `quoted` says it. Raises DataError naming the file and the
+    row for another format, an unreadable or empty file, bytes that are no UTF-8, a missing or repeated column, a row
+    with too many fields, an empty field, and quotation marks that do not match.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "own.csv"
+    >>> _ = path.write_text('label,sentence\\ngood,"so, so"\\n')
+    >>> read_table(path, ["sentence", "label"]).loc[2].tolist()
+    ['so, so', 'good']
+    """
+    import pandas as pd
+
+    path = Path(path)
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    if suffix not in READERS:
+        raise DataError(f"{path}: no table that can be read; formats: {', '.join(READERS)}, each also with .gz behind")
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.name.lower().endswith(".gz") else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{path}: wanted different columns for texts and labels, got {', '.join(columns)}")
+    header, rows = READERS[suffix](path, content, quoted)
+    header = [_normalised(str(name)) for name in header]
+    if wrong := [name for name in columns if header.count(_normalised(name)) != 1]:
+        hint = {".csv": " (separated by commas)", ".tsv": " (separated by tabs)"}.get(suffix, "")
+        what = "stands twice" if _normalised(wrong[0]) in header else "is missing"
+        raise DataError(f"{path}: the column {wrong[0]!r} {what}; columns{hint}: {', '.join(header)}")
+    table = pd.DataFrame(rows[[header.index(_normalised(name)) for name in columns]])
+    table = table.set_axis(list(columns), axis=1).astype(object)
+    for name in columns:
+        table[name] = pd.Series([_field(path, *cell) for cell in table[name].items()], table.index, dtype=object)
+    if table.empty:
+        raise DataError(f"{path}: the table has no rows")
+    for name in columns:
+        if (empty := table.index[table[name] == ""]).size:
+            raise DataError(f"{path}, row {empty[0]}: {name} is empty; the file may be cut off")
+    return table
+
+
+def _read_clinc150(path: Path, columns: list[str]) -> "list[pd.DataFrame]":
+    import pandas as pd
+
+    try:
+        parts = parse_json(path.read_text(encoding="utf-8"))
+        tables = [pd.DataFrame(parts[part], columns=columns, dtype=object) for part in ("train", "test")]
+        return [table.map(str.strip).set_axis(range(1, len(table) + 1)) for table in tables]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not CLINC150's data_full.json ({error})") from error
+
+
+def join(texts: Sequence[str]) -> str:
+    """One string for the texts of a row; a tab inside one becomes a blank.
+
+    >>> join(["a premise", "a\\thypothesis"])
+    'a premise\\ta hypothesis'
+    """
+    return PAIR.join(text.replace(PAIR, " ") for text in texts)
+
+
+def _normalised(name: str) -> str:
+    """A label or the name of a column as people see it: NFC, white space collapsed."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def _field(path: Path, row: int, value: object) -> str:
+    import pandas as pd
+
+    if isinstance(value, str):
+        return value.strip()
+    if not pd.api.types.is_scalar(value) or isinstance(value, bytes):
+        raise DataError(f"{path}, row {row}: a field holds a {type(value).__name__}, not text or a number")
+    return "" if pd.isna(value) else str(value).strip()
+
+
+def _read_separated(path: Path, content: bytes, separator: str, quoted: bool) -> tuple[list, "pd.DataFrame"]:
+    import pandas as pd
+
+    try:
+        chunks = pd.read_csv(
+            io.BytesIO(content),
+            sep=separator,
+            header=None,
+            dtype=str,
+            keep_default_na=False,  # "NA" and "null" are words
+            quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+            lineterminator="\n",  # else a bare \r, which may stand inside a sentence, would end a row
+            skip_blank_lines=False,  # so that rows keep their numbers
+            chunksize=50_000,
+        )
+        table = pd.concat(chunks)
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"{path}: the file is empty") from error
+    except pd.errors.ParserError as error:
+        raise DataError(
+            f"{path}: {str(error).strip()}: every row needs as many fields as the header, and quotation marks inside a "
+            "quoted field are doubled"
+        ) from error
+    except UnicodeDecodeError:
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            row = content.count(b"\n", 0, error.start) + 1
+            raise DataError(f"{path}, row {row}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+        raise
+    table.index += 1
+    blank = [row for row in table.index[table[0].str.strip() == ""] if not "".join(table.loc[row]).strip()]
+    return table.iloc[0].tolist(), table.iloc[1:].drop(blank)  # a blank line is no row
+
+
+def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+    rest = _without_quoted_fields(content, b",")
+    if broken := re.search(rb'(?:^|,)"', rest, re.MULTILINE):
+        row = rest.count(b"\n", 0, broken.end()) + 1
+        raise DataError(
+            f"{path}, line {row}: quotation marks do not match; a field with commas, line breaks or quotation marks "
+            "stands in quotation marks, and those inside it are doubled"
+        )
+    return _read_separated(path, content, ",", quoted=True)
+
+
+def _read_tsv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+    return _read_separated(path, content, "\t", _is_quoted(content) if quoted is None else quoted)
+
+
+def _is_quoted(content: bytes) -> bool:
+    """Whether a tab-separated table is quoted, as pandas and Excel write it: every field with a mark, as a whole.
+
+    Where the lines as they stand have as many fields as the header, a quoted field ends in its own line: of a table
+    without quoting, two sentences that begin with a mark are not one row.
+    """
+    lines = content.rstrip(b"\r\n").split(b"\n")
+    if len({line.count(b"\t") for line in lines if line.strip()}) > 1:
+        return b'"' not in _without_quoted_fields(content, b"\t")
+    return all(b'"' not in _without_quoted_fields(line, b"\t") for line in lines if b'"' in line)
+
+
+def _without_quoted_fields(content: bytes, separator: bytes) -> bytes:
+    """A table without the fields that stand in quotation marks as a whole; their line breaks stay."""
+    whole = re.compile(rb'(^|%b)"(?:[^"]++|"")*+"(?=%b|\r?$)' % (separator, separator), re.MULTILINE)
+    return whole.sub(lambda match: match[1] + b"\n" * match[0].count(b"\n"), content) if b'"' in content else content
+
+
+def _read_jsonl(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+    import pandas as pd
+
+    rows = {}
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        try:
+            if line.strip():
+                rows[number] = parse_json(line.decode("utf-8-sig"))
+                rows[number].items()
+        except (ValueError, AttributeError, RecursionError) as error:
+            raise DataError(f"{path}, row {number}: not a JSON object ({error})") from error
+    if not rows:
+        raise DataError(f"{path}: the file is empty")
+    table = pd.DataFrame(list(rows.values()), index=list(rows), dtype=object)
+    return table.columns.tolist(), table.set_axis(range(table.shape[1]), axis=1)
+
+
+def _read_parquet(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+    import pandas as pd
+
+    try:
+        table = pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    except ImportError as error:
+        raise DataError(f"{path}: reading .parquet needs pyarrow: pip install 'hsokv[parquet]'") from error
+    except Exception as error:  # pyarrow's own errors, of which there are many
+        raise DataError(f"{path} cannot be read as .parquet: {error}") from error
+    return table.columns.tolist(), table.set_axis(range(table.shape[1]), axis=1).set_axis(range(1, len(table) + 1))
+
+
+READERS: Mapping[str, Callable] = {
+    ".csv": _read_csv,
+    ".tsv": _read_tsv,
+    ".txt": _read_tsv,
+    ".jsonl": _read_jsonl,
+    ".parquet": _read_parquet,
+}
+"""The formats of tables. A reader gives the header, and a frame of numbered columns whose index is the row."""

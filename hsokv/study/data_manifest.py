@@ -1,0 +1,154 @@
+"""What data and encoders hold, whatever their kind: read through once, described in a manifest, checked against a
+benchmark."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hsokv.data.catalogue import OWN, SYNTHETIC
+from hsokv.data.cifar10 import read_cifar10
+from hsokv.data.examples import Dataset, Examples, deduplicate
+from hsokv.data.images import locate_image_folder, read_image_folder
+from hsokv.data.sources import DataFiles, cache_folder, fetch, locate, locate_own
+from hsokv.data.synthetic import (
+    generate_mnli_synthetic,
+    generate_split_cifar10_synthetic,
+    generate_sst2_synthetic,
+)
+from hsokv.data.texts import TASKS, Task, read_texts
+from hsokv.exceptions import DataError
+from hsokv.model.encoder_files import resolve_encoder
+from hsokv.study.conditions import descriptions_of
+from hsokv.study.encoders import encoder_source
+
+KEYS = ("texts", "images")
+"""Under which of them a manifest describes what it tells of."""
+
+GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
+    "sst2_synthetic": generate_sst2_synthetic,
+    "mnli_synthetic": generate_mnli_synthetic,
+    "split_cifar10_synthetic": generate_split_cifar10_synthetic,
+}
+
+FEWEST = 2
+"""Train images of a class: one to learn from and one held out."""
+
+
+def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progress: bool = False) -> DataFiles:
+    """The files of `source` for the benchmark `name`, downloaded where there is no `root`.
+
+    `source` has its name and, of a user's own data, `files` and `columns` of tables, or a `folder` of images. Raises
+    DataError where a file is missing or damaged, DataUnavailableError where it cannot be downloaded.
+    """
+    if "folder" in source:
+        return locate_image_folder(name, source["folder"], root)
+    if "files" in source:
+        return locate_own(name, source["files"], root)
+    if root is None:
+        return fetch(source["source"], cache_folder(), progress)
+    return locate(source["source"], root, cache_folder())
+
+
+def read_dataset(source: Mapping[str, Any], root: Path | None) -> Dataset:
+    """The examples of `source`, deduplicated; raises what `locate_data` does, and DataError where they do not fit."""
+    name, others = source["source"], {}
+    if name in SYNTHETIC:
+        return deduplicate(*GENERATORS[name]())
+    paths = locate_data(name, source, root).paths
+    if "folder" in source:
+        train, test, others = read_image_folder(paths["train"].parent)
+    elif "files" in source:
+        columns = source["columns"]
+        train, test = read_texts(paths["train"], paths["test"], Task(tuple(columns["text"]), columns["label"]))
+    elif name in TASKS:
+        files = list(paths.values())
+        train, test = read_texts(files[0], files[-1], TASKS[name])
+    else:
+        train, test = read_cifar10(paths)
+    dataset = deduplicate(train, test)
+    return dataset._replace(dropped=dataset.dropped | others)
+
+
+def describe_source(
+    name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: str | None
+) -> dict[str, Any]:
+    """What a record may say of the data or encoder of one name: the same on every machine that holds the same files.
+
+    What is not on this machine is downloaded. Raises DataUnavailableError where it cannot be had.
+    """
+    if "encoder" in source:
+        encoder = resolve_encoder(encoder_source(source["encoder"], encoder_folder))
+        return {"name": encoder.source.name, "revision": encoder.source.revision, "files": dict(encoder.sha256)}
+    if name in SYNTHETIC:
+        described = {"name": f"{name}/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}}
+    else:
+        files = locate_data(name.removeprefix(f"{OWN}_"), source, root, progress=True)
+        described = {"name": files.name, "kind": files.kind, "synthetic": False, "files": dict(files.sha256)}
+    return described | describe_contents(source, root)
+
+
+def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
+    """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why.
+
+    Raises DataError where the data are damaged.
+    """
+    train, test, dropped = read_dataset(source, root)
+    kind = "images" if train.are_images else "texts"
+    return {kind: {"labels": list(train.names), "train": train.counts(), "test": test.counts(), "dropped": dropped}}
+
+
+def check_contents(
+    name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> None:
+    """Raise DataError where a benchmark asks for more than the data have that `described` tells of."""
+    defaults = configuration["data"]
+    if "texts" in described:
+        rows = benchmark.get("development_rows", defaults["development_rows"])
+        _check_texts(name, described["texts"], benchmark["conditions"], rows)
+    if "images" in described:
+        images = benchmark.get("development_images", defaults["development_images"])
+        aside = images if configuration["evaluate_on"] == "development" else 0
+        _check_images(name, described["images"], benchmark, aside)
+
+
+def _check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str, Any], development_rows: int) -> None:
+    labels = described["labels"]
+    shots = max(condition["shots"] for condition in conditions.values())
+    _check_smallest(name, described, development_rows, 2 * shots, "rows")
+    for condition_name, condition in conditions.items():
+        words = (descriptions_of(condition) or {}).get("words", labels)
+        if len(words) != len(labels):
+            raise DataError(
+                f"{name}: {condition_name} has {len(words)} lists of words, the {len(labels)} classes are {labels}"
+            )
+        left = sum(described["train"].values()) - len(labels) * (development_rows + 2 * condition["shots"])
+        if (wanted := condition.get("tuning", {}).get("unlabelled", 0)) > left:
+            raise DataError(
+                f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside development "
+                "rows and shots; ask for fewer"
+            )
+
+
+def _check_images(name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], aside: int) -> None:
+    """Of a stream the tasks divide the classes, and there is room for two entries of every class."""
+    classes, needed = len(described["labels"]), FEWEST
+    for condition_name, condition in benchmark["conditions"].items():
+        needed = max(needed, 2 * condition.get("shots", 0))
+        if classes % condition.get("tasks", 1):
+            raise DataError(
+                f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {classes} classes evenly"
+            )
+    _check_smallest(name, described, aside, needed, "images")
+    if benchmark.get("entries", 2 * classes) < 2 * classes:
+        raise DataError(f"{name}: {benchmark['entries']} entries are too few, {2 * classes} are needed, two a class")
+
+
+def _check_smallest(name: str, described: Mapping[str, Any], aside: int, needed: int, what: str) -> None:
+    """The smallest class of train has to give `aside` examples for development and those `needed` to learn from."""
+    label, fewest = min(described["train"].items(), key=lambda item: item[1])
+    if fewest < aside + needed:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in described["dropped"].items())
+        raise DataError(
+            f"{name}: every class needs {aside} development {what} and {needed} to learn from; the smallest, {label}, "
+            f"has {fewest} different ones (left out of all classes: {dropped}); add some, or ask for fewer"
+        )

@@ -1,0 +1,154 @@
+"""Laws of de-duplication, development splits and draws, for texts and for images."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hsokv.data.examples import (
+    SHAPE,
+    Examples,
+    canonical,
+    deduplicate,
+    development_split,
+    draw_shots,
+    draw_unlabelled,
+    in_order,
+)
+from hsokv.exceptions import ConfigurationError, DataError
+
+NAMES = ("a", "b", "c")
+
+
+def texts_of(size, classes=3):
+    return Examples(tuple(f"text {i}" for i in range(size)), np.arange(size) % classes, NAMES[:classes])
+
+
+def images_of(size, classes=3, seed=0):
+    images = np.random.default_rng(seed).integers(256, size=(size, *SHAPE)).astype(np.uint8)
+    return Examples(images, np.arange(size) % classes, NAMES[:classes])
+
+
+def labelled(examples):
+    """The examples as a list of (content, label), in their order."""
+    contents = [one.tobytes() for one in examples.inputs] if examples.are_images else examples.inputs
+    return list(zip(contents, examples.labels.tolist(), strict=True))
+
+
+both = pytest.mark.parametrize("make", [texts_of, images_of])
+
+
+@both
+@settings(max_examples=12, deadline=None)
+@given(seed=st.integers(0, 10**6), shots=st.integers(1, 5), shuffle=st.integers(0, 2**32 - 1))
+def test_draws_do_not_depend_on_the_order_of_the_data_and_are_disjoint(make, seed, shots, shuffle):
+    examples = make(60)
+    shuffled = examples.take(np.random.default_rng(shuffle).permutation(60))
+    parts, again = development_split(examples, 4), development_split(shuffled, 4)
+    parts, again = (*parts, *draw_shots(parts[0], shots, seed)), (*again, *draw_shots(again[0], shots, seed))
+    assert list(map(labelled, parts)) == list(map(labelled, again))
+    pool, development, train, dev = map(labelled, parts)
+    assert sorted(pool + development) == sorted(labelled(examples))
+    assert len({*train, *dev, *development}) == 6 * shots + 12
+    assert {*train, *dev} <= set(pool)
+    for part, count in ((parts[1], 4), (parts[2], shots), (parts[3], shots)):
+        assert np.bincount(part.labels).tolist() == [count] * 3
+
+
+@both
+def test_seeds_draw_different_shots_and_fewer_shots_are_the_first_of_more(make):
+    pool = make(200, classes=2)
+    many = labelled(draw_shots(pool, 16, 13)[0])
+    assert many != labelled(draw_shots(pool, 16, 21)[0])
+    assert labelled(draw_shots(pool, 1, 13)[0]) == [many[0], many[16]]
+
+
+@both
+def test_a_class_keeps_its_development_examples_when_another_class_is_left_out(make):
+    examples = make(40, classes=2)
+    alone = examples.take(np.flatnonzero(examples.labels == 0))
+    alone = Examples(alone.inputs, alone.labels, ("a",))
+    wanted = [one for one in labelled(development_split(examples, 5)[1]) if one[1] == 0]
+    assert labelled(development_split(alone, 5)[1]) == wanted
+
+
+def test_a_draw_is_what_it_was():
+    train, dev = draw_shots(texts_of(20, classes=2), shots=2, seed=42)
+    assert train.inputs == ("text 2", "text 4", "text 15", "text 7")
+    assert dev.inputs == ("text 0", "text 18", "text 3", "text 1")
+
+
+@both
+def test_draws_that_cannot_be_had_are_refused(make):
+    pool = make(10, classes=2)
+    for error, draw in (
+        (DataError, lambda: draw_shots(pool, 4, 13)),
+        (DataError, lambda: draw_shots(Examples(pool.inputs, pool.labels, NAMES), 1, 13)),  # none of class c
+        (ConfigurationError, lambda: draw_shots(pool, 0, 13)),
+        (ConfigurationError, lambda: development_split(pool, 0)),
+        (DataError, lambda: development_split(pool, 4)),
+        (DataError, lambda: draw_shots(pool.take([0, 0, 1, 1]), 1, 13)),  # repeats
+        (DataError, lambda: development_split(pool.take([0] * 9 + [1] * 9), 1)),
+    ):
+        with pytest.raises(error):
+            draw()
+
+
+def test_unlabelled_texts_are_drawn_by_seed_and_apart_from_the_shots():
+    pool = Examples(tuple("abcdefgh"), np.arange(8) % 2, NAMES[:2])
+    drawn = draw_unlabelled(pool, 4, 1, {"a", "b"})
+    assert len({*drawn.inputs} - {"a", "b"}) == 4
+    assert draw_unlabelled(pool.take(range(7, -1, -1)), 4, 1, {"a", "b"}).inputs == drawn.inputs
+    with pytest.raises(DataError):
+        draw_unlabelled(pool, 7, 1, {"a", "b"})
+
+
+@both
+def test_train_keeps_nothing_twice_nothing_of_the_test_and_nothing_of_two_labels(make):
+    examples = make(6, classes=2)
+    rows = [0, 0, 1, 2, 3, 3, 4]
+    train = Examples(examples.take(rows).inputs, np.array([0, 0, 1, 0, 0, 1, 0]), NAMES[:2])
+    test = examples.take([4, 5, 5])
+    kept, whole, dropped = deduplicate(train, test)
+    assert labelled(kept) == [labelled(examples)[row] for row in (0, 1, 2)]
+    assert whole is test
+    assert dropped == {"repeated": 2, "with two labels": 1, "also in the test": 1}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("two blanks", "two  blanks"),
+        ("a line\nbreak", "a line break"),
+        ("no\u00a0break", "no break"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("\u1ec7", "e\u0323\u0302"),
+        ("\ud55c", "\u1112\u1161\u11ab"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("\ufeffmark", "mark"),
+        (" a \tb ", "a\tb"),
+    ],
+)
+def test_texts_that_look_the_same_are_one_text(one, other):
+    assert canonical(one) == canonical(other)
+    train = Examples((one, other, "x"), np.array([0, 0, 1]), NAMES[:2])
+    assert len(deduplicate(train, train.take([])).train) == 2
+    assert deduplicate(train.take([0, 2]), train.take([1])).train.inputs == ("x",)
+    conflicting = Examples((one, other), np.array([0, 1]), NAMES[:2])
+    assert deduplicate(conflicting, train.take([])).dropped["with two labels"] == 1
+    # Which of them is kept does not hang on the order of the rows.
+    assert (
+        deduplicate(train.take([1, 0]), train.take([])).train.inputs
+        == deduplicate(train.take([0, 1]), train.take([])).train.inputs
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), [("a b", "a\tb"), ("Cat", "cat"), ("cafe", "caf\u00e9"), ("a.", "a")])
+def test_texts_that_look_different_are_two(one, other):
+    assert canonical(one) != canonical(other)
+
+
+def test_in_order_gives_the_same_for_a_reordered_copy():
+    examples = images_of(20)
+    shuffled = examples.take(np.random.default_rng(2).permutation(20))
+    assert labelled(in_order(examples)) == labelled(in_order(shuffled)) != labelled(examples)

@@ -1,0 +1,197 @@
+"""Tables in every format: what is read, and what is refused with its file and row."""
+
+import csv
+import gzip
+import importlib.util
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hsokv.data.texts import TASKS, Task, join, read_table, read_texts
+from hsokv.exceptions import DataError
+
+OWN = Task(("text",), "label")
+ROWS = [
+    ("plain", "x"),
+    ('so, "so" he said', "y"),
+    ("two\nlines, and\ta tab", "x"),
+    ('"quoted"', "y"),
+    ("NA", "x"),
+    ("1.50", "y"),
+    ("caf\u00e9 \u2028 \U0001f600 a\x85b", "x"),
+    ("long " * 60_000, "y"),
+]
+FRAME = pd.DataFrame(ROWS, columns=["text", "label"])
+FRAME.insert(1, "other", range(len(FRAME)))
+WRITE = {
+    ".csv": lambda frame, file: frame.to_csv(file, index=False),
+    ".tsv": lambda frame, file: frame.to_csv(file, index=False, sep="\t"),
+    ".txt": lambda frame, file: frame.to_csv(file, index=False, sep="\t", quoting=csv.QUOTE_ALL),
+    ".jsonl": lambda frame, file: frame.to_json(file, orient="records", lines=True),
+    ".parquet": lambda frame, file: frame.to_parquet(file),
+}
+HAS_PARQUET = importlib.util.find_spec("pyarrow") is not None
+
+
+def put(folder, content, name="own.csv"):
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def cells(path, columns=("text", "label")):
+    return list(map(tuple, read_table(path, columns).to_numpy().tolist()))
+
+
+@pytest.mark.parametrize("suffix", WRITE)
+@pytest.mark.parametrize("packed", ["", ".gz"])
+def test_the_same_table_reads_the_same_in_every_format(tmp_path, suffix, packed):
+    path = tmp_path / f"own{suffix}{packed}"
+    if suffix == ".parquet" and not HAS_PARQUET:
+        path.write_bytes(gzip.compress(b"PAR1") if packed else b"PAR1")
+        with pytest.raises(DataError, match=r"hsokv\[parquet\]"):
+            read_table(path, ["text", "label"])
+        return
+    stream = io.BytesIO()
+    WRITE[suffix](FRAME, stream)
+    path.write_bytes(gzip.compress(stream.getvalue()) if packed else stream.getvalue())
+    assert cells(path) == [(text.strip(), label) for text, label in ROWS]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".json", ".zip", "", ".csv.bz2"])
+def test_another_format_is_refused_with_those_that_can_be_read(tmp_path, suffix):
+    with pytest.raises(DataError, match=r"\.csv, \.tsv, \.txt, \.jsonl, \.parquet"):
+        read_table(put(tmp_path, b"text,label\na,x\n", f"own{suffix}"), ["text", "label"])
+
+
+def test_what_spreadsheets_write_reads_the_same(tmp_path):
+    for name, separator in (("own.CSV", b","), ("own.TSV", b"\t")):
+        content = b'\xef\xbb\xbftext,label\r\n"a\r\nb",x\r\nb,y\r\n,\r\n\r\n'.replace(b",", separator)
+        assert cells(put(tmp_path, content, name)) == [("a\r\nb", "x"), ("b", "y")]
+
+
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b'text\tlabel\n"a, b\tx\n', [('"a, b', "x")]),
+        (b'text\tlabel\n" open\t1\nclose "\t0\n', [('" open', "1"), ('close "', "0")]),
+        (b'text\tlabel\n"open\t1\nclose"\t0\n', [('"open', "1"), ('close"', "0")]),
+        (b'text\tlabel\n"all"\t1\n5" pipe\t0\n', [('"all"', "1"), ('5" pipe', "0")]),
+        (b'text\tlabel\n"all"\t1\n"a ""b"""\t0\n', [("all", "1"), ('a "b"', "0")]),
+        (b'text\tlabel\n"a\tb"\t1\n', [("a\tb", "1")]),
+        (b"text\tlabel\na\rb \xe2\x80\xa8 c\x1dd\t1\n", [("a\rb \u2028 c\x1dd", "1")]),
+    ],
+)
+def test_a_tab_separated_table_is_quoted_where_every_mark_is_that_of_a_whole_field(tmp_path, content, wanted):
+    assert cells(put(tmp_path, content, "own.tsv")) == wanted
+
+
+def test_a_table_of_glue_is_never_quoted(tmp_path):
+    content = b'sentence\tlabel\n"quoted"\t1\nso " good \t0\n"open\t1\nclose"\t0\n'
+    train, test = read_texts(*[put(tmp_path, content, "train.tsv")] * 2, TASKS["sst2"])
+    assert train.inputs == test.inputs == ('"quoted"', 'so " good', '"open', 'close"')
+    assert (train.labels.tolist(), train.labels.dtype) == ([1, 0, 1, 0], np.int64)
+
+
+def test_numbers_and_truth_values_are_labels_as_a_csv_writes_them(tmp_path):
+    rows = [{"text": 1, "label": True}, {"text": 0.5, "label": 2**63}, {"label": "x", "text": "y", "more": [1]}]
+    path = put(tmp_path, "\n".join(map(json.dumps, rows)).encode(), "own.jsonl")
+    assert cells(path) == [("1", "True"), ("0.5", str(2**63)), ("y", "x")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("own.csv", b"", "empty"),
+        ("own.csv", b"\n\n", "empty"),
+        ("own.csv", b"text;label\na;x\n", "'text' is missing.*commas.*: text;label"),
+        ("own.csv", b"text,text,label\na,b,x\n", "'text' stands twice"),
+        ("own.csv", b"text,label\n", "no rows"),
+        ("own.csv", b"text,label\na,x\nb\n", "row 3: label is empty"),
+        ("own.csv", b"text,label\na,b,x\n", "line 2, saw 3"),
+        ("own.csv", b"text,label\na,x\n\n,x\n", "row 4: text is empty"),
+        ("own.csv", b"text,label\na,  \n", "row 2: label is empty"),
+        ("own.csv", b'text,label\na,x\n"b,y\nc,x\n', "line 3: quotation marks"),
+        ("own.csv", b'text,label\n"a"b,x\n', "line 2: quotation marks"),
+        ("own.csv", b"text,label\na\xff,x\n", "row 2: not UTF-8 at byte 12"),
+        ("own.csv", "text,label\na,x\n".encode("utf-16"), "UTF-8"),
+        ("own.tsv", b"text\tlabel\na\t1\nb cut o", "row 3: label is empty"),
+        ("own.tsv", b"text\tlabel\na\tb\t1\n", "line 2, saw 3"),
+        ("own.jsonl", b'{"text": "a", "label": "x"}\n{"text": "b"}\n', "row 2: label is empty"),
+        ("own.jsonl", b'{"text": "a", "label": null}\n', "row 1: label is empty"),
+        ("own.jsonl", b'{"text": ["a"], "label": "x"}\n', "row 1: .* list"),
+        ("own.jsonl", b'{"text": "a", "label": "x"}\n{"text": "b", "la', "row 2: not a JSON object"),
+        ("own.jsonl", b'{"text": "a", "label": "x"}\n["b", "y"]\n', "row 2: not a JSON object"),
+        ("own.jsonl", b'[{"text": "a", "label": "x"}]', "row 1: not a JSON object"),
+        ("own.jsonl", b"\n", "empty"),
+        ("own.csv.gz", b"text,label\na,x\n", "cannot be read"),
+        ("own.csv.gz", gzip.compress(b"text,label\na,x\n" * 99)[:-20], "cannot be read"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_row(tmp_path, name, content, said):
+    with pytest.raises(DataError, match=rf"(?s){name}.*{said}"):
+        read_table(put(tmp_path, content, name), ["text", "label"])
+
+
+def test_one_column_is_not_both_text_and_label(tmp_path):
+    with pytest.raises(DataError, match="text, text"):
+        read_table(put(tmp_path, b"text,label\na,x\n"), ["text", "text"])
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("absent.tsv", "folder.csv"):
+        with pytest.raises(DataError, match=name):
+            read_table(tmp_path / name, ["text"])
+
+
+def test_a_row_is_one_text_whatever_its_fields_hold(tmp_path):
+    assert join(["a\tb"]) == "a b"
+    assert join(["a\tb", "c"]).split("\t") == ["a b", "c"]
+    content = b'index\tsentence1\tsentence2\tgold_label\n0\tso " it is \tit is\tentailment\n1\ta\tb\tcontradiction\n'
+    paths = [put(tmp_path, content + b"2\tc\td\tneutral\n", "mnli.tsv")] * 2
+    examples = read_texts(*paths, TASKS["mnli"])[0]
+    assert examples.inputs == ('so " it is\tit is', "a\tb", "c\td")
+    assert examples.labels.tolist() == [0, 2, 1]
+
+
+def test_intents_are_read_from_the_files_of_their_authors(tmp_path):
+    table = b'text,category\n"Is my card lost, or\nlate?",card_arrival\nwhat is the rate,exchange_rate\n'
+    train, test = read_texts(*[put(tmp_path, table)] * 2, TASKS["banking77"])
+    assert train.inputs == test.inputs == ("Is my card lost, or\nlate?", "what is the rate")
+    content = {
+        "train": [["say hi in french", "translate"], ["set an alarm", "alarm"]],
+        "test": [["wake me up", "alarm"], ["how is cat in greek", "translate"]],
+        "oos_test": [["how much has the dow changed", "oos"]],
+    }
+    path = put(tmp_path, json.dumps(content).encode(), "data_full.json")
+    train, test = read_texts(path, path, TASKS["clinc150"])
+    assert (train.names, train.labels.tolist()) == (("alarm", "translate"), [1, 0])
+    assert (test.inputs, test.labels.tolist()) == (("wake me up", "how is cat in greek"), [0, 1])
+    for damaged in (b"{", b"[]", b'{"train": [["a"]], "test": []}', b'{"train": [["a", 1]], "test": [["a", 1]]}'):
+        with pytest.raises(DataError, match="data_full"):
+            read_texts(*[put(tmp_path, damaged, "data_full.json")] * 2, TASKS["clinc150"])
+
+
+def test_the_classes_of_own_tables_are_the_labels_of_the_train_table_sorted(tmp_path):
+    train = put(tmp_path, "text,label\na,yes\nb,no \nc,cafe\u0301\n".encode(), "train.csv")
+    test = put(tmp_path, "label\ttext\nno\td\ncaf\u00e9\te\nyes\tf\n".encode(), "test.tsv")
+    parts = read_texts(train, test, OWN)
+    assert [part.names for part in parts] == [("caf\u00e9", "no", "yes")] * 2
+    assert [part.labels.tolist() for part in parts] == [[2, 1, 0], [1, 0, 2]]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        (b"text,label\na,x\nb,x\n", b"text,label\na,x\n", r"train\.csv: .* one label, 'x'"),
+        (b"text,label\na,x\nb,y\n", b"text,label\nc,x\nd,yy\n", r"test\.csv, row 3: the label 'yy' .*'x', 'y'"),
+        (b"text,label\na,x\nb,y\n", b"text,label\nc,x\n", r"test\.csv: no rows with the label 'y'"),
+    ],
+)
+def test_own_tables_that_do_not_fit_each_other_are_refused(tmp_path, train, test, said):
+    with pytest.raises(DataError, match=said):
+        read_texts(put(tmp_path, train, "train.csv"), put(tmp_path, test, "test.csv"), OWN)
