@@ -7,6 +7,7 @@ from hsokv.exceptions import ConfigurationError
 from hsokv.memory.state import MemoryState, age, init, join, sort, take
 
 PRODUCT = 2**24  # most cosines that are held at once
+BLOCK = 4096  # entries, and entries compared with them, at a time
 FEW = 32  # entries beyond the capacity that are found one by one, without sorting all
 
 
@@ -49,52 +50,49 @@ def insert_(state: MemoryState, added: MemoryState, classes: int | None = None) 
     """
     capacity, new = state.labels.shape[0], len(added.labels)
     held = capacity if state.number[-1] >= 0 else int(state.occupied.sum())
-    spares = held + new - capacity
-    if spares <= 0:
-        out = torch.zeros(0, dtype=torch.int64, device=state.labels.device)
-    else:
-        both = join(*(part._replace(keys=part.keys[:, :0]) for part in (_first(state, held), added)))
-        few = classes is not None and spares <= FEW
-        out = _newest_of_largest(both, spares, classes) if few else _by_quota(both, capacity)[1]
-    freed, unkept = out[out < held], out[out >= held] - held
+    freed, unkept = _left_out(state, held, added, max(0, held + new - capacity), classes)
     left = take(state, freed)
-    stays = torch.ones_like(added.labels, dtype=torch.bool)
-    stays[unkept] = False
-    slots = torch.cat([freed, torch.arange(held, min(capacity, held + new), device=freed.device)])
-    for part, more in zip(state[:-1], added[:-1], strict=True):
-        part.index_copy_(0, slots, more[stays].to(part.dtype))
+    if len(unkept) < new:
+        stays = torch.ones_like(added.labels, dtype=torch.bool)
+        stays[unkept] = False
+        free = torch.arange(held, held + new - len(unkept) - len(freed), device=freed.device)
+        for part, more in zip(state[:-1], added[:-1], strict=True):
+            part.index_copy_(0, torch.cat([freed, free]), more[stays].to(part.dtype))
     state.clock.copy_(added.clock)
-    groups = [left, added._replace(clock=state.clock)]
-    rows = [torch.arange(len(freed), device=freed.device), unkept]
-    into = torch.cat([_nearest_of_class(state, *pair) for pair in zip(groups, rows, strict=True)])
-    if (into >= 0).any():
-        targets, into = into.unique(return_inverse=True)
-        forgotten = int(targets[0] < 0)
-        _average_(state, targets[forgotten:], into - forgotten, list(zip(groups, rows, strict=True)))
+    groups = [(source, rows) for source, rows in ((left, torch.arange(len(freed))), (added, unkept)) if len(rows)]
+    if groups:
+        _average_(state, groups, torch.cat([_nearest_of_class(state, *group) for group in groups]))
     return not len(freed)
 
 
-def _first(state: MemoryState, held: int) -> MemoryState:
-    return MemoryState(*(part[:held] for part in state[:-1]), state.clock)
-
-
-def _newest_of_largest(state: MemoryState, spares: int, classes: int) -> Tensor:
-    """What `_by_quota` leaves out [spares], oldest first: again and again the newest entry of the largest classes."""
-    sizes, number = torch.bincount(state.labels, minlength=classes), state.number.clone()
-    out = []
-    for _ in range(spares):
-        most = sizes == sizes.max()
-        if len(out) == 0 and most[state.labels[-1]]:
-            slot = len(number) - 1  # the newest of all
-        else:
-            times = torch.where(most[state.labels], number, -1)
-            equals = (times == times.max()).nonzero().squeeze(-1)
-            slot = int(equals[state.origin[equals].argmax()])
-        out.append(slot)
-        sizes[state.labels[slot]] -= 1
-        number[slot] = -1
-    out = torch.tensor(out, device=number.device)
-    return out[sort(state.origin[out], state.number[out])]
+def _left_out(
+    state: MemoryState, held: int, added: MemoryState, spares: int, classes: int | None
+) -> tuple[Tensor, Tensor]:
+    """Which of the first `held` slots and which added rows `_by_quota` leaves out, both oldest first."""
+    labels, device = state.labels[:held], state.labels.device
+    if spares > FEW or classes is None:
+        keyless = (part._replace(keys=part.keys[:, :0]) for part in (state, added))
+        both = join(MemoryState(*(part[:held] for part in next(keyless)[:-1]), state.clock), next(keyless))
+        out = _by_quota(both, held + len(added.labels) - spares)[1]
+        return out[out < held], out[out >= held] - held
+    freed, unkept, rest, number = [], [], added.labels.tolist(), None
+    sizes = torch.bincount(labels, minlength=classes) + torch.bincount(added.labels, minlength=classes)
+    for _ in range(spares):  # again and again the newest entry of the largest classes
+        largest = sizes == sizes.max()
+        newest = next((row for row in reversed(range(len(rest))) if rest[row] >= 0 and largest[rest[row]]), None)
+        if newest is not None:
+            unkept.insert(0, newest)
+            sizes[rest[newest]] -= 1
+            rest[newest] = -1
+            continue
+        number = state.number[:held].clone() if number is None else number
+        times = torch.where(largest[labels], number, -1)
+        equals = (times == times.max()).nonzero().squeeze(-1)
+        freed.insert(0, int(equals[state.origin[equals].argmax()]))
+        sizes[labels[freed[0]]] -= 1
+        number[freed[0]] = -1
+    freed, unkept = (torch.tensor(slots, dtype=torch.int64, device=device) for slots in (freed, unkept))
+    return freed[sort(state.origin[freed], state.number[freed])], unkept.sort().values
 
 
 def _by_quota(state: MemoryState, capacity: int) -> tuple[Tensor, Tensor]:
@@ -139,35 +137,43 @@ def _nearest_of_class(kept: MemoryState, spare: MemoryState, rows: Tensor) -> Te
     """For some rows [n] of `spare` the slot of the nearest entry of their class, the oldest among equals; -1: none."""
     into = torch.full_like(rows, -1)
     classes, which = spare.labels[rows].unique(return_inverse=True)
-    slots = (torch.isin(kept.labels, classes) & kept.occupied).nonzero().squeeze(-1)
-    slots = slots[sort(kept.origin[slots], kept.number[slots], kept.labels[slots])]
+    among = kept.labels == classes if len(classes) == 1 else torch.isin(kept.labels, classes)
+    slots = (among if kept.number[-1] >= 0 else among & kept.occupied).nonzero().squeeze(-1)
+    if (kept.number[slots].diff() < 0).any():
+        slots = slots[sort(kept.origin[slots], kept.number[slots])]
+    slots = slots[kept.labels[slots].argsort(stable=True)]
     labels = kept.labels[slots]
     starts, ends = torch.searchsorted(labels, classes), torch.searchsorted(labels, classes, right=True)
     order, sizes = which.argsort(stable=True), torch.bincount(which, minlength=len(classes))
     for start, end, mine in zip(starts.tolist(), ends.tolist(), order.split(sizes.tolist()), strict=True):
-        if start < end:
-            keys = kept.keys.index_select(0, slots[start:end]).to(spare.keys.dtype)
-            for some in mine.split(max(1, PRODUCT // (end - start))):
-                cosine = spare.keys.index_select(0, rows[some]) @ keys.mT
-                into[some] = slots[start + cosine.argmax(-1)]
+        best = torch.full(mine.shape, -torch.inf, dtype=spare.keys.dtype, device=rows.device)
+        for near in slots[start:end].split(BLOCK):
+            keys = kept.keys.index_select(0, near).to(spare.keys.dtype)
+            for some in torch.arange(len(mine), device=rows.device).split(BLOCK):
+                cosine, at = (spare.keys.index_select(0, rows[mine[some]]) @ keys.mT).max(-1)
+                nearer = cosine > best[some]
+                best[some] = torch.where(nearer, cosine, best[some])
+                into[mine[some]] = torch.where(nearer, near[at], into[mine[some]])
     return into
 
 
-def _average_(state: MemoryState, targets: Tensor, into: Tensor, groups: list[tuple[MemoryState, Tensor]]) -> None:
-    """Average rows of other states, in their order, into slots `targets`; `into` says which of these, under 0 none."""
-    dtype = groups[1][0].keys.dtype
-    keys, before = state.keys[targets].to(dtype), state.count[targets].to(dtype)
+def _average_(state: MemoryState, groups: list[tuple[MemoryState, Tensor]], into: Tensor) -> None:
+    """Average rows of other states, in their order, into the slots `into`; -1: forgotten."""
+    dtype = groups[-1][0].keys.dtype
+    targets, into = into.unique(return_inverse=True)
+    keys, before = state.keys[targets].to(dtype), state.count[targets].to(dtype)  # of the last slot for -1
     count, total = before.clone(), keys * before.unsqueeze(-1)
     done = 0
-    for group, rows in groups:
-        for some in rows.split(4096):
+    for source, rows in groups:
+        for some in rows.split(BLOCK):
             index, done = into[done : done + len(some)], done + len(some)
-            some, index = some[index >= 0], index[index >= 0]
-            weight = group.count[some].to(dtype)
+            weight = source.count[some].to(dtype)
             count.index_add_(0, index, weight)
-            total.index_add_(0, index, group.keys[some].to(dtype) * weight.unsqueeze(-1))
-    state.keys.index_copy_(0, targets, _centre(keys, total, count > before).to(state.keys.dtype))
-    state.count.index_copy_(0, targets, count.to(state.count.dtype))
+            total.index_add_(0, index, source.keys[some].to(dtype) * weight.unsqueeze(-1))
+    forgotten = int(targets[0] < 0)
+    keys = _centre(keys, total, count > before)
+    state.keys.index_copy_(0, targets[forgotten:], keys[forgotten:].to(state.keys.dtype))
+    state.count.index_copy_(0, targets[forgotten:], count[forgotten:].to(state.count.dtype))
 
 
 def _centre(keys: Tensor, total: Tensor, grown: Tensor) -> Tensor:
