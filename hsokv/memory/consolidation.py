@@ -146,6 +146,8 @@ def _nearest_of_class(kept: MemoryState, spare: MemoryState, rows: Tensor) -> Te
     starts, ends = torch.searchsorted(labels, classes), torch.searchsorted(labels, classes, right=True)
     order, sizes = which.argsort(stable=True), torch.bincount(which, minlength=len(classes))
     for start, end, mine in zip(starts.tolist(), ends.tolist(), order.split(sizes.tolist()), strict=True):
+        if start == end:
+            continue
         best = torch.full(mine.shape, -torch.inf, dtype=spare.keys.dtype, device=rows.device)
         for near in slots[start:end].split(BLOCK):
             keys = kept.keys.index_select(0, near).to(spare.keys.dtype)
