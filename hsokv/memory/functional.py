@@ -6,6 +6,7 @@ population of memories is read and written in one call. Reading never changes a 
 pass `torch.func.vmap`.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -13,15 +14,17 @@ from torch import Tensor
 from torch.nn.functional import max_pool1d, normalize, pad
 
 from hsokv.exceptions import ConfigurationError, DataError
-from hsokv.memory.folding import prune
+from hsokv.memory.consolidation import insert_, is_large, prune
 from hsokv.memory.state import MemoryState, age, init, join, sort, take
 
 __all__ = [
     "MemoryState",
     "Retrieval",
     "check_entries",
+    "entries",
     "init",
     "label_distribution",
+    "look_up",
     "merge",
     "project",
     "prune",
@@ -31,6 +34,8 @@ __all__ = [
 ]
 
 GROUP = 8  # slots a group: what a read first ranks by their best
+BLOCK = 2**21  # cosines a block, so that they stay in the cache of a core
+MEGABYTES = 256  # what a read takes at most, where nothing else is asked for
 ONE = 0x3F800000  # the bits of 1.0 in float32
 
 
@@ -50,7 +55,7 @@ class Retrieval(NamedTuple):
 
 
 def write(state: MemoryState, keys: Tensor, labels: Tensor, origin: int | Tensor = 0) -> MemoryState:
-    """Add n entries; where they are too many for the slots, `prune` folds.
+    """Add n entries; where they are too many for the slots, `prune` consolidates.
 
     `keys` [..., n, key_dim], not zero (normalised here); `labels` [..., n]; `origin`, one number or [...], names the
     writer. Raises DataError for other shapes.
@@ -59,30 +64,39 @@ def write(state: MemoryState, keys: Tensor, labels: Tensor, origin: int | Tensor
     >>> write(state, torch.tensor([[1.0, 1.0]]), torch.tensor([1])).labels
     tensor([0, 1])
     """
+    added = entries(state, keys, labels, origin)
+    if is_large(state, added):
+        state = take(state, sort(state.origin, age(state)))
+        insert_(state, added)
+        return take(state, sort(state.origin, age(state)))
+    return prune(join(state, added), state.labels.shape[-1])
+
+
+def entries(state: MemoryState, keys: Tensor, labels: Tensor, origin: int | Tensor = 0) -> MemoryState:
+    """What `write` adds to a state, as a state of n slots."""
     batch, key_dim = state.keys.shape[:-2], state.keys.shape[-1]
     if keys.shape != (*labels.shape, key_dim) or keys.shape[:-2] != batch or not labels.ndim:
         raise DataError(
             f"wanted keys {[*batch, 'n', key_dim]} and labels {[*batch, 'n']}, "
             f"got {tuple(keys.shape)} and {tuple(labels.shape)}"
         )
-    entries = labels.shape[-1]
-    added = MemoryState(
+    n = labels.shape[-1]
+    return MemoryState(
         keys=_unit(keys).to(state.keys.dtype),
         labels=labels,
         count=torch.ones_like(labels, dtype=state.count.dtype),
-        number=state.clock.unsqueeze(-1) + torch.arange(entries, device=labels.device),
+        number=state.clock.unsqueeze(-1) + torch.arange(n, device=labels.device),
         origin=torch.zeros_like(labels) + torch.as_tensor(origin, device=labels.device).unsqueeze(-1),
-        clock=state.clock + entries,
+        clock=state.clock + n,
     )
-    return prune(join(state, added), state.labels.shape[-1])
 
 
 def merge(state: MemoryState, other: MemoryState) -> MemoryState:
     """The union of two memories, with the slots of both; of an entry held by both, the copy with the larger count.
 
     Exactly commutative, associative and idempotent, up to free slots. An entry is known by its origin and number, so
-    memories that were written apart need different origins. What one side has folded into an entry and the other still
-    holds is in both, so merge first, all of them, and `prune` to the capacity wanted once, at the end.
+    memories that were written apart need different origins. What one side has averaged into an entry and the other
+    still holds is in both, so merge first, all of them, and `prune` to the capacity wanted once, at the end.
     """
     both = join(state, other)
     order = sort(_digest(both.keys), -both.count, both.origin, age(both))
@@ -114,25 +128,47 @@ def project(state: MemoryState, projection: Tensor) -> MemoryState:
     return state._replace(keys=_unit(state.keys @ projection))
 
 
-def read(state: MemoryState, queries: Tensor, k: int) -> Retrieval:
+def read(state: MemoryState, queries: Tensor, k: int, max_megabytes: int = MEGABYTES) -> Retrieval:
     """The `k` nearest entries by cosine; `queries` [..., n, key_dim] unit rows, k >= 1 (capped at the capacity).
 
-    Takes the memory of one [..., n, capacity] product and little more. Float32 is the fast case.
+    Takes at most `max_megabytes`, besides the result and, for a gradient, the n k keys that were found: what needs more
+    is read in blocks of queries and entries. Float32 is the fast case; keys of another type are converted.
     """
-    if k < 1:
-        raise ConfigurationError(f"a read wants k >= 1, got {k}")
+    for name, value in {"k": k, "max_megabytes": max_megabytes}.items():
+        if value < 1:
+            raise ConfigurationError(f"a read wants {name} >= 1, got {value}")
     capacity = state.labels.shape[-1]
-    # A product may round the columns past the last full group another way, so that equal keys would not tie. Padding
-    # copies, even by nothing.
-    rest = -capacity % GROUP
-    cosine = queries @ (pad(state.keys, (0, 0, 0, rest)) if rest else state.keys).mT
-    slots = _nearest(cosine.detach(), min(k, capacity))
+    keys, k = state.keys, min(k, capacity)
+    batch = torch.broadcast_shapes(keys.shape[:-2], queries.shape[:-2]).numel()
+    most = max_megabytes * 2**17  # cosines: one takes 8 bytes in all
+    whole = torch.compiler.is_compiling() or batch * queries.shape[-2] * capacity <= most
+    if whole and keys.dtype is queries.dtype:
+        # A product may round the columns past the last full group another way, so that equal keys would not tie.
+        # Padding copies, even by nothing.
+        rest = -capacity % GROUP
+        cosine = queries @ (pad(keys, (0, 0, 0, rest)) if rest else keys).mT
+        slots = _nearest(cosine.detach(), k)
+        return look_up(state, slots, cosine.gather(-1, slots).clamp(0, 1))
+    slots, similarity = _in_blocks(keys.detach(), queries.detach(), k, max(1, min(most, BLOCK) // batch))
+    if torch.is_grad_enabled() and (keys.requires_grad or queries.requires_grad):
+        similarity = cosines(keys, queries, slots)
+    return look_up(state, slots, similarity)
 
-    def look_up(values: Tensor) -> Tensor:
+
+def look_up(state: MemoryState, slots: Tensor, similarity: Tensor) -> Retrieval:
+    """The entries in `slots` [..., n, k], as a read gives them."""
+
+    def at(values: Tensor) -> Tensor:
         return values.unsqueeze(-2).expand(*slots.shape[:-1], values.shape[-1]).gather(-1, slots)
 
-    similarity = cosine.gather(-1, slots).clamp(0, 1)
-    return Retrieval(similarity, look_up(state.labels), look_up(state.count), slots)
+    return Retrieval(similarity, at(state.labels), at(state.count), slots)
+
+
+def cosines(keys: Tensor, queries: Tensor, slots: Tensor) -> Tensor:
+    """Cosines [..., n, k], clamped to [0, 1], of queries with the keys in `slots`, as a function of both."""
+    first = torch.arange(keys[..., 0, 0].numel(), device=keys.device).view(keys.shape[:-2]) * keys.shape[-2]
+    found = keys.reshape(-1, keys.shape[-1]).index_select(0, (slots + first[..., None, None]).flatten())
+    return (found.view(*slots.shape, keys.shape[-1]) * queries.unsqueeze(-2)).sum(-1).clamp(0, 1)
 
 
 def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes: int) -> Tensor:
@@ -147,6 +183,8 @@ def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes:
     >>> label_distribution(one, 50.0, 2)
     tensor([[1.9287e-22, 1.0000e+00]])
     """
+    if not isinstance(sharpness, Tensor) and not (math.isfinite(sharpness) and sharpness > 0):
+        raise ConfigurationError(f"a memory wants a finite sharpness > 0, got {sharpness!r}: 10 is a fair start")
     b = torch.as_tensor(sharpness, dtype=retrieval.similarity.dtype).unsqueeze(-1)
     # All is divided by e^{-b (1 - top)}, top the nearest similarity, so that a sharp read does not underflow. It
     # cancels, so that no gradient is lost by taking top as a constant.
@@ -160,11 +198,23 @@ def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes:
 
 def check_entries(keys: Tensor, labels: Tensor, classes: int) -> None:
     """Raise DataError for keys that are zero or not finite, or labels outside 0..classes-1."""
-    bad = ~torch.isfinite(keys).all(-1) | (keys == 0).all(-1)
+    check_rows(keys, "keys")
+    check_labels(labels, classes)
+
+
+def check_rows(rows: Tensor, name: str) -> None:
+    """Raise DataError for rows [..., n, d] that are zero or not finite, naming them."""
+    largest = rows.detach().abs().amax(-1)
+    bad = ~(largest > 0) | (largest == torch.inf)
     if bad.any():
         raise DataError(
-            f"wanted finite keys that are not zero, {int(bad.sum())} of {bad.numel()} are not: remake the features"
+            f"wanted finite {name} that are not zero, got {int(bad.sum())} of {bad.numel()} that are not: "
+            "leave them out or make them anew"
         )
+
+
+def check_labels(labels: Tensor, classes: int) -> None:
+    """Raise DataError for labels outside 0..classes-1."""
     if labels.numel() and (int(labels.min()) < 0 or int(labels.max()) >= classes):
         raise DataError(f"wanted labels in 0..{classes - 1}, got {int(labels.min())}..{int(labels.max())}")
 
@@ -192,6 +242,30 @@ def _nearest(cosine: Tensor, k: int) -> Tensor:
     candidates = cosine.reshape(-1, GROUP).index_select(0, rows.flatten())
     picked = _first(candidates.reshape(*chosen.shape[:-1], k * GROUP), k)
     return chosen.gather(-1, picked // GROUP) * GROUP + picked % GROUP
+
+
+def _in_blocks(keys: Tensor, queries: Tensor, k: int, cosines: int) -> tuple[Tensor, Tensor]:
+    """Slots [..., n, k] and cosines of the nearest keys, by products of at most about so many `cosines` a block."""
+    rows = max(1, min(1024, queries.shape[-2], cosines // GROUP))
+    width = -(-min(max(k, cosines // rows), keys.shape[-2]) // GROUP) * GROUP
+    done = []
+    for some in queries.split(rows, dim=-2):
+        slots = similarity = None
+        for start in range(0, keys.shape[-2], width):
+            block = keys[..., start : start + width, :].to(queries.dtype)
+            if block.shape[-2] < width:  # filled up, so that equal keys tie with those of other blocks
+                block = pad(block, (0, 0, 0, width - block.shape[-2]))
+            cosine = some @ block.mT
+            near = _nearest(cosine, k)
+            values, near = cosine.gather(-1, near).clamp(0, 1), near + start
+            if slots is not None:
+                values, near = torch.cat([similarity, values], -1), torch.cat([slots, near], -1)
+                best = _first(values, k)
+                values, near = values.gather(-1, best), near.gather(-1, best)
+            slots, similarity = near, values
+        done.append((slots, similarity))
+    slots, similarity = (torch.cat(parts, -2) for parts in zip(*done, strict=True))
+    return slots, similarity
 
 
 def _first(cosine: Tensor, k: int, ranked: bool = True) -> Tensor:

@@ -1,28 +1,39 @@
 """The key-value memory as a module for any training loop: what it holds are buffers, what it does is `functional`."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.functional import normalize
 
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.memory import functional as kv
+from hsokv.memory.index import INDEX_FROM, check_index, open_index
+from hsokv.memory.storage import Storage, wide
 
 
-class KeyValueMemory(nn.Module):
+class KeyValueMemory(Storage):
     """Labelled feature vectors, and what the `k` nearest of them say about the label of a query.
 
     p_mem(c | q) ∝ e^{-b} + sum_{j: y_j = c} n_j e^{-b (1 - cos(q, x_j))}, j among the k nearest entries.
 
     An entry is a feature x_j [key_dim], kept as a unit vector, its label y_j in 0..classes-1 and the number n_j of
-    examples it stands for: 1, until a memory that is full folds further ones into it. `sharpness` b > 0 is the inverse
-    temperature; its logarithm is a parameter. `origin` names this memory as a writer: memories that are to be merged
-    need different ones. Reading changes nothing. Everything is saved by `state_dict`, and computed in float32 or wider.
-    Values are checked at each call; inside `torch.func.vmap`, where they cannot be, use `hsokv.memory.functional`.
+    examples it stands for: 1, until a memory that is full averages further ones into it. `sharpness` b > 0 is the
+    inverse temperature; its logarithm is a parameter. `origin` names this memory as a writer: memories that are to be
+    merged need different ones. Everything is saved by `state_dict`, and computed in float32 or wider, under autocast
+    too. Values are checked at each call; inside `torch.func.vmap`, where they cannot be, use
+    `hsokv.memory.functional`, and a compiled or exported read does not check them.
 
-    Raises ConfigurationError for a number below 1 or a sharpness that is not finite and positive.
+    Reading changes nothing and takes at most `max_megabytes`. It is exact, by products of torch; from 20,000 entries on
+    `index` "faiss" searches as exactly with faiss (which of several equal entries it takes is open), "hnsw" and "ivf"
+    approximately. A write changes the buffers in place, unless `state`, `state_dict` or a gradient has taken them: then
+    they are copied first. Threads may write and read at once: writes take turns, a read sees all of a write or nothing.
+    Under activation checkpointing, which reads again in the backward pass, write after it.
+
+    Raises ConfigurationError for a number below 1, a sharpness that is not finite and positive, or an index that is
+    unknown or not installed.
 
     >>> memory = KeyValueMemory(key_dim=2, classes=2)
     >>> memory.write(torch.eye(2), torch.tensor([0, 1]))
@@ -38,9 +49,11 @@ class KeyValueMemory(nn.Module):
         k: int = 16,
         sharpness: float = 10.0,
         origin: int = 0,
+        index: str | None = None,
+        max_megabytes: int = kv.MEGABYTES,
     ) -> None:
-        super().__init__()
-        for name, value in {"key_dim": key_dim, "classes": classes, "capacity": capacity, "k": k}.items():
+        sizes = {"key_dim": key_dim, "classes": classes, "capacity": capacity, "k": k, "max_megabytes": max_megabytes}
+        for name, value in sizes.items():
             if not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"a memory wants {name} a whole number >= 1, got {value!r}: give at least 1")
         if not (math.isfinite(sharpness) and sharpness > 0):
@@ -49,11 +62,13 @@ class KeyValueMemory(nn.Module):
             raise ConfigurationError(
                 f"a memory wants a whole number as its origin, got {origin!r}: number your writers"
             )
-        self.key_dim, self.classes, self.capacity, self.k, self.writer = key_dim, classes, capacity, k, origin
+        check_index(index)
+        dtype = wide(torch.get_default_dtype())
+        super().__init__(kv.init(capacity, key_dim, dtype=dtype))
+        self.key_dim, self.classes, self.k, self.writer = key_dim, classes, k, origin
+        self.index, self.max_megabytes = index, max_megabytes
         self._sharpness_at_first = sharpness
-        dtype = _wide(torch.get_default_dtype())
-        for name, part in kv.init(capacity, key_dim, dtype=dtype)._asdict().items():
-            self.register_buffer(name, part)
+        self._search = None  # the index, once made
         # No other tensor has an axis of classes: this one lets a checkpoint of other classes be recognised by shape.
         self.register_buffer("label_set", torch.zeros(classes, dtype=torch.bool))
         self.register_buffer("projection", None)
@@ -64,29 +79,23 @@ class KeyValueMemory(nn.Module):
         """The inverse temperature b, a scalar."""
         return self.log_sharpness.exp()
 
-    @property
-    def state(self) -> kv.MemoryState:
-        """What is held, for the functions of `hsokv.memory.functional`; features, not their projections."""
-        wide = _wide(self.keys.dtype)  # the functions know no half precision, in which counts would soon stand still
-        return kv.MemoryState(
-            self.keys.to(wide), self.labels, self.count.to(wide), self.number, self.origin, self.clock
-        )
-
-    def __len__(self) -> int:
-        """The number of entries held."""
-        return int(self.state.occupied.sum())
-
     # --- what changes the memory; each checks first, so that an error leaves everything as it was
 
     @torch.inference_mode(False)  # so that what was written there can be trained on
     @torch.no_grad()
-    def write(self, features: Tensor, labels: Tensor) -> None:
+    def write(self, features: Tensor, labels: Tensor, gather: bool | None = None) -> None:
         """Add entries: `features` [n, key_dim], finite and not zero; `labels` [n], int64 in 0..classes-1.
 
         Where they are too many, a quota per class decides which entries stay, and the others are averaged into the
-        nearest of these (hsokv/memory/folding.py). Raises DataError.
+        nearest of these (hsokv/memory/consolidation.py). A row costs itself, and where it is averaged a product with
+        the entries of its class.
+
+        Where torch.distributed runs several ranks, say `gather=True` on all of them at once: each writes the rows of
+        all, in the order of ranks, so that every rank holds the same memory, which is what DistributedDataParallel
+        wants. `gather=False` writes this rank's rows alone; a DDP that broadcasts buffers then puts rank 0's memory
+        over it. Raises DataError, and ConfigurationError where `gather` is left out there.
         """
-        features = self._checked(features, "features")
+        features = self._checked_shape(features, "features")
         if labels.shape != features.shape[:-1] or features.ndim != 2 or labels.dtype is not torch.int64:
             raise DataError(
                 f"wanted features [n, {self.key_dim}] with labels [n] of int64, got {list(features.shape)} "
@@ -94,8 +103,22 @@ class KeyValueMemory(nn.Module):
             )
         if labels.device != self.labels.device:
             raise DataError(f"wanted labels on {self.labels.device}, got them on {labels.device}: move them there")
-        kv.check_entries(features, labels, self.classes)
-        self._keep(kv.write(self.state, features, labels, self.writer))
+        ranks = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+        if gather is None and ranks > 1:
+            raise ConfigurationError(
+                f"a write on one of {ranks} ranks wants to know what becomes of the others' rows: write(..., "
+                "gather=True) on every rank keeps all of them on all ranks, gather=False is for this rank alone"
+            )
+        if gather and ranks > 1:
+            features, labels = _of_all_ranks(features, ranks), _of_all_ranks(labels, ranks)
+        features = self._checked(features, "features")
+        kv.check_labels(labels, self.classes)
+
+        def added(state: kv.MemoryState) -> kv.MemoryState:
+            state = state._replace(keys=state.keys[:0].to(wide(features.dtype)))
+            return kv.entries(state, features, labels, self.writer)
+
+        self._insert(added, self.classes)
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -110,7 +133,7 @@ class KeyValueMemory(nn.Module):
         if slots is None:
             if not 0 <= label < self.classes:
                 raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
-            chosen = self.labels == label  # free slots too, which changes nothing
+            chosen = None
         elif slots.dtype is torch.bool and slots.shape == self.labels.shape:
             chosen = slots
         elif slots.dtype is torch.int64 and ((slots >= 0) & (slots < self.capacity)).all():
@@ -121,7 +144,10 @@ class KeyValueMemory(nn.Module):
                 f"wanted slots as bool [{self.capacity}] or as int64 in 0..{self.capacity - 1}, "
                 f"got {list(slots.shape)} of {slots.dtype}: take them from a read"
             )
-        self._keep(kv.remove(self.state, chosen))
+        with self._lock:
+            state = self.state
+            # Free slots of a label too, which changes nothing.
+            self._keep(kv.remove(state, state.labels == label if chosen is None else chosen))
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -141,9 +167,18 @@ class KeyValueMemory(nn.Module):
                 f"wanted a memory of another origin, got {other.writer} in both: their entries could not be told "
                 "apart; make each memory that writes with an origin of its own"
             )
-        state = self.state
-        theirs = (part.to(like) for part, like in zip(other.state, state, strict=True))
-        self._keep(kv.prune(kv.merge(state, kv.MemoryState(*theirs)), self.capacity))
+        theirs = other.state
+        with self._lock:
+            state = self.state
+            theirs = kv.MemoryState(*(part.to(like) for part, like in zip(theirs, state, strict=True)))
+            self._keep(kv.prune(kv.merge(state, theirs), self.capacity))
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def resize(self, capacity: int) -> None:
+        """Make room for `capacity` >= 1 entries; where more are held, as `write` does. Raises ConfigurationError."""
+        with self._lock:
+            self._keep(kv.prune(self.state, capacity))
 
     @torch.inference_mode(False)
     def set_projection(self, projection: Tensor | None) -> None:
@@ -151,9 +186,12 @@ class KeyValueMemory(nn.Module):
 
         An `nn.Parameter` is registered as it is and learns; of any other tensor a copy is kept. Features are stored as
         they were written, and keys are made from them at each read, so none is ever stale; it costs a product of
-        [capacity, key_dim] by [key_dim, new_dim] a read. Raises DataError.
+        [capacity, key_dim] by [key_dim, new_dim] a read. Raises DataError; ConfigurationError for a memory with an
+        index, which knows features as they were written.
         """
         if projection is not None:
+            if self.index is not None:
+                raise ConfigurationError(f"a projection makes keys anew, got one beside index={self.index!r}: use one")
             good = projection.ndim == 2 and projection.shape[0] == self.key_dim and projection.shape[1] > 0
             if not good or not projection.is_floating_point() or projection.device != self.keys.device:
                 raise DataError(
@@ -185,16 +223,22 @@ class KeyValueMemory(nn.Module):
         free slots with count and similarity 0. With `k`, exactly as many. Raises DataError for bad queries,
         ConfigurationError for a `k` of less than 1 or more than the entries.
         """
-        if k is not None and k > len(self):
-            raise ConfigurationError(
-                f"wanted k of at most {len(self)}, the entries held, got {k}: leave k out to take what is there"
-            )
+        if k is not None and (not isinstance(k, int) or k < 1):
+            raise ConfigurationError(f"a read wants a whole k >= 1, got {k!r}: give at least 1")
         queries = self._checked(queries, "queries")
-        # Divided by the largest number first, so that no square leaves the range of floats.
-        queries = normalize(queries / queries.detach().abs().amax(-1, keepdim=True), dim=-1)
-        state = self.state
-        queries = state._replace(keys=queries.to(state.keys.dtype))  # a query is projected as a key is
-        return kv.read(self._projected(state), self._projected(queries).keys, self.k if k is None else k)
+        with torch.autocast(queries.device.type, enabled=False):
+            # Divided by the largest number first, so that no square leaves the range of floats.
+            queries = normalize(queries / queries.detach().abs().amax(-1, keepdim=True), dim=-1)
+            if torch.compiler.is_compiling():
+                return self._read(self._buffers_as_state(), queries, self.k if k is None else k)
+            learns = queries.requires_grad or (self.projection is not None and self.projection.requires_grad)
+            with self._reading(learns and torch.is_grad_enabled()) as state:
+                held = len(self) if k is not None or self.index is not None else 0
+                if k is not None and k > held:
+                    raise ConfigurationError(
+                        f"wanted k of at most {held}, the entries held, got {k}: leave k out to take what is there"
+                    )
+                return self._read(state, queries, self.k if k is None else k, held)
 
     def forward(self, queries: Tensor) -> Tensor:
         """log p_mem(label | query) [..., n, classes]; `queries` as in `read`; an empty memory says 1 / classes.
@@ -202,8 +246,7 @@ class KeyValueMemory(nn.Module):
         Logarithms, because `nll_loss` wants them and `mix` needs them. At a sharpness beyond 80 they end at the
         logarithm of the least positive float, -87 in float32, not at minus infinity.
         """
-        p = kv.label_distribution(self.read(queries), self.sharpness, self.classes)
-        return p.clamp_min(torch.finfo(p.dtype).tiny).log()
+        return self._log_probs(self.read(queries))
 
     def mix(self, log_param: Tensor, queries: Tensor, gate: Tensor | float) -> Tensor:
         """log((1 - g) p_param + g p_mem) [..., n, classes], with g = 0 while the memory is empty.
@@ -218,10 +261,11 @@ class KeyValueMemory(nn.Module):
                 f"for queries {list(queries.shape)} wanted log_param {[*queries.shape[:-1], self.classes]} and a gate "
                 f"[] or {list(queries.shape[:-1])}, got {list(log_param.shape)} and {list(g.shape)}: make them fit"
             )
-        if not ((g >= 0) & (g <= 1)).all():
+        if not torch.compiler.is_compiling() and not ((g >= 0) & (g <= 1)).all():
             raise DataError("wanted a gate in 0..1, got some outside or NaN: take the sigmoid of what you have")
-        log_memory = self(queries)
-        g = g.unsqueeze(-1) * self.state.occupied.any()
+        retrieval = self.read(queries)
+        log_memory = self._log_probs(retrieval)
+        g = g.unsqueeze(-1) * (retrieval.count[..., :1] > 0)
         # Both logarithms of the gate are taken where they are finite: a gradient of 0 times infinity would be NaN.
         inside = (g > 0) & (g < 1)
         share = torch.where(inside, g, 0.5)
@@ -234,7 +278,7 @@ class KeyValueMemory(nn.Module):
 
     # --- inside
 
-    def _checked(self, rows: Tensor, name: str) -> Tensor:
+    def _checked_shape(self, rows: Tensor, name: str) -> Tensor:
         if rows.ndim < 2 or rows.shape[-1] != self.key_dim or not rows.is_floating_point():
             raise DataError(
                 f"wanted {name} [n, {self.key_dim}] of floats, got {list(rows.shape)} of {rows.dtype}: "
@@ -242,44 +286,71 @@ class KeyValueMemory(nn.Module):
             )
         if rows.device != self.keys.device:
             raise DataError(f"wanted {name} on {self.keys.device}, got them on {rows.device}: move them or the memory")
-        bad = ~rows.isfinite().all(-1) | (rows == 0).all(-1)
-        if bad.any():
-            raise DataError(
-                f"wanted finite {name} that are not zero, got {int(bad.sum())} of {bad.numel()} that are not: "
-                "leave them out or make them anew"
-            )
-        return rows.to(_wide(rows.dtype))
+        return rows
 
-    def _projected(self, state: kv.MemoryState) -> kv.MemoryState:
-        if self.projection is None:
-            return state
-        return kv.project(state, self.projection.to(state.keys.dtype))
+    def _checked(self, rows: Tensor, name: str) -> Tensor:
+        rows = self._checked_shape(rows, name)
+        if not torch.compiler.is_compiling():
+            kv.check_rows(rows, name)
+        return rows.to(wide(rows.dtype))
 
-    def _keep(self, state: kv.MemoryState) -> None:
-        # New tensors instead of changed ones, so that a loss of an earlier read can still be differentiated.
-        for name, part in state._asdict().items():
-            setattr(self, name, part.to(getattr(self, name).dtype))
+    def _read(self, state: kv.MemoryState, queries: Tensor, k: int, held: int = 0) -> kv.Retrieval:
+        if held >= INDEX_FROM and k <= held:
+            search = self._search = self._search or open_index(self.index)
+            entries = kv.MemoryState(*(part[:held] for part in state[:-1]), state.clock)
+            slots, similarity = search(entries, queries.detach(), k)
+            if torch.is_grad_enabled() and queries.requires_grad:
+                similarity = kv.cosines(state.keys, queries, slots)
+            return kv.look_up(state, slots, similarity)
+        dtype = wide(state.keys.dtype)
+        queries = queries.to(dtype)
+        if self.projection is not None:  # a query is projected as a key is
+            keys = [state.keys.to(dtype), queries]
+            keys, queries = (kv.project(state._replace(keys=x), self.projection.to(dtype)).keys for x in keys)
+            state = state._replace(keys=keys)
+        return kv.read(state._replace(count=state.count.to(dtype)), queries, k, self.max_megabytes)
+
+    def _log_probs(self, retrieval: kv.Retrieval) -> Tensor:
+        p = kv.label_distribution(retrieval, self.sharpness, self.classes)
+        return p.clamp_min(torch.finfo(p.dtype).tiny).log()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Refuse a checkpoint of another shape, or only a part of one, before torch copies what fits."""
+        """Take a checkpoint with its capacity; refuse one of another shape, or a part of one, before torch copies."""
         tensors = [*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)]
         mine = {name: list(part.shape) for name, part in tensors}
         names = [name for name in {**mine, "projection": None} if prefix + name in state_dict]
         came = {name: list(state_dict[prefix + name].shape) for name in names}
-        if came and came != mine:
+        capacity = (came.get("keys") or [0])[0]
+        slots = {name: [capacity, *mine[name][1:]] for name in kv.MemoryState._fields[:-1]}
+        if came and (came != {**mine, **slots} or not capacity):
             differ = sorted(name for name in mine | came if mine.get(name) != came.get(name))
             raise DataError(
                 f"wanted a checkpoint of a memory with {_described(mine)}; got one with {_described(came)} "
                 f"(they differ in {', '.join(differ)}): make the memory with these numbers, and set a projection of "
                 "this shape or none"
             )
+        self._search = None
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KeyValueMemory":
+        self._search = None
+        return super()._apply(fn, recurse)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_search": None}
+
+
+def _of_all_ranks(rows: Tensor, ranks: int) -> Tensor:
+    """The rows [n, ...] of all ranks, in their order; n may differ."""
+    sizes = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(ranks)]
+    distributed.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
+    filled = rows.new_zeros(max(int(size) for size in sizes), *rows.shape[1:])
+    filled[: len(rows)] = rows
+    parts = [torch.empty_like(filled) for _ in range(ranks)]
+    distributed.all_gather(parts, filled)
+    return torch.cat([part[: int(size)] for part, size in zip(parts, sizes, strict=True)])
 
 
 def _described(shapes: dict[str, list[int]]) -> str:
     axes = {"[capacity, key_dim]": "keys", "[classes]": "label_set", "projection": "projection"}
     return ", ".join(f"{what} = {shapes.get(name, 'none')}" for what, name in axes.items())
-
-
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    return torch.promote_types(dtype, torch.float32)
