@@ -45,7 +45,7 @@ def run(benchmark, definition, arm, settings, folder):
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
-    encode_seeds([1], WORLD, 2, WORDS["conditions"], folder, "stamp", lambda line: None)
+    encode_seeds([1], WORLD, 2, WORDS["conditions"], folder / "default", "stamp", lambda line: None)
     return folder
 
 
@@ -64,8 +64,8 @@ def texts(tmp_path_factory):
     (x, y), (dev_x, dev_y), (test_x, test_y) = draw(8), draw(8), draw(30)
     arrays = {"shots4/train/x": x, "shots4/train/y": y, "shots4/dev/x": dev_x, "shots4/dev/y": dev_y}
     arrays["shots4/train/text"] = np.array([f"text {i}" for i in range(8)])
-    write_features(folder / "seed1.npz", provenance, arrays)
-    write_features(folder / "evaluation.npz", provenance, {"test/x": test_x, "test/y": test_y})
+    write_features(folder / "default" / "seed1.npz", provenance, arrays)
+    write_features(folder / "default" / "evaluation.npz", provenance, {"test/x": test_x, "test/y": test_y})
     return folder
 
 
@@ -87,7 +87,7 @@ def test_features_of_texts_are_answered_as_the_record_says(texts, settings, tmp_
     record = run("sst2_synthetic", TEXTS, "kv_only", settings, texts)
     export_model(record, TEXTS, texts, {1: record.scores}, Texts()).save_pretrained(tmp_path)
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
-    with np.load(texts / "evaluation.npz") as arrays, torch.no_grad():
+    with np.load(texts / "default" / "evaluation.npz") as arrays, torch.no_grad():
         said = model(features=torch.from_numpy(arrays["test/x"])).logits.argmax(-1).numpy()
         assert "".join("01"[right] for right in (said == arrays["test/y"]).astype(int)) == record.outcomes
     assert model.labels == ["negative", "positive"]

@@ -59,7 +59,7 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
         evaluate_on="final",
         development_images=4,
         data=data | describe_contents(source, None),
-        path=tmp_path / "features/seed1.npz",
+        path=tmp_path / "features/default/seed1.npz",
         stamp="stamp",
         report=lambda _: None,
     )

@@ -42,7 +42,7 @@ def encode(folder, stamp="stamp", reason=None, **changes):
 @pytest.fixture(scope="module")
 def features(tmp_path_factory):
     folder = tmp_path_factory.mktemp("features")
-    encode(folder)
+    encode(folder / "default")
     return folder
 
 
@@ -57,7 +57,7 @@ def run(features, arm, settings):
 def test_the_same_images_give_the_same_bytes_and_what_is_there_is_not_made_again(features, tmp_path, monkeypatch):
     files = encode(tmp_path)
     assert sorted(files) == ["evaluation.npz", "seed1.npz", "seed2.npz"]
-    assert all((features / name).read_bytes() == content for name, content in files.items())
+    assert all((features / "default" / name).read_bytes() == content for name, content in files.items())
     monkeypatch.setattr(image_shots, "load_images", None)
     encode(tmp_path)
     with pytest.raises(TypeError):
@@ -65,14 +65,14 @@ def test_the_same_images_give_the_same_bytes_and_what_is_there_is_not_made_again
 
 
 def test_shots_are_as_many_as_asked_and_seeds_share_dictionary_and_test(features):
-    with np.load(features / "seed1.npz") as one, np.load(features / "seed2.npz") as other:
+    with np.load(features / "default" / "seed1.npz") as one, np.load(features / "default" / "seed2.npz") as other:
         for name, condition in SHAPES["conditions"].items():
             for part in ("train", "dev"):
                 assert np.bincount(one[f"{name}/{part}/y"]).tolist() == [condition["shots"]] * 6
             assert not np.array_equal(one[f"{name}/train/x"], other[f"{name}/train/x"])
         assert np.array_equal(one["dictionary/centroids"], other["dictionary/centroids"])
         assert "test/x" not in one
-    with np.load(features / "evaluation.npz") as evaluation:
+    with np.load(features / "default" / "evaluation.npz") as evaluation:
         assert np.bincount(evaluation["test/y"]).tolist() == [5] * 6
 
 
@@ -98,7 +98,7 @@ def test_a_model_answers_pixels_as_the_record_of_its_run_says(features, settings
 
 
 def test_what_was_not_found_is_not_run_and_says_why(settings, tmp_path):
-    encode(tmp_path, reason="no such images")
+    encode(tmp_path / "default", reason="no such images")
     record = run(tmp_path, "knn", settings)
     assert (record.status, record.reason, record.outcomes) == ("not run", "no such images", "")
 

@@ -108,7 +108,7 @@ def test_there_is_no_model_of_a_condition_with_an_encoder(tmp_path, folder, enco
         "folds": 2,
         "flops_allowed": 1e9,
     }
-    write(tmp_path / "with_tiny", folder, encoder, conditions=shapes["conditions"])
+    write(tmp_path / "tiny", folder, encoder, conditions=shapes["conditions"])
     groups, records = {"ridge": settings["ridge"]}, tmp_path / "records"
     run_arm(
         *("shapes", "ridge", module_of(shapes, "ridge"), groups, task_of(shapes, "ridge"), [7]),

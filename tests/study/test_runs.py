@@ -41,12 +41,12 @@ def study(tmp_path, settings):
     """Runs an arm on small feature files; returns what was reported, one line a run."""
     features, records = tmp_path / "features", tmp_path / "records"
     x, y = labelled(20, 0.5, 99)
-    write_features(features / "evaluation.npz", DONE, {"test/x": x, "test/y": y})
+    write_features(features / "default" / "evaluation.npz", DONE, {"test/x": x, "test/y": y})
     for seed in SEEDS:
-        write_seed(features, seed)
+        write_seed(features / "default", seed)
 
     class Study:
-        folder = features
+        folder = features / "default"
 
         def run(self, arm="knn", module="hsokv.methods.knn", groups=("knn",), code="c", seeds=SEEDS, task=TASK):
             lines = []
@@ -95,7 +95,16 @@ def test_the_record_says_what_came_out(study):
 def test_arms_with_a_memory_and_a_swarm_say_more(study):
     study.run("full", "hsokv.methods.population", ("head", "memory", "swarm"), seeds=[1])
     scores = study.read("easy", 1, "full").scores
-    expected = {"accuracy", "log_loss", "accuracy_without_memory", "hit_rate", "hit_chance", "gate_mean"}
+    expected = {
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "log_loss",
+        "accuracy_without_memory",
+        "hit_rate",
+        "hit_chance",
+        "gate_mean",
+    }
     expected |= {f"similarity_{end}" for end in ("min", "mean", "max")}
     assert set(scores) == expected | {"gate_entropy", "diversity", "diversity_initial", "disagreement"}
     assert scores["hit_chance"] == 0.5

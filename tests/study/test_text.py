@@ -56,9 +56,9 @@ def messages(monkeypatch):
 
 def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     source, conditions = source_of(messages), messages["conditions"]
-    said = encode(tmp_path / "features", source, conditions, "final", messages["development_rows"])
+    said = encode(tmp_path / "features/default", source, conditions, "final", messages["development_rows"])
     assert said[0].startswith("left out of the train file: 0 repeated")
-    provenance = read_provenance(tmp_path / "features" / "seed1.npz")
+    provenance = read_provenance(tmp_path / "features/default/seed1.npz")
     assert provenance["classes"] == 3
     assert provenance["data"]["texts"]["labels"] == ["billing", "delivery", "technical"]
     assert (provenance["data"]["kind"], set(provenance["data"]["files"])) == ("own file", {"train", "test"})
@@ -77,7 +77,7 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     )
     record = read_run("messages", "shots8", "ridge", 1, tmp_path / "records")
     assert (record.status, record.data["evaluate_on"], len(record.outcomes)) == ("done", "final", 24)
-    assert encode(tmp_path / "features", source, conditions, "final", 8) == []  # all current, nothing to do
+    assert encode(tmp_path / "features/default", source, conditions, "final", 8) == []  # all current, nothing to do
 
 
 def test_fewer_and_more_shots_are_conditions_of_one_benchmark(messages, tmp_path):

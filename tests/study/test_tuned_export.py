@@ -37,7 +37,7 @@ def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, nam
     said = [next(iter(row)) for row in model.predict(test.inputs)]
     right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))
     assert right == record.outcomes
-    with np.load(features / ("evaluation.npz" if name == "plain" else f"{name}/seed1.npz")) as arrays:
+    with np.load(features / ("default/evaluation.npz" if name == "plain" else f"{name}/seed1.npz")) as arrays:
         np.testing.assert_allclose(model.encode(test.inputs).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
 
 

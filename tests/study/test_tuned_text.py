@@ -74,7 +74,7 @@ def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(made, classes, r
         assert tuned.test.y.tolist() == plain.test.y.tolist()
         assert tuned.train.y.tolist() == plain.train.y.tolist()
         assert not np.allclose(tuned.test.x, plain.test.x)
-        with np.load(features / name / "seed1.npz") as one, np.load(features / "seed1.npz") as other:
+        with np.load(features / name / "seed1.npz") as one, np.load(features / "default" / "seed1.npz") as other:
             assert one[f"{name}/train/text"].tolist() == other["plain/train/text"].tolist()
 
 
