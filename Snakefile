@@ -27,6 +27,7 @@ rule report:
     default_target: True
     input:
         RECORDS,
+        COMPLETE,
         STATISTICS,
         TABLES,
         FIGURES,

@@ -30,7 +30,7 @@ def code_of_arm(wildcards):
 
 
 # `update`: a file that stands is not deleted before the job, which keeps its lines. When a job fails, Snakemake restores
-# such a file and counts the job as done; the second output, deleted before the job and made after it, says that it is not.
+# such a file and counts the job as done; so what reads it asks for the second output too, which a job that failed lacks.
 rule run_arm:
     input:
         lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
@@ -66,7 +66,8 @@ rule run_arm:
 
 
 # Readers of the words themselves, recorded like every arm. A constraint of no names would be none at all.
-if of_kind("words"):
+CONTROLS = {control for _, words in of_kind("words") for control in words["controls"]}
+if CONTROLS:
 
     rule run_control:
         output:
@@ -78,11 +79,7 @@ if of_kind("words"):
             f"{R}/benchmarks/run_control/{{benchmark}}.{{control}}.jsonl"
         wildcard_constraints:
             benchmark="|".join(name for name, _ in of_kind("words")),
-            control="|".join(
-                control
-                for _, world in of_kind("words")
-                for control in world["controls"]
-            ),
+            control="|".join(sorted(CONTROLS)),
         conda:
             ENVIRONMENT
         threads: 1
