@@ -33,6 +33,7 @@ rule report:
     default_target: True
     input:
         RECORDS,
+        COMPLETE,
         STATISTICS,
         TABLES,
         FIGURES,

@@ -121,17 +121,18 @@ def read_lines(path: Path, kind: type[Entry], dropped: Callable[[str], None] | N
     `dropped`, where a job may have been killed while it wrote, takes the words for a last line that was cut off.
     """
     *lines, rest = _content(path).split(b"\n")
+    file = path.absolute().parent.name, path.name.partition(".")[0]
     entries: dict[tuple[str, int], Entry] = {}
     for number, line in enumerate(lines, start=1):
         try:
             entry = _entry(line, kind)
             if (run := (entry.condition, entry.seed)) in entries:
                 raise RecordError(f"a second run of condition {entry.condition} and seed {entry.seed}")
-            file = (path.absolute().parent.name, path.name.partition(".")[0])
             if isinstance(entry, RunRecord) and file != (entry.benchmark, entry.arm):
                 raise RecordError(f"the record of another file, {entry.benchmark}/{entry.arm}.jsonl")
         except RecordError as error:
-            raise RecordError(f"{path}, line {number}: {error}: {_REMAKE}") from error
+            others = f"to keep its other lines, delete this one and .{file[1]}.complete beside the file"
+            raise RecordError(f"{path}, line {number}: {error}: {_REMAKE}; {others}") from error
         entries[run] = entry
     if rest and dropped is None:
         raise RecordError(f"{path}, line {len(lines) + 1}: cut off: {_REMAKE}")

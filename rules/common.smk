@@ -1,5 +1,6 @@
 # Input: config.yaml and overlays. Output: nothing.
 # Checks configuration, data and folders before any rule can run; names that the other files share.
+import re
 import shutil
 import sys
 import time
@@ -160,4 +161,6 @@ RECORDS = [
     for benchmark, definition in BENCHMARKS.items()
     for arm in (*arms_of(benchmark), *definition.get("controls", []))
 ]
+# Made last by every job of records: see rules/training.smk.
+COMPLETE = [re.sub(r"([^/]+)\.jsonl$", r".\1.complete", path) for path in RECORDS]
 BEGAN = [began(RECORDS)]

@@ -3,6 +3,7 @@
 rule export_model:
     input:
         records=f"{R}/records/{{benchmark}}/{{arm}}.jsonl",
+        complete=f"{R}/records/{{benchmark}}/.{{arm}}.complete",
         features=lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
     output:
         directory(f"{R}/models/{{benchmark}}/{{arm}}/seed{{seed}}"),

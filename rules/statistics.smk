@@ -87,6 +87,7 @@ STUDY = (
 rule compute_statistics:
     input:
         records=RECORDS,
+        complete=COMPLETE,
         scaling=SCALING,
     output:
         statistics=f"{R}/statistics/statistics.json",

@@ -25,7 +25,7 @@ def code_of_arm(wildcards):
 
 
 # `update`: a file that stands is not deleted before the job, which keeps its lines. When a job fails, Snakemake restores
-# such a file and counts the job as done; the second output, deleted before the job and made after it, says that it is not.
+# such a file and counts the job as done; so what reads it asks for the second output too, which a job that failed lacks.
 rule run_arm:
     input:
         lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
@@ -60,29 +60,30 @@ rule run_arm:
         "scripts/run_arm.py"
 
 
-# Readers of the words themselves, recorded like every arm.
-rule run_control:
-    output:
-        update(f"{R}/records/{{benchmark}}/{{control}}.jsonl"),
-        touch(f"{R}/records/{{benchmark}}/.{{control}}.complete"),
-    log:
-        f"{R}/logs/run_control/{{benchmark}}.{{control}}.log",
-    benchmark:
-        f"{R}/benchmarks/run_control/{{benchmark}}.{{control}}.jsonl"
-    wildcard_constraints:
-        benchmark="|".join(name for name, _ in of_kind("words")),
-        control="|".join(
-            control for _, world in of_kind("words") for control in world["controls"]
-        ),
-    conda:
-        ENVIRONMENT
-    threads: 1
-    params:
-        seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
-        world=lambda wildcards: BENCHMARKS[wildcards.benchmark]["world"],
-        conditions=lambda wildcards: BENCHMARKS[wildcards.benchmark]["conditions"],
-        code=code_of(["hsokv.study.controls"], [script_path("run_control.py")]),
-    message:
-        "{wildcards.benchmark}: {wildcards.control}, a control"
-    script:
-        "scripts/run_control.py"
+# Readers of the words themselves, recorded like every arm. A constraint of no names would be none at all.
+CONTROLS = {control for _, words in of_kind("words") for control in words["controls"]}
+if CONTROLS:
+
+    rule run_control:
+        output:
+            update(f"{R}/records/{{benchmark}}/{{control}}.jsonl"),
+            touch(f"{R}/records/{{benchmark}}/.{{control}}.complete"),
+        log:
+            f"{R}/logs/run_control/{{benchmark}}.{{control}}.log",
+        benchmark:
+            f"{R}/benchmarks/run_control/{{benchmark}}.{{control}}.jsonl"
+        wildcard_constraints:
+            benchmark="|".join(name for name, _ in of_kind("words")),
+            control="|".join(sorted(CONTROLS)),
+        conda:
+            ENVIRONMENT
+        threads: 1
+        params:
+            seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
+            world=lambda wildcards: BENCHMARKS[wildcards.benchmark]["world"],
+            conditions=lambda wildcards: BENCHMARKS[wildcards.benchmark]["conditions"],
+            code=code_of(["hsokv.study.controls"], [script_path("run_control.py")]),
+        message:
+            "{wildcards.benchmark}: {wildcards.control}, a control"
+        script:
+            "scripts/run_control.py"

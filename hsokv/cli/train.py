@@ -80,7 +80,8 @@ def train(
     }
     path = records_path(benchmark, chosen, output.resolve() / "records")
     model = output.resolve() / "models" / benchmark / chosen / f"seed{seed}"
-    _snakemake([path, *([model] if save_pretrained else [])], configfile, overlay, cores)
+    complete = path.with_name(f".{chosen}.complete")  # absent where a job of it failed
+    _snakemake([path, complete, *([model] if save_pretrained else [])], configfile, overlay, cores)
     record = next(run for run in read_records(path) if (run.condition, run.seed) == (condition, seed))
     if save_pretrained:
         _copy(model, save_pretrained)

@@ -37,7 +37,7 @@ def asked(monkeypatch, tmp_path):
     def snakemake(targets, overlays, overlay, cores):
         calls.append((targets, overlay))
         write_runs([RunRecord(**answer)], tmp_path / "out" / "records")
-        for model in targets[1:]:
+        for model in targets[2:]:
             model.mkdir(parents=True)
             (model / "config.json").write_text("{}")
 
@@ -55,7 +55,7 @@ def test_train_asks_for_one_record_and_its_model_and_tells_the_scores(run, asked
     assert result.exit_code == 0
     told = json.loads(result.stdout)
     assert (told["status"], told["scores"], told["model"]) == ("done", {"accuracy": 0.5}, str(tmp_path / "model"))
-    ((record, model), overlay), *_ = calls
+    ((record, _, model), overlay), *_ = calls
     assert str(record) == told["record"]
     assert str(model).endswith("out/models/rare_words/kv_only/seed7")
     changed = overlay["benchmarks"]["rare_words"]
