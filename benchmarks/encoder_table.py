@@ -20,13 +20,13 @@ import yaml
 from benchmarks.encoder_tuning import BELOW, SHOTS, cell, score_arms
 from benchmarks.encoding import BATCH, best
 from benchmarks.stream_mechanisms import DEVELOPMENT, TASKS, encode_orders, run_arm, say
+from hsokv.analysis.intervals import interval
 from hsokv.data.episode import Shots
 from hsokv.data.glue import LabelledTexts, draw_shots
 from hsokv.data.sources import data_root
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import write_arrays
 from hsokv.methods.streams import ridge
-from hsokv.metrics.statistics import interval
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.encoder_layers import read_states, text_vectors
 from hsokv.model.patch_encoder import CENTROIDS, PatchDictionary, encode, encoder_flops

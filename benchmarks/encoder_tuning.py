@@ -24,11 +24,11 @@ import yaml
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from hsokv.analysis.intervals import Interval, interval
 from hsokv.data.episode import Shots, centre, shots_episode
 from hsokv.data.glue import TASKS, LabelledTexts, draw_shots, draw_unlabelled
 from hsokv.data.sources import data_root
 from hsokv.methods import knn, linear_probe, prototypes
-from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.encoder_layers import States, read_layers, read_states, take, vectors
 from hsokv.model.encoder_tuning import TuningSettings, fine_tune, project, pseudo_labels, tune

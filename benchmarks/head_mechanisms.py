@@ -18,9 +18,9 @@ import torch
 import yaml
 from torch import Tensor
 
+from hsokv.analysis.intervals import Interval, interval
 from hsokv.data.sources import data_root
 from hsokv.methods import population, prototypes, single
-from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.encoder_files import MINILM
 from hsokv.study.features import load_episode
 from hsokv.study.text import encode_shots

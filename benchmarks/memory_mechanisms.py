@@ -32,11 +32,11 @@ from benchmarks.memory_candidates import (
 )
 from benchmarks.memory_gates import least_loss_gate, query_gate
 from benchmarks.memory_streams import CAPACITIES, NOVELTY, score_streams
+from hsokv.analysis.intervals import Interval, interval
 from hsokv.data.episode import Shots
 from hsokv.data.rare_words import SPLITS, VERSION, Settings, draw_background, draw_episode, make_world
 from hsokv.data.sources import cache_folder, data_root, fetch, locate
 from hsokv.methods import single
-from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.calibration import label_log_prob
 from hsokv.model.context_encoder import encode, train_context_encoders
 from hsokv.model.encoder_files import MINILM

@@ -24,12 +24,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from benchmarks.memory_mechanisms import encode_world, say
+from hsokv.analysis.intervals import Interval, interval
 from hsokv.data.episode import centre
 from hsokv.data.glue import draw_shots
 from hsokv.data.sources import data_root
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import heaviest
-from hsokv.metrics.statistics import Interval, interval
 from hsokv.model.discriminant import key_projection
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.text_encoder import load_text_encoder

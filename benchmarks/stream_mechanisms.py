@@ -21,6 +21,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from hsokv.analysis.intervals import interval
 from hsokv.data.episode import Shots
 from hsokv.data.sources import cache_folder, data_root, fetch, locate
 from hsokv.data.stream import Stream
@@ -34,7 +35,6 @@ from hsokv.methods.streams.heads import train_default
 from hsokv.methods.streams.interface import Learn, StreamShape, arriving, carried
 from hsokv.methods.streams.memory import StreamMemory
 from hsokv.methods.streams.reservoir import hold_out, join, nothing, thin
-from hsokv.metrics.statistics import interval
 from hsokv.model.calibration import fit_temperature
 from hsokv.model.discriminant import class_directions, lda_head, oas_shrinkage
 from hsokv.model.head import Head, logits

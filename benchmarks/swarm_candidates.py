@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from hsokv.analysis.diversity import diversity
 from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch
 from hsokv.methods.members import fold_log_loss, read_problem, write_memories
 from hsokv.methods.population import search_box, swarm_settings
-from hsokv.metrics.swarm import diversity
 from hsokv.model.head import Head, loss
 from hsokv.swarm.manager import manager_step
 from hsokv.swarm.state import Box, SwarmState, init_swarm

@@ -25,11 +25,11 @@ from benchmarks import swarm_candidates as searches
 from benchmarks import swarm_groups as groups
 from benchmarks.memory_mechanisms import FOLDS, encode_draws, encode_world
 from benchmarks.swarm_candidates import Members, Search, make_arena
+from hsokv.analysis.intervals import interval
 from hsokv.data.episode import Episode
 from hsokv.data.rare_words import Settings
 from hsokv.methods import population
 from hsokv.methods.members import finish
-from hsokv.metrics.statistics import interval
 from hsokv.model.calibration import label_log_prob
 from hsokv.study.features import load_episode
 from hsokv.training.budget import Budget

@@ -30,10 +30,10 @@ from torch import Tensor
 from benchmarks import swarm_averages as averages
 from benchmarks import swarm_candidates as searches
 from benchmarks.swarm_candidates import Arena, Members, Search
+from hsokv.analysis.intervals import interval
 from hsokv.data.episode import Episode, Fold, Shots, check_episode, stratified_folds
 from hsokv.methods.members import finish
 from hsokv.methods.population import swarm_settings
-from hsokv.metrics.statistics import interval
 from hsokv.model.calibration import label_log_prob
 from hsokv.model.head import Head, gradient
 from hsokv.reporting.panels import ARM_COLOURS, ARM_MARKERS, GREY, STYLE

@@ -10,11 +10,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
 from transformers.training_args import ParallelMode
 
+from hsokv.analysis.classification import accuracy
 from hsokv.exceptions import ConfigurationError, DataError, nearest
 from hsokv.hub.modeling import HSOKVForSequenceClassification
 from hsokv.hub.remembering import TRAINED
 from hsokv.memory import functional as kv
-from hsokv.metrics.classification import accuracy
 from hsokv.training.budget import FORMULAS
 
 FEATURES = ("input_ids", "attention_mask", "pixel_values", "features")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.metrics.statistics import Interval, holm, interval, lift, sign_flip
+from hsokv.analysis.intervals import Interval, holm, interval, lift, sign_flip
 from hsokv.reporting.asked import arms_of
 from hsokv.reporting.bounds import bounds_of
 from hsokv.reporting.cells import HEADLINE, Cells

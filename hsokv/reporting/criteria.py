@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hsokv.analysis.intervals import Interval, Verdict, judge
 from hsokv.exceptions import ConfigurationError
-from hsokv.metrics.statistics import Interval, Verdict, judge
 from hsokv.records import record_path
 from hsokv.reporting import ledger
 from hsokv.reporting.duration import judge_time
@@ -23,7 +23,7 @@ WITHIN = "within \N{PLUS-MINUS SIGN}"
 def judge_criteria(statistics: Mapping[str, Any], configuration: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One entry a configured criterion, in order: threshold, value, interval, verdict, reason and evidence.
 
-    A rate `above` or `at_least` a threshold, a lift and a difference are judged by `hsokv.metrics.statistics.judge`. A
+    A rate `above` or `at_least` a threshold, a lift and a difference are judged by `hsokv.analysis.intervals.judge`. A
     rate `below` passes when its whole interval lies under the threshold; a magnitude `below` when it lies between minus
     and plus the threshold; `not_worse` when the interval of the paired difference lies above minus the `margin`.
 

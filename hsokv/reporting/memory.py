@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.metrics.memory import chance_corrected
-from hsokv.metrics.statistics import interval
+from hsokv.analysis.intervals import interval
+from hsokv.analysis.retrieval import chance_corrected
 from hsokv.records import RunRecord
 from hsokv.reporting.asked import Runs, arms_of
 from hsokv.reporting.mended import by_example, mended_scores, most_often, outcomes_of

@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from hsokv.analysis.intervals import interval
 from hsokv.exceptions import RecordError
-from hsokv.metrics.statistics import interval
 from hsokv.records import read_sealed
 
 ARMS = ("none", "synchronous", "asynchronous", "sequential", "random_search")

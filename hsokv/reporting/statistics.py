@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hsokv.analysis.intervals import interval
 from hsokv.files import write_json
-from hsokv.metrics.statistics import interval
 from hsokv.records import RunRecord, read_record
 from hsokv.reporting import ledger
 from hsokv.reporting.asked import Runs, arms_of, by_run, is_stream, runs_asked

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.metrics.statistics import interval
+from hsokv.analysis.intervals import interval
 from hsokv.records import RunRecord
 from hsokv.reporting.asked import Runs, arms_of, is_stream
 from hsokv.reporting.bounds import bounds_of

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.metrics.classification import accuracy, log_loss, outcomes
-from hsokv.metrics.memory import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
+from hsokv.analysis.classification import accuracy, log_loss, outcomes
+from hsokv.analysis.retrieval import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
 from hsokv.study.conditions import ranks_on_dev
 from hsokv.study.features import load_episode, read_provenance, read_texts
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hsokv.analysis.intervals import interval
 from hsokv.exceptions import ConfigurationError, RecordError
-from hsokv.metrics.statistics import interval
 from hsokv.reporting.asked import runs_asked
 from hsokv.reporting.criteria import judge_criteria
 from hsokv.reporting.headline import CONTROLS, headline

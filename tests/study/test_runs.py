@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from hsokv.analysis.classification import outcomes
 from hsokv.methods import knn
-from hsokv.metrics.classification import outcomes
 from hsokv.records import read_cost, read_record, record_path
 from hsokv.study.features import done, load_episode, not_run, write_features
 from hsokv.study.runs import run_arm

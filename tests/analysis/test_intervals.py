@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from hsokv.metrics.statistics import Interval, holm, interval, judge, lift, sign_flip
+from hsokv.analysis.intervals import Interval, holm, interval, judge, lift, sign_flip
 
 SEEDS, EXAMPLES = 10, 150
 

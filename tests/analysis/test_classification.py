@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsokv.metrics.classification import accuracy, log_loss, outcomes
+from hsokv.analysis.classification import accuracy, log_loss, outcomes
 
 
 def test_accuracy_is_the_share_of_right_outcomes():
