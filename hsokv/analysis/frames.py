@@ -88,6 +88,13 @@ COLUMNS = {
     "evidence": Column("text", "files of records, or the measurement, behind the verdict"),
     "runs": Column("integer", "runs"),
     "reached": Column("integer", "runs that reached the target"),
+    "steps": Column("number", "environment steps of all managers", "steps", "0 or more"),
+    "seconds_to_target_low": Column("number", "the fastest of these runs", "seconds"),
+    "seconds_to_target_high": Column("number", "the slowest of these runs", "seconds"),
+    "throughput_low": Column("number", "the slowest turn", "steps/s"),
+    "throughput_high": Column("number", "the fastest turn", "steps/s"),
+    "speed_up_low": Column("number", "the lowest of a turn", "ratio"),
+    "speed_up_high": Column("number", "the highest of a turn", "ratio"),
     "steps_to_target": Column("number", "steps to the target, median over the runs that reached it", "steps"),
     "seconds_to_target": Column("number", "time to the target, median over the runs that reached it", "seconds"),
     "copies": Column("number", "states copied, mean over runs", "entries"),
@@ -120,6 +127,8 @@ COLUMNS = {
 IN_FRAME = {  # where a name of another frame means more there
     ("lineage", "score"): Column("number", "fold log-loss of the agent", "nats"),
     ("scaling_sharing", "arm"): Column("text", "way of sharing"),
+    ("scaling_curves", "arm"): Column("text", "way of sharing"),
+    ("scaling_curves", "mean"): Column("number", "best score so far, mean over runs"),
     ("scaling_sharing", "best"): Column("number", "best score reached, mean over runs"),
     ("scaling_validation", "low"): Column("number", "lower end of the middle 95 % of replications", "steps/s"),
     ("scaling_validation", "high"): Column("number", "upper end of the middle 95 % of replications", "steps/s"),
@@ -147,9 +156,11 @@ FRAMES = {
         "lineage": "benchmark condition arm seed round group agent parent score status reason",
         "criteria": "name benchmark condition kind unit comparison threshold value low high verdict reason evidence",
         "scaling_sharing": "arm runs reached steps_to_target seconds_to_target best copies staleness bytes_sent "
-        "bytes_received overhead",
+        "bytes_received overhead seconds_to_target_low seconds_to_target_high",
+        "scaling_curves": "arm steps mean",
         "scaling_speed": "scaling backend workers managers throughput speed_up over_one overhead work_seconds "
-        "supervisor_cpu_seconds peak_memory_bytes bytes_sent bytes_received note",
+        "supervisor_cpu_seconds peak_memory_bytes bytes_sent bytes_received note throughput_low throughput_high "
+        "speed_up_low speed_up_high",
         "scaling_validation": "payload rounds predicted low high measured error",
         "scaling_projection": "nodes sharing latency throughput low high store_busy",
     }.items()
@@ -201,7 +212,6 @@ class Study:
                         path,
                         keep_default_na=False,
                         na_values={column: [""] for column in numbers},
-                        float_precision="round_trip",
                         dtype={column: "str" for column in columns if column not in numbers},
                     )
                 except (ValueError, OSError) as error:

@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from hsokv.analysis.frames import Study
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
 from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, frame, grey, in_order, opened
@@ -26,7 +27,7 @@ WORST = 0.9  # scores above this quantile of the run share one colour
 TARGET = 0.6  # of the score on swing-up
 
 
-def architecture(study: Any) -> Figure:
+def architecture(study: Study) -> Figure:
     """Draw the gated memory on the left and the three tiers of the swarm on the right; no number stands in it."""
     figure = parts.open_figure(study, 2.1)
     left, right = figure.subplots(1, 2)
@@ -67,7 +68,7 @@ def _boxes(axes: Axes, boxes: dict, arrows: dict[str, list]) -> None:
             axes.text(x - 0.02, y, words, ha="right", va="center")
 
 
-def accuracy(study: Any) -> Figure:
+def accuracy(study: Study) -> Figure:
     """Draw mean accuracy with its interval: a panel a benchmark, a row an arm; controls carry on as grey lines.
 
     A benchmark without a control has a line where the memory's hit rate would be by chance.
@@ -84,7 +85,7 @@ def accuracy(study: Any) -> Figure:
     return figure
 
 
-def contrasts(study: Any) -> Figure:
+def contrasts(study: Study) -> Figure:
     """Draw `full` minus every other arm in points of accuracy, with intervals, around the line of no difference."""
     rows = frame(study, "contrasts", a="full", score="accuracy").drop_duplicates(["benchmark", "b"])
     rows = rows.rename(columns={"b": "arm", "difference": "mean"})
@@ -96,7 +97,7 @@ def contrasts(study: Any) -> Figure:
     return figure
 
 
-def memory(study: Any) -> Figure:
+def memory(study: Study) -> Figure:
     """Draw the accuracy lost with the memory zeroed, a panel a benchmark, and below them reads over entries.
 
     The lower panel draws `full` alone: each share of its reads against the share of entries, the most read first, that
@@ -129,53 +130,50 @@ def memory(study: Any) -> Figure:
     return figure
 
 
-def rare_words_levels(study: Any) -> Figure:
+def rare_words_levels(study: Study) -> Figure:
     """Draw accuracy on `rare_words` by level of difficulty, a panel a number of senses; controls are grey lines."""
     rows = frame(study, "scores", benchmark="rare_words", score="accuracy")
-    rows = rows[rows["condition"].str.contains("_level")]
-    senses, levels = (rows["condition"].astype(str).str.split("_level").str[part] for part in (0, 1))
-    rows = rows.assign(senses=senses.str.replace("_", " ") + " a word", level=levels.astype(int))
+    senses, levels = (rows["condition"].str.extract(r"(.+)_level(\d+)$")[part] for part in (0, 1))
+    rows = rows.assign(senses=senses.str.replace("_", " ") + " a word", level=levels.astype(float))
+    rows = rows.dropna(subset="level").sort_values("level", kind="stable")
 
-    def draw(axes: Axes, rows: pd.DataFrame, looks: dict[str, dict]) -> None:
-        ends, last = {}, rows["level"].max()
-        for place, (arm, look) in enumerate(looks.items()):  # moved sideways, so that no interval hides another
-            line = rows[rows["arm"] == arm].sort_values("level")
-            style = "-" if parts.kind_of(study, arm) == "variant" else DASHED
-            parts.bars(axes, line["level"] + 0.4 * (place / len(looks) - 0.5), line, look, linestyle=style)
+    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
+        for place, (look, line) in enumerate(lines):  # moved sideways, so that no interval hides another
+            style = "-" if (line["arm_kind"] == "variant").any() else DASHED
+            parts.bars(axes, line["level"] + 0.4 * (place / len(lines) - 0.5), line, look, linestyle=style)
+        ends = {}
         for arm in parts.arranged(study, rows.loc[rows["arm_kind"] == "control", "arm"]):
-            line = rows[rows["arm"] == arm].sort_values("level")
+            line = rows[rows["arm"] == arm]
             axes.plot(line["level"], 100 * line["mean"], **grey(DOTTED))
             ends[arm] = (100 * line["mean"].iloc[-1], GREY)
-        axes.set(xticks=sorted(rows["level"].unique()), ylim=(-2, 102))
-        parts.label_ends(axes, last, ends, 1.7)
+        axes.set(xticks=rows["level"].unique(), ylim=(-2, 102))
+        parts.label_ends(axes, rows["level"].max(), ends, 1.7)
 
     lines = {"a variant": grey("-"), "a baseline": grey(DASHED)}
     return parts.by_arm(study, rows, 3.1, ("level of difficulty", "accuracy (%)"), draw, lines, "senses")
 
 
-def learning_curve(study: Any) -> Figure:
+def learning_curve(study: Study) -> Figure:
     """Draw accuracy against shots a class (log scale), a panel a benchmark whose conditions differ in it."""
     rows = frame(study, "scores", score="accuracy")
     shots = {(name, c): n for name, about in study.about["benchmarks"].items() for c, n in about["shots"].items()}
     pairs = zip(rows["benchmark"], rows["condition"], strict=True)
     rows = rows.assign(shots=[shots.get(pair) for pair in pairs]).dropna(subset="shots").sort_values("shots")
 
-    def draw(axes: Axes, rows: pd.DataFrame, looks: dict[str, dict]) -> None:
+    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
         points = [int(point) for point in rows["shots"].unique()]
         if len(points) < 2:
             parts.sentence(axes, f"{points[0]} shots a class is the only condition that was run: no curve to draw")
             return
-        for place, (arm, look) in enumerate(looks.items()):  # moved sideways, so that no interval hides another
-            line = rows[rows["arm"] == arm]
-            look = opened(look, line["synthetic"].any()) | {"linestyle": "-"}
-            parts.bars(axes, line["shots"] * 2 ** (0.4 * (place / len(looks) - 0.5)), line, look)
+        for place, (look, line) in enumerate(lines):  # moved sideways, so that no interval hides another
+            parts.bars(axes, line["shots"] * 2 ** (0.4 * (place / len(lines) - 0.5)), line, look, linestyle="-")
         axes.set_xscale("log", base=2)
         axes.set_xticks(points, map(str, points))
 
     return parts.by_arm(study, rows, 2.9, ("shots a class", "accuracy (%)"), draw, {})
 
 
-def streams(study: Any) -> Figure:
+def streams(study: Study) -> Figure:
     """Draw for each stream's headline class-incremental accuracy after each task, by arm, and by task for some arms.
 
     Above, accuracy over all classes seen with its interval as a band, named at the end of its line; below, a panel an
@@ -198,25 +196,26 @@ def streams(study: Any) -> Figure:
             axes, matrix = figure.add_subplot(spec[2 * block + 1, column]), here[here["arm"] == arm]
             axes.set_title(parts.fold(arm, parts.room(axes)))
             axes.tick_params(labelleft=column == 0)
+            parts.name_left(axes, "accuracy (%)")
             if here["synthetic"].any():
                 parts.hatch(axes)
             if (matrix["status"] == "done").any():
                 _by_task(axes, matrix)
-                parts.name_axes(axes, "tasks seen", "accuracy (%)")
+                axes.set_xlabel("tasks seen")
             else:
                 parts.sentence(axes, f"not run: {matrix['reason'].iloc[0]}" if len(matrix) else "\N{EN DASH}")
     return figure
 
 
-def _seen(axes: Axes, study: Any, curves: pd.DataFrame) -> None:
+def _seen(axes: Axes, study: Study, curves: pd.DataFrame) -> None:
     """A line an arm, named at its end; accuracy over all classes of the tasks seen."""
     ends, last = {}, int(curves["x"].max())
     for arm, look in parts.arm_looks(study, curves["arm"]).items():
         line = curves[curves["arm"] == arm].sort_values("x")
         parts.curve(axes, line["x"], line, opened(look, line["synthetic"].any()))
         ends[arm] = (100 * line["mean"].iloc[-1], look["color"])
-    axes.set(xlim=(0.9, last + 0.03), ylim=(0, 103), xticks=range(1, last + 1))
-    parts.name_axes(axes, "tasks seen; accuracy is class-incremental, over all classes of these tasks", "accuracy (%)")
+    axes.set(xlim=(0.9, last + 0.03), ylim=(0, 103), xticks=range(1, last + 1), ylabel="accuracy (%)")
+    axes.set_xlabel("tasks seen; accuracy is class-incremental, over all classes of these tasks")
     parts.label_ends(axes, last, ends, 1.75)
 
 
@@ -232,38 +231,36 @@ def _by_task(axes: Axes, matrix: pd.DataFrame) -> None:
     axes.set(xlim=(0.3, tasks + 0.3), ylim=(0, 103), xticks=range(1, tasks + 1, 1 + tasks // 8))
 
 
-def flops(study: Any) -> Figure:
+def flops(study: Study) -> Figure:
     """Draw accuracy against the counted FLOPs a run spent (log scale); the dashed line is what a run was allowed."""
     costs = study.costs[["benchmark", "arm", "flops_allowed", "flops_spent"]]
     rows = frame(study, "scores", condition="headline", score="accuracy").merge(costs, "left", ["benchmark", "arm"])
 
-    def draw(axes: Axes, rows: pd.DataFrame, looks: dict[str, dict]) -> None:
-        spent = rows[rows["flops_spent"] > 0]  # nothing has no place on a log scale; the table of costs has it
-        for arm, look in looks.items():
-            row = spent[spent["arm"] == arm]
-            parts.bars(axes, row["flops_spent"], row, opened(look, row["synthetic"].any()))
+    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
+        for look, line in lines:
+            parts.bars(axes, line["flops_spent"], line, look)
         for allowed in rows["flops_allowed"].dropna().unique():
             axes.axvline(allowed, zorder=1, **grey(DASHED))
-        parts.decades(axes, [*spent["flops_spent"], *rows["flops_allowed"].dropna()])
+        parts.decades(axes, [*rows["flops_spent"].dropna(), *rows["flops_allowed"].dropna()])
 
-    rows = rows[rows["arm_kind"] != "control"]
+    spent = rows["flops_spent"].mask(rows["flops_spent"] == 0)  # on no log scale; the table of costs has it
+    rows = rows.assign(flops_spent=spent)[rows["arm_kind"] != "control"]
     return parts.by_arm(study, rows, 3.0, ("counted FLOPs a run", "accuracy (%)"), draw, {"allowed": grey(DASHED)})
 
 
-def regret(study: Any) -> Figure:
+def regret(study: Study) -> Figure:
     """Draw regret against counted FLOPs by arm, a panel a benchmark: means with bands, from each arm's first value."""
     rows, spans = frame(study, "regret"), study.regret_spans.set_index("benchmark")
-    rows = rows.assign(low=rows["low"].clip(lower=0))  # no regret is under 0
+    rows = rows.assign(low=rows["low"].clip(lower=0)).sort_values("flops", kind="stable")  # no regret is under 0
 
-    def draw(axes: Axes, rows: pd.DataFrame, looks: dict[str, dict]) -> None:
-        for arm, look in looks.items():
-            line = rows[rows["arm"] == arm].sort_values("flops")
-            steps = opened(look, line["synthetic"].any()) | {"drawstyle": "steps-post", "markevery": [0]}
+    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
+        for look, line in lines:
+            steps = {"drawstyle": "steps-post", "markevery": [0]}
             if line["mean"].nunique() > 1:
-                parts.curve(axes, line["flops"], line, steps, scale=1, drawstyle="steps-post")
+                parts.curve(axes, line["flops"], line, look, scale=1, **steps)
             else:  # whiskers where nothing changes: bands would hide each other
-                axes.plot(line["flops"], line["mean"], **steps)
-                parts.bars(axes, line["flops"][:1], line[:1], opened(look, line["synthetic"].any()), scale=1)
+                axes.plot(line["flops"], line["mean"], **look | steps)
+                parts.bars(axes, line["flops"][:1], line[:1], look, scale=1)
         span = spans.loc[rows["benchmark"].iloc[0]]
         axes.axvline(span["start"], zorder=1, **grey(DOTTED))
         axes.axvline(span["allowed"], zorder=1, **grey(DASHED))
@@ -275,7 +272,7 @@ def regret(study: Any) -> Figure:
     return parts.by_arm(study, rows, 2.8, ("counted FLOPs spent", "regret (nats)"), draw, lines)
 
 
-def swarm(study: Any) -> Figure:
+def swarm(study: Study) -> Figure:
     """Draw diversity and the agents copied over or failed by round, a column a benchmark, and the gate of every arm."""
     curves = frame(study, "curves", condition="headline")
     rows, gates = (frame(study, "scores", condition="headline", score=name) for name in ("diversity", "gate_mean"))
@@ -304,7 +301,7 @@ def swarm(study: Any) -> Figure:
         if wanted := study.about["diversity_wanted"]:
             axes.axhline(wanted, zorder=1, **grey(DASHED))
         for panel in (axes, agents):
-            panel.set_xlim(-0.2, 0.2 + lines.loc[lines["curve"] == "failed", "x"].max())
+            panel.set_xlim(-0.2, 0.2 + max([1, *lines.loc[lines["curve"] == "failed", "x"]]))
             panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         for panel in (agents, gate) if synthetic else ():
             parts.hatch(panel)
@@ -314,15 +311,16 @@ def swarm(study: Any) -> Figure:
         else:
             parts.sentence(agents, "not run")
         axes.set_ylim(-0.02, 1.02)
-        parts.name_axes(axes, "", "diversity")
-        parts.name_axes(agents, "round (before the first: 0)", "agents (%)")
+        agents.set_xlabel("round (before the first: 0)")
+        parts.name_left(axes, "diversity")
+        parts.name_left(agents, "agents (%)")
     parts.dots(study, {name: column[2] for name, column in grid.items()}, gates, "mean gate (%)")
     lines = {"copied over": grey("-"), "failed": grey(BROKEN), "diversity wanted by the criterion": grey(DASHED)}
     parts.legend(figure, looks | lines)
     return figure
 
 
-def lineage(study: Any) -> Figure:
+def lineage(study: Study) -> Figure:
     """Draw every agent of one run by round, coloured by its score, with a line from the agent it goes on from."""
     rows = frame(study, "lineage")
     if not len(rows):
@@ -375,19 +373,19 @@ def _descent(axes: Axes, parents: np.ndarray, place: np.ndarray, group: np.ndarr
         alive = {int(row[agent]) for agent in alive}
 
 
-def learning(study: Any) -> Figure:
+def learning(study: Study) -> Figure:
     """Draw the best score so far at equal environment steps by way of sharing, and seconds to the target beside it."""
-    sharing, best = getattr(study, "scaling_sharing", None), getattr(study, "scaling_curves", None)
-    if sharing is None:
+    sharing, best = study.scaling_sharing, study.scaling_curves
+    if sharing.empty:
         return parts.nothing(study)
     figure = parts.open_figure(study, 2.4)
     curves, seconds = figure.subplots(1, 2, width_ratios=[2, 1])
     looks = parts.looks(sharing["arm"])
-    for arm, look in looks.items() if best is not None else ():
+    if best.empty:
+        parts.sentence(curves, "not run: no curves in scaling_curves.csv")
+    for arm, look in looks.items():
         line = best[best["arm"] == arm]
         curves.plot(line["steps"] / 1e6, line["mean"], **look | {"marker": ""})
-    if best is None:
-        parts.sentence(curves, "not run: no curve was kept")
     curves.axhline(TARGET, **grey(DOTTED))
     curves.set(xlabel="environment steps (millions)", ylabel="best score so far", ylim=(0, 1))
     curves.set_title("Swing-up, mean over seeds", loc="left")
@@ -403,13 +401,13 @@ def learning(study: Any) -> Figure:
     return figure
 
 
-def scaling(study: Any) -> Figure:
+def scaling(study: Study) -> Figure:
     """Draw strong and weak scaling as measured, and throughput and how busy the store is as projected.
 
     Measured and projected stand in panels of their own and are never joined.
     """
-    speed, projected = getattr(study, "scaling_speed", None), getattr(study, "scaling_projection", None)
-    if speed is None or projected is None:
+    speed, projected = study.scaling_speed, study.scaling_projection
+    if speed.empty:
         return parts.nothing(study)
     figure = parts.open_figure(study, 2.4)
     strong, weak, nodes, busy = figure.subplots(1, 4)
@@ -446,16 +444,16 @@ def scaling(study: Any) -> Figure:
 
 
 def _range(row: Any, name: str) -> list:
-    """The smallest and the largest run, as lengths below and above the median; nothing where the frame has none."""
+    """The lowest and the highest run, as lengths below and above the median."""
     middle = getattr(row, name)
-    return [[middle - getattr(row, f"{name}_low", middle)], [getattr(row, f"{name}_high", middle) - middle]]
+    return [[middle - getattr(row, f"{name}_low")], [getattr(row, f"{name}_high") - middle]]
 
 
 def _first(grid: parts.Panels) -> dict[str, Axes]:
     return {title: column[0] for title, column in grid.items() if title}
 
 
-FIGURES: dict[str, Callable[[Any], Figure]] = {
+FIGURES: dict[str, Callable[[Study], Figure]] = {
     "architecture": architecture,
     "accuracy": accuracy,
     "contrasts": contrasts,
@@ -472,7 +470,7 @@ FIGURES: dict[str, Callable[[Any], Figure]] = {
 }
 
 
-def draw(name: str, study: Any, targets: Iterable[Path]) -> None:
+def draw(name: str, study: Study | Path, targets: Iterable[Path]) -> None:
     """Write a figure to each target, whole or not at all; the suffix (.pdf, .png, .svg) names the format.
 
     Args:
@@ -485,17 +483,6 @@ def draw(name: str, study: Any, targets: Iterable[Path]) -> None:
     """
     if name not in FIGURES:
         raise ConfigurationError(f"figure: unknown name {name!r}{nearest(name, FIGURES)}")
-    if isinstance(study, str | Path):
-        study = read_study(Path(study))
+    study = study if isinstance(study, Study) else Study.read(study)
     with matplotlib.rc_context(fname=parts.STYLE):
         parts.save(FIGURES[name](study), targets)
-
-
-def read_study(folder: Path) -> Any:  # until hsokv.analysis.frames has it
-    import json
-    from types import SimpleNamespace
-
-    study = SimpleNamespace(about=json.loads((folder / "study.json").read_text()))
-    for path in folder.glob("*.csv"):
-        setattr(study, path.stem, pd.read_csv(path))
-    return study

@@ -16,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullLocator
 
+from hsokv.analysis.frames import Study
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import write_bytes
 
@@ -37,7 +38,7 @@ SWARM_CONTROLS = ("kv_closed_form", "kv_random_search", "kv_flat_population", "s
 Panels = dict[str, list[Axes]]
 
 
-def frame(study: Any, name: str, **values: Any) -> pd.DataFrame:
+def frame(study: Study, name: str, **values: Any) -> pd.DataFrame:
     """Return the rows of a frame that have these values, with columns `arm_kind` and `synthetic`.
 
     A stand-in of a benchmark that ran is left out: it shows nothing that its original does not.
@@ -51,12 +52,12 @@ def frame(study: Any, name: str, **values: Any) -> pd.DataFrame:
     return rows.assign(arm_kind=kinds, synthetic=[about[benchmark]["synthetic"] for benchmark in rows["benchmark"]])
 
 
-def kind_of(study: Any, arm: str) -> str:
+def kind_of(study: Study, arm: str) -> str:
     """Return whether an arm is a `variant`, a `baseline` or a `control` of a benchmark."""
     return "variant" if arm in study.about["variants"] else "baseline" if arm in study.about["arms"] else "control"
 
 
-def arranged(study: Any, arms: Iterable[str]) -> list[str]:
+def arranged(study: Study, arms: Iterable[str]) -> list[str]:
     """Return the arms by group: `full`, the controls of its swarm, its ablations, the baselines, other controls."""
     controls = (arm for benchmark in study.about["benchmarks"].values() for arm in benchmark["controls"])
     wanted = set(arms)
@@ -64,7 +65,7 @@ def arranged(study: Any, arms: Iterable[str]) -> list[str]:
     return sorted(known, key=lambda arm: _group(study, arm))
 
 
-def _group(study: Any, arm: str) -> int:
+def _group(study: Study, arm: str) -> int:
     if (kind := kind_of(study, arm)) != "variant":
         return 3 + (kind == "control")
     return 0 if arm == SUBJECT else 1 if arm in SWARM_CONTROLS else 2
@@ -85,7 +86,7 @@ def looks(names: Iterable[str]) -> dict[str, dict]:
     return result
 
 
-def arm_looks(study: Any, arms: Iterable[str]) -> dict[str, dict]:
+def arm_looks(study: Study, arms: Iterable[str]) -> dict[str, dict]:
     """Return the looks of these arms, the same in every figure that tells arms apart by them."""
     wanted = set(arms)
     return {arm: look for arm, look in looks(arranged(study, study.about["arms"])).items() if arm in wanted}
@@ -119,7 +120,7 @@ def fold(words: str, width: int) -> str:
     return "\n".join(line.strip() for line in lines).replace("$", r"\$")  # no name is a formula
 
 
-def open_figure(study: Any, height: float) -> Figure:
+def open_figure(study: Study, height: float) -> Figure:
     """Open a figure of text width; one of a small run says above its panels that it is one."""
     figure = Figure(figsize=(TEXT_WIDTH, height))
     if study.about["small"]:
@@ -127,7 +128,7 @@ def open_figure(study: Any, height: float) -> Figure:
     return figure
 
 
-def panels(study: Any, titles: Iterable[str], *heights: float, below: float = 0) -> tuple[Figure, Panels]:
+def panels(study: Study, titles: Iterable[str], *heights: float, below: float = 0) -> tuple[Figure, Panels]:
     """Open a figure with a column of panels a title; a row of them, `heights` inches high, shares its y axis.
 
     More than `PER_ROW` columns go on below the first. With `below`, key "" has one more panel of that height.
@@ -152,9 +153,11 @@ def panels(study: Any, titles: Iterable[str], *heights: float, below: float = 0)
     return figure, grid
 
 
-def nothing(study: Any) -> Figure:
+def nothing(study: Study) -> Figure:
     """Return the figure of a study that has nothing to draw."""
-    return panels(study, [], 2.4)[0]
+    figure, grid = panels(study, [], 2.4)
+    grid[""][0].set_yticks([])
+    return figure
 
 
 def room(axes: Axes) -> int:
@@ -173,7 +176,7 @@ def dress(axes: Axes, title: str, rows: pd.DataFrame) -> bool:
         hatch(axes)
     axes.set_title(f"{fold(title, room(axes))}\n{count}")
     if len(rows) and not seeds:
-        sentence(axes, "not run: " + "; ".join(rows["reason"].dropna().unique()))
+        sentence(axes, "not run: " + "; ".join(rows["reason"].unique()))
     return bool(seeds)
 
 
@@ -206,11 +209,10 @@ def absent(axes: Axes, rows: pd.DataFrame, column: str = "arm") -> None:
         axes.text(0.98, 0.02, words, transform=axes.transAxes, va="bottom", ha="right", fontsize=6, color=GREY)
 
 
-def name_axes(axes: Axes, xlabel: str, ylabel: str) -> None:
-    """Name the x axis, and the y axis where a panel is the first of its row."""
-    axes.set_xlabel(xlabel)
+def name_left(axes: Axes, label: str) -> None:
+    """Name the y axis where a panel is the first of its row."""
     if axes.get_subplotspec().is_first_col():
-        axes.set_ylabel(ylabel)
+        axes.set_ylabel(label)
 
 
 def whiskers(rows: Any, middle: Any, scale: float = 100) -> list:
@@ -224,7 +226,7 @@ def row_height(arms: Iterable[str]) -> float:
     return ROW * max(len(lines), 4) * (0.35 + 0.65 * max(lines, default=1))
 
 
-def dots(study: Any, grid: dict[str, Axes], rows: pd.DataFrame, label: str, *, around_zero: bool = False) -> None:
+def dots(study: Study, grid: dict[str, Axes], rows: pd.DataFrame, label: str, *, around_zero: bool = False) -> None:
     """Draw a row an arm with its mean and interval in percent, or the words that say why it is empty.
 
     A dash stands where a benchmark does not have the arm; a light line parts the groups of arms.
@@ -235,6 +237,7 @@ def dots(study: Any, grid: dict[str, Axes], rows: pd.DataFrame, label: str, *, a
         axes.grid(visible=False, axis="y")
         here = rows[rows["benchmark"] == benchmark]
         if not (here["status"] == "done").any():
+            axes.set_xticks([])
             continue
         for row in here.itertuples():
             _dot(axes, arms.index(row.arm), row)
@@ -273,29 +276,32 @@ def explain_kinds(figure: Figure, rows: pd.DataFrame, entries: dict[str, dict]) 
 
 
 def by_arm(
-    study: Any,
+    study: Study,
     rows: pd.DataFrame,
     height: float,
     labels: tuple[str, str],
-    draw: Callable[[Axes, pd.DataFrame, dict[str, dict]], None],
+    draw: Callable[[Axes, pd.DataFrame, list[tuple[dict, pd.DataFrame]]], None],
     entries: dict[str, dict],
     column: str = "benchmark",
 ) -> Figure:
-    """Draw a panel a benchmark (or value of `column`) by `draw(axes, its rows that were run, looks by arm)`.
+    """Draw a panel a benchmark (or value of `column`) by `draw(axes, its rows that were run, look and rows by arm)`.
 
-    Beneath the panels stand the looks of all arms, then these `entries`.
+    `labels` name its axes. Beneath the panels stand the looks of all arms, then these `entries`.
     """
     figure, grid = panels(study, in_order(study, rows, column), height)
     arms = arm_looks(study, rows["arm"])
     for axes, here in dressed(grid, rows, column):
-        draw(axes, here[here["status"] == "done"], arms)
+        done, synthetic = here[here["status"] == "done"], here["synthetic"].any()
+        draw(axes, done, [(opened(look, synthetic), done[done["arm"] == arm]) for arm, look in arms.items()])
         absent(axes, here)
-        name_axes(axes, *labels)
+        axes.set_xlabel(labels[0])
+    for (axes,) in grid.values():
+        name_left(axes, labels[1])
     legend(figure, arms | entries)
     return figure
 
 
-def in_order(study: Any, rows: pd.DataFrame, column: str = "benchmark") -> list[str]:
+def in_order(study: Study, rows: pd.DataFrame, column: str = "benchmark") -> list[str]:
     """Return the values of a column: benchmarks in the order of the configuration, others as they come."""
     values = list(rows[column].unique())
     return [name for name in study.about["benchmarks"] if name in values] if column == "benchmark" else values
@@ -316,11 +322,11 @@ def bars(axes: Axes, x: Any, rows: pd.DataFrame, look: dict, *, scale: float = 1
 
 
 def decades(axes: Axes, costs: Iterable[float]) -> None:
-    """Set a log scale that begins and ends on a power of ten, with those alone labelled."""
+    """Set a log scale that begins and ends on a power of ten, and has ticks at those alone."""
     axes.set_xscale("log")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    if costs := [cost for cost in costs if cost > 0]:
-        low, high = math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    if costs := [math.log10(cost) for cost in costs if cost > 0]:
+        low, high = math.floor(min(costs) - 0.08), math.ceil(max(costs) + 0.08)  # no point on the frame
         axes.set_xlim(10.0**low, 10.0 ** max(high, low + 1))
 
 
