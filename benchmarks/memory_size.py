@@ -33,7 +33,7 @@ from hsokv.methods.ensemble import heaviest
 from hsokv.model.discriminant import key_projection
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.text_encoder import load_text_encoder
-from hsokv.reporting.panels import BLUE, GREY, ORANGE, STYLE
+from hsokv.report.panels import BLUE, GREY, ORANGE, STYLE
 from hsokv.study.digest import code_digest
 from hsokv.study.features import is_current, write_features
 from hsokv.study.text import load_texts
@@ -154,7 +154,7 @@ def _percent(found: Interval, sign: str) -> str:
 
 def plot(found: dict[str, dict[tuple[int, float], Sweep]], output: Path) -> None:
     """Save accuracy and hit rate (rows) of every data set (columns) against the number of slots."""
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(fname=STYLE):
         figure = Figure(figsize=(3.3 * len(found), 4.2), layout="constrained")
         panels = figure.subplots(2, len(found), sharex="col", sharey="col", squeeze=False)
         for column, (data, points) in zip(panels.T, found.items(), strict=True):

@@ -36,7 +36,7 @@ from hsokv.methods.members import finish
 from hsokv.methods.population import swarm_settings
 from hsokv.model.calibration import label_log_prob
 from hsokv.model.head import Head, gradient
-from hsokv.reporting.panels import ARM_COLOURS, ARM_MARKERS, GREY, STYLE
+from hsokv.report.panels import ARM_COLOURS, ARM_MARKERS, GREY, STYLE
 from hsokv.swarm.state import Axis, Box
 from hsokv.swarm.supervisor import TrainStep
 from hsokv.training.budget import Budget, count_flops
@@ -191,7 +191,7 @@ def print_table(found: dict) -> None:
 def plot(found: dict, output: Path) -> None:
     """Save log-loss over random search against the allowance, a panel a width."""
     shown = [name for name in DESIGNS if name != REFERENCE]
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(fname=STYLE):
         figure = Figure(figsize=(7.0, 2.7), layout="constrained")
         panels = figure.subplots(1, len(WIDTHS), sharey=True)
         for axes, width in zip(panels, WIDTHS, strict=True):
