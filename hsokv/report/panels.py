@@ -400,7 +400,7 @@ def save(figure: Figure, targets: Iterable[Path]) -> None:
     for axes in figure.axes:  # only then are the labels of ticks among the texts
         axes.get_xticklabels(), axes.get_yticklabels()
     choose_fonts(figure)
-    figure.draw_without_rendering()
+    figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")  # laid out once, alike in every format
     for target in map(Path, targets):
         page = io.BytesIO()
