@@ -120,7 +120,7 @@ COLUMNS = {
 IN_FRAME = {  # where a name of another frame means more there
     ("lineage", "score"): Column("number", "fold log-loss of the agent", "nats"),
     ("criteria", "reason"): Column("text", "why the verdict is what it is"),
-    ("criteria", "condition"): Column("category", "best of the tracks, where the criterion names some; else `headline`"),
+    ("criteria", "condition"): Column("category", "best of the criterion's tracks, else `headline`"),
     ("scaling_sharing", "arm"): Column("text", "way of sharing"),
     ("scaling_sharing", "best"): Column("number", "best score reached, mean over runs", "score"),
     ("scaling_validation", "low"): Column("number", "lower end of the middle 95 % of replications", "steps/s"),
@@ -203,7 +203,6 @@ class Study:
                         path,
                         keep_default_na=False,
                         na_values={column: [""] for column in numbers},
-                        float_precision="round_trip",
                         dtype={column: "str" for column in columns if column not in numbers},
                     )
                 except (ValueError, OSError) as error:
