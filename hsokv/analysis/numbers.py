@@ -35,6 +35,7 @@ NO_INTERVAL = "fewer than 2 seeds"
 NO_TEXT = "the record holds no text of this entry"
 NO_LIFT = "the second arm's interval reaches under 5 points"
 NOT_TOLD = "no run of it tells"
+NO_THRESHOLD = "no threshold in the configuration"
 
 Row = Mapping[str, Any]
 
@@ -94,11 +95,19 @@ class Numbers(Mapping[str, Number]):
             near = get_close_matches(key, self._numbers, n=1, cutoff=0.0)
             raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
         number, lines = self._numbers[key], defaultdict(list)
+        if number.frame.startswith("scaling") or number.column.startswith("scaling."):
+            return number._replace(records=self._measurements(number))
         for condition in number.conditions:
             for arm, seed, path, line in self._lines[number.benchmark, condition]:
                 if (not number.arms or arm in number.arms) and seed in number.seeds:
                     lines[path].append(line)
         return number._replace(records=tuple((path, tuple(sorted(found))) for path, found in sorted(lines.items())))
+
+    def _measurements(self, number: Number) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The documents of the distributed swarm that a number is of; they have no lines."""
+        projected = number.frame in ("scaling_validation", "scaling_projection") or number.column == "scaling.error"
+        folder = self._study.about["records"].removesuffix("records") + "scaling"
+        return tuple((f"{folder}/{name}.json", ()) for name in ("measured", "projected")[: 1 + projected])
 
     def __contains__(self, key: object) -> bool:
         return key in self._numbers
@@ -154,10 +163,7 @@ class Numbers(Mapping[str, Number]):
                 printed = printed or {"integer": "count"}.get(kind, kind)
                 missing = ("undefined", undefined(row, column))
                 if frame == "criteria":
-                    missing = (
-                        "not measured",
-                        row["reason"] if end != "threshold" else "no threshold in the configuration",
-                    )
+                    missing = ("not measured", NO_THRESHOLD if end == "threshold" else row["reason"])
                 elif row.get("status", "done") != "done":
                     missing = ("not run", row["reason"])
                 self._file(f"{key}.{end}", row[column], printed, rule, (frame, index, column), missing, of)

@@ -185,7 +185,8 @@ def _mean_by_example(of_conditions: Iterable[np.ndarray | None]) -> np.ndarray |
 
 def _in_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.Series:
     pairs = {(name, condition) for name, b in study["benchmarks"].items() for condition in b["headline"]}
-    return pd.Series([pair in pairs for pair in zip(frame["benchmark"], frame["condition"], strict=True)], frame.index)
+    inside = [pair in pairs for pair in zip(frame["benchmark"], frame["condition"], strict=True)]
+    return pd.Series(inside, frame.index, dtype=bool)
 
 
 def _listed(reasons: Iterable[str]) -> str:
