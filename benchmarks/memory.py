@@ -24,7 +24,7 @@ from torch.nn.functional import normalize
 from hsokv.memory import KeyValueMemory
 from hsokv.memory import functional as kv
 from hsokv.memory.index import Approximate, exact
-from hsokv.reporting.panels import BLUE, GREY, ORANGE, STYLE
+from hsokv.report.panels import BLUE, GREY, ORANGE, STYLE
 
 try:
     import faiss
@@ -224,7 +224,7 @@ def draw(costs: dict[str, list[float]], output: Path) -> None:
         "floor": ("product and top-k (floor)", GREY, "D", ":"),
         "read60": ("read, with label distribution", BLUE, "o", "-"),
     }
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(fname=STYLE):
         figure = Figure(figsize=(3.4, 2.5), layout="constrained")
         axes = figure.subplots()
         for name, (label, colour, marker, line) in looks.items():

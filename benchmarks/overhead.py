@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 TORCH = "import torch, hsokv.study.runs, hsokv.methods.population"
-PLAIN = "import numpy, hsokv.study.job, hsokv.reporting.statistics"
+PLAIN = "import numpy, hsokv.study.job, hsokv.analysis.statistics"
 NEEDS_TORCH = ("run_arm", "encode")
 
 

@@ -27,7 +27,7 @@ from hsokv.exceptions import DataUnavailableError
 from hsokv.methods.population import fit
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.text_encoder import load_text_encoder
-from hsokv.reporting.panels import BLUE, GREY, STYLE
+from hsokv.report.panels import BLUE, GREY, STYLE
 from hsokv.training.budget import Budget
 from hsokv.training.loop import Hyperparameters, Problems, init_learners, stack_problems, train_step
 from hsokv.training.optimisers import STRATEGIES, UNIT_RATES
@@ -188,7 +188,7 @@ def compare_with_encoder(episode: Episode, generator: torch.Generator) -> None:
 def plot(seconds: dict[int, list[float]], output: Path) -> None:
     """Save the time of a whole run against the agents, both on logarithmic axes, beside proportional cost."""
     agents, times = list(SWARMS), [median(seconds[count]) for count in SWARMS]
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(fname=STYLE):
         figure = Figure(figsize=(3.4, 2.5), layout="constrained")
         axes = figure.subplots()
         axes.loglog(agents, [times[0] * count for count in agents], ":", color=GREY, label="proportional to agents")

@@ -53,6 +53,13 @@ KINDS = {
 """A line a kind. A magnitude lies between minus and plus the threshold; `not_worse` above minus the margin."""
 
 
+def check_scores(study: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError, with the nearest name, where a criterion is on a score that does not exist."""
+    for criterion in study["criteria"]:
+        if "score" in criterion:
+            check_known(f"criteria.{criterion['name']}.score", criterion["score"], SCORES)
+
+
 def criteria_of(
     scores: pd.DataFrame, contrasts: pd.DataFrame, about: Mapping[str, Any], study: Mapping[str, Any]
 ) -> pd.DataFrame:
@@ -63,12 +70,8 @@ def criteria_of(
     is one on a synthetic stand-in, which decides nothing.
 
     Raises:
-        ConfigurationError: a criterion on a score that does not exist, or without a threshold that its kind takes.
+        ConfigurationError: a criterion that can be measured has no threshold that its kind takes.
     """
-    known = {*SCORES, *scores["score"]}
-    for criterion in study["criteria"]:
-        if "score" in criterion:
-            check_known(f"criteria.{criterion['name']}.score", criterion["score"], known)
     return pd.DataFrame([_judged(criterion, scores, contrasts, about, study) for criterion in study["criteria"]])
 
 

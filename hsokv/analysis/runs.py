@@ -162,15 +162,20 @@ def over_headline(values: pd.DataFrame, of: list[str], study: Mapping[str, Any])
         RecordError: headline conditions that do not share a test set.
     """
     part = values[_in_headline(values, study)]
-    groups = part.groupby(["benchmark", "arm", "seed", *of], sort=False)
-    means = groups["value"].agg([np.mean, "size"]).set_axis(["value", "size"], axis=1).reset_index()
+    keys = ["benchmark", "arm", "seed", *of]
+    conditions = {name: len(benchmark["headline"]) for name, benchmark in study["benchmarks"].items()}
+    groups = part.groupby(keys, sort=False).indices
+    groups = {key: rows for key, rows in groups.items() if len(rows) == conditions[key[0]]}
+    value = part["value"].to_numpy()
+    means = pd.DataFrame(list(groups), columns=keys)
+    means = means.assign(condition=HEADLINE, value=[value[rows].mean() for rows in groups.values()])
     if "examples" in part:
         sizes = part["examples"].dropna().map(len).groupby(part["benchmark"]).nunique()
         if apart := list(sizes.index[sizes > 1]):
             raise RecordError(f"{apart[0]}: its headline conditions share no test set. Make one of them the headline.")
-        means["examples"] = [_mean_by_example(parts) for _, parts in groups["examples"]]
-    conditions = means["benchmark"].map({name: len(b["headline"]) for name, b in study["benchmarks"].items()})
-    return means[means["size"] == conditions].drop(columns="size").assign(condition=HEADLINE)
+        examples = part["examples"].to_numpy()
+        means["examples"] = pd.Series([_mean_by_example(examples[rows]) for rows in groups.values()], dtype=object)
+    return means
 
 
 def _mean_by_example(of_conditions: Iterable[np.ndarray | None]) -> np.ndarray | None:
@@ -180,7 +185,8 @@ def _mean_by_example(of_conditions: Iterable[np.ndarray | None]) -> np.ndarray |
 
 def _in_headline(frame: pd.DataFrame, study: Mapping[str, Any]) -> pd.Series:
     pairs = {(name, condition) for name, b in study["benchmarks"].items() for condition in b["headline"]}
-    return pd.Series([pair in pairs for pair in zip(frame["benchmark"], frame["condition"], strict=True)], frame.index)
+    inside = [pair in pairs for pair in zip(frame["benchmark"], frame["condition"], strict=True)]
+    return pd.Series(inside, frame.index, dtype=bool)
 
 
 def _listed(reasons: Iterable[str]) -> str:

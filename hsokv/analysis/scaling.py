@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hsokv.analysis.frames import FRAMES
@@ -15,6 +16,7 @@ from hsokv.exceptions import RecordError
 from hsokv.records import read_sealed
 
 ARMS = ["none", "synchronous", "asynchronous", "sequential", "random_search"]
+POINTS = 200  # of a curve
 NODES = 4  # of the criterion on speed-up
 SPENT = ["overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_bytes"]
 
@@ -41,12 +43,13 @@ def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
 
 
 def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict[str, Any]:
-    """The frames `sharing`, `speed`, `validation` and `projection`; and `about`: the median `error` of the simulation,
-    the `ceiling`, the `machine`, the settings of `learning` and the `speed_up`."""
+    """The frames `sharing`, `curves`, `speed`, `validation` and `projection`; and `about`: the median `error` of the
+    simulation, the `ceiling`, the `machine`, the settings of `learning` and the `speed_up`."""
     validation, speed = pd.DataFrame(projected["validation"]), pd.DataFrame(measured["speed"])
     learning = measured["settings"]["learning"]
     return {
         "sharing": _sharing(pd.DataFrame(measured["learning"])),
+        "curves": _curves(pd.DataFrame(measured["learning"])),
         "speed": _speed(speed),
         "validation": validation[FRAMES["scaling_validation"]],
         "projection": pd.DataFrame(projected["sweep"])[FRAMES["scaling_projection"]],
@@ -95,7 +98,20 @@ def _sharing(learning: pd.DataFrame) -> pd.DataFrame:
     of_arm, reached = runs.groupby("arm"), runs[runs["steps_to_target"].notna()].groupby("arm")
     medians = reached[["steps_to_target", "seconds_to_target"]].median()
     counts = pd.DataFrame({"runs": of_arm.size(), "reached": reached.size()}).reindex(ARMS).fillna(0)
+    seconds = reached["seconds_to_target"]
+    medians = medians.assign(seconds_to_target_low=seconds.min(), seconds_to_target_high=seconds.max())
     return counts.join(medians).join(of_arm[means].mean()).rename_axis("arm").reset_index()
+
+
+def _curves(learning: pd.DataFrame) -> pd.DataFrame:
+    """The best score so far of each way of sharing at `POINTS` numbers of steps, mean over runs; 0 before the first."""
+    steps = np.linspace(0, max(curve[-1][0] for curve in learning["curve"]), POINTS)
+    rows = []
+    for arm in (arm for arm in ARMS if (learning["arm"] == arm).any()):
+        runs = [np.array(curve, float).T for curve in learning.loc[learning["arm"] == arm, "curve"]]
+        best = [np.append(0.0, scores)[np.searchsorted(at, steps, side="right")] for at, scores in runs]
+        rows.append(pd.DataFrame({"arm": arm, "steps": steps, "mean": np.mean(best, axis=0)}))
+    return pd.concat(rows, ignore_index=True)
 
 
 def _speed(speed: pd.DataFrame) -> pd.DataFrame:
@@ -104,6 +120,9 @@ def _speed(speed: pd.DataFrame) -> pd.DataFrame:
     groups = speed.groupby(keys, sort=False)
     rows = groups[["managers", "note"]].first().join(groups[["throughput", *SPENT]].median())
     rows = rows.join(groups[TRAFFIC].mean()).join(speed_ups(speed).groupby(keys)["speed_up"].median()).reset_index()
+    ends = {"throughput": groups["throughput"], "speed_up": speed_ups(speed).groupby(keys)["speed_up"]}
+    for name, turns in ends.items():
+        rows = rows.join(turns.agg(["min", "max"]).set_axis([f"{name}_low", f"{name}_high"], axis=1), on=keys)
     one = rows[rows["workers"] == 1].set_index(["scaling", "backend"])["throughput"].rename("one")
     rows = rows.join(one, on=["scaling", "backend"])
     return rows.assign(over_one=rows["throughput"] / rows["one"])[FRAMES["scaling_speed"]]

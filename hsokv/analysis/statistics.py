@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from hsokv.analysis.contrasts import Reasons, contrasts_of, tracks_of
-from hsokv.analysis.criteria import criteria_of
+from hsokv.analysis.criteria import check_scores, criteria_of
 from hsokv.analysis.frames import FORMAT, HEADLINE, Study
 from hsokv.analysis.intervals import interval
 from hsokv.analysis.memory import memory_of
@@ -85,6 +85,7 @@ def analyse(
         ConfigurationError: a headline condition that is not among the conditions, a benchmark that names no arms, a
             criterion on a score that does not exist, or two numbers of one name.
     """
+    check_scores(study)
     records, runs = collect_runs(found, study)
     cells = cells_of(runs, study)
     reasons = {cell[:3]: cell[3] for cell in cells[[*CELL, "reason"]].itertuples(index=False, name=None)}
