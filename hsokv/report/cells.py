@@ -108,5 +108,5 @@ def listed(names: Iterable[str]) -> str:
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
-    names = list(names)
+    names = list(map(str, names))
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -21,7 +21,7 @@ from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.files import write_text
 from hsokv.report.cells import Cell, Key, fill, interval, listed
 from hsokv.report.characters import escape, pdf_string, printable
-from hsokv.report.findings import CONTROLS, RELATIONS, findings, lead, not_run
+from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run
 from hsokv.report.paper import authors_of
 from hsokv.report.provenance import command, provenance
 from hsokv.report.tables import View, make_table, table_names
@@ -60,6 +60,14 @@ class Printer:
         """A number with its unit and its interval, where it has one."""
         first, *rest = interval(self.view.numbers, stem, middle, low, high)
         return self.cell((first, self._unit(first), *rest))
+
+    def standings(self, found: Finding) -> Markdown:
+        """How `full` stands to the memory alone and to the controls of its swarm on a benchmark."""
+        groups = []
+        for relation, words in RELATIONS.items():
+            arms = [f"`{s.arm}` ({self.interval(s.contrast, 'difference')})" for s in found.rivals if s.relation == relation]
+            groups += [f"{words} {listed(arms)}"] if arms else []
+        return Markdown(", and ".join(groups))
 
     def measured(self, key: str) -> bool:
         """Whether there is such a number, and a run gave it."""
@@ -198,6 +206,8 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=escape_markdown,
+        comment_start_string="{##",  # {#name} is an identifier in Markdown
+        comment_end_string="##}",
     )
     environment.filters |= {"code": lambda name: Markdown(f"`{name}`"), "listed": listed}
     environment.filters["codes"] = lambda names: Markdown(listed(f"`{name}`" for name in names))
@@ -215,7 +225,7 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
     labels: dict[str, int] = {}
     for _ in range(2):
         printer = Printer(view, form, figures, templates / "captions", labels)
-        tools = ("n", "quantity", "interval", "measured", "fill", "ref", "table", "figure")
+        tools = ("n", "quantity", "interval", "measured", "fill", "ref", "table", "figure", "standings")
         try:
             page = environment.get_template(SOURCE).render(names | {tool: getattr(printer, tool) for tool in tools})
         except jinja2.TemplateError as error:
@@ -238,7 +248,7 @@ def _pandoc() -> str:
 def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], templates: Path) -> str:
     """What pandoc makes of the source; no citation may be unknown."""
     settings: dict[str, Any] = {
-        "from": "markdown-smart-implicit_header_references-citations" if form == "raw" else "markdown-smart",
+        "from": "markdown-smart",
         "to": FORMS[form],
         "wrap": "preserve" if form == "md" else "none",
         "columns": 100_000,  # cells of any width: no relative widths
