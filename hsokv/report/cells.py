@@ -7,7 +7,7 @@ from string import ascii_lowercase
 
 import pandas as pd
 
-from hsokv.analysis.numbers import Numbers
+from hsokv.analysis.numbers import Number
 
 DASH = "\N{EN DASH}"
 STAND_IN, USER_COPY = "(synthetic stand-in)", "(user copy)"
@@ -15,6 +15,7 @@ MARKS = {  # words in cells and headings, the sign that stands for them, and the
     STAND_IN: ("*", "* synthetic stand-in."),
     USER_COPY: ("\N{DOUBLE DAGGER}", "\N{DOUBLE DAGGER} a user's copy of the data, not the official files."),
 }
+MISSING = ("not run: ", "undefined: ", "not measured: ")
 _NAMED = re.compile(r"\{([^{}]*)\}")
 
 
@@ -43,7 +44,7 @@ class Table:
         return self.frame.itertuples(index=False, name=None)
 
 
-def interval(numbers: Numbers, stem: str, middle: str = "mean", low: str = "low", high: str = "high") -> Cell:
+def interval(numbers: Mapping[str, Number], stem: str, middle: str = "mean", low: str = "low", high: str = "high") -> Cell:
     """`63.4 [61.2, 65.6]`; without an interval the middle alone, without a middle the reason."""
     keys = [Key(f"{stem}.{end}") for end in (middle, low, high)]
     if any(numbers[key].status != "done" for key in keys):
@@ -63,27 +64,28 @@ def fill(template: str, words: Mapping[str, Cell]) -> Cell:
     return tuple(parts)
 
 
-def texts(cell: Cell, numbers: Numbers) -> Iterator[tuple[str, str]]:
+def texts(cell: Cell, numbers: Mapping[str, Number]) -> Iterator[tuple[str, str]]:
     """Each part of a cell with the text that is printed for it."""
     return ((part, numbers[part].text if isinstance(part, Key) else str(part)) for part in cell)
 
 
-def plain(cell: Cell, numbers: Numbers) -> str:
+def plain(cell: Cell, numbers: Mapping[str, Number]) -> str:
     """A cell as plain text."""
     return "".join(text for _, text in texts(cell, numbers))
 
 
-def add_footnotes(table: Table, numbers: Numbers) -> tuple[Table, Callable[[str, str], str]]:
+def add_footnotes(table: Table, numbers: Mapping[str, Number]) -> tuple[Table, Callable[[str, str], str]]:
     """The table without empty columns and with explanations as notes; and what shortens the text of one of its parts.
 
-    A reason that several cells share becomes a letter; the marks of stand-ins and of users' copies become signs.
+    A reason that is long, or that several cells share, becomes a letter; the marks of stand-ins and of users' copies become signs.
     """
     frame, every = table.frame, [part for row in table.rows for cell in row for part in texts(cell, numbers)]
     counts: dict[str, int] = {}
     for part, text in every:
-        if ": " in text and not isinstance(part, Verbatim):
+        if text.startswith(MISSING) and not isinstance(part, Verbatim):
             counts[text] = counts.get(text, 0) + 1
-    shared = dict(zip((text for text, times in counts.items() if times > 1), ascii_lowercase, strict=False))
+    long = (text for text, times in counts.items() if times > 1 or len(text) > 40)
+    shared = dict(zip(long, ascii_lowercase, strict=False))
     notes = [f"({letter}) {text.split(': ', 1)[1].rstrip('.')}." for text, letter in shared.items()]
     words = [*frame.columns, *table.caption, *(text for part, text in every if not isinstance(part, Verbatim))]
     notes += [note for mark, (_, note) in MARKS.items() if any(mark in word for word in words)]

@@ -16,15 +16,14 @@ import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
 from hsokv.analysis.frames import Study
-from hsokv.analysis.numbers import Numbers
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.files import write_text
 from hsokv.report.cells import Cell, Key, fill, interval, listed
 from hsokv.report.characters import escape, pdf_string, printable
-from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run
+from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run, verdicts
 from hsokv.report.paper import authors_of
 from hsokv.report.provenance import command, provenance
-from hsokv.report.tables import View, make_table, table_names
+from hsokv.report.tables import View, table_names
 from hsokv.report.tex import table_to_tex
 from hsokv.report.write import Markdown, cells_to_markdown, escape_markdown, table_to_markdown
 
@@ -100,10 +99,12 @@ class Printer:
 
     def table(self, name: str) -> Markdown:
         """A table by its name; nothing where it has no rows."""
-        table = make_table(self.view, name)
+        table = self.view.table(name)
         if table.frame.empty:
             return Markdown("")
         number = self._count("tab", name)
+        if not self.labels:  # the first pass is for the order alone
+            return Markdown(" ")
         cells = [*(cell for row in table.rows for cell in row), table.caption, table.note]
         self.used |= {str(part) for cell in cells for part in cell if isinstance(part, Key)}
         if self.form == "tex":
@@ -157,7 +158,7 @@ def write_report(
         HsokvError: there is no pandoc; report.md is written all the same.
     """
     study = Study.read(statistics)
-    view = View(study, Numbers(study))
+    view = View(study)
     sources = {form: _render(view, form, templates, figures, context) for form in FORMS}
     used = set().union(*(printer.used for _, printer in sources.values()))
     csv = [os.path.relpath(path, base) for path in Path(statistics).glob("*.*")]
@@ -186,9 +187,9 @@ def write_tables(statistics: Path, targets: Iterable[Path]) -> None:
     from hsokv.report.write import table_to_csv
 
     study = Study.read(statistics)
-    view = View(study, Numbers(study))
+    view = View(study)
     for target in map(Path, targets):
-        table = make_table(view, target.stem)
+        table = view.table(target.stem)
         if target.suffix == ".tex":
             text = "\n".join(printable(table_to_tex(table, target.stem, view.numbers))[:1])
         elif target.suffix == ".csv":
@@ -215,7 +216,7 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
     names = {
         **context,
         **{"about": study.about, "benchmarks": study.about["benchmarks"], "form": form, "study": study},
-        **{"findings": found, "lead": lead(found), "controls": CONTROLS, "relations": RELATIONS},
+        **{"findings": found, "lead": lead(found), "verdicts": verdicts(study), "controls": CONTROLS, "relations": RELATIONS},
         **{"not_run": not_run(study), "authors": authors_of(context["paper"]), "command": command(context["overlays"])},
         "tables": table_names({b: about["stream"] for b, about in view.benchmarks.items()}, scaling=bool(study.about.get("scaling"))),
         "criteria": study.criteria.to_dict("records"),

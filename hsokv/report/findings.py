@@ -108,6 +108,13 @@ def _told(rival: str, relations: Mapping[str, str]) -> str:
     return ", and ".join(groups) if groups else f"compared with {rival} by no run"
 
 
+def verdicts(study: Study) -> str:
+    """Which criteria were met, which were not, and which were not measured."""
+    words = {"pass": "met", "fail": "not met", "not measured": "not measured"}
+    names = {said: study.criteria.loc[study.criteria["verdict"] == verdict, "name"] for verdict, said in words.items()}
+    return " ".join(f"Criteria {said}: {listed(found)}." for said, found in names.items() if len(found)) or "No criterion is set."
+
+
 def not_run(study: Study) -> list[tuple[str, str]]:
     """What was not run and why, each subject with each of its reasons once."""
     missing: dict[tuple[str, str], set[str]] = {}

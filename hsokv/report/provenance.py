@@ -15,7 +15,7 @@ INTERVALS |= {"lift": ("lift_low", "lift_high"), "throughput": ("low", "high"), 
 
 
 def provenance(
-    study: Study, numbers: Numbers, printed: Iterable[str], files: Mapping[str, Iterable[str]], context: Mapping[str, Any], base: Path
+    study: Study, numbers: Mapping[str, Number], printed: Iterable[str], files: Mapping[str, Iterable[str]], context: Mapping[str, Any], base: Path
 ) -> dict[str, Any]:
     """The document that is kept as results/report/provenance.json, and that the HTML report carries.
 
@@ -47,7 +47,7 @@ def provenance(
     }
 
 
-def interval_of(key: str, numbers: Numbers) -> list[float] | None:
+def interval_of(key: str, numbers: Mapping[str, Number]) -> list[float] | None:
     """The ends of a number's interval, None where it has none."""
     stem, _, last = key.rpartition(".")
     keys = [f"{stem}.{end}" for end in INTERVALS.get(last, ())]

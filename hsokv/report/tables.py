@@ -1,12 +1,13 @@
 """Every table of the study as a frame of cells, from its frames alone; a new one is a function and a line of `TABLES`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE, Study
-from hsokv.analysis.numbers import Numbers
+from hsokv.analysis.numbers import Number, Numbers
 from hsokv.analysis.scores import format_value
 from hsokv.report.cells import DASH, STAND_IN, USER_COPY, Cell, Key, Table, Verbatim, fill, interval, plain
 
@@ -24,11 +25,33 @@ PUBLISHED = (  # P. Buzzega et al. (2020), table 2: ResNet-18; class-incremental
 BESIDE_PUBLISHED = ("neither", "fine_tune", "experience_replay", "ridge", "kv_only", "full", "joint")
 
 
+class Remembered(Mapping[str, Number]):
+    """Numbers, each looked up once: a number finds the lines of its runs anew at every look."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self._numbers, self._known = numbers, {}
+
+    def __getitem__(self, key: str) -> Number:
+        if key not in self._known:
+            self._known[key] = self._numbers[key]
+        return self._known[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._numbers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
 class View:
     """A study with its numbers, and the cells that tables are made of."""
 
-    def __init__(self, study: Study, numbers: Numbers) -> None:
-        self.study, self.numbers, self.benchmarks = study, numbers, study.about["benchmarks"]
+    def __init__(self, study: Study) -> None:
+        self.study, self.numbers, self.benchmarks = study, Remembered(Numbers(study)), study.about["benchmarks"]
+        self.table = cache(partial(make_table, self))
 
     def title(self, benchmark: str) -> str:
         """The name of a benchmark, with the mark of a stand-in or of a user's copy."""

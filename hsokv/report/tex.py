@@ -1,9 +1,10 @@
 """A table as LaTeX that no page cuts and no line is too narrow for."""
 
 import re
+from collections.abc import Mapping
 from itertools import groupby
 
-from hsokv.analysis.numbers import Numbers
+from hsokv.analysis.numbers import Number
 from hsokv.report.cells import MARKS, Cell, Table, Verbatim, add_footnotes, texts
 from hsokv.report.characters import POWER, escape
 
@@ -13,7 +14,7 @@ LONG = 28  # characters from which a cell may break its lines
 NAMING = ("arm", "benchmark", "condition", "contrast", "criterion")
 
 
-def table_to_tex(table: Table, name: str, numbers: Numbers) -> str:
+def table_to_tex(table: Table, name: str, numbers: Mapping[str, Number]) -> str:
     """A table as floats that no page cuts, in the largest letters that fit the line.
 
     In turn: smaller letters, intervals under their means, and a page on its side. A table that is higher than a page

@@ -3,8 +3,9 @@
 import csv
 import io
 import re
+from collections.abc import Mapping
 
-from hsokv.analysis.numbers import Numbers
+from hsokv.analysis.numbers import Number
 from hsokv.report.cells import Cell, Key, Table, add_footnotes, plain, texts
 
 
@@ -27,7 +28,7 @@ def _mark(match: re.Match) -> str:
     return f"\\{match[1]}" if match[1] else ""
 
 
-def cells_to_markdown(cell: Cell, numbers: Numbers, form: str, shorten=lambda part, text: text) -> Markdown:
+def cells_to_markdown(cell: Cell, numbers: Mapping[str, Number], form: str, shorten=lambda part, text: text) -> Markdown:
     """A cell; in HTML each number is an element that carries its key."""
     parts = []
     for part, text in texts(cell, numbers):
@@ -40,7 +41,7 @@ def cells_to_markdown(cell: Cell, numbers: Numbers, form: str, shorten=lambda pa
     return Markdown("".join(parts))
 
 
-def table_to_markdown(table: Table, numbers: Numbers, form: str, label: str = "", title: str = "") -> str:
+def table_to_markdown(table: Table, numbers: Mapping[str, Number], form: str, label: str = "", title: str = "") -> str:
     """A table under its caption and above its note."""
     table, shorten = add_footnotes(table, numbers)
     rows = [[cells_to_markdown(cell, numbers, form, shorten) for cell in row] for row in table.rows]
@@ -53,7 +54,7 @@ def table_to_markdown(table: Table, numbers: Numbers, form: str, label: str = ""
     return "\n".join([f"**{title}{caption}**", "", *lines, *(["", f"*{note}*"] if note else []), ""])
 
 
-def table_to_csv(table: Table, numbers: Numbers) -> str:
+def table_to_csv(table: Table, numbers: Mapping[str, Number]) -> str:
     """Comma-separated values, the columns' names first; caption and note are left out."""
     page = io.StringIO()
     rows = ([plain(cell, numbers) for cell in row] for row in table.rows)
