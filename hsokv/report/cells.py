@@ -44,7 +44,9 @@ class Table:
         return self.frame.itertuples(index=False, name=None)
 
 
-def interval(numbers: Mapping[str, Number], stem: str, middle: str = "mean", low: str = "low", high: str = "high") -> Cell:
+def interval(
+    numbers: Mapping[str, Number], stem: str, middle: str = "mean", low: str = "low", high: str = "high"
+) -> Cell:
     """`63.4 [61.2, 65.6]`; without an interval the middle alone, without a middle the reason."""
     keys = [Key(f"{stem}.{end}") for end in (middle, low, high)]
     if any(numbers[key].status != "done" for key in keys):
@@ -77,7 +79,7 @@ def plain(cell: Cell, numbers: Mapping[str, Number]) -> str:
 def add_footnotes(table: Table, numbers: Mapping[str, Number]) -> tuple[Table, Callable[[str, str], str]]:
     """The table without empty columns and with explanations as notes; and what shortens the text of one of its parts.
 
-    A reason that is long, or that several cells share, becomes a letter; the marks of stand-ins and of users' copies become signs.
+    A reason that is long, or that several cells share, becomes a letter; marks of stand-ins and of copies become signs.
     """
     frame, every = table.frame, [part for row in table.rows for cell in row for part in texts(cell, numbers)]
     counts: dict[str, int] = {}

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import cache
 
 SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_\allowbreak{}",
-    "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"$<$", ">": r"$>$", "|": r"$|$", '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}", "'": r"'{}",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "<": r"$<$",
+    ">": r"$>$", "|": r"$|$", "_": r"\_\allowbreak{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
 }  # fmt: skip
 ABOVE = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c", "`'^~=u.\"rHv", strict=True))
 BELOW = dict(zip("\u0323\u0327\u0328\u0331", "dckb", strict=True)) | {"\u0326": "textcommabelow"}
@@ -66,7 +66,9 @@ def unprintable(text: str) -> str:
     """
     text = _MARKED.sub(lambda match: _accented(match[1], match[2]) or match[0], unicodedata.normalize("NFC", text))
     left = "".join(run for run in re.split(f"({_WIDE_SCRIPT.pattern})", text) if not _of_font(run))
-    return "".join(dict.fromkeys(c for c in left if not (c.isascii() and (c.isprintable() or c in "\n\t")) and not command_of(c)))
+    return "".join(
+        dict.fromkeys(c for c in left if not (c.isascii() and (c.isprintable() or c in "\n\t")) and not command_of(c))
+    )
 
 
 def _of_font(run: str) -> str | None:
@@ -80,9 +82,11 @@ def printable(tex: str) -> tuple[str, list[str]]:
     """
     tex = _MARKED.sub(lambda match: _accented(match[1], match[2]) or match[0], unicodedata.normalize("NFC", tex))
     parts = re.split(f"({_WIDE_SCRIPT.pattern})", tex)
-    tex = "".join(rf"\begin{{CJK*}}{{UTF8}}{{{font}}}{part}\end{{CJK*}}" if (font := _of_font(part)) else part for part in parts)
+    tex = "".join(
+        rf"\begin{{CJK*}}{{UTF8}}{{{font}}}{part}\end{{CJK*}}" if (font := _of_font(part)) else part for part in parts
+    )
     lines = [r"\usepackage{CJKutf8}"] if r"\begin{CJK*}" in tex else []
-    lines = [r"\usepackage[T2A,T1]{fontenc}"] + lines if any("\u0400" <= c <= "\u04ff" for c in tex) else lines
+    lines = [r"\usepackage[T2A,T1]{fontenc}", *lines] if any("\u0400" <= c <= "\u04ff" for c in tex) else lines
     outside = sorted({c for part in parts if not _of_font(part) for c in part if not c.isascii()})
     for character in outside:
         command = command_of(character)
@@ -100,7 +104,7 @@ def escape(text: str, *, numbers: bool = True) -> str:
     'Fine-tuning at $3.0\\times 10^{-5}$ changes $-$2.1 \\%'
     """
     apart = re.sub(r"-(?=-)|([`'?!])(?=[`'])|([<>,])(?=\2)", lambda m: m[0] + "\0", text)  # no ligatures
-    latex = "".join("{}" if c == "\0" else SPECIAL.get(c, c) for c in apart).replace("'{}", "'")
+    latex = "".join("{}" if c == "\0" else SPECIAL.get(c, c) for c in apart)
     return _NUMBER.sub(lambda m: rf"${m[1]}\times 10^{{{m[2]}}}$" if m[1] else "$-$", latex) if numbers else latex
 
 

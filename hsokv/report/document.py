@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ from hsokv.report.tables import View, table_names
 from hsokv.report.tex import table_to_tex
 from hsokv.report.write import Markdown, cells_to_markdown, escape_markdown, table_to_markdown
 
-FORMS = {"md": "gfm", "tex": "latex", "html": "html"}  # and what pandoc calls each
+FORMS = {"md": "gfm-tex_math_gfm+tex_math_dollars", "tex": "latex", "html": "html"}  # and what pandoc calls each
 SOURCE = "report.md.j2"
 NO_PANDOC = (
     "report: there is no pandoc, so report.tex, report.html and report.pdf were not made; report.md is the source that "
@@ -64,7 +64,9 @@ class Printer:
         """How `full` stands to the memory alone and to the controls of its swarm on a benchmark."""
         groups = []
         for relation, words in RELATIONS.items():
-            arms = [f"`{s.arm}` ({self.interval(s.contrast, 'difference')})" for s in found.rivals if s.relation == relation]
+            arms = [
+                f"`{s.arm}` ({self.interval(s.contrast, 'difference')})" for s in found.rivals if s.relation == relation
+            ]
             groups += [f"{words} {listed(arms)}"] if arms else []
         return Markdown(", and ".join(groups))
 
@@ -74,7 +76,14 @@ class Printer:
 
     def _unit(self, key: str) -> str:
         number = self.view.numbers[key]
-        units = {"percent": " %", "points": " points", "FLOPs": " FLOPs", "nats": " nats", "bits": " bits", "KiB": " KiB"}
+        units = {
+            "percent": " %",
+            "points": " points",
+            "FLOPs": " FLOPs",
+            "nats": " nats",
+            "bits": " bits",
+            "KiB": " KiB",
+        }
         units["nats x decades"] = " nats \N{MULTIPLICATION SIGN} decades"
         return units.get(number.unit, "").replace(" ", "\N{NO-BREAK SPACE}") if number.status == "done" else ""
 
@@ -95,7 +104,9 @@ class Printer:
         if self.form == "tex":
             return Markdown(f"`{word}~\\ref{{{kind}:{name}}}`{{=latex}}")
         number = self.labels.get(f"{kind}:{name}", 0)
-        return Markdown(f"[{word}\N{NO-BREAK SPACE}{number}](#{kind}-{name})" if self.form == "html" else f"{word} {number}")
+        return Markdown(
+            f"[{word}\N{NO-BREAK SPACE}{number}](#{kind}-{name})" if self.form == "html" else f"{word} {number}"
+        )
 
     def table(self, name: str) -> Markdown:
         """A table by its name; nothing where it has no rows."""
@@ -210,15 +221,26 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
         comment_start_string="{##",  # {#name} is an identifier in Markdown
         comment_end_string="##}",
     )
-    environment.filters |= {"code": lambda name: Markdown(f"`{name}`"), "listed": listed}
+    environment.filters |= {"raw": Markdown, "code": lambda name: Markdown(f"`{name}`"), "listed": listed}
     environment.filters["codes"] = lambda names: Markdown(listed(f"`{name}`" for name in names))
     study, found = view.study, findings(view.study)
     names = {
         **context,
-        **{"about": study.about, "benchmarks": study.about["benchmarks"], "form": form, "study": study},
-        **{"findings": found, "lead": lead(found), "verdicts": verdicts(study), "controls": CONTROLS, "relations": RELATIONS},
-        **{"not_run": not_run(study), "authors": authors_of(context["paper"]), "command": command(context["overlays"])},
-        "tables": table_names({b: about["stream"] for b, about in view.benchmarks.items()}, scaling=bool(study.about.get("scaling"))),
+        "about": study.about,
+        "benchmarks": study.about["benchmarks"],
+        "form": form,
+        "study": study,
+        "findings": found,
+        "lead": lead(found),
+        "verdicts": verdicts(study),
+        "controls": CONTROLS,
+        "relations": RELATIONS,
+        "not_run": not_run(study),
+        "authors": authors_of(context["paper"]),
+        "command": command(context["overlays"]),
+        "tables": table_names(
+            {b: about["stream"] for b, about in view.benchmarks.items()}, scaling=bool(study.about.get("scaling"))
+        ),
         "criteria": study.criteria.to_dict("records"),
         "contrasts": study.contrasts.to_dict("records"),
         "drawn": lambda name: (figures / f"{name}.png").exists(),
@@ -249,7 +271,7 @@ def _pandoc() -> str:
 def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], templates: Path) -> str:
     """What pandoc makes of the source; no citation may be unknown."""
     settings: dict[str, Any] = {
-        "from": "markdown-smart",
+        "from": "markdown-smart" + ("-implicit_figures" if form == "md" else ""),
         "to": FORMS[form],
         "wrap": "preserve" if form == "md" else "none",
         "columns": 100_000,  # cells of any width: no relative widths
@@ -257,32 +279,59 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
         "fail-if-warnings": True,
         "variables": dict(variables),
     }
-    settings |= {"cite-method": "natbib"} if form == "tex" else {"cite-method": "citeproc", "shift-heading-level-by": 1}
+    settings |= {"cite-method": "natbib"} if form == "tex" else {"citeproc": True, "shift-heading-level-by": 1}
     if form != "md":
         settings |= {"standalone": True, "template": str((templates / f"page.{form}").resolve())}
     if form == "html":
-        settings |= {"html-math-method": {"method": "mathml"}, "table-of-contents": True, "toc-depth": 3, "section-divs": True}
+        settings |= {
+            "html-math-method": {"method": "mathml"},
+            "table-of-contents": True,
+            "toc-depth": 3,
+            "section-divs": True,
+        }
         settings["metadata"] = {"lang": "en"}
     with TemporaryDirectory() as scratch:
         defaults = Path(scratch) / "defaults.json"
         defaults.write_text(json.dumps(settings), encoding="utf-8")
         done = subprocess.run(
-            [pandoc, "--defaults", str(defaults)], input=source.encode(), capture_output=True, check=False, env={**os.environ, "SOURCE_DATE_EPOCH": "0"}
+            [pandoc, "--defaults", str(defaults)],
+            input=source.encode(),
+            capture_output=True,
+            check=False,
+            env={**os.environ, "SOURCE_DATE_EPOCH": "0"},
         )
     if done.returncode:
-        raise ConfigurationError(f"report.{form}: pandoc says: {done.stderr.decode('utf-8', 'replace').strip()}. Correct {SOURCE}.")
-    return done.stdout.decode("utf-8")
+        raise ConfigurationError(
+            f"report.{form}: pandoc says: {done.stderr.decode('utf-8', 'replace').strip()}. Correct {SOURCE}."
+        )
+    page = done.stdout.decode("utf-8")
+    if form == "md":  # brackets that open no link need no escape, and columns no padding
+        page = re.sub(r"\\\[([^\]\\]*)\\\](?![(:\[])", r"[\1]", page)
+        page = re.sub(
+            r"^\|.*$", lambda row: re.sub("-{4,}", "---", re.sub(" {2,}", " ", row[0])), page, flags=re.MULTILINE
+        )
+    if form == "tex":  # long names and checksums may break
+        page = re.sub(r"\\_(?!\\allowbreak)|[0-9a-f]{8}(?=[0-9a-f])", r"\g<0>\\allowbreak{}", page)
+    return page
 
 
 def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
     authors = authors_of(paper)
     places = list(dict.fromkeys(place for _, place in authors if place))
-    named = [escape(name) + (rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else "") for name, place in authors]
+    named = [
+        escape(name) + (rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else "")
+        for name, place in authors
+    ]
     lines = [", ".join(rf"\mbox{{{name}}}" for name in named)]
-    lines += [(rf"\textsuperscript{{{i}}}" if len(places) > 1 else "") + rf"{{\small {escape(place)}}}" for i, place in enumerate(places, 1)]
+    lines += [
+        (rf"\textsuperscript{{{i}}}" if len(places) > 1 else "") + rf"{{\small {escape(place)}}}"
+        for i, place in enumerate(places, 1)
+    ]
     names = "; ".join(name for name, _ in authors)
     fields = {"title": paper["title"], "author": names, "keywords": ", ".join(paper.get("keywords", ()))}
-    return {"title": escape(paper["title"]), "authors": r"\\".join(lines)} | {f"pdf{name}": pdf_string(text) for name, text in fields.items()}
+    return {"title": escape(paper["title"]), "authors": r"\\".join(lines)} | {
+        f"pdf{name}": pdf_string(text) for name, text in fields.items()
+    }
 
 
 def _html_variables(document: Mapping[str, Any], templates: Path, about: Mapping[str, Any]) -> dict[str, str]:

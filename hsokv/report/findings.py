@@ -65,14 +65,20 @@ def _finding(study: Study, name: str) -> Finding:
     rows = rows.set_index(rows["arm"].astype(str))
     means, reasons = rows["mean"].dropna().to_dict(), rows["reason"].to_dict()
     if PROPOSED not in means:
-        return Finding(name, about["synthetic"], reasons.get(PROPOSED, f"{PROPOSED} is not among its arms"), None, None, ())
+        return Finding(
+            name, about["synthetic"], reasons.get(PROPOSED, f"{PROPOSED} is not among its arms"), None, None, ()
+        )
     contrasts = study.contrasts
-    contrasts = contrasts[(contrasts["benchmark"] == name) & (contrasts["a"] == PROPOSED) & (contrasts["score"] == "accuracy")]
+    contrasts = contrasts[
+        (contrasts["benchmark"] == name) & (contrasts["a"] == PROPOSED) & (contrasts["score"] == "accuracy")
+    ]
     standings = {row.b: _standing(row) for row in contrasts.drop_duplicates("b").itertuples()}
     baselines = [arm for arm in study.about["baselines"] if arm in means and arm != REFERENCE and arm in standings]
     best = standings[max(baselines, key=means.__getitem__)] if baselines else None
     ablated = standings.get(ABLATED) if ABLATED in means else None
-    return Finding(name, about["synthetic"], "", best, ablated, tuple(standings[arm] for arm in CONTROLS if arm in standings))
+    return Finding(
+        name, about["synthetic"], "", best, ablated, tuple(standings[arm] for arm in CONTROLS if arm in standings)
+    )
 
 
 def _standing(row) -> Standing:
@@ -96,7 +102,9 @@ def lead(found: Iterable[Finding]) -> str:
             alike.setdefault(next(iter(relations.values())), []).append(words)
         elif relations:
             apart.append(f"It is {_told(words, relations)}.")
-    together = [f"It is {words} {listed(alike[r])}, wherever they were run." for r, words in RELATIONS.items() if r in alike]
+    together = [
+        f"It is {words} {listed(alike[r])}, wherever they were run." for r, words in RELATIONS.items() if r in alike
+    ]
     return " ".join([*sentences, *together, *apart])
 
 
@@ -112,7 +120,10 @@ def verdicts(study: Study) -> str:
     """Which criteria were met, which were not, and which were not measured."""
     words = {"pass": "met", "fail": "not met", "not measured": "not measured"}
     names = {said: study.criteria.loc[study.criteria["verdict"] == verdict, "name"] for verdict, said in words.items()}
-    return " ".join(f"Criteria {said}: {listed(found)}." for said, found in names.items() if len(found)) or "No criterion is set."
+    return (
+        " ".join(f"Criteria {said}: {listed(found)}." for said, found in names.items() if len(found))
+        or "No criterion is set."
+    )
 
 
 def not_run(study: Study) -> list[tuple[str, str]]:

@@ -67,7 +67,9 @@ def typeset(tex: Path, *, bibtex: bool = True) -> list[str]:
     )
     if done.returncode:
         output = done.stdout.decode("utf-8", "replace")
-        missing = next((f"Install {packages}." for name, packages in PACKAGES.items() if f"`{name}' not found" in output), "")
+        missing = next(
+            (f"Install {packages}." for name, packages in PACKAGES.items() if f"`{name}' not found" in output), ""
+        )
         raise HsokvError(f"report: {tex.name} cannot be typeset: {_first_error(output)}. {missing}".strip())
     log = tex.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
     return re.findall(r"^(?:Overfull .*|(?:LaTeX|Package \w+) Warning: .*)$", log, flags=re.MULTILINE)

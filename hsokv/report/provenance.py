@@ -15,7 +15,12 @@ INTERVALS |= {"lift": ("lift_low", "lift_high"), "throughput": ("low", "high"), 
 
 
 def provenance(
-    study: Study, numbers: Mapping[str, Number], printed: Iterable[str], files: Mapping[str, Iterable[str]], context: Mapping[str, Any], base: Path
+    study: Study,
+    numbers: Mapping[str, Number],
+    printed: Iterable[str],
+    files: Mapping[str, Iterable[str]],
+    context: Mapping[str, Any],
+    base: Path,
 ) -> dict[str, Any]:
     """The document that is kept as results/report/provenance.json, and that the HTML report carries.
 
@@ -35,7 +40,10 @@ def provenance(
         entry = [number.value, index("units", number.unit), index("rules", number.rule), _cell(number)]
         entry.append([[index("paths", path), _ranges(lines)] for path, lines in number.records])
         ends = interval_of(key, numbers)
-        entries[key] = [*entry, *([ends, number.reason and f"{number.status}: {number.reason}"] if ends or number.reason else [])]
+        entries[key] = [
+            *entry,
+            *([ends, number.reason and f"{number.status}: {number.reason}"] if ends or number.reason else []),
+        ]
     codes = _codes(study)
     return {
         "format": FORMAT,
@@ -78,16 +86,17 @@ def trace(key: str, statistics: Path, document: Path) -> dict[str, Any]:
     """
     study, kept = Study.read(statistics), read_json(document)
     numbers = Numbers(study)
-    if key not in numbers:
-        if same := [other for other in kept["numbers"] if numbers[other].text == key]:
-            raise ConfigurationError(f"No number is named {key!r}. Numbers printed so: {', '.join(same)}.")
+    if key not in numbers and (same := [other for other in kept["numbers"] if numbers[other].text == key]):
+        raise ConfigurationError(f"No number is named {key!r}. Numbers printed so: {', '.join(same)}.")
     number = numbers[key]
     codes = _codes(study)
     return number._asdict() | {
         "key": key,
         "interval": interval_of(key, numbers),
         "printed": key in kept["numbers"],
-        "records": [{"path": path, "lines": list(lines), "sha256": kept["records"].get(path)} for path, lines in number.records],
+        "records": [
+            {"path": path, "lines": list(lines), "sha256": kept["records"].get(path)} for path, lines in number.records
+        ],
         "codes": sorted({code for path, _ in number.records for code in codes.get(path, [])}),
         "digest": kept["digest"],
         "versions": kept["versions"],

@@ -1,4 +1,4 @@
-"""Every table of the study as a frame of cells, from its frames alone; a new one is a function and a line of `TABLES`."""
+"""Every table of the study as a frame of cells; a new one is a function and a line of `TABLES`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
@@ -112,7 +112,9 @@ def joined(cells: Any, between: str) -> Cell:
 
 def main(view: View) -> pd.DataFrame:
     """Headline accuracy: arms as rows, benchmarks as columns."""
-    rows = [((arm,), *(view.accuracy(name, HEADLINE, arm) for name in view.benchmarks)) for arm in view.study.about["arms"]]
+    rows = [
+        ((arm,), *(view.accuracy(name, HEADLINE, arm) for name in view.benchmarks)) for arm in view.study.about["arms"]
+    ]
     seeds = ", ".join(f"{name} {{{name}.seeds}}" for name in view.benchmarks)
     streams = ", ".join(name for name, benchmark in view.benchmarks.items() if benchmark["stream"])
     note = [f"Test set: {{study.evaluate_on}}. Seeds: {seeds}."]
@@ -199,7 +201,9 @@ def costs(view: View) -> pd.DataFrame:
     for row in view.study.costs.itertuples():
         spent, allowed = (Key(f"{row.benchmark}.{row.arm}.flops.{end}") for end in ("spent", "allowed"))
         cells[row.benchmark, row.arm] = (spent, " of ", allowed) if row.status == "done" else (spent,)
-    rows = [((arm,), *(cells.get((name, arm), (DASH,)) for name in view.benchmarks)) for arm in view.study.about["arms"]]
+    rows = [
+        ((arm,), *(cells.get((name, arm), (DASH,)) for name in view.benchmarks)) for arm in view.study.about["arms"]
+    ]
     note = UNDEFINED if any((DASH,) in row for row in rows) else ""
     return frame(["arm", *map(view.title, view.benchmarks)], rows, note)
 
@@ -453,11 +457,10 @@ def table_names(streams: Mapping[str, bool], *, scaling: bool) -> list[str]:
 def make_table(view: View, name: str) -> Table:
     """The table of a name, as `table_names` gives it; in that of a small run caption and note say so."""
     about = view.study.about
-    for pattern, entry in TABLES.items():
-        prefix = pattern.removesuffix("{benchmark}")
-        benchmark = name.removeprefix(prefix) if pattern != prefix and name.startswith(prefix) else None
-        if name == pattern or benchmark in view.benchmarks:
-            break
+    pattern, benchmark = (
+        (name, None) if name in TABLES else (f"{name.split('_')[0]}_{{benchmark}}", name.split("_", 1)[1])
+    )
+    entry = TABLES[pattern]
     found = entry.function(view, benchmark) if benchmark else entry.function(view)
     one = view.benchmarks[benchmark]["conditions"] if benchmark else []
     words = {"title": view.title(benchmark or ""), "condition": f", {one[0]}" if len(one) == 1 else ""}

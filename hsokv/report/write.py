@@ -3,10 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from hsokv.analysis.numbers import Number
 from hsokv.report.cells import Cell, Key, Table, add_footnotes, plain, texts
+from hsokv.report.characters import POWER
 
 
 class Markdown(str):
@@ -21,21 +22,20 @@ def escape_markdown(text: object) -> Markdown:
     """
     if isinstance(text, Markdown):
         return text
-    return Markdown(re.sub(r"([\\`*_{}\[\]<>&$~^|#@!])|^(?=[-+=>:.\d)(])", r"\\\1" if False else _mark, " ".join(str(text).split("\n"))))
+    escaped = re.sub(r"([\\`*_{}\[\]<>&$~^|#@!])", r"\\\1", " ".join(str(text).split("\n")))
+    return Markdown(re.sub(r"^(\d*)([-+=:.)])", r"\1\\\2", escaped))  # begins no list
 
 
-def _mark(match: re.Match) -> str:
-    return f"\\{match[1]}" if match[1] else ""
-
-
-def cells_to_markdown(cell: Cell, numbers: Mapping[str, Number], form: str, shorten=lambda part, text: text) -> Markdown:
+def cells_to_markdown(
+    cell: Cell, numbers: Mapping[str, Number], form: str, shorten: Callable[[str, str], str] = lambda part, text: text
+) -> Markdown:
     """A cell; in HTML each number is an element that carries its key."""
     parts = []
     for part, text in texts(cell, numbers):
         text = shorten(part, text)
         if form == "tex":
             text = re.sub(r"(?<![\w.,$}-])-(?=\d)", "\N{MINUS SIGN}", text)
-            text = re.sub(r"(?<![\w.])(\d+\.\d+)e(-?\d+)(?!\w)", "\\1\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}10\0\\2\0", text)
+            text = POWER.sub("\\1 \N{MULTIPLICATION SIGN} 10\0\\2\0".replace(" ", "\N{NO-BREAK SPACE}"), text)
         text = escape_markdown(text).replace("\0", "^")
         parts.append(f'[{text}]{{.number key="{part}"}}' if form == "html" and isinstance(part, Key) else text)
     return Markdown("".join(parts))
@@ -49,7 +49,8 @@ def table_to_markdown(table: Table, numbers: Mapping[str, Number], form: str, la
     lines = ["| " + " | ".join(row) + " |" for row in (heading, ["---"] * len(heading), *rows)]
     caption, note = (cells_to_markdown(cell, numbers, form, shorten) for cell in (table.caption, table.note))
     if form == "html":
-        page = [f"::: {{.table #{label}}}", "::: caption", f"**{title}** {caption}", ":::", "", "::: scroll", *lines, ":::"]
+        page = [f"::: {{.table #{label}}}", "::: caption", f"**{title}** {caption}", ":::", ""]
+        page += ["::: scroll", *lines, ":::"]
         return "\n".join(["", *page, *(["", "::: note", note, ":::"] if note else []), ":::", ""])
     return "\n".join([f"**{title}{caption}**", "", *lines, *(["", f"*{note}*"] if note else []), ""])
 
