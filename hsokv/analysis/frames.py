@@ -33,10 +33,10 @@ COLUMNS = {
     "score": Column("text", "name of the score"),
     "seeds": Column("integer", "seeds behind the row", "", "0 where it was not run"),
     "mean": Column("number", "mean over seeds", "that of the score"),
-    "low": Column("number", "lower end of the 95 % interval; empty with fewer than 2 seeds", "that of the mean"),
+    "low": Column("number", "lower end of the 95 % interval", "that of the mean"),
     "high": Column("number", "upper end of the 95 % interval", "that of the mean"),
     "status": Column("text", "`done` or `not run`"),
-    "reason": Column("text", "why it was not run, or why the verdict is what it is"),
+    "reason": Column("text", "why it was not run"),
     "synthetic": Column("flag", "whether the data are a synthetic stand-in"),
     "path": Column("text", "file of records, relative to the study's folder"),
     "line": Column("integer", "line of the record in its file", "", "from 1"),
@@ -46,12 +46,12 @@ COLUMNS = {
     "a": Column("text", "first arm"),
     "b": Column("text", "second arm, which is subtracted"),
     "family": Column("flag", "whether the contrast belongs to the configured family, tested with Holm's adjustment"),
-    "difference": Column("number", "mean over seeds of the paired difference", "that of the score"),
-    "lift": Column("number", "difference over the mean of the second arm, of accuracy alone", "share"),
-    "lift_low": Column("number", "lower end of the 95 % bootstrap interval of the lift", "share"),
-    "lift_high": Column("number", "upper end of the 95 % bootstrap interval of the lift", "share"),
-    "p": Column("number", "exact two-sided sign-flip test over seeds, in the family", "", "0 to 1"),
-    "p_holm": Column("number", "Holm's adjustment of p over the family", "", "0 to 1"),
+    "difference": Column("number", "mean paired difference over seeds", "that of the score"),
+    "lift": Column("number", "difference over the mean of the second arm, of accuracy alone", "lift"),
+    "lift_low": Column("number", "lower end of the 95 % bootstrap interval of the lift", "lift"),
+    "lift_high": Column("number", "upper end of the 95 % bootstrap interval of the lift", "lift"),
+    "p": Column("number", "exact two-sided sign-flip test over seeds, in the family", "p", "0 to 1"),
+    "p_holm": Column("number", "Holm's adjustment of p over the family", "p", "0 to 1"),
     "encoder": Column("text", "encoder that every arm was given"),
     "tuned_by": Column("text", "`frozen`, or how the encoder was tuned"),
     "tuning_flops": Column("number", "counted operations of tuning, mean over seeds", "FLOPs", "0 or more"),
@@ -119,8 +119,10 @@ COLUMNS = {
 """What each column means, by name: one name, one meaning."""
 IN_FRAME = {  # where a name of another frame means more there
     ("lineage", "score"): Column("number", "fold log-loss of the agent", "nats"),
+    ("criteria", "reason"): Column("text", "why the verdict is what it is"),
+    ("criteria", "condition"): Column("category", "best of the criterion's tracks, else `headline`"),
     ("scaling_sharing", "arm"): Column("text", "way of sharing"),
-    ("scaling_sharing", "best"): Column("number", "best score reached, mean over runs"),
+    ("scaling_sharing", "best"): Column("number", "best score reached, mean over runs", "score"),
     ("scaling_validation", "low"): Column("number", "lower end of the middle 95 % of replications", "steps/s"),
     ("scaling_validation", "high"): Column("number", "upper end of the middle 95 % of replications", "steps/s"),
     ("scaling_projection", "low"): Column("number", "lower end of the middle 95 % of replications", "steps/s"),
@@ -195,15 +197,12 @@ class Study:
         for name, columns in FRAMES.items():
             path = folder / f"{name}.csv"
             numbers = [column for column in columns if DTYPES[column_of(name, column).kind] in ("Int64", "float64")]
+            texts = {column: "str" for column in columns if column not in numbers}
+            missing = {column: [""] for column in numbers}
             if path.exists():
                 try:
-                    rows[name] = pd.read_csv(
-                        path,
-                        keep_default_na=False,
-                        na_values={column: [""] for column in numbers},
-                        float_precision="round_trip",
-                        dtype={column: "str" for column in columns if column not in numbers},
-                    )
+                    rows[name] = pd.read_csv(path, keep_default_na=False, na_values=missing, dtype=texts)
+                    rows[name] = rows[name].astype({column: "float64" for column in numbers if column in rows[name]})
                 except (ValueError, OSError) as error:
                     raise RecordError(f"{path} cannot be read ({error}). Delete the file and rerun.") from error
         return cls.of(about, rows)

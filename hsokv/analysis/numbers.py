@@ -1,93 +1,27 @@
 """Every number that the study prints, under one key: value, text, unit, rule, and the cell and records it is from."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE, Study
+from hsokv.analysis.frames import HEADLINE, Study, column_of
 from hsokv.analysis.scores import PRINTED, format_value, unit_of
 from hsokv.exceptions import ConfigurationError
 
+PROPOSED = "full"
 ENDS = ("mean", "low", "high")
-RULES = {
-    "mean": "mean over seeds",
-    "low": "lower end of the 95 % interval",
-    "high": "upper end of the 95 % interval",
-    "difference": "mean paired difference over seeds",
-    "lift": "difference over the mean of the second arm",
-    "lift_low": "lower end of the 95 % bootstrap interval of the lift",
-    "lift_high": "upper end of the 95 % bootstrap interval of the lift",
-    "p": "exact two-sided sign-flip test over seeds",
-    "p_holm": "Holm's adjustment of p over the family of contrasts",
-}
-MOST_READ = {
-    "label": ("count", "number of the entry's class"),
-    "count": ("examples", "examples that the entry stands for"),
-    "number": ("count", "when the entry was written: place in the order of the stream, from 0"),
-    "reads": ("share", "share of this run's test reads in which the entry weighed most"),
-    "right": ("share", "share of the entry's reads in which it had the query's label"),
-    "text": ("text", "the example the entry was written from, shortened"),
-}
-FLIPPED = {
-    "example": ("count", "place of the example in the test file, from 0"),
-    "seeds": ("count", "number of seeds in which it is"),
-}
-SPAN = {
-    "start": "the latest first value of an arm that searches, over the headline's runs",
-    "allowed": "set in the configuration",
-}
-CONTRAST = ("difference", "low", "high", "lift", "lift_low", "lift_high", "p", "p_holm")  # p in the family alone
-NO_INTERVAL = "fewer than 2 seeds"
-NO_TEXT = "the record holds no text of this entry"
-NO_LIFT = "the second arm's interval reaches under 5 points"
-SCALING = {  # what tells the rows of a frame apart, then unit and rule of each number
-    "sharing": ("arm",),
-    "speed": ("scaling", "backend", "workers"),
-    "validation": ("payload", "rounds"),
-    "projection": ("nodes", "sharing", "latency"),
-}
-PROJECTED = {
-    "low": ("steps/s", "projected: lower end of the middle 95 %"),
-    "high": ("steps/s", "projected: upper end of the middle 95 %"),
-}
-MEASURED = {
-    "sharing": {
-        "runs": ("count", "count of runs"),
-        "reached": ("count", "count of runs that reached the target"),
-        "steps_to_target": ("steps", "median over the runs that reached it"),
-        "seconds_to_target": ("seconds", "median over the runs that reached it"),
-        "best": ("score", "mean over runs"),
-        "copies": ("entries", "mean over runs"),
-        "staleness": ("writes", "mean over runs"),
-        "bytes_sent": ("traffic", "mean over runs"),
-        "bytes_received": ("traffic", "mean over runs"),
-        "overhead": ("share", "mean over runs"),
-    },
-    "speed": {
-        "throughput": ("steps/s", "median over turns"),
-        "speed_up": ("ratio", "median over turns of steps per second over those of the single process in that turn"),
-        "over_one": ("ratio", "median steps per second over that of one worker"),
-        "overhead": ("share", "median over turns"),
-        "work_seconds": ("seconds", "median over turns"),
-        "supervisor_cpu_seconds": ("seconds", "median over turns"),
-        "peak_memory_bytes": ("memory", "median over turns"),
-        "bytes_sent": ("traffic", "mean over turns"),
-        "bytes_received": ("traffic", "mean over turns"),
-    },
-    "validation": {
-        "predicted": ("steps/s", "projected: mean over replications"),
-        "measured": ("steps/s", "median over turns"),
-        "error": ("share", "distance of the projection from the measurement, over that"),
-    }
-    | PROJECTED,
-    "projection": {
-        "throughput": ("steps/s", "projected: mean over replications"),
-        "store_busy": ("share", "projected: mean over replications"),
-    }
-    | PROJECTED,
+DIFFERENCE = ("difference", "low", "high")
+LIFT = ("lift", "lift_low", "lift_high")
+SCALING = {  # what tells the rows of a frame apart, and its numbers
+    "sharing": "arm | runs reached steps_to_target seconds_to_target best copies staleness bytes_sent bytes_received "
+    "overhead",
+    "speed": "scaling backend workers | throughput speed_up over_one overhead work_seconds supervisor_cpu_seconds "
+    "peak_memory_bytes bytes_sent bytes_received",
+    "validation": "payload rounds | predicted low high measured error",
+    "projection": "nodes sharing latency | throughput low high store_busy",
 }
 SCALING_ALONE = {
     "error": ("share", "median over configurations"),
@@ -96,6 +30,14 @@ SCALING_ALONE = {
     "machine.load": ("ratio", "of that machine, before"),
     "learning.steps": ("steps", "set in the configuration"),
 }
+LARGE = {"bytes_sent": "traffic", "bytes_received": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
+NO_INTERVAL = "fewer than 2 seeds"
+NO_TEXT = "the record holds no text of this entry"
+NO_LIFT = "the second arm's interval reaches under 5 points"
+NOT_TOLD = "no run of it tells"
+NO_THRESHOLD = "no threshold in the configuration"
+
+Row = Mapping[str, Any]
 
 
 class Number(NamedTuple):
@@ -116,7 +58,7 @@ class Number(NamedTuple):
     column: str
     benchmark: str | None = None
     conditions: tuple[str, ...] = ()
-    arms: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()  # all where none is named
     seeds: tuple[int, ...] = ()
     records: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
@@ -140,27 +82,32 @@ class Numbers(Mapping[str, Number]):
 
     def __init__(self, study: Study) -> None:
         self._study, self._numbers = study, {}
-        for key, number in _all(study):
-            if key in self._numbers:
-                raise ConfigurationError(
-                    f"Two numbers are named {key!r}. Rename a contrast, criterion, benchmark or arm."
-                )
-            self._numbers[key] = number
+        self._add_frames()
+        self._add_study()
+        if study.about.get("scaling"):
+            self._add_scaling()
         self._lines = defaultdict(list)  # by benchmark and condition
         for run in study.runs[study.runs["line"].notna()].itertuples():
-            self._lines[run.benchmark, run.condition].append((run.arm, run.seed, run.path, run.line))
+            self._lines[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
 
     def __getitem__(self, key: str) -> Number:
         if key not in self._numbers:
             near = get_close_matches(key, self._numbers, n=1, cutoff=0.0)
             raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
-        number = self._numbers[key]
-        lines = defaultdict(list)
+        number, lines = self._numbers[key], defaultdict(list)
+        if number.frame.startswith("scaling") or number.column.startswith("scaling."):
+            return number._replace(records=self._measurements(number))
         for condition in number.conditions:
             for arm, seed, path, line in self._lines[number.benchmark, condition]:
                 if (not number.arms or arm in number.arms) and seed in number.seeds:
-                    lines[path].append(int(line))
+                    lines[path].append(line)
         return number._replace(records=tuple((path, tuple(sorted(found))) for path, found in sorted(lines.items())))
+
+    def _measurements(self, number: Number) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The documents of the distributed swarm that a number is of; they have no lines."""
+        projected = number.frame in ("scaling_validation", "scaling_projection") or number.column == "scaling.error"
+        folder = self._study.about["records"].removesuffix("records") + "scaling"
+        return tuple((f"{folder}/{name}.json", ()) for name in ("measured", "projected")[: 1 + projected])
 
     def __contains__(self, key: object) -> bool:
         return key in self._numbers
@@ -171,163 +118,129 @@ class Numbers(Mapping[str, Number]):
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def _add_frames(self) -> None:
+        cell, arm = "{benchmark}.{condition}.{arm}", ("{arm}",)
+        self._add("scores", cell + ".{score}", ENDS, arm, unit=lambda row, _: unit_of(row["score"]))
+        self._add("contrasts", "{name}", DIFFERENCE, ("{a}", "{b}"), unit=_unit_of_contrast)
+        self._add("contrasts", "{name}", LIFT, ("{a}", "{b}"), where=_has_lift, undefined=_no_lift)
+        self._add("contrasts", "{name}", ("p", "p_holm"), ("{a}", "{b}"), where=lambda row: row["family"])
+        self._add("costs", "{benchmark}.{arm}.flops", {"allowed": "flops_allowed", "spent": "flops_spent"}, arm)
+        best = "{benchmark}.{condition}.best_baseline"
+        self._add("tracks", best, {"name": "best"}, ("{best}",))
+        self._add("tracks", best, DIFFERENCE, (PROPOSED, "{best}"), unit=lambda *_: "points")
+        self._add("tracks", "{benchmark}.{condition}", ("tuning_flops",), (PROPOSED,), where=_has("tuning_flops"))
+        self._add("regret_spans", "{benchmark}.regret", ("start", "allowed"))
+        columns = ("label", "count", "number", "reads", "right", "text")
+        self._add(
+            "most_read", cell + ".most_read.{rank}", columns, arm, where=_has("rank"), undefined=lambda *_: NO_TEXT
+        )
+        self._add("flipped_examples", cell + ".{kind}.{rank}", ("example", "seeds"), arm)
+        self._add("criteria", "criteria.{name}", ("value", "low", "high", "threshold"), unit=lambda row, _: row["unit"])
+        self._add("criteria", "criteria.{name}", ("verdict", "reason"))
 
-Entry = tuple[str, Number]
+    def _add(
+        self,
+        frame: str,
+        stem: str,
+        columns: tuple[str, ...] | Mapping[str, str],
+        arms: tuple[str, ...] = (),
+        unit: Callable[[Row, str], str] | None = None,
+        where: Callable[[Row], bool] = lambda row: True,
+        undefined: Callable[[Row, str], str] = lambda row, column: NO_INTERVAL,
+    ) -> None:
+        """A number for each of the columns (by the end of its key) in every row of a frame `where` there is one.
 
+        `stem` and `arms` are filled from the row; `undefined` says why a row that was run has no value.
+        """
+        ends = columns if isinstance(columns, Mapping) else dict(zip(columns, columns, strict=True))
+        for index, row in enumerate(self._study.frames[frame].to_dict("records")):
+            if not where(row):
+                continue
+            key, of = stem.format(**row), self._behind(frame, row, tuple(arm.format(**row) for arm in arms))
+            for end, column in ends.items():
+                kind, rule, printed, _ = column_of(frame, column)
+                printed = unit(row, column) if unit else LARGE.get(column) or printed
+                printed = printed or {"integer": "count"}.get(kind, kind)
+                missing = ("undefined", undefined(row, column))
+                if frame == "criteria":
+                    missing = ("not measured", NO_THRESHOLD if end == "threshold" else row["reason"])
+                elif row.get("status", "done") != "done":
+                    missing = ("not run", row["reason"])
+                self._file(f"{key}.{end}", row[column], printed, rule, (frame, index, column), missing, of)
 
-def _all(study: Study) -> Iterator[Entry]:
-    yield from _of_scores(study)
-    yield from _of_contrasts(study)
-    yield from _of_arms_and_tracks(study)
-    yield from _of_memory(study)
-    yield from _of_criteria(study)
-    yield from _of_study(study.about)
-    if study.about.get("scaling"):
-        yield from _of_scaling(study)
+    def _behind(self, frame: str, row: Row, arms: tuple[str, ...]) -> tuple[Any, ...]:
+        """Benchmark, conditions, arms and seeds behind the numbers of a row."""
+        about = self._study.about["benchmarks"].get(row.get("benchmark"))
+        if about is None:
+            return ()
+        condition = row.get("condition") or HEADLINE
+        if frame == "criteria":
+            known = (*about["arms"], *about["controls"])
+            arms = tuple(arm for arm in known if f"/{row['benchmark']}/{arm}.jsonl" in row["evidence"])
+        conditions = about["headline"] if condition == HEADLINE else [condition]
+        seeds = [int(row["seed"])] if "seed" in row else about["seeds"]
+        return row["benchmark"], tuple(conditions), arms if all(arms) else (), tuple(seeds)
 
+    def _add_study(self) -> None:
+        about, configured, counted = self._study.about, "set in the configuration", "count of records"
+        for name, benchmark in about["benchmarks"].items():
+            at, of = ("study", None, f"benchmarks.{name}.seeds"), self._behind("study", {"benchmark": name}, ())
+            self._file(f"{name}.seeds", len(benchmark["seeds"]), "count", configured, at, of=of)
+        for name, value, unit, rule, column in (
+            ("version", ", ".join(about["versions"]), "text", "versions in the records", "versions"),
+            ("evaluate_on", about["evaluate_on"], "text", configured, "evaluate_on"),
+            ("benchmarks", len(about["benchmarks"]), "count", configured, "benchmarks"),
+            ("arms", len(about["arms"]), "count", configured, "arms"),
+            ("runs", about["runs"]["asked"], "count", counted, "runs.asked"),
+            ("runs_done", about["runs"]["done"], "count", counted, "runs.done"),
+            ("runs_not_run", about["runs"]["not_run"], "count", counted, "runs.not_run"),
+        ):
+            self._file(f"study.{name}", value, unit, rule, ("study", None, column), ("not run", "no record"))
 
-def _number(
-    value: Any,
-    unit: str,
-    rule: str,
-    where: tuple[str, int | None, str],
-    missing: tuple[str, str] = ("not run", ""),
-    of: tuple[Any, ...] = (),
-) -> Number:
-    """A number; without a value, its status and reason are `missing` and its text says so."""
-    absent = value is None or value == "" or (not isinstance(value, str) and pd.isna(value))
-    if unit == "count" and not absent:
-        value = int(value)
-    text = "{}: {}".format(*missing) if absent else format_value(value, unit)
-    state = (
-        (None, PRINTED.get(unit, unit), text, *missing)
-        if absent
-        else (value, PRINTED.get(unit, unit), text, "done", None)
-    )
-    return Number(*state, rule, *where, *of)
+    def _add_scaling(self) -> None:
+        for table, columns in SCALING.items():
+            apart, numbers = (names.split() for names in columns.split("|"))
+            stem = ".".join(
+                ["cartpole", table, *("{latency:g}" if name == "latency" else f"{{{name}}}" for name in apart)]
+            )
+            self._add(f"scaling_{table}", stem, tuple(numbers), undefined=lambda *_: NOT_TOLD)
+        for key, (unit, rule) in SCALING_ALONE.items():
+            value = self._study.about["scaling"]
+            for part in key.split("."):
+                value = value[part]
+            self._file(f"cartpole.{key}", value, unit, rule, ("study", None, f"scaling.{key}"), ("undefined", NOT_TOLD))
 
-
-def _of(study: Study, benchmark: str, condition: str, arms: tuple[str, ...] = (), seed: int | None = None) -> tuple:
-    """Benchmark, conditions, arms (all where none is named) and seeds behind a number."""
-    about = study.about["benchmarks"].get(benchmark)
-    if about is None:
-        return ()
-    conditions = about["headline"] if condition == HEADLINE else [condition]
-    return benchmark, tuple(conditions), arms, tuple(about["seeds"]) if seed is None else (seed,)
-
-
-def _missing(row: Any, undefined: str) -> tuple[str, str]:
-    """Why a value of a row may be missing: it was not run, or it was and nothing can be said of it."""
-    return ("undefined", undefined) if row.status == "done" else ("not run", row.reason)
-
-
-def _of_scores(study: Study) -> Iterator[Entry]:
-    for index, row in enumerate(study.scores.itertuples()):
-        of, missing = _of(study, row.benchmark, row.condition, (row.arm,)), _missing(row, NO_INTERVAL)
-        for end in ENDS:
-            key = f"{row.benchmark}.{row.condition}.{row.arm}.{row.score}.{end}"
-            where = ("scores", index, end)
-            yield key, _number(getattr(row, end), unit_of(row.score), RULES[end], where, missing, of)
-
-
-def _of_contrasts(study: Study) -> Iterator[Entry]:
-    for index, row in enumerate(study.contrasts.itertuples()):
-        of = _of(study, row.benchmark, HEADLINE, (row.a, row.b))
-        for end in CONTRAST[: 8 if row.family else 6 if row.score == "accuracy" else 3]:
-            no_lift = end == "lift" or (end.startswith("lift") and pd.isna(row.lift))
-            unit = "lift" if end.startswith("lift") else "p" if end.startswith("p") else None
-            unit = unit or unit_of(row.score, difference=True)
-            missing = _missing(row, NO_LIFT if no_lift else NO_INTERVAL)
-            where = ("contrasts", index, end)
-            yield f"{row.name}.{end}", _number(getattr(row, end), unit, RULES[end], where, missing, of)
-
-
-def _of_arms_and_tracks(study: Study) -> Iterator[Entry]:
-    for index, row in enumerate(study.costs.itertuples()):
-        for end in ("allowed", "spent"):
-            where, of = ("costs", index, f"flops_{end}"), _of(study, row.benchmark, HEADLINE, (row.arm,))
-            number = _number(getattr(row, where[2]), "FLOPs", "mean over runs", where, _missing(row, ""), of)
-            yield f"{row.benchmark}.{row.arm}.flops.{end}", number
-    for index, row in enumerate(study.tracks.itertuples()):
-        stem, pair = f"{row.benchmark}.{row.condition}", ("full", row.best) if row.best else ()
-        of, missing = _of(study, row.benchmark, row.condition, pair), _missing(row, NO_INTERVAL)
-        rule = "the plain baseline with the highest mean accuracy"
-        best = _of(study, row.benchmark, row.condition, pair[1:])
-        yield f"{stem}.best_baseline.name", _number(row.best, "text", rule, ("tracks", index, "best"), missing, best)
-        for end in ("difference", "low", "high"):
-            number = _number(getattr(row, end), "points", RULES[end], ("tracks", index, end), missing, of)
-            yield f"{stem}.best_baseline.{end}", number
-        if not pd.isna(row.tuning_flops):
-            of, where = _of(study, row.benchmark, row.condition, ("full",)), ("tracks", index, "tuning_flops")
-            yield f"{stem}.tuning_flops", _number(row.tuning_flops, "FLOPs", "mean over seeds", where, of=of)
-    for index, row in enumerate(study.regret_spans.itertuples()):
-        for end, rule in SPAN.items():
-            where, of = ("regret_spans", index, end), _of(study, row.benchmark, HEADLINE)
-            yield f"{row.benchmark}.regret.{end}", _number(getattr(row, end), "FLOPs", rule, where, of=of)
-
-
-def _of_memory(study: Study) -> Iterator[Entry]:
-    for index, row in enumerate(study.most_read.itertuples()):
-        if pd.isna(row.rank):
-            continue
-        of = _of(study, row.benchmark, row.condition, (row.arm,), int(row.seed))
-        for name, (unit, rule) in MOST_READ.items():
-            key = f"{row.benchmark}.{row.condition}.{row.arm}.most_read.{row.rank}.{name}"
-            where = ("most_read", index, name)
-            yield key, _number(getattr(row, name), unit, rule, where, ("undefined", NO_TEXT), of)
-    for index, row in enumerate(study.flipped_examples.itertuples()):
-        of = _of(study, row.benchmark, row.condition, (row.arm,))
-        for name, (unit, rule) in FLIPPED.items():
-            key = f"{row.benchmark}.{row.condition}.{row.arm}.{row.kind}.{row.rank}.{name}"
-            yield key, _number(getattr(row, name), unit, rule, ("flipped_examples", index, name), of=of)
-
-
-def _of_criteria(study: Study) -> Iterator[Entry]:
-    arms = study.runs["arm"].cat.categories
-    for index, row in enumerate(study.criteria.itertuples()):
-        behind = tuple(arm for arm in arms if f"/{row.benchmark}/{arm}.jsonl" in row.evidence)
-        of = _of(study, row.benchmark, row.condition or HEADLINE, behind)
-        for end in ("value", "low", "high", "threshold"):
-            rule, reason = "the criterion's headline value", row.reason
-            if end == "threshold":
-                rule, reason = "set in the configuration", "no threshold in the configuration"
-            number = _number(getattr(row, end), row.unit, rule, ("criteria", index, end), ("not measured", reason), of)
-            yield f"criteria.{row.name}.{end}", number
-        for end in ("verdict", "reason"):
-            rule, where = "the verdict rule of its kind", ("criteria", index, end)
-            yield f"criteria.{row.name}.{end}", _number(getattr(row, end), "text", rule, where, of=of)
+    def _file(
+        self,
+        key: str,
+        value: Any,
+        unit: str,
+        rule: str,
+        at: tuple[str, int | None, str],
+        missing: tuple[str, str] = ("undefined", ""),
+        of: tuple[Any, ...] = (),
+    ) -> None:
+        """File a number; without a value, its status and reason are `missing` and its text says so."""
+        if key in self._numbers:
+            raise ConfigurationError(f"Two numbers are named {key!r}. Rename a contrast, criterion, benchmark or arm.")
+        absent = value == "" if isinstance(value, str) else pd.isna(value)
+        value = None if absent else int(value) if unit == "count" else value
+        text = f"{missing[0]}: {missing[1]}" if absent else format_value(value, unit)
+        status, reason = missing if absent else ("done", None)
+        self._numbers[key] = Number(value, PRINTED.get(unit, unit), text, status, reason, rule, *at, *of)
 
 
-def _of_study(about: Mapping[str, Any]) -> Iterator[Entry]:
-    configured, counted = "set in the configuration", "count of records"
-    for name, benchmark in about["benchmarks"].items():
-        where, of = ("study", None, f"benchmarks.{name}.seeds"), (name, tuple(benchmark["headline"]), ())
-        number = _number(len(benchmark["seeds"]), "count", configured, where, of=(*of, tuple(benchmark["seeds"])))
-        yield f"{name}.seeds", number
-    facts = {
-        "version": (", ".join(about["versions"]), "text", "versions in the records", "versions"),
-        "evaluate_on": (about["evaluate_on"], "text", configured, "evaluate_on"),
-        "benchmarks": (len(about["benchmarks"]), "count", configured, "benchmarks"),
-        "arms": (len(about["arms"]), "count", configured, "arms"),
-        "runs": (about["runs"]["asked"], "count", counted, "runs.asked"),
-        "runs_done": (about["runs"]["done"], "count", counted, "runs.done"),
-        "runs_not_run": (about["runs"]["not_run"], "count", counted, "runs.not_run"),
-    }
-    for name, (value, unit, rule, column) in facts.items():
-        yield f"study.{name}", _number(value, unit, rule, ("study", None, column), ("not run", "no record"))
+def _unit_of_contrast(row: Row, column: str) -> str:
+    return unit_of(row["score"], difference=True)
 
 
-def _of_scaling(study: Study) -> Iterator[Entry]:
-    missing = ("undefined", "no run of it tells")
-    for table, columns in MEASURED.items():
-        frame = f"scaling_{table}"
-        for index, row in enumerate(getattr(study, frame).itertuples()):
-            apart = (getattr(row, name) for name in SCALING[table])
-            stem = ".".join(["cartpole", table, *(f"{x:g}" if isinstance(x, float) else str(x) for x in apart)])
-            for name, (unit, rule) in columns.items():
-                yield f"{stem}.{name}", _number(getattr(row, name), unit, rule, (frame, index, name), missing)
-    for key, (unit, rule) in SCALING_ALONE.items():
-        value = study.about["scaling"]
-        for part in key.split("."):
-            value = value[part]
-        yield f"cartpole.{key}", _number(value, unit, rule, ("study", None, f"scaling.{key}"), missing)
+def _has_lift(row: Row) -> bool:
+    return row["family"] or row["score"] == "accuracy"
+
+
+def _has(column: str) -> Callable[[Row], bool]:
+    return lambda row: not pd.isna(row[column])
+
+
+def _no_lift(row: Row, column: str) -> str:
+    return NO_LIFT if pd.isna(row["lift"]) else NO_INTERVAL

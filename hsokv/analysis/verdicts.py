@@ -1,0 +1,59 @@
+"""What a study says in the terminal: its criteria with their evidence, and a summary when it ends."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hsokv.analysis.frames import Study, criteria_entries
+from hsokv.analysis.numbers import Numbers
+
+MARKS = {"pass": "met", "fail": "NOT MET", "not measured": "not measured"}
+MEANING = {  # what a verdict lets a reader conclude about the seeds and benchmarks of this study
+    "pass": "This holds on other seeds of this benchmark. It says nothing about other benchmarks or encoders.",
+    "fail": "This study does not show it. It is not shown to be false unless the interval says so.",
+    "not measured": "Nothing can be concluded, either way.",
+}
+TIMED = "This is a timing on one machine; it does not transfer to others."
+CLOCK = ("study", "cartpole")  # measured by a clock, not over seeds
+
+
+def validation_page(study: Study, allowed: Iterable[str]) -> str:
+    """Each criterion in plain text: verdict, threshold, value and interval, reason, records, and what it decides."""
+    numbers, entries, allowed, lines = Numbers(study), criteria_entries(study.criteria), set(allowed), []
+    if study.about["small"]:
+        lines += ["Small run, not the study: its verdicts show that the machinery works and nothing else.", ""]
+    for entry in entries:
+        stem = f"criteria.{entry['name']}"
+        text = {end: numbers[f"{stem}.{end}"].text for end in ("threshold", "value", "low", "high")}
+        known = " (known, allowed)" if entry["verdict"] == "fail" and entry["name"] in allowed else ""
+        lines.append(f"{MARKS[entry['verdict']]}: {entry['name']}, on {entry['benchmark']}{known}")
+        wanted = f"threshold {entry['comparison']} {text['threshold']}" if entry["comparison"] else "no threshold"
+        if entry["value"] is None:
+            lines.append(f"  {wanted}; {entry['reason']}")
+        else:
+            interval = f" [{text['low']}, {text['high']}]" if entry["interval"] else ""
+            unit = numbers[f"{stem}.value"].unit
+            lines.append(f"  {wanted}, measured {text['value']}{interval} {unit}: {entry['reason']}")
+        lines.append(f"  evidence: {', '.join(entry['evidence']) or 'none'}")
+        timed = entry["benchmark"] in CLOCK and entry["value"] is not None
+        lines.append(f"  {TIMED if timed else MEANING[entry['verdict']]}")
+    counts = [f"{sum(entry['verdict'] == verdict for entry in entries)} {words}" for verdict, words in MARKS.items()]
+    return "\n".join([*lines, "", ", ".join(counts).lower(), ""])
+
+
+def summary(results: Path, pdf: bool, minutes: float) -> str:
+    """Verdict lines, what was not run and why, the time, and where the report lies; from the files in `results`."""
+    study = Study.read(results / "statistics")
+    criteria, scores = study.criteria, study.scores
+    heading = "The study's criteria:" if len(criteria) else "The study has no criteria."
+    lines = ["", "Small run, not the study." if study.about["small"] else heading]
+    width = max(criteria["name"].str.len(), default=0)
+    lines += [f"  {row.verdict:<12}  {row.name:<{width}}  {row.reason}" for row in criteria.itertuples(index=False)]
+    absent = scores.loc[scores["status"] != "done", ["benchmark", "reason"]].drop_duplicates()
+    lines += [f"  {benchmark} was not run: {reason}" for benchmark, reason in sorted(absent.itertuples(index=False))]
+    pages = [results / "report" / name for name in ("report.md", "report.pdf" if pdf else "report.tex")]
+    there = ", ".join(str(page) for page in pages if page.exists())
+    lines.append(f"Time: {minutes:.1f} minutes")
+    lines.append(f"Report: {there or 'not made; `snakemake --cores 4 report` makes it'}")
+    if not pdf:
+        lines.append("No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again.")
+    return "\n".join(lines)

@@ -1,0 +1,228 @@
+"""Known answers about the frames of a made-up study; what was not run leaves no mean over the others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hsokv.analysis.frames import FRAMES, Study, data_dictionary
+from hsokv.analysis.intervals import interval
+from hsokv.analysis.statistics import analyse, compute, read_time
+from hsokv.exceptions import ConfigurationError, RecordError
+from hsokv.files import write_json
+from hsokv.records import write_record
+from hsokv.study.wall_time import began, measure
+
+from .study import analysed, configuration, lines, mean, not_run, record, records, right, row, searching, with_memory
+
+GOLDEN = Path(__file__).parent / "golden"
+HELD = {"outcomes_without": "0" * 2 + "1" * 8 + "0" * 6 + "1" * 4}
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    return analysed(configuration())
+
+
+def golden_record(benchmark, condition, arm, seed):
+    """A record that tells of a memory and of a search, if its arm has one."""
+    held = with_memory(benchmark, condition, arm, seed, **HELD).instruments
+    if arm == "full":
+        held |= {"lineage": [[[0, 0]]], "scores": [[[0.5, 0.4]]], "members": {"x": [1, 2]}}
+    return searching(benchmark, condition, arm, seed, instruments=held)
+
+
+@pytest.mark.parametrize("name", ["scores", "contrasts", "most_read", "criteria"])
+def test_the_made_up_study_gives_the_golden_frames(tmp_path, name):
+    """Made again by `analysed(configuration(), golden_record).write(GOLDEN)`, where a change of numbers is meant."""
+    analysed(configuration(), golden_record).write(tmp_path)
+    assert (tmp_path / f"{name}.csv").read_text() == (GOLDEN / f"{name}.csv").read_text()
+
+
+def test_a_headline_is_the_mean_over_its_conditions_seed_by_seed(study):
+    found = row(study.scores, benchmark="rare_words", condition="headline", arm="full", score="accuracy")
+    per_seed = [(right("full", s, "level1") + right("full", s, "level2")) / 40 for s in (1, 2, 3)]
+    assert [found[end] for end in ("mean", "low", "high")] == pytest.approx(interval(per_seed))
+    assert (found["seeds"], found["status"], found["reason"], found["synthetic"]) == (3, "done", "", False)
+
+
+def test_a_shared_test_set_widens_an_interval_that_ends_at_the_range_of_the_score(study):
+    found = row(study.scores, benchmark="sst2", condition="shots16", arm="knn", score="accuracy")
+    free = interval([0.8, 0.8], np.array([[1.0] * 16 + [0.0] * 4] * 2))
+    assert (found["mean"], found["low"], found["high"]) == (pytest.approx(0.8), 0.0, 1.0)
+    assert free.low < 0 < 1 < free.high
+
+
+def test_scores_that_follow_from_a_record(study):
+    assert mean(study, "sst2", "full", "hit_corrected") == pytest.approx(0.75)
+    assert mean(study, "sst2", "full", "accuracy_lost_without_memory") == pytest.approx(0.5)
+
+
+def test_contrasts_are_paired_and_p_stays_in_the_family(study):
+    found = row(study.contrasts, name="ablation")
+    assert (found["difference"], found["p"], found["p_holm"]) == (pytest.approx(0.2), 0.25, 0.5)
+    assert found["lift"] == pytest.approx(0.2 / np.mean([11.5, 10.5, 11.5]) * 20)
+    assert found["lift_low"] < found["lift"] < found["lift_high"]
+    shown = row(study.contrasts, name="full_over_kv_only_sst2")
+    assert not shown["family"]
+    assert np.isnan(shown["p"])
+    pairs = set(zip(study.contrasts["benchmark"], study.contrasts["b"], strict=True))
+    assert pairs == {(b, arm) for b in ("rare_words", "sst2", "sst2_synthetic") for arm in ("kv_only", "knn")}
+
+
+def test_costs_and_curves(study):
+    found = row(study.costs, benchmark="sst2", arm="knn")
+    assert (found["flops_allowed"], found["flops_spent"]) == (2_000_000, 1_500_000)
+    curve = study.curves.query("benchmark == 'rare_words' and condition == 'one_sense_level1' and arm == 'full'")
+    assert (curve["x"].tolist(), curve["mean"].tolist()) == ([1, 2], pytest.approx([0.5, 0.2]))
+
+
+def test_tracks_name_the_encoder_its_cost_and_the_best_baseline():
+    asked = configuration(contrasts=[], criteria=[])
+    asked["benchmarks"] = {"sst2": asked["benchmarks"]["sst2"] | {"conditions": ["shots16", "tuned", "absent"]}}
+
+    def make(benchmark, condition, arm, seed):
+        tuning = {"configuration": {"condition": {"tuning": {"by": "cross_entropy"}}}}
+        data = {"synthetic": False, "evaluate_on": "final", "encoder": {"name": "e", "tuning_flops": 10**9 * seed}}
+        if condition == "absent":
+            return not_run(benchmark, condition, arm, seed)
+        return record(benchmark, condition, arm, seed, **tuning | {"data": data} if condition == "tuned" else {})
+
+    frozen, tuned, absent = analysed(asked, make).tracks.to_dict("records")
+    assert (frozen["tuned_by"], frozen["best"], frozen["difference"]) == ("frozen", "knn", pytest.approx(-0.05))
+    assert (tuned["encoder"], tuned["tuned_by"], tuned["tuning_flops"]) == ("e", "cross-entropy", 17e9)
+    assert (absent["status"], absent["reason"], absent["best"]) == ("not run", "no data", "")
+
+
+def test_frames_have_the_configurations_order_and_the_same_bytes_whatever_that_of_the_records(tmp_path, study):
+    asked = configuration()
+    study.write(tmp_path / "a")
+    analyse(reversed(lines(records(asked))), asked).write(tmp_path / "b")
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+    assert list(study.scores["arm"].cat.categories) == ["full", "kv_only", "knn", "chance"]
+    assert study.scores["benchmark"].is_monotonic_increasing
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    made = analysed(configuration(), golden_record)
+    made.write(tmp_path / "a")
+    again = Study.read(tmp_path / "a")
+    for name in FRAMES:
+        assert again.frames[name].dtypes.equals(made.frames[name].dtypes), name
+    again.write(tmp_path / "b")
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_files_of_records_become_files_of_frames(tmp_path):
+    asked = configuration()
+    paths = [write_record(run, root=tmp_path / "records") for run in records(asked)]
+    compute(paths, asked, tmp_path / "statistics")
+    assert len(Study.read(tmp_path / "statistics").runs) == 48
+    damaged = paths[3]
+    damaged.write_text("{")
+    with pytest.raises(RecordError, match=damaged.name):
+        compute(paths, asked, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize(("name", "content"), [("study.json", "{}"), ("scores.csv", "mean\nx\n")])
+def test_a_damaged_file_of_statistics_is_named(tmp_path, study, name, content):
+    study.write(tmp_path)
+    (tmp_path / name).write_text(content)
+    with pytest.raises(RecordError, match=name):
+        Study.read(tmp_path)
+
+
+def test_a_run_not_made_leaves_no_mean_over_the_others():
+    found = analysed(configuration(), lambda *run: (not_run if run == ("sst2", "shots16", "knn", 13) else record)(*run))
+    cell = row(found.scores, benchmark="sst2", condition="headline", arm="knn", score="accuracy")
+    assert (cell["seeds"], cell["status"], cell["reason"]) == (0, "not run", "1 of 2 seeds: no data")
+    assert np.isnan(cell["mean"])
+    contrast = row(found.contrasts, name="over_knn")
+    assert (contrast["status"], contrast["reason"]) == ("not run", "1 of 2 seeds: no data")
+    assert row(found.contrasts, name="ablation")["p_holm"] == 0.5  # the family keeps its size
+
+
+def test_a_benchmark_not_run_is_not_run_everywhere():
+    found = analysed(configuration(), lambda b, *run: (not_run if b == "sst2" else record)(b, *run))
+    of_sst2 = found.scores[found.scores["benchmark"] == "sst2"]
+    assert set(of_sst2["status"]) == {"not run"}
+    assert "hit_rate" in set(of_sst2["score"])
+    assert row(found.costs, benchmark="sst2", arm="full")["reason"] == "no data"
+    assert found.about["runs"] == {"asked": 48, "done": 42, "not_run": 6}
+
+
+def test_no_records_at_all_still_make_frames():
+    found = analyse([], configuration())
+    assert set(found.scores["reason"]) == {"no record"}
+    assert set(found.criteria["verdict"]) == {"not measured"}
+    assert len(found.curves) == len(found.regret) == 0
+
+
+def test_one_seed_has_no_interval():
+    asked = configuration()
+    for benchmark in asked["benchmarks"].values():
+        benchmark["seeds"] = benchmark["seeds"][:1]
+    found = analysed(asked)
+    cell = row(found.scores, benchmark="rare_words", condition="headline", arm="full", score="accuracy")
+    assert (cell["mean"], cell["seeds"]) == (pytest.approx(0.775), 1)
+    contrast = row(found.contrasts, name="ablation")
+    assert np.isnan([cell["low"], cell["high"], contrast["p"], contrast["lift_low"]]).all()
+    assert row(found.criteria, name="lift")["verdict"] == "not measured"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        [record("mnli", "shots16", "knn", 13)],
+        [record("sst2", "shots16", "knn", 13)] * 2,
+        [record("sst2", "shots16", "knn", 13, data={"synthetic": False, "evaluate_on": "development"})],
+        [
+            record("sst2", "shots16", "knn", 13),
+            record("sst2", "shots16", "knn", 21, outcomes="1", scores={"accuracy": 1.0}),
+        ],
+    ],
+    ids=["foreign", "twice", "another test set", "not paired"],
+)
+def test_records_of_another_study_are_refused_with_file_and_line(made):
+    with pytest.raises(RecordError, match=rf"{made[-1].arm}\.jsonl, line {len(made)}"):
+        analyse(lines(made), configuration())
+
+
+@pytest.mark.parametrize(("key", "value"), [("headline", ["shots4"]), ("arms", None), ("arms", ["full", "ridge"])])
+def test_a_benchmark_that_contradicts_the_study_is_refused(key, value):
+    asked = configuration()
+    asked["benchmarks"]["sst2"][key] = value
+    with pytest.raises(ConfigurationError, match=rf"benchmarks\.sst2\.{key}"):
+        analyse([], asked)
+
+
+def test_headline_conditions_of_different_test_sets_are_refused():
+    def make(benchmark, condition, arm, seed):
+        size = 20 if condition.endswith("level2") else 10
+        told = {"outcomes": "1" * size, "scores": {"accuracy": 1.0}, "shared_test": True}
+        return record(benchmark, condition, arm, seed, **told if benchmark == "rare_words" else {})
+
+    with pytest.raises(RecordError, match="rare_words"):
+        analysed(configuration(), make)
+
+
+def test_a_run_that_goes_on_is_not_timed_and_a_damaged_time_is_named(tmp_path):
+    first = tmp_path / "seed1.json"
+    start = began([first])
+    first.touch()
+    assert began([first]) is None
+    for began_at in (start, None):
+        measure(began_at, 2, "a", tmp_path / "study.json")
+        assert (read_time([tmp_path / "study.json"])["minutes"] is None) == (began_at is None)
+    write_json(tmp_path / "study.json", {"minutes": "30", "cores": 2, "configuration": "a", "machine": {}})
+    with pytest.raises(RecordError, match=r"study\.json"):
+        read_time([tmp_path / "study.json"])
+
+
+def test_the_data_dictionary_of_the_docs_is_that_of_the_frames():
+    """Made again by writing `data_dictionary()` there."""
+    page = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
+    assert page.read_text(encoding="utf-8") == data_dictionary()
