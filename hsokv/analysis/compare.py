@@ -47,7 +47,7 @@ def compare(before: Side, after: Side) -> Comparison:
     A mean or a difference moved when the later value lies outside of the earlier interval; it is `apart` when the two
     intervals do not meet. Values without an interval are not compared.
     """
-    both = _estimates(before.study).join(_estimates(after.study), how="inner", lsuffix="_1", rsuffix="_2")
+    both = _estimates(before.study).merge(_estimates(after.study), on="key", suffixes=("_1", "_2"))
     moved = both[(both["mean_2"] < both["low_1"]) | (both["mean_2"] > both["high_1"])].sort_index()
     apart = (moved["high_1"] < moved["low_2"]) | (moved["high_2"] < moved["low_1"])
     runs = _runs(before.study).merge(_runs(after.study), on=RUN, how="outer", indicator=True, suffixes=("_1", "_2"))

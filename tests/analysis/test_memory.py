@@ -1,0 +1,101 @@
+"""Known answers about the inside of a memory; what a record does not tell is left out or said, never guessed."""
+
+import numpy as np
+import pytest
+
+from hsokv.analysis.memory import NO_READS, shorten
+from hsokv.analysis.numbers import Numbers
+from hsokv.analysis.scores import FLIPS, Run, examples_of, scores_of
+
+from .study import analysed, configuration, memory, not_run, record, row, with_memory
+
+RUN = ("rare_words", "two_senses_level1", "full", 1)
+WITHOUT = "0" * 2 + "1" * 8 + "0" * 6 + "1" * 4  # of 20; with the memory the first 14 or more are right
+
+
+def held(**changes) -> dict[str, float]:
+    scores = scores_of(Run(with_memory(*RUN, **changes)))
+    return {name.removeprefix("memory_"): score for name, score in scores.items() if name.startswith("memory_")}
+
+
+def alone(*run, **changes):
+    return with_memory(*run, **{"outcomes_without": WITHOUT} | changes)
+
+
+def test_scores_of_four_entries_by_hand():
+    expected = {"entries": 4, "class_min": 1, "class_median": 1, "class_max": 2, "consolidated": 0.25}
+    expected |= {"age_mean": 2.25, "age_oldest": 4, "age_read": pytest.approx((1 * 4 + 6 * 3 + 3 * 2) / 10)}
+    assert held() == expected | {"never_read": 0.25, "top_tenth": 0.6, "top_tenth_right": 0.5}
+
+
+@pytest.mark.parametrize("instruments", [{}, {"memory": {"labels": [0, 1]}}])
+def test_a_record_that_does_not_tell_has_no_such_score(instruments):
+    scores = scores_of(Run(record(*RUN, instruments=instruments)))
+    assert not [name for name in scores if name.startswith("memory_")]
+
+
+def test_an_empty_memory_and_one_that_was_never_read():
+    nothing, unread = {name: [] for name in memory()}, {"reads": [0] * 4, "right": [0] * 4}
+    assert held(**nothing) == {"entries": 0}
+    assert not {"top_tenth", "top_tenth_right", "age_read"} & set(held(**unread))
+    for changes in (nothing, unread):
+        found = analysed(configuration(), lambda *run, c=changes: with_memory(*run, **c))
+        assert set(found.memory_reads["reason"]) == set(found.most_read["reason"]) == {NO_READS}
+
+
+def test_every_example_is_of_one_kind_and_what_is_lost_is_corrected_minus_harmed():
+    run = Run(with_memory("sst2", "shots16", "full", 20, outcomes_without=WITHOUT))
+    scores, examples = scores_of(run), examples_of(run)
+    assert [scores[f"memory_{kind}"] for kind in FLIPS] == [6 / 20, 4 / 20, 8 / 20, 2 / 20]
+    assert (scores["memory_corrected_examples"], scores["memory_harmed_examples"]) == (6, 4)
+    np.testing.assert_array_equal(sum(examples[f"memory_{kind}"] for kind in FLIPS), 1)
+    lost = examples["memory_corrected"] - examples["memory_harmed"]
+    np.testing.assert_array_equal(examples["accuracy_lost_without_memory"], lost)
+
+
+def test_the_examples_that_are_flipped_in_most_seeds_and_in_two_at_least():
+    found = analysed(configuration(), alone).flipped_examples.query("benchmark == 'sst2'")
+    kinds = {kind: part["example"].tolist() for kind, part in found.groupby("kind")}
+    assert kinds == {"corrected": [0, 1, 10], "harmed": [16, 17, 18]}
+    assert set(found["seeds"]) == {2}
+    once = {13: "1" * 20}
+    found = analysed(configuration(), lambda *run: alone(*run, outcomes_without=once.get(run[3], WITHOUT)))
+    assert set(found.flipped_examples["kind"]) == {"harmed"}
+
+
+def test_curves_end_at_all_reads_and_at_the_right_ones():
+    found = analysed(configuration(), with_memory).memory_reads.query("benchmark == 'rare_words' and arm == 'full'")
+    quarters = found[found["entries"].isin([0, 0.25, 0.5, 0.75, 1])].groupby("kind")["mean"].agg(list)
+    assert quarters["reads"] == pytest.approx([0, 0.6, 0.9, 1, 1])
+    assert quarters["right"] == pytest.approx([0, 0.3, 0.5, 0.6, 0.6])
+
+
+def test_the_most_read_entries_are_of_one_named_run_and_a_missing_text_is_said():
+    found = analysed(configuration(), lambda *run: with_memory(*run, texts=["a", "b"]))
+    entries = found.most_read[found.most_read["benchmark"] == "rare_words"]
+    assert set(zip(entries["condition"], entries["arm"], entries["seed"], strict=True)) == {RUN[1:]}
+    assert entries["text"].tolist() == ["b", "", "a"]
+    numbers, stem = Numbers(found), "rare_words.two_senses_level1.full.most_read.2"
+    assert [numbers[f"{stem}.{name}"].text for name in ("label", "count", "number", "reads")] == ["1", "2", "2", "30.0"]
+    assert (numbers[f"{stem}.text"].value, numbers[f"{stem}.text"].status) == (None, "undefined")
+
+
+def test_a_benchmark_that_was_not_run_says_why():
+    found = analysed(configuration(), lambda b, *run: (not_run if b == "sst2" else with_memory)(b, *run))
+    for frame in (found.memory_reads, found.most_read):
+        rows = frame[frame["benchmark"] == "sst2"]
+        assert set(zip(rows["status"], rows["reason"], strict=True)) == {("not run", "no data")}
+    assert row(found.scores, benchmark="sst2", condition="headline", arm="full", score="memory_entries")["seeds"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb\n\nc\x00d", "a b c d"),
+        ("e\N{COMBINING ACUTE ACCENT}", "\N{LATIN SMALL LETTER E WITH ACUTE}"),
+        ("x" * 60, "x" * 60),
+        ("x" * 61, "x" * 59 + "\N{HORIZONTAL ELLIPSIS}"),
+    ],
+)
+def test_shortened_texts_are_one_line_of_letters(text, shown):
+    assert shorten(text) == shown

@@ -1,0 +1,98 @@
+"""Every printed number has one key, a text, and the cell and lines of records that it is from."""
+
+import pytest
+
+from hsokv.analysis.frames import Study
+from hsokv.analysis.numbers import Numbers
+from hsokv.analysis.scaling import summarise
+from hsokv.analysis.scores import format_value
+from hsokv.analysis.statistics import analyse
+from hsokv.exceptions import ConfigurationError
+
+from .example_scaling import measured, projected
+from .study import analysed, configuration, with_memory
+
+CRITERION = {"name": "speed_up", "benchmark": "cartpole", "arm": "full", "score": "speed_up", "kind": "rate"}
+
+
+@pytest.fixture(scope="module")
+def study() -> Study:
+    asked = configuration()
+    asked["criteria"] = [*asked["criteria"], CRITERION | {"at_least": 2.0}]
+    return analysed(asked, with_memory, scaling=summarise(measured(), projected()))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "printed"),
+    [
+        (0.6344, "share", "63.4"),
+        (-0.0213, "points", "-2.1"),
+        (-0.0001, "points", "0.0"),
+        (0.2, "lift", "+20.0"),
+        (0.0009, "p", "< 0.001"),
+        (1.0, "p", "1.000"),
+        (123_456, "FLOPs", "1.2e5"),
+        (0, "FLOPs", "0"),
+        (0.69314, "nats", "0.693"),
+        (0.816, "ratio", "0.82"),
+        (29.94, "minutes", "29.9"),
+        (10.0, "count", "10"),
+        ("pass", "text", "pass"),
+    ],
+)
+def test_texts(value, unit, printed):
+    assert format_value(value, unit) == printed
+
+
+@pytest.mark.parametrize(
+    ("key", "printed"),
+    [
+        ("rare_words.headline.full.accuracy.mean", "75.8"),
+        ("ablation.difference", "+20.0"),
+        ("ablation.p_holm", "0.500"),
+        ("rare_words.full.flops.spent", "1.5e6"),
+        ("rare_words.seeds", "3"),
+        ("sst2.shots16.best_baseline.name", "knn"),
+        ("criteria.kv_hit_rate.value", "80.0"),
+        ("criteria.kv_hit_rate.verdict", "pass"),
+        ("criteria.bwt.value", "not measured: split_cifar10 is not in this study's configuration"),
+        ("study.version", "0.1.0"),
+        ("study.runs_not_run", "0"),
+        ("cartpole.speed.strong.processes.2.throughput", "2.25"),
+        ("cartpole.projection.64.asynchronous.0.1.store_busy", "1.6"),
+        ("cartpole.sharing.random_search.steps_to_target", "undefined: no run of it tells"),
+        ("cartpole.machine.cores", "2"),
+    ],
+)
+def test_keys(study, key, printed):
+    assert Numbers(study)[key].text == printed
+
+
+def test_every_number_is_what_stands_in_its_cell(study):
+    for key, number in Numbers(study).items():
+        if number.frame != "study" and number.status == "done":
+            assert study.frames[number.frame][number.column].iloc[number.row] == number.value, key
+
+
+def test_a_number_names_the_lines_it_is_made_of(study):
+    number = Numbers(study)["rare_words.headline.full.accuracy.mean"]
+    path = "results/records/rare_words/full.jsonl"
+    assert number.records == ((path, (1, 2, 3, 4, 5, 6)),)  # two conditions of three
+    assert (number.unit, number.status, number.seeds) == ("percent", "done", (1, 2, 3))
+    pair = Numbers(study)["over_knn.difference"].records
+    assert pair == tuple((f"results/records/sst2/{arm}.jsonl", (1, 2)) for arm in ("full", "knn"))
+    documents = Numbers(study)["cartpole.error"].records
+    assert documents == (("results/scaling/measured.json", ()), ("results/scaling/projected.json", ()))
+
+
+def test_p_is_a_number_of_the_family_alone(study):
+    assert "full_over_knn_rare_words.difference" in Numbers(study)
+    assert "full_over_knn_rare_words.p" not in Numbers(study)
+
+
+def test_an_unknown_key_names_the_nearest_and_two_of_one_name_are_refused(study):
+    with pytest.raises(ConfigurationError, match=r"rare_words\.headline\.full\.accuracy\.mean"):
+        Numbers(study)["rare_words.headline.full.acuracy.mean"]
+    asked = configuration()
+    with pytest.raises(ConfigurationError, match=r"'ablation\.difference'"):
+        analyse([], asked | {"contrasts": [asked["contrasts"][0]] * 2})

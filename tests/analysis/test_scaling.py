@@ -1,0 +1,55 @@
+"""The distributed swarm: what was measured, apart from what was projected, and the criterion on its speed-up."""
+
+import pandas as pd
+import pytest
+
+from hsokv.analysis.scaling import read_scaling, speed_ups, summarise
+from hsokv.exceptions import RecordError
+from hsokv.records import write_sealed
+
+from .example_scaling import measured, projected
+from .study import analysed, configuration, row
+from .test_numbers import CRITERION
+
+
+def verdict(scaling):
+    return row(analysed(configuration(criteria=[CRITERION | {"at_least": 2.0}]), scaling=scaling).criteria)
+
+
+def test_a_speed_up_is_taken_turn_by_turn():
+    found = speed_ups(pd.DataFrame(measured(up=1.5)["speed"])).query("backend == 'processes' and workers == 2")
+    assert found["speed_up"].tolist() == [1.5, 1.5]  # although the second turn was twice as fast
+
+
+@pytest.mark.parametrize("workers", [(1, 2), (1, 2, 4)])
+def test_without_four_cores_the_criterion_is_not_measured_and_the_projection_stands_beside_it(workers):
+    found = verdict(summarise(measured(workers=workers), projected()))
+    assert found["verdict"] == "not measured"
+    assert "2.40 [2.13, 2.67]" in found["reason"]
+    assert verdict(None)["verdict"] == "not measured"
+
+
+@pytest.mark.parametrize(("up", "wanted"), [(1.5, "pass"), (0.9, "fail")])
+def test_with_four_cores_it_is_measured(up, wanted):
+    found = verdict(summarise(measured(cores=4, workers=(1, 2, 4), up=up), projected()))
+    assert (found["verdict"], found["value"]) == (wanted, pytest.approx(2 * up))
+
+
+def test_medians_are_over_the_runs_that_reached_the_target():
+    found = summarise(measured(), projected())
+    sharing = row(found["sharing"], arm="synchronous")
+    assert [sharing[name] for name in ("runs", "reached", "steps_to_target", "best")] == [2, 2, 4e6, 0.65]
+    never = row(found["sharing"], arm="random_search")
+    assert (never["reached"], pd.isna(never["steps_to_target"]), never["best"]) == (0, True, 0.1)
+    speed = row(found["speed"], scaling="weak", workers=2)
+    assert (speed["throughput"], speed["over_one"], pd.isna(speed["speed_up"])) == (2.25e6, 1.5, True)
+    assert found["about"]["error"] == pytest.approx(0.15)
+
+
+def test_documents_that_are_not_measurements_are_named(tmp_path):
+    paths = [tmp_path / "measured.json", tmp_path / "projected.json"]
+    write_sealed(paths[0], measured())
+    write_sealed(paths[1], {"validation": []})
+    with pytest.raises(RecordError, match=r"projected\.json"):
+        read_scaling(paths)
+    assert read_scaling([]) is None

@@ -1,0 +1,77 @@
+"""What the configuration may say of the paper, and how characters of any script are printed."""
+
+import pytest
+
+from hsokv.exceptions import ConfigurationError
+from hsokv.report import paper as module
+from hsokv.report.characters import command_of, escape, printable, unprintable
+from hsokv.report.paper import check_paper
+from tests.report.made import PAPER
+
+
+@pytest.fixture(autouse=True)
+def every_font(monkeypatch):
+    monkeypatch.setattr(module, "has_tex", lambda: False)
+
+
+def test_names_of_many_scripts_are_taken():
+    check_paper(
+        PAPER | {"title": "王伟, 田中さん, 한국어, Жук and Γιώργος", "abstract": "CIFAR-10, SST-2 and MiniLM-L6-v2."}
+    )
+
+
+@pytest.mark.parametrize("title", ["שלום", "नमस्ते", "a\x07b", "😀"])
+def test_a_name_that_no_font_has_is_refused_by_name(title):
+    with pytest.raises(ConfigurationError, match=r"paper\.title"):
+        check_paper(PAPER | {"title": title})
+    with pytest.raises(ConfigurationError, match=r"authors\[0\]\.name"):
+        check_paper(PAPER | {"authors": [{"name": title}]})
+
+
+@pytest.mark.parametrize("name", ["headlin", "nothing"])
+def test_an_unknown_name_is_refused_at_once(name):
+    with pytest.raises(ConfigurationError, match="headline"):
+        check_paper(PAPER | {"abstract": f"We ask. {{{name}}}"})
+
+
+def test_a_number_of_no_known_subject_is_refused():
+    paper = PAPER | {"abstract": "{sst3.headline.full.accuracy}"}
+    check_paper(paper)
+    with pytest.raises(ConfigurationError, match="sst2"):
+        check_paper(paper, subjects=["sst2", "study"])
+
+
+@pytest.mark.parametrize("word", ["63.4", "10-fold", "95%", "n=5", "+2"])
+def test_a_number_typed_by_hand_is_refused(word):
+    with pytest.raises(ConfigurationError, match="typed by hand"):
+        check_paper(PAPER | {"abstract": f"We reach {word} here."})
+
+
+def test_tex_without_a_font_for_a_name_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(module, "has_tex", lambda: True)
+    monkeypatch.setattr(module, "has_file", lambda name: False)
+    with pytest.raises(ConfigurationError, match="texlive-lang"):
+        check_paper(PAPER | {"title": "王伟"})
+
+
+def test_latin_letters_with_any_mark_have_a_command():
+    letters = [chr(code) for block in ((0xC0, 0x17F), (0x1EA0, 0x1EFA)) for code in range(*block)]
+    assert [letter for letter in letters if not command_of(letter) and letter not in "ſŉ"] == []
+
+
+def test_decomposed_and_composed_names_print_alike():
+    assert printable("Jose\u0301") == printable("José")
+
+
+def test_what_has_no_font_is_told_by_its_code_point():
+    text, lines = printable("שa")
+    assert "U+05E9" in text
+    assert not lines
+    assert unprintable("שa") == "ש"
+
+
+@pytest.mark.parametrize("text", ["3.0e-5", "-2.1e9", "a-1", "--", "{}$%#&_^~\\|<>\"'`"])
+def test_escaped_text_has_balanced_mathematics(text):
+    latex = escape(text)
+    assert latex.replace(r"\$", "").count("$") % 2 == 0
+    assert "$-$" not in latex.split("^{")[-1] or "^{" not in latex

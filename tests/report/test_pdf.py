@@ -1,0 +1,68 @@
+"""The PDF: what TeX says of it, and that names print as they were typed."""
+
+import shutil
+import subprocess
+import unicodedata
+
+import pytest
+
+from hsokv.exceptions import HsokvError
+from hsokv.report.pdf import compile_pdf, has_file, has_tex, overfull, typeset
+from tests.report.made import PAPER, made_up, write
+
+pytestmark = pytest.mark.skipif(not has_tex(), reason="there is no latexmk or pdflatex on this machine")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The report of a study whose texts need no fonts but those of every TeX."""
+    study = made_up()
+    study.frames["most_read"]["text"] = "50 % of |x_1| < $5 & *more* # שלום"
+    return write(tmp_path_factory.mktemp("results"), study)
+
+
+def text_of(pdf):
+    if not shutil.which("pdftotext"):
+        pytest.skip("there is no pdftotext on this machine")
+    done = subprocess.run(["pdftotext", str(pdf), "-"], capture_output=True, check=True, text=True)
+    return unicodedata.normalize("NFKC", done.stdout)
+
+
+def test_no_box_leaves_the_page_and_names_print_as_typed(report):
+    text = text_of(compile_pdf(report / "report.tex"))
+    for author in PAPER["authors"]:
+        assert author["name"] in text.replace("\u2019", "'")
+    assert typeset_again(report) == []
+
+
+def typeset_again(report):
+    tex = report.parent / "again" / "report.tex"
+    tex.parent.mkdir()
+    for name in ("report.tex", "report.bbl", "references.bib"):
+        shutil.copy(report / name, tex.parent)
+    return overfull(typeset(tex, bibtex=False))
+
+
+def test_the_same_source_gives_the_same_bytes(report):
+    first = compile_pdf(report / "report.tex").read_bytes()
+    assert compile_pdf(report / "report.tex").read_bytes() == first
+
+
+def test_a_box_that_leaves_the_page_is_found(tmp_path):
+    tex = tmp_path / "wide.tex"
+    tex.write_text(r"\documentclass{article}\begin{document}\noindent\rule{30cm}{1pt}\end{document}")
+    assert len(overfull(typeset(tex, bibtex=False))) == 1
+
+
+def test_an_error_of_tex_is_told(tmp_path):
+    tex = tmp_path / "wrong.tex"
+    tex.write_text(r"\documentclass{article}\begin{document}\nosuchcommand\end{document}")
+    with pytest.raises(HsokvError, match="Undefined control sequence"):
+        typeset(tex, bibtex=False)
+
+
+def test_chinese_names_are_typeset(tmp_path):
+    if not has_file("CJKutf8.sty") or not has_file("gbsn00lp.map"):
+        pytest.skip("this TeX has no CJKutf8 with its fonts: texlive-lang-chinese")
+    report = write(tmp_path, made_up(), PAPER | {"authors": [{"name": "王伟"}]})
+    assert compile_pdf(report / "report.tex").exists()
