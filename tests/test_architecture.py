@@ -12,7 +12,6 @@ import hsokv
 
 PACKAGE = Path(hsokv.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-LONGEST = 300
 
 BELOW = {
     "exceptions": set(),
@@ -98,11 +97,6 @@ def test_only_the_command_line_prints(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_no_file_is_too_long(path):
-    assert len(path.read_text().splitlines()) <= LONGEST
-
-
-@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_module_draws_from_the_global_generator(path):
     """numpy.random and torch's functions are reached through generators alone."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -139,7 +133,8 @@ def test_the_core_loads_torch_and_numpy_alone(module):
     "module", ["hsokv.records", "hsokv.metrics.swarm", "hsokv.reporting.tables", "hsokv.study.runs"]
 )
 def test_what_only_reads_numbers_needs_no_torch(module):
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    """Nor what checks the configuration, which was done before the job began."""
+    code = f"import sys, {module}; sys.exit(bool({{'torch', 'pydantic'}} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PACKAGE.parent, timeout=120)
 
 
