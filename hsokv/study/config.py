@@ -72,6 +72,9 @@ T = TypeVar("T")
 Distinct = Annotated[list[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})]
 Several = Annotated[Distinct[T], Field(min_length=1)]
 Name = Annotated[str, _pattern("^[a-z][a-z0-9_]*$", "a name of lower-case letters, digits and _, a letter first")]
+BenchmarkName = Annotated[
+    str, _pattern("^[a-z][a-z0-9_-]*$", "a name of lower-case letters, digits, _ and -, a letter first")
+]
 Arm = Annotated[Name, AfterValidator(partial(_known, METHODS))]
 Text = Annotated[str, Field(min_length=1)]
 Hub = Annotated[str, _pattern("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", "a repository, owner/name")]
@@ -83,7 +86,7 @@ Abstract = Annotated[
     str, _pattern(r"^([^0-9{}]|\{[^{}]+\})+$", "a text with numbers as {name} and no digits of its own")
 ]
 Template = Annotated[str, _pattern(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")]
-Path_ = Annotated[str, _pattern("^[A-Za-z0-9._/-]+$", "a path of letters, digits and . _ / -")]
+Folder = Annotated[str, _pattern(r"""^[^{}"'`$*?\\\x00-\x1f]+$""", "a path without any of {}\"'`$*?\\")]
 Natural = Annotated[int, Field(ge=1)]
 Thousand = Annotated[int, Field(ge=1, le=1000)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
@@ -99,7 +102,10 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Half = Annotated[float, Field(gt=0, le=0.5)]
 Rate = Annotated[float, Field(gt=0, le=100)]
 Range = Annotated[list[Positive], Field(min_length=2, max_length=2)]
-TextSource = Annotated[str, *_one_of([*sorted(TASKS), *(f"{task}_synthetic" for task in sorted(TASKS)), OWN])]
+TextSource = Annotated[
+    str,
+    *_one_of([*sorted(TASKS), *sorted(name for name in SYNTHETIC if name.removesuffix("_synthetic") in TASKS), OWN]),
+]
 ImageSource = Annotated[str, *_one_of(["cifar10", "split_cifar10_synthetic", OWN])]
 Controls = Distinct[Literal["chance", "bag_of_words_1nn", "bag_of_words_lda", "bayes_reader", "oracle"]]
 Checked = Literal["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json", "vocabulary"]
@@ -316,7 +322,7 @@ class Texts(Benchmark):
             described = condition and (condition.tuning or condition).descriptions
             if pairs and described:
                 raise _wrong(key, "not allowed for pairs of texts, only for single texts; tune on the shots")
-            if task and described and len(described.words) != len(task.labels):
+            if task and task.labels and described and len(described.words) != len(task.labels):
                 expected = f"expected a list for each of the {len(task.labels)} classes of {self.source}"
                 raise _wrong(f"{key}.words", f"{expected}, got {len(described.words)}")
         return self
@@ -469,14 +475,16 @@ class Methods(Model):
 
 class Contrast(Model):
     name: Name = Field(description="Name of the test.")
-    benchmark: Name = Field(description="Benchmark of the configuration.")
+    benchmark: BenchmarkName = Field(description="Benchmark of the configuration.")
     a: Arm = Field(description="Arm that should be better.")
     b: Arm = Field(description="Arm that it is compared with.")
 
 
 class Criterion(Model):
     name: Name = Field(description="Name of the criterion.")
-    benchmark: Name = Field(description="Benchmark, `cartpole` or `study`; one that is not there is `not measured`.")
+    benchmark: BenchmarkName = Field(
+        description="Benchmark, `cartpole` or `study`; one that is not there is `not measured`."
+    )
     arm: Name = Field(description="Arm that is judged.")
     over: Name = Field(None, description="For lift, difference and not_worse: arm that it is compared with.")
     score: Name = Field(description="Score that is judged.")
@@ -506,7 +514,7 @@ class Criterion(Model):
 
 class Study(Model):
     small: bool = Field(description="true: it only shows that the machinery works, and every page says so.")
-    results: Path_ = Field(description="Folder of everything that is written, relative to the working directory.")
+    results: Folder = Field(description="Folder of everything that is written, relative to the working directory.")
     evaluate_on: Literal["development", "final"] = Field(description="Test set; `final` closes a piece of work.")
     device: Literal["cpu", "cuda"] = Field(description="Device of encoders and of fine_tune (docs/data.md).")
     data: Data = Field(description="Where data lie, and what is set aside of them.")
@@ -514,12 +522,14 @@ class Study(Model):
     encoders: dict[Name, Encoder] = Field(description="Encoders by name; those that a condition uses are looked for.")
     paper: Paper = Field(description="What the paper, CITATION.cff and archives say; no run depends on it.")
     allow: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
-    minutes: dict[Name, Positive] = Field(description="Minutes that each benchmark, and the rest, is meant to take.")
-    only: Several[Name] | None = Field(
+    minutes: dict[BenchmarkName, Positive] = Field(
+        description="Minutes that each benchmark, and the rest, is meant to take."
+    )
+    only: Several[BenchmarkName] | None = Field(
         None, description="Benchmarks (and `cartpole`) that are run; the others are not."
     )
-    benchmarks: dict[Name, Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")] | None] = Field(
-        description="What is run, by name; null leaves one out. A name in _synthetic is that of a stand-in."
+    benchmarks: dict[BenchmarkName, Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")] | None] = (
+        Field(description="What is run, by name; null leaves one out. A name in _synthetic is that of a stand-in.")
     )
     cartpole: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
