@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -561,8 +561,12 @@ def check_configuration(configuration: Mapping[str, Any]) -> None:
     try:
         Study.model_validate(configuration)
     except ValidationError as error:
-        schema = Study.model_json_schema()
-        raise ConfigurationError("\n".join(_sentence(each, schema) for each in error.errors())) from None
+        raise ConfigurationError("\n".join(_sentence(each, _schema()) for each in error.errors())) from None
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Study.model_json_schema()
 
 
 def check_keys(paths: Iterable[str | Path]) -> None:
@@ -681,12 +685,12 @@ def editor_schema() -> dict[str, Any]:
             del kept["default"]
         return {"anyOf" if key == "oneOf" else key: plain(value) for key, value in kept.items()}
 
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain(Study.model_json_schema())}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain(_schema())}
 
 
 def reference() -> str:
     """The page of all keys: a table for each group, with what is allowed, whether it is required, and its meaning."""
-    schema = Study.model_json_schema()
+    schema = _schema()
 
     def tables(key: str, node: Mapping[str, Any]) -> Iterator[str]:
         node = _resolve(node, schema)

@@ -2,6 +2,7 @@ import copy
 import json
 import re
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = [*ROOT.glob("config/*.yaml"), *ROOT.glob("examples/*.yaml")]
 
 
-def load(name):
+@cache
+def read(name):
     return yaml.safe_load((ROOT / name).read_text())
+
+
+def load(name):
+    return copy.deepcopy(read(name))
 
 
 def merge(below, above):
