@@ -7,7 +7,6 @@ import time
 from functools import cache
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 import hsokv
@@ -18,8 +17,8 @@ from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import hub_in_reach
 from hsokv.reporting.summary import summary
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import KINDS, module_of, task_of
-from hsokv.study.configuration import check_configuration, check_keys, take_out
+from hsokv.study.benchmarks import KINDS, module_of, selected, task_of
+from hsokv.study.config import check_configuration, check_keys
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.encoders import encoder_of, encoders_of
 from hsokv.study.preflight import (
@@ -46,10 +45,10 @@ try:
             "run `make environment`, or `pip install -e .` in your own"
         )
     check_keys(workflow.configfiles)
-    kept, LEFT_OUT = take_out(config)
-    config["benchmarks"] = kept["benchmarks"]
-    schema = yaml.safe_load((BASE / "rules/config.schema.yaml").read_text())
-    check_configuration(config, schema, LEFT_OUT)
+    check_configuration(config)
+    study, LEFT_OUT = selected(config)
+    config.clear()
+    config.update(study)
     check_device(config["device"])
     check_folder(Path(R))
     DATA = check_data(config, data_root(config["data"]["root"]), Path(R) / "data")

@@ -72,9 +72,10 @@ def train(
     placed = {"device": check_device(device)} if device else {}
     overlay = {
         "results": str(output.resolve()),
-        "benchmarks": dict.fromkeys(configuration["benchmarks"]) | {benchmark: {"seeds": [seed], **changed}},
+        "only": [benchmark],
+        "benchmarks": {benchmark: {"seeds": [seed], **changed}},
         "variants": [chosen],
-        "baselines": ["knn" if chosen != "knn" else "ridge"],  # the schema wants one; it is not run
+        "baselines": ["knn" if chosen != "knn" else "ridge"],  # not run
         **placed,
         **({"methods": {"head": {"steps": iterations}}} if iterations else {}),
     }
@@ -113,10 +114,10 @@ def export(
     """
     configuration = _configuration(configfile)
     definition, seed = _find(configuration, benchmark, arm, seed)
-    overlay = {}
+    overlay: dict[str, Any] = {"only": [benchmark]}
     if condition is not None:
         check_known("--condition", condition, definition["conditions"])
-        overlay = {"benchmarks": {benchmark: {"headline": [condition]}}}
+        overlay["benchmarks"] = {benchmark: {"headline": [condition]}}
     model = Path(configuration["results"]) / "models" / benchmark / arm / f"seed{seed}"
     _snakemake([model], configfile, overlay, cores)
     _copy(STUDY / model, save_pretrained)
@@ -199,11 +200,10 @@ def _snakemake(targets: list[Path], overlays: list[Path] | None, overlay: Mappin
     """Make targets by the study's rules; what Snakemake says goes to stderr. Raises HsokvError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         files = [path.resolve() for path in overlays or []]
-        if overlay:
-            files.append(Path(folder) / "overlay.yaml")
-            write_json(files[-1], overlay)  # JSON is YAML
+        files.append(Path(folder) / "overlay.yaml")
+        write_json(files[-1], overlay)  # JSON is YAML
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "progress", "host", "reason"]
-        command += ["--configfile", *map(str, files)] if files else []
+        command += ["--configfile", *map(str, files)]
         done = subprocess.run([*command, "--", *map(str, targets)], cwd=STUDY, stdout=sys.stderr, check=False)
     if done.returncode:
         raise HsokvError("Snakemake stopped with an error: what it said stands above")

@@ -43,7 +43,7 @@ def encode_shots(
 ) -> None:
     """Write the feature file of every seed of one condition that is not there yet, with the test in each.
 
-    `conditions` holds it by its name; what its `tuning` says is in rules/config.schema.yaml. `manifests` tell what
+    `conditions` holds it by its name; what its `tuning` says is in docs/configuration.md. `manifests` tell what
     was found of the data and of the encoder; where one was not, the files say `not run` and why. On the CPU.
     """
     ((name, condition),) = conditions.items()

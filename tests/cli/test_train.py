@@ -61,7 +61,7 @@ def test_train_asks_for_one_record_and_its_model_and_tells_the_scores(run, asked
     changed = overlay["benchmarks"]["rare_words"]
     assert (changed["seeds"], changed["headline"]) == ([7], ["two_senses_level1"])
     assert set(changed["conditions"].values()) == {None}
-    assert overlay["benchmarks"]["sst2"] is None
+    assert overlay["only"] == ["rare_words"]
     assert (overlay["variants"], overlay["methods"]) == (["kv_only"], {"head": {"steps": 10}})
     assert (tmp_path / "model" / "config.json").exists()
 

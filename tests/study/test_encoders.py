@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hsokv.exceptions import ConfigurationError
 from hsokv.model.encoder_files import MINILM
-from hsokv.study.encoders import check_encoders, encoder_source, encoders_of
+from hsokv.study.encoders import encoder_source, encoders_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,44 +39,3 @@ def test_a_folder_stands_for_the_hub(asked):
     assert encoder_source(asked["encoders"]["other"]).folder is None
     assert encoder_source(asked["encoders"]["other"], "/mine").folder == "/mine"
     assert encoder_source({"folder": "/own"}).name == "own"
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda asked: asked.update(encoder="othr"), "encoder: unknown name 'othr'; did you mean 'other'"),
-        (
-            lambda asked: asked["benchmarks"]["sst2"]["conditions"]["named"].update(encoder="thrd"),
-            r"sst2\.conditions\.named\.encoder: unknown name 'thrd'; did you mean 'third'",
-        ),
-        (
-            lambda asked: asked["benchmarks"]["sst2"]["conditions"]["tuned"].update(encoder="third"),
-            r"sst2\.conditions\.tuned: wanted encoder or tuning, came both; what is tuned is minilm",
-        ),
-        (
-            lambda asked: asked["encoders"]["third"].pop("hub"),
-            r"encoders\.third: .* wanted hub or folder, came neither",
-        ),
-        (
-            lambda asked: asked["benchmarks"]["sst2"]["conditions"]["named"].update(encoder="pictures"),
-            r"named\.encoder: wanted .* texts \(minilm, other, third\), came pictures, which reads images",
-        ),
-        (
-            lambda asked: asked["benchmarks"]["shapes"]["conditions"]["own"].update(encoder="third"),
-            r"own\.encoder: wanted an encoder that reads images \(pictures\), came third, which reads texts",
-        ),
-        (lambda asked: asked.update(encoder="pictures"), "encoder: wanted an encoder that reads texts"),
-        (lambda asked: asked["encoders"]["pictures"].update(tokens=9), r"encoders\.pictures\.tokens: .* came for one"),
-        (lambda asked: asked["encoders"]["third"].pop("tokens"), r"encoders\.third\.tokens: .* is missing for one"),
-        (
-            lambda asked: asked["encoders"]["third"].update(pooling="pooler"),
-            r"encoders\.third: pooling of the text encoder: unknown name 'pooler'",
-        ),
-        (lambda asked: asked["encoders"]["third"].pop("revision"), r"encoders\.third: .* wanted a revision of a/third"),
-    ],
-)
-def test_a_mistake_is_named_with_its_place(asked, change, message):
-    check_encoders(asked)
-    change(asked)
-    with pytest.raises(ConfigurationError, match=message):
-        check_encoders(asked)

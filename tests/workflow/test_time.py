@@ -8,14 +8,18 @@ from tests.workflow.conftest import Study
 
 TINY = {
     "small": False,
+    "only": None,  # which would leave the criterion out: the time is that of a whole study
     "variants": ["kv_only"],
     "baselines": ["knn"],
+    "cartpole": None,
     "contrasts": [],
     "criteria": [  # with others, on what is not here, a part of the study would be timed
         {"name": "study_time", "benchmark": "study", "arm": "full", "score": "minutes", "kind": "rate", "below": 30.0}
     ],
     "benchmarks": {
-        **dict.fromkeys(("sst2", "sst2_synthetic", "split_cifar10_synthetic")),
+        **dict.fromkeys(
+            ("sst2", "sst2_synthetic", "mnli", "mnli_synthetic", "split_cifar10", "split_cifar10_synthetic")
+        ),
         "rare_words": {
             "seeds": [1, 2],
             "headline": ["two_senses_level1"],
