@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hsokv.hub.code import WHEEL
+from hsokv import __version__
 
 
 def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
@@ -54,7 +54,7 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
 
 _USE = f"""## Use
 
-    pip install ./{WHEEL}  # in this folder, where there is no hsokv: the code that saved it
+    pip install "hsokv[hub]>={__version__}"
 
 Then, without `trust_remote_code`:
 

@@ -10,10 +10,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from hsokv.exceptions import ConfigurationError, HsokvError, ModelError
-from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.hub import folder as folder_of_models
-from hsokv.hub.folder import SIDE, write_side
-from hsokv.hub.making import word_tokenizer
+from hsokv.hub import HSOKVForSequenceClassification, saving
+from hsokv.hub.saving import SIDE, write_side
+from hsokv.hub.tokenizer import word_tokenizer
 
 from .conftest import answers
 
@@ -38,7 +37,7 @@ def test_transformers_own_classes_load_it(model, saved):
 
 
 def test_all_that_is_learnt_is_in_safetensors(saved):
-    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md", ".whl"}
+    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
     names = load_file(saved / "model.safetensors")
     assert {"predictor.memory.state.count", "predictor.memory.state.clock", "predictor.temperature"} <= names.keys()
 
@@ -146,7 +145,7 @@ def test_a_name_that_the_hub_does_not_know_is_refused(monkeypatch):
     def offline(*_, **__):
         raise OSError("no network")
 
-    monkeypatch.setattr(folder_of_models, "cached_file", offline)
+    monkeypatch.setattr(saving, "cached_file", offline)
     with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
         load("someone/model")
 

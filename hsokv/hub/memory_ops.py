@@ -80,8 +80,8 @@ def recall(model: Ensemble, x: Tensor, k: int) -> Recall:
 
     The share of entry j is n_j e^{b cos_j} over the sum of all that is read, averaged over the members' sharpness b.
     """
-    found = kv.Retrieval(*(part[0] for part in read(model.memory, x[None])))
-    weight = found.count.log() + model.memory.sharpness[:, None] * found.similarity
+    nearest = kv.Retrieval(*(part[0] for part in read(model.memory, x[None])))
+    weight = nearest.count.log() + model.memory.sharpness[:, None] * nearest.similarity
     share = weight.softmax(-1).mean(0)
-    order = share.argsort(descending=True, stable=True)[: min(k, int((found.count > 0).sum()))]
-    return Recall(found.slots[order], found.similarity[order], share[order])
+    order = share.argsort(descending=True, stable=True)[: min(k, int((nearest.count > 0).sum()))]
+    return Recall(nearest.slots[order], nearest.similarity[order], share[order])
