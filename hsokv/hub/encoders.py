@@ -95,8 +95,8 @@ class ContextInputs(WideModule):
         shapes = ContextEncoder((described["vocabulary"], hidden), (hidden, hidden), (hidden,), (hidden, features))
         for i in range(self.count):
             for name, shape in shapes._asdict().items():
-                self.register_buffer(f"{name}_{i}", torch.zeros(shape, dtype=torch.float32))
-        self.register_buffer("mean", torch.zeros(self.count * features, dtype=torch.float32))
+                self.new_buffer(f"{name}_{i}", *shape)
+        self.new_buffer("mean", self.count * features)
 
     @classmethod
     def of(cls, encoders: Sequence[ContextEncoder], mean: Tensor) -> "ContextInputs":
@@ -145,7 +145,7 @@ class PatchInputs(WideModule):
         self.described, dim = described, patch_encoder.DIM
         shapes = PatchDictionary((dim, dim), (dim,), (described["centroids"], dim))
         for name, shape in shapes._asdict().items():
-            self.register_buffer(name, torch.zeros(shape, dtype=torch.float32))
+            self.new_buffer(name, *shape)
 
     @classmethod
     def of(cls, dictionary: PatchDictionary) -> "PatchInputs":

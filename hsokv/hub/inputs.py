@@ -20,7 +20,8 @@ def as_list(values: Iterable[Any], name: str) -> list[Any]:
     rows = values
     for method in ("to_numpy", "tolist"):  # a table of pandas would yield its columns, an array numpy's own types
         rows = getattr(rows, method)() if hasattr(rows, method) else rows
-    if isinstance(rows, str | bytes | Mapping | set | frozenset) or not isinstance(rows, Iterable):
+    is_sequence = hasattr(rows, "__iter__") or hasattr(rows, "__getitem__")
+    if not is_sequence or isinstance(rows, str | bytes | Mapping | set | frozenset):
         raise DataError(f"{name} must be a list, an array or a column, got {values!r:.80}: put a single one in a list")
     return list(rows)
 

@@ -34,8 +34,8 @@ class Standardise(WideModule):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(dim, dtype=torch.float32))
-        self.register_buffer("scale", torch.ones(dim, dtype=torch.float32))
+        self.new_buffer("mean", dim)
+        self.new_buffer("scale", dim)
 
     def forward(self, features: Tensor) -> Tensor:
         """(x - mean) / scale, length 1."""

@@ -35,6 +35,11 @@ class WideModule(nn.Module):
     Counts in half precision stand still at 2048, and products of a memory cost little beside an encoder's.
     """
 
+    def new_buffer(self, name: str, *shape: int) -> None:
+        """Register zeros."""
+        dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+        self.register_buffer(name, torch.zeros(shape, dtype=dtype))
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         def widely(tensor: Tensor) -> Tensor:
             to = fn(tensor.new_empty(0))

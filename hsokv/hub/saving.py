@@ -96,14 +96,11 @@ class SavedModel(PreTrainedModel):
             self.push_to_hub(repo_id, **kwargs)
 
     def _fits(self, state_dict: dict[str, Any]) -> bool:
-        own, texts = self.state_dict(), "_extra_state"
-        if texts in state_dict and not torch.equal(state_dict[texts], own[texts]):
-            return False
-        return all(
-            (own.keys() ^ state_dict.keys()) <= {texts} and own[name].shape == part.shape
-            for name, part in state_dict.items()
-            if name != texts
-        )
+        own = self.state_dict()
+        texts = own.pop("_extra_state")
+        given = {name: part for name, part in state_dict.items() if name != "_extra_state"}
+        shapes, own_shapes = ({name: part.shape for name, part in tensors.items()} for tensors in (given, own))
+        return shapes == own_shapes and torch.equal(state_dict.get("_extra_state", texts), texts)
 
     def _write_card(self, folder: Path) -> None:
         write_text(folder / CARD, model_card(self.run, [*self.config.id2label.values()]))
