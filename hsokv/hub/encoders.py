@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from hsokv.exceptions import DataError
 from hsokv.hub.inputs import Text
-from hsokv.hub.predictor import WideModule
+from hsokv.hub.predictor import TupleModule, WideModule, wide_zeros
 from hsokv.model import context_encoder, patch_encoder
 from hsokv.model.context_encoder import ContextEncoder
 from hsokv.model.encoder_layers import pair_features
@@ -90,28 +90,26 @@ class ContextInputs(WideModule):
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
-        self.described, self.count = described, described["count"]
+        self.described = described
         hidden, features = context_encoder.HIDDEN, context_encoder.FEATURES
-        shapes = ContextEncoder((described["vocabulary"], hidden), (hidden, hidden), (hidden,), (hidden, features))
-        for i in range(self.count):
-            for name, shape in shapes._asdict().items():
-                self.new_buffer(f"{name}_{i}", *shape)
-        self.new_buffer("mean", self.count * features)
+        shapes = ((described["vocabulary"], hidden), (hidden, hidden), (hidden,), (hidden, features))
+        made = (ContextEncoder(*(wide_zeros(*shape) for shape in shapes)) for _ in range(described["count"]))
+        self.encoders = nn.ModuleList(map(TupleModule, made))
+        self.register_buffer("mean", wide_zeros(described["count"] * features))
 
     @classmethod
     def of(cls, encoders: Sequence[ContextEncoder], mean: Tensor) -> "ContextInputs":
         """These encoders of a world, and the mean of what they say of its frequent words."""
         inputs = cls({"kind": "contexts", "vocabulary": len(encoders[0].embedding), "count": len(encoders)})
-        for i, encoder in enumerate(encoders):
-            for name, part in encoder._asdict().items():
-                setattr(inputs, f"{name}_{i}", part)
+        for module, encoder in zip(inputs.encoders, encoders, strict=True):
+            module.keep(encoder)
         inputs.mean = mean
         return inputs
 
     @property
     def tokens(self) -> int:
         """How many tokens it knows."""
-        return len(self.embedding_0)
+        return len(self.encoders[0].embedding)
 
     def encode(self, texts: Sequence[str], tokenizer: Any) -> Tensor:
         """Features [n, dim] of contexts, words between spaces; raises DataError for a word the world does not have."""
@@ -130,35 +128,29 @@ class ContextInputs(WideModule):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features of tokens [n, length]; 0 is padding."""
-        raw = [normalize(context_encoder.features(self._encoder(i), input_ids), dim=1) for i in range(self.count)]
+        raw = [normalize(context_encoder.features(one.value(), input_ids), dim=1) for one in self.encoders]
         return normalize(torch.cat(raw, 1) - self.mean, dim=1)
 
-    def _encoder(self, i: int) -> ContextEncoder:
-        return ContextEncoder(*(getattr(self, f"{name}_{i}") for name in ContextEncoder._fields))
 
-
-class PatchInputs(WideModule):
+class PatchInputs(nn.Module):
     """The patch dictionary of a stream; features are rounded to half precision, as those of the study are stored."""
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
         self.described, dim = described, patch_encoder.DIM
-        shapes = PatchDictionary((dim, dim), (dim,), (described["centroids"], dim))
-        for name, shape in shapes._asdict().items():
-            self.new_buffer(name, *shape)
+        shapes = ((dim, dim), (dim,), (described["centroids"], dim))
+        self.dictionary = TupleModule(PatchDictionary(*(wide_zeros(*shape) for shape in shapes)))
 
     @classmethod
     def of(cls, dictionary: PatchDictionary) -> "PatchInputs":
         """This dictionary."""
         inputs = cls({"kind": "patches", "centroids": len(dictionary.centroids)})
-        for name, part in dictionary._asdict().items():
-            setattr(inputs, name, part)
+        inputs.dictionary.keep(dictionary)
         return inputs
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Features [n, 4 K] of uint8 images [n, 3, 32, 32]."""
-        dictionary = PatchDictionary(self.whitening, self.offset, self.centroids)
-        return patch_encoder.encode(pixel_values, dictionary).half().float()
+        return patch_encoder.encode(pixel_values, self.dictionary.value()).half().float()
 
 
 class FlatImages(nn.Module):

@@ -12,7 +12,7 @@ from hsokv.exceptions import ConfigurationError
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import TextInputs
 from hsokv.hub.inputs import check_class_names, check_count
-from hsokv.hub.modeling import HSOKVForSequenceClassification
+from hsokv.hub.modeling import HSOKVForSequenceClassification, Transform
 from hsokv.hub.predictor import KINDS, describe
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
@@ -54,7 +54,7 @@ def make_model(
     model.encoder = encoder
     model.predictor.keep(predictor)
     if transform:
-        model.transform.mean, model.transform.scale = transform
+        model.transform.keep(Transform(*transform))
     model.tokenizer, model.entries, model.run = tokenizer, dict(entries or {}), dict(run or {})
     return model.eval()
 

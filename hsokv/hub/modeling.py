@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,24 +22,18 @@ from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import ENCODERS
 from hsokv.hub.inputs import Text, as_list, check_class_names, check_count, check_strings, check_texts
 from hsokv.hub.memory_ops import Recalled
-from hsokv.hub.predictor import KINDS, PredictorModule, WideModule
+from hsokv.hub.predictor import KINDS, TupleModule, describe, wide_zeros, zeros
 from hsokv.hub.saving import SavedModel
 from hsokv.methods.ensemble import Ensemble
 
 _LOCK = RLock()  # of the module, as a model that holds one could not be copied or pickled
 
 
-class Standardise(WideModule):
-    """Unit vectors of the standard scores of features [n, dim]."""
+class Transform(NamedTuple):
+    """Mean and scale, [dim] each, by which features are standardised."""
 
-    def __init__(self, dim: int) -> None:
-        super().__init__()
-        self.new_buffer("mean", dim)
-        self.new_buffer("scale", dim)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(x - mean) / scale, length 1."""
-        return standardise(features, self.mean, self.scale)
+    mean: Tensor
+    scale: Tensor
 
 
 class HSOKVForSequenceClassification(SavedModel):
@@ -63,8 +57,9 @@ class HSOKVForSequenceClassification(SavedModel):
         super().__init__(config)
         kind = (config.encoder or {"kind": "none"})["kind"]
         self.encoder = ENCODERS[kind](config.encoder) if kind in ENCODERS else None
-        self.transform = None if config.transform is None else Standardise(config.transform)
-        self.predictor = PredictorModule(KINDS[config.predictor["kind"]], config.predictor["fields"])
+        dim = config.transform
+        self.transform = None if dim is None else TupleModule(Transform(wide_zeros(dim), wide_zeros(dim)))
+        self.predictor = TupleModule(zeros(KINDS[config.predictor["kind"]], config.predictor["fields"]))
         if len(check_class_names(self.labels)) != config.predictor["fields"]["classes"]:
             raise ConfigurationError(
                 f"this model has {config.predictor['fields']['classes']} classes, got {len(self.labels)} names of "
@@ -80,16 +75,21 @@ class HSOKVForSequenceClassification(SavedModel):
 
     def get_extra_state(self) -> Tensor:
         """What the tensors of a state_dict do not say, as JSON in bytes, which safetensors can hold."""
-        state = {"predictor": self.predictor.describe(), "labels": self.labels, "added": self.config.added}
+        state = {"predictor": describe(self.predictor.value()), "labels": self.labels, "added": self.config.added}
         text = json.dumps(state | {"entries": self.entries}).encode()
         return torch.from_numpy(np.frombuffer(text, np.uint8).copy())
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take over names, texts and shapes; the tensors follow."""
         extra = json.loads(state.cpu().numpy().tobytes())
-        if extra["predictor"]["kind"] != self.config.predictor["kind"]:
-            raise ModelError(f"this state_dict is of another kind of model, {extra['predictor']['kind']}")
-        self.predictor.reshape(extra["predictor"]["fields"])
+        own, kind = dict(self.predictor.named_parameters()), type(self.predictor.value())
+        if set(extra["predictor"]) != set(kind._fields):
+            raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(extra['predictor'])}")
+        self.predictor = TupleModule(zeros(kind, extra["predictor"])).to(self.device)
+        for name, part in list(self.predictor.named_parameters()):
+            if name in own and own[name].shape == part.shape:  # the very same, for its optimiser
+                head, _, last = name.rpartition(".")
+                setattr(self.predictor.get_submodule(head), last, own[name])
         self._name_classes(extra["labels"], extra["added"])
         self.entries = extra["entries"]
 
@@ -321,7 +321,7 @@ class HSOKVForSequenceClassification(SavedModel):
         if not features.is_floating_point():
             return features
         features = features.to(self.predictor.dtype)
-        return features if self.transform is None else self.transform(features)
+        return features if self.transform is None else standardise(features, *self.transform.value())
 
     def _value(self) -> Any:
         with _LOCK:  # so that no write is seen half done

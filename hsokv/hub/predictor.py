@@ -1,4 +1,4 @@
-"""A predictor, a nested tuple of tensors and numbers, as a module whose tensors are saved and loaded by name."""
+"""What methods of the study predict with, nested tuples of tensors, as modules: saved and loaded by name."""
 
 from collections.abc import Callable, Mapping
 from types import NoneType
@@ -7,7 +7,6 @@ from typing import Any, get_args, get_type_hints
 import torch
 from torch import Tensor, nn
 
-from hsokv.exceptions import ModelError
 from hsokv.methods.ensemble import Ensemble
 from hsokv.methods.knn import Neighbours
 from hsokv.methods.linear import Linear
@@ -29,16 +28,30 @@ def describe(value: Any) -> Any:
     return {name: describe(part) for name, part in value._asdict().items()} if isinstance(value, tuple) else value
 
 
+def zeros(kind: type, fields: Mapping[str, Any]) -> Any:
+    """The predictor of a kind that `describe` said `fields` of, its tensors zero."""
+
+    def part(hint: Any, described: Any) -> Any:
+        if not isinstance(described, dict):
+            return described
+        if "shape" in described:
+            return torch.zeros(described["shape"], dtype=getattr(torch, described["dtype"]))
+        return zeros(next(one for one in (get_args(hint) or (hint,)) if one is not NoneType), described)
+
+    hints = get_type_hints(kind)
+    return kind(**{name: part(hints[name], fields[name]) for name in kind._fields})
+
+
+def wide_zeros(*shape: int) -> Tensor:
+    """Zeros in the precision that models are made in now, or in float32 where that is a half one."""
+    return torch.zeros(shape, dtype=torch.promote_types(torch.get_default_dtype(), torch.float32))
+
+
 class WideModule(nn.Module):
     """A module whose own tensors stay in float32 or wider where a model goes to half precision.
 
     Counts in half precision stand still at 2048, and products of a memory cost little beside an encoder's.
     """
-
-    def new_buffer(self, name: str, *shape: int) -> None:
-        """Register zeros."""
-        dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
-        self.register_buffer(name, torch.zeros(shape, dtype=dtype))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         def widely(tensor: Tensor) -> Tensor:
@@ -49,28 +62,21 @@ class WideModule(nn.Module):
         return super()._apply(widely, recurse)
 
 
-class PredictorModule(WideModule):
-    """A predictor of which `fields` says the shapes: its heads are parameters, all else persistent buffers.
+class TupleModule(WideModule):
+    """A named tuple as a module: tensors of a Head are parameters, other tensors persistent buffers, by their names."""
 
-    Everything is zero until a checkpoint is loaded or `keep` is called.
-    """
-
-    def __init__(self, kind: type, fields: Mapping[str, Any]) -> None:
+    def __init__(self, value: Any) -> None:
         super().__init__()
-        self._kind, self._plain = kind, {}
-        for name, hint in get_type_hints(kind).items():
-            part = fields[name]
-            if isinstance(part, dict) and "shape" in part:
-                tensor = torch.zeros(part["shape"], dtype=getattr(torch, part["dtype"]))
-                if kind is Head:
-                    self.register_parameter(name, nn.Parameter(tensor))
-                else:
-                    self.register_buffer(name, tensor)
-            elif isinstance(part, dict):
-                inner = next(one for one in (get_args(hint) or (hint,)) if one is not NoneType)
-                self.add_module(name, PredictorModule(inner, part))
-            else:
+        self._kind, self._plain = type(value), {}
+        for name, part in value._asdict().items():
+            if isinstance(part, tuple):
+                self.add_module(name, TupleModule(part))
+            elif not isinstance(part, Tensor):
                 self._plain[name] = part
+            elif self._kind is Head:
+                self.register_parameter(name, nn.Parameter(part.detach()))
+            else:
+                self.register_buffer(name, part.detach())
 
     @property
     def dtype(self) -> torch.dtype:
@@ -78,47 +84,20 @@ class PredictorModule(WideModule):
         return next(part.dtype for part in (*self.parameters(), *self.buffers()) if part.is_floating_point())
 
     def value(self) -> Any:
-        """The predictor; its tensors are the module's own."""
-        parts = dict(self._plain)
-        for name in self._kind._fields:
-            if name not in parts:
-                part = getattr(self, name)
-                parts[name] = part.value() if isinstance(part, PredictorModule) else part
-        return self._kind(**parts)
+        """The tuple; its tensors are the module's own."""
+        parts = {name: getattr(self, name) for name in self._kind._fields if name not in self._plain}
+        parts |= {name: part.value() for name, part in parts.items() if isinstance(part, TupleModule)}
+        return self._kind(**self._plain, **parts)
 
-    def describe(self) -> dict[str, Any]:
-        """Its kind and the shapes of its tensors, as a model's configuration holds them."""
-        kind = next(name for name, kind in KINDS.items() if kind is self._kind)
-        return {"kind": kind, "fields": describe(self.value())}
-
-    def keep(self, predictor: Any) -> None:
-        """Hold what a predictor of the same structure holds, of whatever shapes.
+    def keep(self, value: Any) -> None:
+        """Hold what a tuple of the same structure holds, of whatever shapes.
 
         What is held already stays the very tensor that it is, so that an optimiser of it goes on.
         """
-        for name, part in predictor._asdict().items():
-            if part is getattr(self, name, None):
-                continue
-            if isinstance(part, Tensor) and self._kind is Head:
-                setattr(self, name, nn.Parameter(part.detach()))
-            elif isinstance(part, Tensor):
-                setattr(self, name, part.detach())
-            elif part is not None and isinstance(part, tuple):
+        for name, part in value._asdict().items():
+            if isinstance(part, tuple):
                 getattr(self, name).keep(part)
-            else:
+            elif not isinstance(part, Tensor):
                 self._plain[name] = part
-
-    def reshape(self, fields: Mapping[str, Any]) -> None:
-        """Take the shapes that `fields` says, for a state_dict that is to be loaded; parameters that fit stay."""
-        for name, part in fields.items():
-            own = getattr(self, name, None)
-            if isinstance(part, dict) != isinstance(own, Tensor | nn.Module):
-                raise ModelError(f"this state_dict is of another kind of model: they differ in the predictor's {name}")
-            if isinstance(own, PredictorModule):
-                own.reshape(part)
-            elif own is None:
-                self._plain[name] = part
-            elif not isinstance(own, nn.Parameter):  # never in place: a state that was read earlier stays as it is
-                setattr(self, name, own.new_zeros(part["shape"]))
-            elif list(own.shape) != part["shape"]:
-                setattr(self, name, nn.Parameter(own.new_zeros(part["shape"]), own.requires_grad))
+            elif part is not getattr(self, name):
+                setattr(self, name, nn.Parameter(part.detach()) if self._kind is Head else part.detach())
