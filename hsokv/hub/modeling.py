@@ -24,6 +24,7 @@ from hsokv.hub.inputs import Text, as_list, check_class_names, check_count, chec
 from hsokv.hub.memory_ops import Recalled
 from hsokv.hub.predictor import KINDS, TupleModule, describe, wide_zeros, zeros
 from hsokv.hub.saving import SavedModel
+from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Ensemble
 
 _LOCK = RLock()  # of the module, as a model that holds one could not be copied or pickled
@@ -44,7 +45,7 @@ class HSOKVForSequenceClassification(SavedModel):
     written from, and the run the model comes from, stand in hsokv.json beside them. Only safetensors are read. A
     `state_dict` holds the texts and the names of the classes, too, and is loaded whatever the model holds by then.
     Heads and memory compute in float32 or wider, whatever the precision of the encoder. Threads may remember and
-    predict at the same time.
+    predict at the same time. Under DistributedDataParallel each process keeps the entries that it wrote itself.
     """
 
     config_class = HSOKVConfig
@@ -65,6 +66,8 @@ class HSOKVForSequenceClassification(SavedModel):
                 f"this model has {config.predictor['fields']['classes']} classes, got {len(self.labels)} names of "
                 "classes: leave num_labels and id2label out; `add_classes` makes room for more"
             )
+        # DistributedDataParallel leaves each process its own entries, whose texts it cannot send.
+        self._ddp_params_and_buffers_to_ignore = [f"predictor.{name}" for name, _ in self.predictor.named_buffers()]
         self.tokenizer: Tokenizer | None = None
         self.entries: dict[str, dict[str, str]] = {}
         self.run: dict[str, Any] = {}
@@ -259,7 +262,7 @@ class HSOKVForSequenceClassification(SavedModel):
                 chosen = torch.isin(state.number, gone.to(state.number.device))
             else:
                 chosen = (state.labels == self.class_numbers([label])[0]) & state.occupied
-            self.predictor.keep(memory_ops.forget(ensemble, chosen))
+            self.predictor.keep(ensemble._replace(memory=ensemble.memory._replace(state=kv.remove(state, chosen))))
             self._prune_entries()
         return int(chosen.sum())
 

@@ -13,10 +13,10 @@ from shutil import rmtree
 from typing import Any
 
 import torch
+from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
-from transformers.utils import cached_file
 
 from hsokv.exceptions import ConfigurationError, ModelError
 from hsokv.files import checksum, write_json, write_text, writing
@@ -31,7 +31,7 @@ CARD, CONFIG, WEIGHTS, TOKENIZER = "README.md", "config.json", "model.safetensor
 INDEX = f"{WEIGHTS}.index.json"
 WEIGHT_FILES = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
-SOURCE_KEYS = ("revision", "token", "cache_dir", "local_files_only", "force_download", "subfolder")
+SOURCE_KEYS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 _AGAIN = "take the folder from where it came, or export it again"
 
 
@@ -63,8 +63,7 @@ class SavedModel(PreTrainedModel):
             save_directory: a folder, new or not; a link or a mount is followed.
             is_main_process: a process that is not the main one writes nothing.
             state_dict: the tensors to save, of the shapes that the model has now (default: its own).
-            push_to_hub: upload the folder, too, to `repo_id` (default: the folder's name). This publishes the
-                remembered texts, unless `private=True` makes a new private repository.
+            push_to_hub: upload the folder, and so the remembered texts, to `repo_id` (default: the folder's name).
             max_shard_size: weights beyond it are split into several files.
             variant: must be None: other weights would have other texts.
             token: of the hub.
@@ -118,14 +117,14 @@ class SavedModel(PreTrainedModel):
         Raises ModelError for what is no such model, is damaged or was changed; ConfigurationError for a newer format,
         or for a number of classes that the model does not have.
         """
-        name = str(pretrained_model_name_or_path)
-        with_info = kwargs.pop("output_loading_info", False)
-        source = {key: kwargs[key] for key in SOURCE_KEYS if key in kwargs}
-        side = read_side(name, **source)
+        name, with_info = str(pretrained_model_name_or_path), kwargs.pop("output_loading_info", False)
+        folder = _find_folder(name, **{key: kwargs.pop(key) for key in SOURCE_KEYS if key in kwargs})
+        folder /= kwargs.pop("subfolder", "")
+        side = read_side(folder)
         # Sizes that do not fit are refused here, by name.
         kwargs |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
         try:
-            model, info = super().from_pretrained(name, *args, **kwargs)
+            model, info = super().from_pretrained(folder, *args, **kwargs)
         except (OSError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
             raise ModelError(f"{name}: config.json and {WEIGHTS} make no model ({error}): export it again") from error
         wrong = {key: sorted(map(str, info[key])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
@@ -135,7 +134,7 @@ class SavedModel(PreTrainedModel):
             part.data = part.data.clone()  # out of the mapped file: last digits may depend on where a number lies
         model.entries, model.run = side["entries"], side["run"]
         if TOKENIZER in side["sha256"]:
-            model.tokenizer = read_tokenizer(name, model.encoder.tokens, **source)
+            model.tokenizer = _read_tokenizer(folder / TOKENIZER, model.encoder.tokens)
         return (model, info) if with_info else model
 
 
@@ -171,68 +170,62 @@ def write_side(folder: Path, entries: dict[str, Any], run: dict[str, Any]) -> No
     write_json(folder / SIDE, {"entries": entries, "run": run, "sha256": sums})
 
 
-def read_side(name: str, **source: Any) -> dict[str, Any]:
-    """The side file of a model, a folder or a name on the hub, after a look at what else is there.
+def read_side(folder: Path) -> dict[str, Any]:
+    """The side file of a model's folder, after a look at what else is there.
 
     Raises ModelError for a folder that is none of a model, pickles, or files that are not those which were saved.
     """
-    folder = Path(name)
-    if folder.exists() or folder.is_absolute() or len(folder.parts) > 2:
-        _check_folder(folder / source.get("subfolder", ""))
-    path = _find(name, SIDE, **source)
-    if path is None:
-        raise ModelError(f"{name}: wanted a model saved by hsokv, came one without {SIDE}: {_AGAIN}")
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: wanted the folder of a model, came {'a file' if folder.exists() else 'nothing'}")
+    weights = INDEX if (folder / INDEX).exists() else WEIGHTS
+    missing = [file for file in (CONFIG, weights, SIDE) if not (folder / file).is_file()]
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if pickles and weights in missing:
+        raise ModelError(
+            f"{folder}: holds pickles ({', '.join(pickles)}), which could run any code when read, and no {WEIGHTS}: "
+            "convert them where they are trusted, with `torch.load(..., weights_only=True)` and "
+            "`safetensors.torch.save_file`"
+        )
+    if missing:
+        raise ModelError(f"{folder}: wanted the folder of a model, has no {', '.join(missing)}: {_AGAIN}")
     try:
-        side = json.loads(Path(path).read_text(encoding="utf-8"))
+        side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
         sums, _, _ = side["sha256"], side["entries"], side["run"]
-        if CONFIG not in sums or not {WEIGHTS, INDEX} & set(sums) or not all(map(_is_checked, sums)):
+        if not {CONFIG, weights} <= set(sums) or not all(map(_is_checked, sums)):
             raise ValueError(f"checksums of {sorted(sums)}")
     except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path}: not whole ({error!r}): {_AGAIN}") from error
+        raise ModelError(f"{folder / SIDE}: not whole ({error!r}): {_AGAIN}") from error
     for file, wanted in sums.items():
-        found = _find(name, file, **source)
-        actual = checksum(Path(found)) if found else "no such file"
+        actual = checksum(folder / file) if (folder / file).exists() else "no such file"
         if actual != wanted:
-            raise ModelError(f"{name}/{file}: wanted SHA-256 {wanted}, came {actual}: cut short or changed; {_AGAIN}")
+            raise ModelError(f"{folder / file}: wanted SHA-256 {wanted}, came {actual}: cut short or changed; {_AGAIN}")
     return side
-
-
-def read_tokenizer(name: str, tokens: int, **source: Any) -> Tokenizer:
-    """The tokenizer of a model whose encoder knows so many `tokens`; raises ModelError for one that has more."""
-    try:
-        tokenizer = Tokenizer.from_file(cached_file(name, TOKENIZER, **source))
-    except Exception as error:  # the library raises nothing more precise
-        raise ModelError(f"{name}/{TOKENIZER}: no tokenizer ({error}): {_AGAIN}") from error
-    if tokenizer.get_vocab_size() > tokens:
-        raise ModelError(
-            f"{name}/{TOKENIZER}: wanted at most {tokens} tokens, which the encoder knows, came "
-            f"{tokenizer.get_vocab_size()}: take the tokenizer that was saved with the model"
-        )
-    return tokenizer
 
 
 def _is_checked(file: str) -> bool:
     return file in (CONFIG, TOKENIZER) or bool(WEIGHT_FILES.fullmatch(file))
 
 
-def _find(name: str, file: str, **source: Any) -> str | None:
-    """Where a file of a model lies on this machine, downloaded first from the hub; None for a file that it has not."""
+def _find_folder(name: str, **source: Any) -> Path:
+    """The folder of a model on this machine; a model of the hub is downloaded first."""
+    folder = Path(name)
+    if folder.exists() or folder.is_absolute() or len(folder.parts) > 2:
+        return folder
     try:
-        return cached_file(name, file, **source, _raise_exceptions_for_missing_entries=False)
-    except OSError as error:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"], **source))
+    except (OSError, ValueError) as error:
         raise ModelError(f"{name}: no folder here, and no model that the hub gives out now: {error}") from error
 
 
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: wanted the folder of a model, came {'a file' if folder.exists() else 'nothing'}")
-    weights = INDEX if (folder / INDEX).exists() else WEIGHTS
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if pickles and not (folder / weights).exists():
+def _read_tokenizer(path: Path, tokens: int) -> Tokenizer:
+    """The tokenizer of a model whose encoder knows so many `tokens`; raises ModelError for one that has more."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more precise
+        raise ModelError(f"{path}: no tokenizer ({error}): {_AGAIN}") from error
+    if (size := tokenizer.get_vocab_size()) > tokens:
         raise ModelError(
-            f"{folder}: holds pickles ({', '.join(pickles)}), which could run any code when read, and no {WEIGHTS}: "
-            "convert them where they are trusted, with `torch.load(..., weights_only=True)` and "
-            "`safetensors.torch.save_file`"
+            f"{path}: wanted at most {tokens} tokens, which the encoder knows, came {size}: take that one "
+            "which was saved with the model"
         )
-    if missing := [file for file in (CONFIG, weights, SIDE) if not (folder / file).is_file()]:
-        raise ModelError(f"{folder}: wanted the folder of a model, has no {', '.join(missing)}: {_AGAIN}")
+    return tokenizer

@@ -148,7 +148,7 @@ def test_a_name_that_the_hub_does_not_know_is_refused(monkeypatch):
     def offline(*_, **__):
         raise OSError("no network")
 
-    monkeypatch.setattr(saving, "cached_file", offline)
+    monkeypatch.setattr(saving, "snapshot_download", offline)
     with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
         load("someone/model")
 
@@ -321,3 +321,17 @@ def test_other_classes_than_the_models_are_refused(saved, given):
 def test_the_card_says_what_to_install_and_the_folder_holds_no_code(saved):
     assert "pip install" in (saved / "README.md").read_text()
     assert not [path for path in saved.iterdir() if path.suffix in (".py", ".whl", ".bin", ".pt")]
+
+
+def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monkeypatch):
+    given = {}
+
+    def snapshot_download(name, **source):
+        given.update(source, name=name)
+        return str(saved.parent)
+
+    monkeypatch.setattr(saving, "snapshot_download", snapshot_download)
+    source = {"revision": "r", "token": "t", "cache_dir": "c"}
+    loaded = HSOKVForSequenceClassification.from_pretrained("someone/model", subfolder=saved.name, **source)
+    assert answers(loaded) == answers(model)
+    assert given.items() >= (source | {"name": "someone/model"}).items()

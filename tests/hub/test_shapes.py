@@ -1,6 +1,8 @@
 """Texts, labels, numbers, precision and pipelines as people use them with any other model."""
 
 import copy
+import os
+import socket
 import threading
 
 import numpy as np
@@ -293,3 +295,24 @@ def test_accelerate_restores_a_state(model, tmp_path):
     accelerator.load_state(str(tmp_path))
     assert answers(model) == said
     assert {one.text for one in model.recall("w0", k=9)} == {"w0 w1", "w1 w2", "w10 w11"}
+
+
+def ranked(rank, port, results):
+    """What one of two processes recalls after both have written, and a loss has been shared."""
+    os.environ.update(MASTER_ADDR="localhost", MASTER_PORT=str(port))
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    model = build()
+    model.remember([f"w{3 + rank} w4"] * (1 + rank), ["ab"[rank]] * (1 + rank))
+    parallel = torch.nn.parallel.DistributedDataParallel(model)
+    parallel(input_ids=torch.tensor([[1, 2]]), labels=torch.tensor([rank])).loss.backward()
+    results.put((rank, len(model), model.recall(f"w{3 + rank} w4")[0].text))
+    torch.distributed.destroy_process_group()
+
+
+def test_parallel_processes_keep_their_own_entries():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    results = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    torch.multiprocessing.spawn(ranked, (port, results), nprocs=2)
+    assert sorted(results.get() for _ in range(2)) == [(0, 4, "w3 w4"), (1, 5, "w4 w4")]
