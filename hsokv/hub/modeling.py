@@ -61,11 +61,13 @@ class HSOKVForSequenceClassification(SavedModel):
         dim = config.transform
         self.transform = None if dim is None else TupleModule(Transform(wide_zeros(dim), wide_zeros(dim)))
         self.predictor = TupleModule(zeros(KINDS[config.predictor["kind"]], config.predictor["fields"]))
-        if len(check_class_names(self.labels)) != config.predictor["fields"]["classes"]:
+        labels, classes = check_class_names(self.labels), config.predictor["fields"]["classes"]
+        if len(labels) != classes:
             raise ConfigurationError(
-                f"this model has {config.predictor['fields']['classes']} classes, got {len(self.labels)} names of "
-                "classes: leave num_labels and id2label out; `add_classes` makes room for more"
+                f"this model has {classes} classes, got {len(labels)} names of classes: leave num_labels and id2label "
+                "out; `add_classes` makes room for more"
             )
+        self._name_classes(labels, config.added)
         # DistributedDataParallel leaves each process its own entries, whose texts it cannot send.
         self._ddp_params_and_buffers_to_ignore = [f"predictor.{name}" for name, _ in self.predictor.named_buffers()]
         self.tokenizer: Tokenizer | None = None
@@ -327,6 +329,8 @@ class HSOKVForSequenceClassification(SavedModel):
         return features if self.transform is None else standardise(features, *self.transform.value())
 
     def _value(self) -> Any:
+        if torch.compiler.is_compiling():  # which knows no locks
+            return self.predictor.value()
         with _LOCK:  # so that no write is seen half done
             return self.predictor.value()
 

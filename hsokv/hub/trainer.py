@@ -18,9 +18,6 @@ from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy
 from hsokv.training.budget import FORMULAS
 
-FEATURES = ("input_ids", "attention_mask", "pixel_values", "features")
-"""What a model makes its features of."""
-
 
 class HSOKVTrainer(Trainer):
     """Trains what of a model requires a gradient on -log p of its mixture, and writes what it has trained on.
@@ -101,7 +98,7 @@ class _Writing(TrainerCallback):
 
     def __init__(self, trainer: HSOKVTrainer) -> None:
         self.trainer = trainer
-        state, entries = _memory(trainer.model), trainer.model.entries
+        state, entries = trainer.model.predictor.value().memory.state, trainer.model.entries
         own = (state.origin == TRAINED) & state.occupied  # of a training before: it may be on the same examples
         gone = set(map(str, state.number[own].tolist()))
         self.before = kv.remove(state, own)
@@ -134,8 +131,9 @@ class _Writing(TrainerCallback):
 
     def _write(self, inputs: Mapping[str, Any]) -> None:
         model = self.trainer.model
-        given = {name: inputs[name].to(model.device) for name in (*FEATURES, "labels") if name in inputs}
-        labels = given.pop("labels")
+        names = ("input_ids", "attention_mask", "pixel_values", "features")
+        given = {name: inputs[name].to(model.device) for name in names if name in inputs}
+        labels = inputs["labels"].to(model.device)
         with torch.no_grad(), model.evaluating():
             features, flops = counted(model.features, **given)
             _, more = counted(model.write, features, labels, inputs.get("text"), "training", TRAINED)
@@ -166,7 +164,3 @@ _COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FO
 
 def _metrics(result: Any) -> dict[str, float]:
     return {"accuracy": accuracy(result.predictions.argmax(-1), result.label_ids)}
-
-
-def _memory(model: HSOKVForSequenceClassification) -> kv.MemoryState:
-    return model.predictor.value().memory.state

@@ -1,6 +1,8 @@
 """The memory as a scikit-learn classifier."""
 
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -40,6 +42,15 @@ def test_it_works_in_cross_validation_a_pipeline_and_a_search():
     assert cross_val_score(model, X, NAMES, cv=3).mean() > 0.9
     search = GridSearchCV(model, {"memoryclassifier__n_neighbors": [1, 5]}, cv=2).fit(X, NAMES)
     assert search.best_estimator_.score(X, NAMES) > 0.9
+
+
+def test_texts_are_cross_validated():
+    assert cross_val_score(MemoryClassifier(encoder=letters), TEXTS * 3, KINDS * 3, cv=3).mean() == 1
+
+
+def test_it_needs_no_transformers():
+    code = "import sys; sys.modules['transformers'] = None; from hsokv.hub.estimator import MemoryClassifier"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 
 def test_one_example_at_a_time_with_new_classes_equals_fit():

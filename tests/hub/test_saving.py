@@ -318,6 +318,13 @@ def test_other_classes_than_the_models_are_refused(saved, given):
         HSOKVForSequenceClassification.from_pretrained(saved, **given)
 
 
+def test_classes_can_be_called_otherwise(saved):
+    loaded = HSOKVForSequenceClassification.from_pretrained(saved, id2label={0: "x", 1: "y"})
+    loaded.remember(["w5"], ["y"])
+    assert (loaded.labels, loaded.config.label2id) == (["x", "y"], {"x": 0, "y": 1})
+    assert loaded.recall("w5")[0].label == "y"
+
+
 def test_the_card_says_what_to_install_and_the_folder_holds_no_code(saved):
     assert "pip install" in (saved / "README.md").read_text()
     assert not [path for path in saved.iterdir() if path.suffix in (".py", ".whl", ".bin", ".pt")]

@@ -297,6 +297,12 @@ def test_accelerate_restores_a_state(model, tmp_path):
     assert {one.text for one in model.recall("w0", k=9)} == {"w0 w1", "w1 w2", "w10 w11"}
 
 
+def test_a_model_is_compiled_whole(model):
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    ids = torch.tensor([[1, 2], [10, 11]])
+    assert torch.equal(compiled(input_ids=ids).logits, model(input_ids=ids).logits)
+
+
 def ranked(rank, port, results):
     """What one of two processes recalls after both have written, and a loss has been shared."""
     os.environ.update(MASTER_ADDR="localhost", MASTER_PORT=str(port))
