@@ -15,6 +15,8 @@ Then, without `trust_remote_code`:
     from hsokv.hub import HSOKVForSequenceClassification
     model = HSOKVForSequenceClassification.from_pretrained(".")
 
+Models of texts also work as `pipeline("text-classification", ".")` of transformers, once `hsokv.hub` is imported.
+
 Cite H-SOKV by its CITATION.cff.
 """
 

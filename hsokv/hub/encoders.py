@@ -15,7 +15,7 @@ from hsokv.model import context_encoder, patch_encoder
 from hsokv.model.context_encoder import ContextEncoder
 from hsokv.model.encoder_layers import pair_features
 from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary
-from hsokv.model.text_encoder import Size, TextEncoder
+from hsokv.model.text_encoder import TextEncoder, size_of
 
 
 class TextInputs(nn.Module):
@@ -50,9 +50,8 @@ class TextInputs(nn.Module):
 
     def encode(self, texts: Sequence[Text], tokenizer: Any) -> Tensor:
         """Features [n, dim] as the study makes them: texts of one length together, none padded; on all threads."""
-        config, device = self.model.config, str(self.model.device)
-        size = Size(config.hidden_size, config.num_hidden_layers, config.intermediate_size)
-        encoder = TextEncoder(self.model, tokenizer, size, self.pooling, device)
+        device = str(self.model.device)
+        encoder = TextEncoder(self.model, tokenizer, size_of(self.model.config), self.pooling, device)
         threads = torch.get_num_threads() if device == "cpu" else 1
 
         def vectors(column: Sequence[str]) -> Tensor:

@@ -67,7 +67,8 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             raise DataError("labels: got numbers beside strings, which cannot be sorted: convert them to strings")
         labels = np.unique(np.concatenate(parts))
         if held is None or len(labels) > held.classes:
-            memory = KeyValueMemory(vectors.shape[1], len(labels), self.capacity, self.n_neighbors, self.sharpness)
+            capacity, k = check_count(self.capacity, "capacity"), check_count(self.n_neighbors, "n_neighbors")
+            memory = KeyValueMemory(vectors.shape[1], len(labels), capacity, k, float(self.sharpness))
             memory.to(vectors.dtype if held is None else held.keys.dtype)
             if held is not None:
                 moved = torch.from_numpy(np.searchsorted(labels, self.classes_))

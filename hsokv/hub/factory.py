@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -84,9 +85,9 @@ def text_memory(
     ['fruit', 'animal']
     """
     labels = check_class_names(labels)
-    for name, count in {"the number of labels": len(labels), "capacity": capacity, "k": k}.items():
-        check_count(count, name)
-    if not (math.isfinite(sharpness) and sharpness > 0):
+    check_count(len(labels), "the number of labels")
+    capacity, k = check_count(capacity, "capacity"), check_count(k, "k")
+    if not (isinstance(sharpness, Real) and math.isfinite(sharpness) and sharpness > 0):
         raise ConfigurationError(f"sharpness must be finite and above 0, got {sharpness!r}: 16 is a fair start")
     encoder = load_text_encoder(resolve_encoder(source))
     width = encoder.model.config.hidden_size

@@ -1,6 +1,7 @@
 """Texts and labels in the shapes that people have them, checked before any work."""
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 from hsokv.exceptions import ConfigurationError, DataError
@@ -52,9 +53,9 @@ def check_class_names(labels: Iterable[Any]) -> list[str]:
 
 def check_count(value: Any, name: str) -> int:
     """A whole number of at least 1; raises ConfigurationError."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ConfigurationError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return value
+    return int(value)
 
 
 def _string(value: Any, name: str) -> str:

@@ -84,6 +84,7 @@ class HSOKVForSequenceClassification(SavedModel):
         text = json.dumps(state | {"entries": self.entries}).encode()
         return torch.from_numpy(np.frombuffer(text, np.uint8).copy())
 
+    @torch.inference_mode(False)
     def set_extra_state(self, state: Tensor) -> None:
         """Take over names, texts and shapes; the tensors follow."""
         extra = json.loads(state.cpu().numpy().tobytes())
@@ -212,7 +213,7 @@ class HSOKVForSequenceClassification(SavedModel):
         without a memory.
         """
         ensemble, texts = self._ensemble(), check_texts(texts, getattr(self.encoder, "pair", False))
-        numbers = self.class_numbers(labels)
+        numbers, (source,) = self.class_numbers(labels), check_strings([source], "source")
         if len(texts) != len(numbers):
             raise DataError(f"wanted one label a text, came {len(texts)} texts and {len(numbers)} labels")
         if not texts:
@@ -289,6 +290,7 @@ class HSOKVForSequenceClassification(SavedModel):
         return float(self._ensemble().gate)
 
     @gate.setter
+    @torch.inference_mode(False)
     def gate(self, share: float) -> None:
         if not 0 <= share <= 1:
             raise ConfigurationError(f"gate: wanted a share in [0, 1], came {share}")

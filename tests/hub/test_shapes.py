@@ -93,6 +93,8 @@ def test_nothing_is_an_answer_to_nothing(model, texts_model):
         lambda m: m.remember(["w0"], [0]),
         lambda m: m.remember(["w0"], "a"),
         lambda m: m.remember("w0", ["a"]),
+        lambda m: m.remember(["w0"], ["a"], source=None),
+        lambda m: m.remember(["w0"], ["a"], source="\ud800"),
         lambda m: m.recall(None),
         lambda m: m.recall("w0", k=-1),
         lambda m: m.recall("w0", k=0),
@@ -128,6 +130,7 @@ def test_a_mistake_is_refused_at_once_and_changes_nothing(model, call):
         {"labels": ["a", "\udcff"]},
         {"sharpness": -9},
         {"sharpness": float("nan")},
+        {"sharpness": "16"},
         {"k": 0},
         {"k": 2.5},
         {"capacity": 0},
@@ -137,6 +140,13 @@ def test_a_memory_that_cannot_be_is_refused_before_its_encoder_is_loaded(given, 
     monkeypatch.setattr("hsokv.hub.factory.resolve_encoder", lambda source: pytest.fail("the encoder was looked for"))
     with pytest.raises((DataError, ConfigurationError)):
         text_memory(**{"labels": ["a", "b"]} | given)
+
+
+def test_numbers_of_numpy_are_numbers(source, tmp_path):
+    model = text_memory(["a", "b"], source, capacity=np.int64(9), k=np.int32(2), sharpness=np.float32(8))
+    model.remember(["dull"], ["b"])
+    assert len(model.recall("dull", k=np.int64(3))) == 1
+    model.save_pretrained(tmp_path / "model")
 
 
 def test_the_culprit_is_named(model):
@@ -163,7 +173,9 @@ def test_remembering_encodes_as_in_evaluation_whatever_the_mode(texts_model, how
         assert texts_model.predict([LONG]) == same.predict([LONG])
     else:
         with torch.inference_mode():
+            texts_model.gate = 1.0
             texts_model.remember([LONG], ["bad"])
+            texts_model.load_state_dict(texts_model.state_dict())
     own, other = (model.predictor.memory.state for model in (texts_model, same))
     assert torch.equal(own.keys, other.keys)
     texts_model.encoder.requires_grad_()
