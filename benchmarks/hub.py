@@ -1,9 +1,14 @@
-"""What remembering costs beside the encoder: `python -m benchmarks.hub`.
+"""What remembering costs: `python -m benchmarks.hub [texts]`.
 
-100 texts are remembered and one is predicted, with 0, 1,000 and 10,000 entries held; beside it, in turn, the encoder
-alone on the same texts. One thread; medians of 15 pairs, and the range of the middle half of their ratios.
+1. Beside the encoder: 100 texts are remembered and one is predicted, with 0, 1,000 and 10,000 entries held; beside it,
+   in turn, the encoder alone on the same texts. One thread; medians of 15 pairs, and the range of the middle half of
+   their ratios.
+2. Beside sentence-transformers, where it is installed: `remember` of many short texts (10,000), and in turn `encode` of
+   the same texts by the same weights, on all cores; the median of 3 pairs.
 """
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,8 +18,9 @@ import torch
 
 from hsokv.data.synthetic import generate_sst2_synthetic
 from hsokv.hub import HSOKVForSequenceClassification, text_memory
+from hsokv.model.encoder_files import resolve_encoder
 
-TEXTS, PAIRS = 100, 15
+TEXTS, PAIRS, MANY = 100, 15, 10_000
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -38,7 +44,7 @@ def encode(model: HSOKVForSequenceClassification, new: list[str], own: list[str]
     model.encode(own)
 
 
-def main() -> None:
+def beside_the_encoder() -> None:
     """Print one row a size of the memory."""
     torch.set_num_threads(1)
     examples, _ = generate_sst2_synthetic(11_000, 10, seed=1)
@@ -65,5 +71,32 @@ def main() -> None:
         )
 
 
+def beside_sentence_transformers(count: int) -> None:
+    """Print the times of both, and their ratio."""
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ModuleNotFoundError:
+        print("remember_st=not run: sentence-transformers is not installed")
+        return
+    torch.set_num_threads(os.cpu_count() or 1)
+    texts = list(generate_sst2_synthetic(count, 10, seed=2)[0].texts)
+    other = SentenceTransformer(str(resolve_encoder().path), device="cpu")
+    model = text_memory(["no", "yes"], capacity=count)
+    state, labels = model.predictor.value(), ["no"] * count
+
+    def encode_by_other() -> None:
+        other.encode(texts, show_progress_bar=False)
+
+    encode_by_other()
+    both = []
+    for _ in range(3):
+        model.predictor.keep(state)
+        both.append((seconds(encode_by_other), seconds(partial(model.remember, texts, labels))))
+    theirs, own = np.median(both, axis=0)
+    print(f"\n{count} texts: sentence-transformers {theirs:.1f} s, remember {own:.1f} s")
+    print(f"remember_st={np.median([mine / their for their, mine in both]):.2f}")
+
+
 if __name__ == "__main__":
-    main()
+    beside_the_encoder()
+    beside_sentence_transformers(int(sys.argv[1]) if len(sys.argv) > 1 else MANY)

@@ -35,17 +35,17 @@ def evaluate(
             raise DataError(
                 f"{file}: unknown label {name!r}{nearest(name, known)}; `hsokv remember --add-classes` teaches new ones"
             )
-    said = loaded.log_probs(loaded.encode(texts)).detach().cpu()
+    log_probs = loaded.log_probs(loaded.encode(texts)).detach().cpu()
     truth = [known[name] for name in labels]
-    found = {
+    result = {
         "texts": len(texts),
-        "accuracy": accuracy(said.argmax(-1).numpy(), truth),
-        "log_loss": log_loss(said.double().exp().numpy(), truth),
+        "accuracy": accuracy(log_probs.argmax(-1).numpy(), truth),
+        "log_loss": log_loss(log_probs.double().exp().numpy(), truth),
     }
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        print_rows({"texts": len(texts), "accuracy": found["accuracy"], "log-loss (nats)": found["log_loss"]})
+        print_rows({"texts": len(texts), "accuracy": result["accuracy"], "log-loss (nats)": result["log_loss"]})
 
 
 def remember(
@@ -76,10 +76,10 @@ def remember(
         loaded.gate = gate
     loaded.remember(texts, labels)
     loaded.save_pretrained(output or model)
-    found = {"entries": len(loaded), "classes": loaded.labels, "gate": loaded.gate, "model": str(output or model)}
+    result = {"entries": len(loaded), "classes": loaded.labels, "gate": loaded.gate, "model": str(output or model)}
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
         typer.echo(
-            f"{len(texts)} remembered; {found['entries']} entries, {len(found['classes'])} classes: {found['model']}"
+            f"{len(texts)} remembered; {result['entries']} entries, {len(result['classes'])} classes: {result['model']}"
         )

@@ -57,11 +57,11 @@ def swarm(
     finally:
         pool.close()
     scores, steps = outcome.store.score.tolist(), int(outcome.store.steps.sum())
-    found = {"backend": backend, "nodes": nodes, "scores": scores, "steps": steps, "seconds": outcome.seconds}
-    found |= {"copies": sum(event.kind == "copied" for event in outcome.events)}
-    found |= {"overhead": overhead(outcome, nodes), "file": str(output) if output else None}
+    result = {"backend": backend, "nodes": nodes, "scores": scores, "steps": steps, "seconds": outcome.seconds}
+    result |= {"copies": sum(event.kind == "copied" for event in outcome.events)}
+    result |= {"overhead": overhead(outcome, nodes), "file": str(output) if output else None}
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        told = ", ".join(f"{score:.3f}" for score in scores)
-        print_rows({"scores of managers": told, "steps": f"{steps:,}", "copies": found["copies"]})
+        by_manager = ", ".join(f"{score:.3f}" for score in scores)
+        print_rows({"scores of managers": by_manager, "steps": f"{steps:,}", "copies": result["copies"]})

@@ -69,14 +69,14 @@ def train(
     chosen = _ablated(arm, ablate or [])
     definition, seed = _find(configuration, benchmark, chosen, seed)
     condition, changed = only(benchmark, definition, condition, shots)
-    placed = {"device": check_device(device)} if device else {}
+    on_device = {"device": check_device(device)} if device else {}
     overlay = {
         "results": str(output.resolve()),
         "only": [benchmark],
         "benchmarks": {benchmark: {"seeds": [seed], **changed}},
         "variants": [chosen],
         "baselines": ["knn" if chosen != "knn" else "ridge"],  # not run
-        **placed,
+        **on_device,
         **({"methods": {"head": {"steps": iterations}}} if iterations else {}),
     }
     path = records_path(benchmark, chosen, output.resolve() / "records")
@@ -87,8 +87,8 @@ def train(
     if save_pretrained:
         _copy(model, save_pretrained)
     if as_json:
-        found = {key: getattr(record, key) for key in ("status", "reason", "scores", "flops")}
-        print_json(found | {"record": str(path), "model": str(save_pretrained) if save_pretrained else None})
+        result = {key: getattr(record, key) for key in ("status", "reason", "scores", "flops")}
+        print_json(result | {"record": str(path), "model": str(save_pretrained) if save_pretrained else None})
     else:
         typer.echo(f"{benchmark}/{condition}: {chosen}, seed {seed}: {record.reason or record.status}")
         flops = f"{record.flops['spent']:.3g} of {record.flops['allowed']:.3g}"
@@ -206,7 +206,7 @@ def _snakemake(targets: list[Path], overlays: list[Path] | None, overlay: Mappin
         command += ["--configfile", *map(str, files)]
         done = subprocess.run([*command, "--", *map(str, targets)], cwd=STUDY, stdout=sys.stderr, check=False)
     if done.returncode:
-        raise HsokvError("Snakemake stopped with an error: what it said stands above")
+        raise HsokvError("Snakemake stopped with an error: see its messages above")
 
 
 def _copy(model: Path, folder: Path) -> None:

@@ -41,7 +41,7 @@ def tune(
     from hsokv.hub.trainer import HSOKVTrainer
 
     class Bar(ProgressCallback):
-        """A bar on stderr; what is logged is told at the end."""
+        """A bar on stderr; what is logged is printed at the end."""
 
         def on_log(self, *_: object, **__: object) -> None:
             pass
@@ -58,9 +58,9 @@ def tune(
             trainer.add_callback(Bar)
         loss = trainer.train().training_loss
     loaded.save_pretrained(output or model)
-    found = {"texts": len(texts), "steps": trainer.state.global_step, "loss": loss, "entries": len(loaded)}
-    found |= {"flops": int(trainer.state.total_flos), "model": str(output or model)}
+    result = {"texts": len(texts), "steps": trainer.state.global_step, "loss": loss, "entries": len(loaded)}
+    result |= {"flops": int(trainer.state.total_flos), "model": str(output or model)}
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        print_rows(found | {"flops": f"{found['flops']:.3g}"})
+        print_rows(result | {"flops": f"{result['flops']:.3g}"})

@@ -1,12 +1,20 @@
-"""Models of transformers' kind: any arm of the study, or a memory of your own texts, saved, loaded and taught more."""
+"""Models of transformers' kind: any arm of the study, or a memory of your own texts, saved, loaded and taught more.
 
-from transformers import AutoConfig, AutoModelForSequenceClassification
+`hsokv.hub.estimator` holds the same memory as a scikit-learn classifier, which does not need transformers.
+"""
 
-from hsokv.hub.configuration import HSOKVConfig
-from hsokv.hub.making import make_model, text_memory
-from hsokv.hub.modeling import HSOKVForSequenceClassification
+from importlib.util import find_spec
 
-__all__ = ["HSOKVConfig", "HSOKVForSequenceClassification", "make_model", "text_memory"]
+if find_spec("transformers"):
+    from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-AutoConfig.register(HSOKVConfig.model_type, HSOKVConfig)
-AutoModelForSequenceClassification.register(HSOKVConfig, HSOKVForSequenceClassification)
+    from hsokv.hub.configuration import HSOKVConfig
+    from hsokv.hub.factory import make_model, text_memory
+    from hsokv.hub.modeling import HSOKVForSequenceClassification
+    from hsokv.hub.tokenizer import HSOKVTokenizer
+
+    __all__ = ["HSOKVConfig", "HSOKVForSequenceClassification", "HSOKVTokenizer", "make_model", "text_memory"]
+
+    AutoConfig.register(HSOKVConfig.model_type, HSOKVConfig)
+    AutoModelForSequenceClassification.register(HSOKVConfig, HSOKVForSequenceClassification)
+    AutoTokenizer.register(HSOKVConfig, fast_tokenizer_class=HSOKVTokenizer)

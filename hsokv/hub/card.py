@@ -4,7 +4,21 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hsokv.hub.code import WHEEL
+from hsokv import __version__
+
+_USE = f"""## Use
+
+    pip install "hsokv[hub]>={__version__}"
+
+Then, without `trust_remote_code`:
+
+    from hsokv.hub import HSOKVForSequenceClassification
+    model = HSOKVForSequenceClassification.from_pretrained(".")
+
+Models of texts also work as `pipeline("text-classification", ".")` of transformers, once `hsokv.hub` is imported.
+
+Cite H-SOKV by its CITATION.cff.
+"""
 
 
 def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
@@ -13,61 +27,30 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
     `run` holds, where the model comes from the study: benchmark, condition, arm, seed, version, scores (by seed, this
     one's first), flops, data (of the record), terms (licence, citation), small. Numbers are the records', as they are.
     """
-    names = ", ".join(labels)
-    if "benchmark" not in run:
-        return (
-            f"{_metadata({})}\n# H-SOKV\n\nClasses: {names}. Not from a run of the study: no score is known.\n\n{_USE}"
-        )
-    data, flops = run["data"], run["flops"]
-    title = f"{run['arm']} on {run['benchmark']} ({run['condition']}, seed {run['seed']})"
-    rows = [f"| {seed} | {score['accuracy']:.4f} | {score['log_loss']:.4f} |" for seed, score in run["scores"].items()]
-    told = [
-        f"Tested on: {data['evaluate_on']}" + (" (synthetic data)" if data["synthetic"] else ""),
-        f"Floating-point operations, counted: {flops['spent']:.3g} of {flops['allowed']:.3g} allowed",
-        f"Encoder: {data['encoder'].get('name', 'none')}",
-    ]
-    if run["small"]:
-        told.append("From a small study, which shows that the machinery works and nothing else")
-    told += [f"Note: {data['note']}"] if "note" in data else []
-    if terms := run["terms"]:
-        told.append(f"Data: {data['name']}; licence: {terms['licence']}; {terms['citation']}")
+    metadata = {"license": "mit", "library_name": "transformers", "tags": ["hsokv", "key-value-memory"]}
+    title, lines = "H-SOKV", ["Not from a run of the study: no score is known."]
+    if "benchmark" in run:
+        metadata |= {"datasets": [run["benchmark"]], "metrics": ["accuracy"]}
+        title += f": {run['arm']} on {run['benchmark']} ({run['condition']}, seed {run['seed']})"
+        lines = _run_lines(run)
+    front = [f"{key}: {json.dumps(value)}" for key, value in metadata.items()]  # JSON is YAML
     return "\n".join(
-        [
-            _metadata(run),
-            f"# H-SOKV: {title}",
-            "",
-            f"Classes: {names}.",
-            "",
-            "| seed | accuracy | log-loss (nats) |",
-            "|---|---|---|",
-            *rows,
-            "",
-            f"This model is that of seed {run['seed']}; each score is of one run, as its record has it.",
-            "",
-            *(f"- {line}" for line in told),
-            f"- Made by hsokv {run['version']}",
-            "",
-            _USE,
-        ]
+        ["---", *front, "---", "", f"# {title}", "", f"Classes: {', '.join(labels)}.", "", *lines, "", _USE]
     )
 
 
-_USE = f"""## Use
-
-    pip install ./{WHEEL}  # in this folder, where there is no hsokv: the code that saved it
-
-Then, without `trust_remote_code`:
-
-    from hsokv.hub import HSOKVForSequenceClassification
-    model = HSOKVForSequenceClassification.from_pretrained(".")
-
-Cite H-SOKV by its CITATION.cff.
-"""
-
-
-def _metadata(run: Mapping[str, Any]) -> str:
-    """The front matter that the hub reads; JSON is YAML."""
-    values: dict[str, Any] = {"license": "mit", "library_name": "transformers", "tags": ["hsokv", "key-value-memory"]}
-    if "benchmark" in run:
-        values |= {"datasets": [run["benchmark"]], "metrics": ["accuracy"]}
-    return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in values.items()), "---", ""])
+def _run_lines(run: Mapping[str, Any]) -> list[str]:
+    data, flops, terms = run["data"], run["flops"], run["terms"]
+    rows = [f"| {seed} | {score['accuracy']:.4f} | {score['log_loss']:.4f} |" for seed, score in run["scores"].items()]
+    facts = [
+        f"Tested on: {data['evaluate_on']}" + (" (synthetic data)" if data["synthetic"] else ""),
+        f"Floating-point operations, counted: {flops['spent']:.3g} of {flops['allowed']:.3g} allowed",
+        f"Encoder: {data['encoder'].get('name', 'none')}",
+        "From a small study, which shows that the machinery works and nothing else" if run["small"] else "",
+        f"Note: {data['note']}" if "note" in data else "",
+        f"Data: {data['name']}; licence: {terms['licence']}; {terms['citation']}" if terms else "",
+        f"Made by hsokv {run['version']}",
+    ]
+    table = ["| seed | accuracy | log-loss (nats) |", "|---|---|---|", *rows]
+    own = f"This model is that of seed {run['seed']}; each score is of one run, as its record has it."
+    return [*table, "", own, "", *(f"- {fact}" for fact in facts if fact)]

@@ -14,7 +14,7 @@ class HSOKVConfig(PreTrainedConfig):
     """What `HSOKVForSequenceClassification` is built from; `id2label` holds the names of the classes.
 
     encoder    {"kind": "text" | "contexts" | "patches" | "none", ...}, see hsokv/hub/encoders.py
-    predictor  {"kind": ..., "fields": ...}, see hsokv/hub/packing.py
+    predictor  {"kind": ..., "fields": ...}, see hsokv/hub/predictor.py
     transform  width of the mean and the scale that features are standardised by, or None
     capacity   entries at most in the memory, which grows as the model remembers
     added      how many of the last classes came after training

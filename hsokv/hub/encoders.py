@@ -9,113 +9,126 @@ from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pad_sequence
 
 from hsokv.exceptions import DataError
+from hsokv.hub.inputs import Text
+from hsokv.hub.predictor import TupleModule, WideModule, wide_zeros
 from hsokv.model import context_encoder, patch_encoder
 from hsokv.model.context_encoder import ContextEncoder
 from hsokv.model.encoder_layers import pair_features
 from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary
-from hsokv.model.text_encoder import Size, TextEncoder
-
-Text = str | tuple[str, str]
-"""A text, or a pair of them for a model of pairs."""
+from hsokv.model.text_encoder import TextEncoder, size_of
 
 
 class TextInputs(nn.Module):
     """A transformer, its states pooled, length 1; of pairs u, v what the study sees: [u - v, |u - v|]."""
 
-    def __init__(self, described: Mapping[str, Any]) -> None:
+    def __init__(self, described: Mapping[str, Any], model: nn.Module | None = None) -> None:
         from transformers import AutoConfig, AutoModel
 
         super().__init__()
-        config = AutoConfig.for_model(**described["model"])
-        self.model = AutoModel.from_config(config, attn_implementation="eager", add_pooling_layer=False)
-        self.pair, self.pooling = described["pair"], described["pooling"]
+        self.described, self.pair, self.pooling = described, described["pair"], described["pooling"]
+        if model is None:
+            config = AutoConfig.for_model(**described["model"])
+            plain = {"attn_implementation": "eager", "dtype": torch.get_default_dtype()}  # not that of its own file
+            model = AutoModel.from_config(config, add_pooling_layer=False, **plain)
+        self.model = model
+
+    @classmethod
+    def of(cls, encoder: TextEncoder, pair: bool = False) -> "TextInputs":
+        """The study's text encoder as a model has it."""
+        described = {"kind": "text", "model": encoder.model.config.to_dict(), "pair": pair, "pooling": encoder.pooling}
+        return cls(described, encoder.model)
 
     @property
     def tokens(self) -> int:
         """How many tokens it knows."""
         return self.model.config.vocab_size
 
+    @property
+    def padding(self) -> int:
+        """The token that fills a row."""
+        return self.model.config.pad_token_id or 0
+
     def encode(self, texts: Sequence[Text], tokenizer: Any) -> Tensor:
-        """Features [n, dim] as the study makes them: texts of one length together, none padded."""
-        config = self.model.config
-        size = Size(config.hidden_size, config.num_hidden_layers, config.intermediate_size)
-        encoder = TextEncoder(self.model, tokenizer, size, self.pooling, str(self.model.device))
-        self._check(texts)
-        if not self.pair:
-            return torch.from_numpy(encoder.encode(texts))
-        return pair_features(*(torch.from_numpy(encoder.encode(column)) for column in zip(*texts, strict=True)))
+        """Features [n, dim] as the study makes them: texts of one length together, none padded; on all threads."""
+        device = str(self.model.device)
+        encoder = TextEncoder(self.model, tokenizer, size_of(self.model.config), self.pooling, device)
+        threads = torch.get_num_threads() if device == "cpu" else 1
+
+        def vectors(column: Sequence[str]) -> Tensor:
+            return torch.from_numpy(encoder.encode(column, threads=threads))
+
+        return pair_features(*map(vectors, zip(*texts, strict=True))) if self.pair and texts else vectors(texts)
 
     def batch(self, texts: Sequence[Text], tokenizer: Any) -> dict[str, Tensor]:
         """What `forward` takes of texts, padded to the longest: input_ids and attention_mask [n, length]."""
-        self._check(texts)
         flat = [text for pair in texts for text in pair] if self.pair else list(texts)
         rows = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(flat)]
-        ids = pad_sequence(rows, batch_first=True, padding_value=self.model.config.pad_token_id or 0)
+        ids = pad_sequence(rows, batch_first=True, padding_value=self.padding)
         mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
         shape = (len(texts), 2, -1) if self.pair else (len(texts), -1)
         return {"input_ids": ids.view(shape), "attention_mask": mask.view(shape)}
 
-    def _check(self, texts: Sequence[Text]) -> None:
-        if not self.pair and (bad := next((text for text in texts if not isinstance(text, str)), None)):
-            raise DataError(f"wanted texts, came {bad!r}; give each as one string")
-        if self.pair and (bad := next((text for text in texts if isinstance(text, str) or len(text) != 2), None)):
-            raise DataError(f"wanted pairs of texts, as this model learnt them, came {bad!r}")
-
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features of tokens [n, length], of pairs [n, 2, length]; gradients reach the transformer."""
+        if input_ids.ndim != (3 if self.pair else 2) or (self.pair and input_ids.shape[1] != 2):
+            shape = "[n, 2, length], the two texts of a pair apart" if self.pair else "[n, length]"
+            raise DataError(f"input_ids must be {shape} for this model, got {list(input_ids.shape)}")
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         ids, mask = (part.reshape(-1, part.shape[-1]) for part in (input_ids, mask))
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        states = states.to(torch.promote_types(states.dtype, torch.float32))
         mean = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
         vectors = normalize(mean if self.pooling == "mean" else states[:, 0], dim=-1)
         return pair_features(vectors[::2], vectors[1::2]) if self.pair else vectors
 
 
-class ContextInputs(nn.Module):
+class ContextInputs(WideModule):
     """The context encoders of a world of rare words side by side, centred on its frequent words, length 1."""
+
+    pair, padding = False, context_encoder.PADDING
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
+        self.described = described
         hidden, features = context_encoder.HIDDEN, context_encoder.FEATURES
-        shapes = ContextEncoder((described["vocabulary"], hidden), (hidden, hidden), (hidden,), (hidden, features))
-        self.count = described["count"]
-        for i in range(self.count):
-            for name, shape in shapes._asdict().items():
-                self.register_buffer(f"{name}_{i}", torch.zeros(shape))
-        self.register_buffer("mean", torch.zeros(self.count * features))
+        shapes = ((described["vocabulary"], hidden), (hidden, hidden), (hidden,), (hidden, features))
+        made = (ContextEncoder(*(wide_zeros(*shape) for shape in shapes)) for _ in range(described["count"]))
+        self.encoders = nn.ModuleList(map(TupleModule, made))
+        self.register_buffer("mean", wide_zeros(described["count"] * features))
+
+    @classmethod
+    def of(cls, encoders: Sequence[ContextEncoder], mean: Tensor) -> "ContextInputs":
+        """These encoders of a world, and the mean of what they say of its frequent words."""
+        inputs = cls({"kind": "contexts", "vocabulary": len(encoders[0].embedding), "count": len(encoders)})
+        for module, encoder in zip(inputs.encoders, encoders, strict=True):
+            module.keep(encoder)
+        inputs.mean = mean
+        return inputs
 
     @property
     def tokens(self) -> int:
         """How many tokens it knows."""
-        return len(self.embedding_0)
-
-    def keep(self, encoders: Sequence[ContextEncoder], mean: Tensor) -> None:
-        """Hold these encoders and the mean of what they say."""
-        for i, encoder in enumerate(encoders):
-            for name, part in encoder._asdict().items():
-                setattr(self, f"{name}_{i}", part)
-        self.mean = mean
+        return len(self.encoders[0].embedding)
 
     def encode(self, texts: Sequence[str], tokenizer: Any) -> Tensor:
         """Features [n, dim] of contexts, words between spaces; raises DataError for a word the world does not have."""
+        if not texts:
+            return self.mean.new_zeros(0, len(self.mean))
         return self(self.batch(texts, tokenizer)["input_ids"].to(self.mean.device))
 
     def batch(self, texts: Sequence[str], tokenizer: Any) -> dict[str, Tensor]:
         """What `forward` takes of contexts, padded to the longest: input_ids [n, length]."""
         known = tokenizer.get_vocab()
         for text in texts:
-            if not isinstance(text, str) or not text.split() or not known.keys() >= set(text.split()):
+            if not text.split() or not known.keys() >= set(text.split()):
                 raise DataError(f"wanted words of this model's world with spaces between them, came {text!r}")
         rows = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(list(texts))]
-        return {"input_ids": pad_sequence(rows, batch_first=True, padding_value=context_encoder.PADDING)}
+        return {"input_ids": pad_sequence(rows, batch_first=True, padding_value=self.padding)}
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features of tokens [n, length]; 0 is padding."""
-        raw = [normalize(context_encoder.features(self._encoder(i), input_ids), dim=1) for i in range(self.count)]
+        raw = [normalize(context_encoder.features(one.value(), input_ids), dim=1) for one in self.encoders]
         return normalize(torch.cat(raw, 1) - self.mean, dim=1)
-
-    def _encoder(self, i: int) -> ContextEncoder:
-        return ContextEncoder(*(getattr(self, f"{name}_{i}") for name in ContextEncoder._fields))
 
 
 class PatchInputs(nn.Module):
@@ -123,27 +136,28 @@ class PatchInputs(nn.Module):
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
-        dim = patch_encoder.DIM
-        shapes = PatchDictionary((dim, dim), (dim,), (described["centroids"], dim))
-        for name, shape in shapes._asdict().items():
-            self.register_buffer(name, torch.zeros(shape))
+        self.described, dim = described, patch_encoder.DIM
+        shapes = ((dim, dim), (dim,), (described["centroids"], dim))
+        self.dictionary = TupleModule(PatchDictionary(*(wide_zeros(*shape) for shape in shapes)))
 
-    def keep(self, dictionary: PatchDictionary) -> None:
-        """Hold this dictionary."""
-        for name, part in dictionary._asdict().items():
-            setattr(self, name, part)
+    @classmethod
+    def of(cls, dictionary: PatchDictionary) -> "PatchInputs":
+        """This dictionary."""
+        inputs = cls({"kind": "patches", "centroids": len(dictionary.centroids)})
+        inputs.dictionary.keep(dictionary)
+        return inputs
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """Features [n, 4 K] of uint8 images [n, 3, 32, 32]."""
-        dictionary = PatchDictionary(self.whitening, self.offset, self.centroids)
-        return patch_encoder.encode(pixel_values, dictionary).half().float()
+        return patch_encoder.encode(pixel_values, self.dictionary.value()).half().float()
 
 
 class FlatImages(nn.Module):
     """Images as they are, for an arm that has its own encoder."""
 
-    def __init__(self, described: Mapping[str, Any]) -> None:
+    def __init__(self, described: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        self.described = described or {"kind": "images"}
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """uint8 images [n, 3, 32, 32], flat."""

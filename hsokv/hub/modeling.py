@@ -1,10 +1,14 @@
 """A classifier of transformers' kind: encoder, heads, gate and memory; it goes on learning after it was loaded."""
 
 import difflib
+import json
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -13,13 +17,24 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hsokv.data.stream import standardise
 from hsokv.exceptions import ConfigurationError, DataError, ModelError, nearest
-from hsokv.hub import remembering
+from hsokv.hub import memory_ops
 from hsokv.hub.configuration import HSOKVConfig
-from hsokv.hub.encoders import ENCODERS, Text
-from hsokv.hub.packing import KINDS, Packed
-from hsokv.hub.remembering import Recalled
-from hsokv.hub.saved_model import SavedModel
+from hsokv.hub.encoders import ENCODERS
+from hsokv.hub.inputs import Text, as_list, check_class_names, check_count, check_strings, check_texts
+from hsokv.hub.memory_ops import Recalled
+from hsokv.hub.predictor import KINDS, TupleModule, describe, wide_zeros, zeros
+from hsokv.hub.saving import SavedModel
+from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Ensemble
+
+_LOCK = RLock()  # of the module, as a model that holds one could not be copied or pickled
+
+
+class Transform(NamedTuple):
+    """Mean and scale, [dim] each, by which features are standardised."""
+
+    mean: Tensor
+    scale: Tensor
 
 
 class HSOKVForSequenceClassification(SavedModel):
@@ -27,21 +42,34 @@ class HSOKVForSequenceClassification(SavedModel):
 
     `from_pretrained` loads a folder that `hsokv export` or `save_pretrained` wrote, or a repository of the hub. The
     memory's entries, counts and clock, the gate and the temperatures are persistent buffers; what the entries were
-    written from, and the run the model comes from, stand in hsokv.json beside them. Only safetensors are read.
+    written from, and the run the model comes from, stand in hsokv.json beside them. Only safetensors are read. A
+    `state_dict` holds the texts and the names of the classes, too, and is loaded whatever the model holds by then.
+    Heads and memory compute in float32 or wider, whatever the precision of the encoder. Threads may remember and
+    predict at the same time. Under DistributedDataParallel each process keeps the entries that it wrote itself.
     """
 
     config_class = HSOKVConfig
     main_input_name = "input_ids"
     accepts_loss_kwargs = False  # the loss is a mean over its own batch
+    _keys_to_ignore_on_save = ("_extra_state",)  # a folder has it as hsokv.json
+    _keys_to_ignore_on_load_missing = ("_extra_state",)
 
     def __init__(self, config: HSOKVConfig) -> None:
         super().__init__(config)
         kind = (config.encoder or {"kind": "none"})["kind"]
         self.encoder = ENCODERS[kind](config.encoder) if kind in ENCODERS else None
-        if config.transform is not None:
-            self.register_buffer("mean", torch.zeros(config.transform))
-            self.register_buffer("scale", torch.ones(config.transform))
-        self.predictor = Packed(KINDS[config.predictor["kind"]], config.predictor["fields"])
+        dim = config.transform
+        self.transform = None if dim is None else TupleModule(Transform(wide_zeros(dim), wide_zeros(dim)))
+        self.predictor = TupleModule(zeros(KINDS[config.predictor["kind"]], config.predictor["fields"]))
+        labels, classes = check_class_names(self.labels), config.predictor["fields"]["classes"]
+        if len(labels) != classes:
+            raise ConfigurationError(
+                f"this model has {classes} classes, got {len(labels)} names of classes: leave num_labels and id2label "
+                "out; `add_classes` makes room for more"
+            )
+        self._name_classes(labels, config.added)
+        # DistributedDataParallel leaves each process its own entries, whose texts it cannot send.
+        self._ddp_params_and_buffers_to_ignore = [f"predictor.{name}" for name, _ in self.predictor.named_buffers()]
         self.tokenizer: Tokenizer | None = None
         self.entries: dict[str, dict[str, str]] = {}
         self.run: dict[str, Any] = {}
@@ -49,6 +77,27 @@ class HSOKVForSequenceClassification(SavedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing is drawn at random: all there is comes from a run or a checkpoint."""
+
+    def get_extra_state(self) -> Tensor:
+        """What the tensors of a state_dict do not say, as JSON in bytes, which safetensors can hold."""
+        state = {"predictor": describe(self.predictor.value()), "labels": self.labels, "added": self.config.added}
+        text = json.dumps(state | {"entries": self.entries}).encode()
+        return torch.from_numpy(np.frombuffer(text, np.uint8).copy())
+
+    @torch.inference_mode(False)
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take over names, texts and shapes; the tensors follow."""
+        extra = json.loads(state.cpu().numpy().tobytes())
+        own, kind = dict(self.predictor.named_parameters()), type(self.predictor.value())
+        if set(extra["predictor"]) != set(kind._fields):
+            raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(extra['predictor'])}")
+        self.predictor = TupleModule(zeros(kind, extra["predictor"])).to(self.device)
+        for name, part in list(self.predictor.named_parameters()):
+            if name in own and own[name].shape == part.shape:  # the very same, for its optimiser
+                head, _, last = name.rpartition(".")
+                setattr(self.predictor.get_submodule(head), last, own[name])
+        self._name_classes(extra["labels"], extra["added"])
+        self.entries = extra["entries"]
 
     # --- what only reads
 
@@ -67,21 +116,26 @@ class HSOKVForSequenceClassification(SavedModel):
         """Names of the classes, in their order."""
         return [self.config.id2label[c] for c in range(self.config.num_labels)]
 
-    def encode(self, texts: Sequence[Text]) -> Tensor:
-        """Features [n, dim] of texts, of pairs for a model of pairs. Raises ModelError for a model of images."""
+    @torch.no_grad()
+    def encode(self, texts: Iterable[Text]) -> Tensor:
+        """Features [n, dim] of texts, of pairs for a model of pairs, without dropout also in training mode.
+
+        `texts`: a list, a generator, an array, or a column of pandas or datasets. Raises DataError for a row that is no
+        text, ModelError for a model of images.
+        """
         if self.tokenizer is None:
             raise ModelError("wanted a model of texts, came one of images or features: call it with those instead")
-        if isinstance(texts, str):
-            raise DataError(f"wanted a list of texts, came one, {texts!r}: put it in a list")
-        with torch.no_grad():
+        texts = check_texts(texts, self.encoder.pair)
+        with self.evaluating():
             return self.encoder.encode(texts, self.tokenizer).to(self.device)
 
     def log_probs(self, features: Tensor) -> Tensor:
         """log p [n, classes] of features [n, dim] as the encoder makes them."""
-        x, predictor = self._placed(features), self.predictor.value()
-        if isinstance(predictor, Ensemble):
-            return remembering.log_probs(predictor, x, self.config.added)
-        return predictor(x).log_probs
+        with torch.autocast(features.device.type, enabled=False):
+            x, predictor = self._transformed(features), self._value()
+            if isinstance(predictor, Ensemble):
+                return memory_ops.log_probs(predictor, x, self.config.added)
+            return predictor(x).log_probs
 
     def forward(
         self,
@@ -117,28 +171,28 @@ class HSOKVForSequenceClassification(SavedModel):
         return features if pixel_values is None else self.encoder(pixel_values)
 
     @torch.no_grad()
-    def predict(self, texts: Sequence[Text]) -> list[dict[str, float]]:
-        """The probability of every class, by name and most likely first, for each text."""
+    def predict(self, texts: Iterable[Text]) -> list[dict[str, float]]:
+        """The probability of every class, by name and most likely first, for each text; `texts` as in `encode`."""
         rows = self.log_probs(self.encode(texts)).exp().tolist()
         return [dict(sorted(zip(self.labels, row, strict=True), key=lambda item: -item[1])) for row in rows]
 
     @torch.no_grad()
     def recall(self, text: Text, k: int = 5) -> list[Recalled]:
-        """The entries of the memory that count most for a text, at most k, with their share of what the memory says."""
-        ensemble = self._ensemble()
-        found = remembering.recall(ensemble, self._placed(self.encode([text]))[0], k)
-        state, rows = ensemble.memory.state, zip(*(part.tolist() for part in found), strict=True)
-        return [
-            Recalled(
-                text=self._entry(slot).get("text"),
-                label=self.config.id2label[int(state.labels[slot])],
-                similarity=similarity,
-                share=share,
-                count=float(state.count[slot]),
-                source=self._entry(slot).get("source", "unknown"),
-            )
-            for slot, similarity, share in rows
-        ]
+        """The entries of the memory that count most for a text, at most k, with their share of what the memory says.
+
+        Raises ConfigurationError for a k below 1.
+        """
+        check_count(k, "k")
+        x = self._transformed(self.encode([text]))[0]
+        with _LOCK:
+            ensemble, entries = self._ensemble(), dict(self.entries)
+        state, rows = ensemble.memory.state, memory_ops.recall(ensemble, x, k)
+        recalled = []
+        for slot, similarity, share in zip(*(part.tolist() for part in rows), strict=True):
+            entry, label = entries.get(str(int(state.number[slot])), {}), self.labels[int(state.labels[slot])]
+            count, source = float(state.count[slot]), entry.get("source", "unknown")
+            recalled.append(Recalled(entry.get("text"), label, similarity, share, count, source))
+        return recalled
 
     def __len__(self) -> int:
         """Entries held."""
@@ -150,28 +204,25 @@ class HSOKVForSequenceClassification(SavedModel):
 
     # --- what changes the memory; each checks first, so that an error leaves everything as it was
 
-    @torch.no_grad()
-    def remember(self, texts: Sequence[Text], labels: Sequence[str], source: str = "remembered") -> None:
+    def remember(self, texts: Iterable[Text], labels: Iterable[str], source: str = "remembered") -> None:
         """Write texts of known classes to the memory: no gradient, one pass of the encoder.
 
-        Where the memory is full, a quota a class decides what stays, and the rest is averaged into it. A model whose
-        gate is 0 lets its memory speak for classes alone that were added later. Raises DataError for labels that the
-        model does not know, ModelError for a model without a memory.
+        `texts` as in `encode`, `labels` their names in any such shape. Where the memory is full, a quota a class
+        decides what stays, and the rest is averaged into it. A model whose gate is 0 lets its memory speak for classes
+        alone that were added later. Raises DataError for labels that the model does not know, ModelError for a model
+        without a memory.
         """
-        ensemble = self._ensemble()
-        if len(texts) != len(labels):
-            raise DataError(f"wanted one label a text, came {len(texts)} texts and {len(labels)} labels")
-        for label in labels:
-            if label not in self.config.label2id:
-                near = nearest(label, self.labels)
-                raise DataError(f"unknown label {label!r}{near}: `add_classes([{label!r}])` makes room for it")
-        if not labels:
+        ensemble, texts = self._ensemble(), check_texts(texts, getattr(self.encoder, "pair", False))
+        numbers, (source,) = self.class_numbers(labels), check_strings([source], "source")
+        if len(texts) != len(numbers):
+            raise DataError(f"wanted one label a text, came {len(texts)} texts and {len(numbers)} labels")
+        if not texts:
             return
-        numbers = torch.tensor([self.config.label2id[label] for label in labels], device=self.device)
-        if float(ensemble.gate) == 0 and bool((numbers < len(self.labels) - self.config.added).any()):
+        if float(ensemble.gate) == 0 and min(numbers) < len(self.labels) - self.config.added:
             warnings.warn("the gate is 0, so the memory counts for added classes alone: set model.gate", stacklevel=2)
-        self.write(self.encode(texts), numbers, texts, source)
+        self.write(self.encode(texts), torch.tensor(numbers, device=self.device), texts, source)
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def write(
         self,
@@ -179,60 +230,59 @@ class HSOKVForSequenceClassification(SavedModel):
         numbers: Tensor,
         texts: Sequence[Text] | None = None,
         source: str = "remembered",
-        origin: int = remembering.REMEMBERED,
+        origin: int = memory_ops.REMEMBERED,
     ) -> None:
         """What `remember` does with features [n, dim] of the encoder and numbers [n] of classes; texts where known."""
-        ensemble = self._ensemble()
-        first = int(ensemble.memory.state.clock)
-        self._keep(remembering.remember(ensemble, self._placed(features), numbers, self.config.capacity, origin))
-        for number, text in enumerate(texts or [None] * len(numbers), first):
-            told = {} if text is None else {"text": text if isinstance(text, str) else " | ".join(text)}
-            self.entries[str(number)] = told | {"source": source}
-        self._forget_texts()
+        x = self._transformed(features)
+        with _LOCK:
+            ensemble = self._ensemble()
+            first = int(ensemble.memory.state.clock)
+            self.predictor.keep(memory_ops.remember(ensemble, x, numbers, self.config.capacity, origin))
+            for number, text in enumerate([None] * len(numbers) if texts is None else texts, first):
+                self.entries[str(number)] = ({} if text is None else {"text": _joined(text)}) | {"source": source}
+            self._prune_entries()
 
+    @torch.inference_mode(False)
     @torch.no_grad()
-    def forget(self, texts: Sequence[str] | None = None, *, label: str | None = None) -> int:
+    def forget(self, texts: Iterable[Text] | None = None, *, label: str | None = None) -> int:
         """Remove the entries of these texts, or all those of a label; returns how many these were.
 
         Raises DataError for a text or label that no entry has, ConfigurationError unless one of both is given.
         """
         if (texts is None) == (label is None):
             raise ConfigurationError("forget wants either texts or a label, came both or neither: give one of them")
-        ensemble = self._ensemble()
-        state = ensemble.memory.state
-        if label is None:
-            held = {entry.get("text") for entry in self.entries.values()}
-            for text in texts:
-                if text not in held:
-                    near = difflib.get_close_matches(text, filter(None, held), n=1)
-                    raise DataError(
-                        f"no entry has the text {text!r}" + (f"; did you mean {near[0]!r}?" if near else "")
-                    )
-            numbers = [int(number) for number, entry in self.entries.items() if entry.get("text") in set(texts)]
-            chosen = torch.isin(state.number, torch.tensor(numbers, device=state.number.device))
-        elif label not in self.config.label2id:
-            raise DataError(f"unknown label {label!r}{nearest(label, self.labels)}")
-        else:
-            chosen = (state.labels == self.config.label2id[label]) & state.occupied
-        self._keep(remembering.forget(ensemble, chosen))
-        self._forget_texts()
+        with _LOCK:
+            ensemble = self._ensemble()
+            state = ensemble.memory.state
+            if label is None:
+                wanted = set(check_strings(map(_joined, as_list(texts, "texts")), "texts"))
+                numbers = {int(number): entry.get("text") for number, entry in self.entries.items()}
+                for text in sorted(wanted - set(numbers.values())):
+                    near = difflib.get_close_matches(text, filter(None, numbers.values()), n=1)
+                    hint = f"; did you mean {near[0]!r}?" if near else ""
+                    raise DataError(f"no entry has the text {text!r}{hint}")
+                gone = torch.tensor([number for number, text in numbers.items() if text in wanted], dtype=torch.int64)
+                chosen = torch.isin(state.number, gone.to(state.number.device))
+            else:
+                chosen = (state.labels == self.class_numbers([label])[0]) & state.occupied
+            self.predictor.keep(ensemble._replace(memory=ensemble.memory._replace(state=kv.remove(state, chosen))))
+            self._prune_entries()
         return int(chosen.sum())
 
+    @torch.inference_mode(False)
     @torch.no_grad()
-    def add_classes(self, labels: Sequence[str]) -> None:
+    def add_classes(self, labels: Iterable[str]) -> None:
         """Make room for classes that the heads have never learnt; what the memory will hold of them decides.
 
-        Raises DataError for a name that there is already, ModelError for a model without a memory.
+        Raises DataError for names that are no different strings or are there already, ModelError for a model without a
+        memory.
         """
-        ensemble, known = self._ensemble(), self.labels
-        for label in labels:
-            if label in known:
-                raise DataError(f"there is a class {label!r} already: choose another name")
-            known.append(label)
-        self.config.id2label = dict(enumerate(known))
-        self.config.label2id = {label: c for c, label in enumerate(known)}
-        self.config.added += len(labels)
-        self._keep(remembering.add_classes(ensemble, len(labels)))
+        with _LOCK:
+            ensemble, new = self._ensemble(), check_class_names(labels)
+            if known := set(new) & set(self.labels):
+                raise DataError(f"there is a class {min(known)!r} already: choose another name")
+            self._name_classes([*self.labels, *new], self.config.added + len(new))
+            self.predictor.keep(memory_ops.add_classes(ensemble, len(new)))
 
     @property
     def gate(self) -> float:
@@ -240,30 +290,70 @@ class HSOKVForSequenceClassification(SavedModel):
         return float(self._ensemble().gate)
 
     @gate.setter
+    @torch.inference_mode(False)
     def gate(self, share: float) -> None:
         if not 0 <= share <= 1:
             raise ConfigurationError(f"gate: wanted a share in [0, 1], came {share}")
-        ensemble = self._ensemble()
-        self._keep(ensemble._replace(gate=torch.full_like(ensemble.gate, share)))
+        with _LOCK:
+            ensemble = self._ensemble()
+            self.predictor.keep(ensemble._replace(gate=torch.full_like(ensemble.gate, share)))
+
+    # --- what trainers use
+
+    def class_numbers(self, labels: Iterable[str]) -> list[int]:
+        """Numbers of classes by their names; raises DataError for a name that the model does not know."""
+        known = {label: c for c, label in enumerate(self.labels)}
+        names = check_strings(labels, "labels")
+        for label in names:
+            if label not in known:
+                near = nearest(label, known)
+                raise DataError(f"unknown label {label!r}{near}: `add_classes([{label!r}])` makes room for it")
+        return [known[label] for label in names]
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Leave dropout out for the time of the block."""
+        training = [module for module in self.modules() if module.training]
+        for module in training:
+            module.training = False
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
 
     # --- inside
 
-    def _placed(self, features: Tensor) -> Tensor:
-        return features if self.config.transform is None else standardise(features, self.mean, self.scale)
+    def _transformed(self, features: Tensor) -> Tensor:
+        if not features.is_floating_point():
+            return features
+        features = features.to(self.predictor.dtype)
+        return features if self.transform is None else standardise(features, *self.transform.value())
+
+    def _value(self) -> Any:
+        if torch.compiler.is_compiling():  # which knows no locks
+            return self.predictor.value()
+        with _LOCK:  # so that no write is seen half done
+            return self.predictor.value()
 
     def _ensemble(self) -> Ensemble:
-        predictor = self.predictor.value()
+        predictor = self._value()
         if not isinstance(predictor, Ensemble) or predictor.memory is None:
             arm = self.run.get("arm", "an arm without one")
             raise ModelError(f"this model has no memory ({arm}): take an arm that has, such as full or kv_only")
         return predictor
 
-    def _keep(self, ensemble: Ensemble) -> None:
-        self.predictor.keep(ensemble)
+    def _name_classes(self, labels: Sequence[str], added: int) -> None:
+        self.config.id2label = dict(enumerate(labels))
+        self.config.label2id = {label: c for c, label in enumerate(labels)}
+        self.config.added = added
 
-    def _entry(self, slot: int) -> Mapping[str, str]:
-        return self.entries.get(str(int(self._ensemble().memory.state.number[slot])), {})
+    def _prune_entries(self) -> None:
+        state = self._ensemble().memory.state
+        if len(self.entries) > int(state.occupied.sum()):
+            held = set(map(str, state.number.tolist()))
+            self.entries = {number: entry for number, entry in self.entries.items() if number in held}
 
-    def _forget_texts(self) -> None:
-        held = set(map(str, self._ensemble().memory.state.number.tolist()))
-        self.entries = {number: entry for number, entry in self.entries.items() if number in held}
+
+def _joined(text: Text) -> str:
+    return " | ".join(text) if isinstance(text, list | tuple) else text

@@ -10,15 +10,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
 from transformers.training_args import ParallelMode
 
-from hsokv.analysis.classification import accuracy
-from hsokv.exceptions import ConfigurationError, DataError, nearest
+from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.hub.inputs import check_texts
+from hsokv.hub.memory_ops import TRAINED
 from hsokv.hub.modeling import HSOKVForSequenceClassification
-from hsokv.hub.remembering import TRAINED
 from hsokv.memory import functional as kv
 from hsokv.training.budget import FORMULAS
-
-FEATURES = ("input_ids", "attention_mask", "pixel_values", "features")
-"""What a model makes its features of."""
 
 
 class HSOKVTrainer(Trainer):
@@ -66,14 +63,9 @@ class HSOKVTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Take over a checkpoint, whose memory may have other slots."""
-        found = HSOKVForSequenceClassification.from_pretrained(resume_from_checkpoint)
-        self.model.predictor.keep(found.predictor.value())
-        if self.model.encoder is not None:
-            self.model.encoder.load_state_dict(found.encoder.state_dict())
-        for name in ("id2label", "label2id", "added"):
-            setattr(self.model.config, name, getattr(found.config, name))
-        self.model.entries, self.model.run = found.entries, found.run
-        self.model.to(self.args.device)
+        checkpoint = HSOKVForSequenceClassification.from_pretrained(resume_from_checkpoint)
+        self.model.load_state_dict(checkpoint.state_dict())
+        self.model.run = checkpoint.run
 
     def _load_best_model(self) -> None:
         self._load_from_checkpoint(self.state.best_model_checkpoint)
@@ -81,16 +73,17 @@ class HSOKVTrainer(Trainer):
     def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if "text" not in rows[0]:
             return default_data_collator(rows)
-        texts, known = [row["text"] for row in rows], self.model.config.label2id
-        labels = torch.tensor([known[row["label"]] for row in rows])
-        return {**self.model.encoder.batch(texts, self.model.tokenizer), "labels": labels, "text": texts}
+        model, labels = self.model, [row["label"] for row in rows if row.get("label") is not None]
+        if len(labels) not in (0, len(rows)):
+            raise DataError(f"{len(labels)} of {len(rows)} rows have a label: give one to all of them or to none")
+        texts = check_texts([row["text"] for row in rows], model.encoder.pair)
+        numbers = {"labels": torch.tensor(model.class_numbers(labels))} if labels else {}
+        return {**model.encoder.batch(texts, model.tokenizer), **numbers, "text": texts}
 
     def _check(self) -> None:
         for rows in (self.train_dataset, self.eval_dataset):
-            names = [row["label"] for row in rows if "text" in row] if isinstance(rows, list | tuple) else []
-            for name in names:
-                if name not in self.model.config.label2id:
-                    raise DataError(f"unknown label {name!r}{nearest(name, self.model.labels)}")
+            if isinstance(rows, list | tuple):
+                self.model.class_numbers([row.get("label") for row in rows if "text" in row])
         learning = {name.split(".")[0] for name, part in self.model.named_parameters() if part.requires_grad}
         if not learning or (learning == {"predictor"} and self._has_memory and self.model.gate == 1):
             raise ConfigurationError(
@@ -104,7 +97,7 @@ class _Writing(TrainerCallback):
 
     def __init__(self, trainer: HSOKVTrainer) -> None:
         self.trainer = trainer
-        state, entries = _memory(trainer.model), trainer.model.entries
+        state, entries = trainer.model.predictor.value().memory.state, trainer.model.entries
         own = (state.origin == TRAINED) & state.occupied  # of a training before: it may be on the same examples
         gone = set(map(str, state.number[own].tolist()))
         self.before = kv.remove(state, own)
@@ -136,10 +129,11 @@ class _Writing(TrainerCallback):
         self.trainer.model.entries = dict(self.entries)
 
     def _write(self, inputs: Mapping[str, Any]) -> None:
-        model = self.trainer.model.eval()  # the next step trains again
-        given = {name: inputs[name].to(model.device) for name in (*FEATURES, "labels") if name in inputs}
-        labels = given.pop("labels")
-        with torch.no_grad():
+        model = self.trainer.model
+        names = ("input_ids", "attention_mask", "pixel_values", "features")
+        given = {name: inputs[name].to(model.device) for name in names if name in inputs}
+        labels = inputs["labels"].to(model.device)
+        with torch.no_grad(), model.evaluating():
             features, flops = counted(model.features, **given)
             _, more = counted(model.write, features, labels, inputs.get("text"), "training", TRAINED)
         self.trainer.current_flos += flops + more
@@ -152,8 +146,8 @@ def counted(function: Callable[..., Any], *args: Any, **given: Any) -> tuple[Any
     normalisations, dropout and others that are linear in what the products made.
     """
     with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
-        found = function(*args, **given)
-    return found, counter.get_total_flops()
+        result = function(*args, **given)
+    return result, counter.get_total_flops()
 
 
 def _raw(formula: Callable[..., float]) -> Callable[..., int]:
@@ -167,9 +161,5 @@ def _raw(formula: Callable[..., float]) -> Callable[..., int]:
 _COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FORMULAS.items()}
 
 
-def _metrics(found: Any) -> dict[str, float]:
-    return {"accuracy": accuracy(found.predictions.argmax(-1), found.label_ids)}
-
-
-def _memory(model: HSOKVForSequenceClassification) -> kv.MemoryState:
-    return model.predictor.value().memory.state
+def _metrics(result: Any) -> dict[str, float]:
+    return {"accuracy": accuracy(result.predictions.argmax(-1), result.label_ids)}

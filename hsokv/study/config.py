@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.data.glue import TASKS
+from hsokv.data.texts import TASKS
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.files import write_text
 from hsokv.methods.registry import METHODS
@@ -299,7 +299,7 @@ class Texts(Benchmark):
 
     @model_validator(mode="after")
     def _check_texts(self) -> Self:
-        """Of own files the labels are known later (hsokv.study.text_data.check_texts), the texts of a row are not."""
+        """Of own files the labels are known later (hsokv.study.data_manifest), the texts of a row are not."""
         task = TASKS.get(self.source.removesuffix("_synthetic"))
         pairs = len(task.texts if task else self.columns.text) > 1
         for name, condition in self.conditions.items():

@@ -128,7 +128,7 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     """Encoder, tokenizer, centre and class names of a text benchmark."""
     import torch
 
-    from hsokv.hub.making import text_inputs
+    from hsokv.hub.encoders import TextInputs
     from hsokv.model.encoder_files import resolve_encoder
     from hsokv.model.text_encoder import load_text_encoder
     from hsokv.study.tuned_export import tune_again
@@ -140,7 +140,7 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
         tune_again(encoder, record.condition, condition, path, record.seed, *told)
     with opened(path) as arrays:
         x = torch.from_numpy(arrays[f"{record.condition}/train/x"])
-    inputs = text_inputs(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
+    inputs = TextInputs.of(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
     return {
         "labels": NAMES.get(definition["source"]) or record.data["texts"]["labels"],
         "encoder": inputs,
@@ -153,7 +153,8 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     """The encoders of a world, trained again, its words as a tokenizer; classes are the numbers of the rare words."""
     import torch
 
-    from hsokv.hub.making import context_inputs, word_tokenizer
+    from hsokv.hub.encoders import ContextInputs
+    from hsokv.hub.tokenizer import word_tokenizer
     from hsokv.model.context_encoder import encode
 
     settings = world_settings(definition["world"])
@@ -162,7 +163,7 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     mean = torch.from_numpy(encode(encoders, background.tokens).mean(0))
     return {
         "labels": [f"word {c}" for c in range(settings.rare_words)],
-        "encoder": context_inputs(encoders, mean),
+        "encoder": ContextInputs.of(encoders, mean),
         "tokenizer": word_tokenizer(_vocabulary(settings)),
     }
 
@@ -176,13 +177,13 @@ def _images(record: RunRecord, definition: Mapping[str, Any], path: Path, texts:
         )
     import torch
 
-    from hsokv.hub.making import patch_inputs
+    from hsokv.hub.encoders import PatchInputs
 
     with opened(path) as arrays:
         names, dictionary = arrays["names"].tolist(), _dictionary(arrays)
         mean, scale = (torch.from_numpy(arrays[f"scaling/{name}"]) for name in ("mean", "scale"))
         centre = torch.from_numpy(arrays[f"{record.condition}/train/x"]).mean(0)
-    return {"labels": names, "encoder": patch_inputs(dictionary), "transform": (mean + scale * centre, scale)}
+    return {"labels": names, "encoder": PatchInputs.of(dictionary), "transform": (mean + scale * centre, scale)}
 
 
 def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
@@ -190,16 +191,16 @@ def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, texts:
     import torch
 
     from hsokv.data.stream import scaling
-    from hsokv.hub.making import flat_images, patch_inputs
+    from hsokv.hub.encoders import FlatImages, PatchInputs
 
     with opened(path) as arrays:
         names = arrays["names"].tolist()
         if METHODS[record.arm].images:
-            return {"labels": names, "encoder": flat_images()}
+            return {"labels": names, "encoder": FlatImages()}
         dictionary = _dictionary(arrays)
         first = arrays["train/y"] < len(names) // record.configuration["condition"]["tasks"]
         x = torch.from_numpy(arrays["train/x"][first]).float()
-    return {"labels": names, "encoder": patch_inputs(dictionary), "transform": scaling(x)}
+    return {"labels": names, "encoder": PatchInputs.of(dictionary), "transform": scaling(x)}
 
 
 _PARTS = {"texts": _texts, "words": _words, "images": _images, "stream": _stream}

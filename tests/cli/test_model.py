@@ -75,3 +75,10 @@ def test_evaluate_refuses_labels_that_the_model_does_not_know(run, folder, table
     result = run("evaluate", folder, "--file", table)
     assert result.exit_code == 1
     assert "unknown label 'z'" in result.stderr
+
+
+def test_a_model_is_named_by_where_one_stands(run, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    result = run("remember", ".", "--text", "w3 w4", "--label", "a")
+    assert result.exit_code == 0, result.stderr
+    assert len(HSOKVForSequenceClassification.from_pretrained(folder)) == 4

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
-from hsokv.hub.making import context_inputs, make_model, word_tokenizer
+from hsokv.hub.encoders import ContextInputs
+from hsokv.hub.factory import make_model
+from hsokv.hub.tokenizer import word_tokenizer
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
 from hsokv.model.context_encoder import FEATURES, HIDDEN, ContextEncoder
@@ -20,7 +22,7 @@ def build(gate=0.5, capacity=20):
     head = Head(torch.randn(2, FEATURES, 2, generator=generator), torch.zeros(2, 2))
     memory = Branch(kv.init(1, FEATURES), None, 16, torch.tensor([10.0, 20.0]))
     predictor = Ensemble(head, torch.ones(2), 2, memory, torch.tensor(gate))
-    inputs = context_inputs([encoder], torch.zeros(FEATURES))
+    inputs = ContextInputs.of([encoder], torch.zeros(FEATURES))
     model = make_model(predictor, ["a", "b"], inputs, word_tokenizer(WORDS), capacity=capacity)
     model.remember(["w0 w1", "w1 w2", "w10 w11"], ["a", "a", "b"])
     return model

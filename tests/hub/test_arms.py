@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hsokv.hub import HSOKVForSequenceClassification, make_model
-from hsokv.hub.packing import describe
+from hsokv.hub.predictor import describe
 from hsokv.methods.registry import METHODS
 from hsokv.model.patch_encoder import learn_dictionary
 from hsokv.training.budget import Budget

@@ -6,7 +6,6 @@ from transformers import TrainingArguments
 
 from hsokv.hub import text_memory
 from hsokv.hub.encoders import TextInputs
-from hsokv.hub.making import text_inputs
 from hsokv.hub.trainer import HSOKVTrainer
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.model.text_encoder import load_text_encoder
@@ -25,7 +24,7 @@ def source(request, tmp_path_factory):
 @pytest.mark.parametrize("pair", [False, True])
 def test_a_batch_of_tokens_says_what_its_texts_say(source, pair):
     encoder = load_text_encoder(resolve_encoder(source))
-    inputs: TextInputs = text_inputs(encoder, pair)[1]
+    inputs: TextInputs = TextInputs.of(encoder, pair)
     texts = list(zip(TEXTS, reversed(TEXTS), strict=True)) if pair else TEXTS
     batch = inputs.batch(texts, encoder.tokenizer)
     assert batch["input_ids"].shape == batch["attention_mask"].shape == ((3, 2, 7) if pair else (3, 7))

@@ -121,7 +121,7 @@ def test_a_loss_reaches_the_heads(model):
         (lambda m: m.remember(["w0"], ["z"]), DataError, r"unknown label 'z'.*add_classes"),
         (lambda m: m.remember(["w0"], ["a", "b"]), DataError, "one label a text, came 1 texts and 2 labels"),
         (lambda m: m.remember(["hello"], ["a"]), DataError, "words of this model's world.*'hello'"),
-        (lambda m: m.predict("w0"), DataError, "put it in a list"),
+        (lambda m: m.predict("w0"), DataError, "texts must be a list.*'w0'"),
         (lambda m: m.forget(["w0 w9"]), DataError, r"no entry has the text 'w0 w9'; did you mean 'w0 w1'\?"),
         (lambda m: m.forget(label="z"), DataError, "unknown label 'z'"),
         (lambda m: m.forget(), ConfigurationError, "both or neither"),

@@ -162,3 +162,16 @@ def test_what_cannot_be_trained_is_refused_before_any_work(make):
         make(rows=[{"text": "w0", "label": "aa"}])
     with pytest.raises(ConfigurationError, match=r"nothing to train.*set model.gate below 1"):
         make(build(gate=1.0))
+
+
+def test_rows_without_labels_are_predicted(make):
+    trainer = make()
+    trainer.train()
+    bare = [{"text": row["text"]} for row in ROWS]
+    result = trainer.predict(bare)
+    assert result.label_ids is None
+    assert (result.predictions == trainer.predict(ROWS).predictions).all()
+    assert (trainer.predict([row | {"label": None} for row in bare]).predictions == result.predictions).all()
+    for wrong in ([*bare[:3], ROWS[0]], [ROWS[0] | {"label": "z"}], [{"text": None}]):
+        with pytest.raises(DataError):
+            trainer.predict(wrong)

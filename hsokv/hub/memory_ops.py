@@ -26,14 +26,6 @@ class Recalled(NamedTuple):
     source: str
 
 
-class Recall(NamedTuple):
-    """What is read for one query: slots [k] of the entries, their cosines [k] and their share of the reading [k]."""
-
-    slots: Tensor
-    similarity: Tensor
-    share: Tensor
-
-
 def remember(model: Ensemble, x: Tensor, labels: Tensor, capacity: int, origin: int = REMEMBERED) -> Ensemble:
     """Write features x [n, key_dim] of `labels` [n]; the memory grows up to `capacity`, then folds (memory/folding)."""
     state, keys = model.memory.state, place(model.memory, x)
@@ -41,11 +33,6 @@ def remember(model: Ensemble, x: Tensor, labels: Tensor, capacity: int, origin: 
     slots = min(int(state.occupied.sum()) + len(labels), max(capacity, state.labels.shape[-1]))
     state = kv.write(kv.prune(state, max(slots, state.labels.shape[-1])), keys, labels, origin)
     return model._replace(memory=model.memory._replace(state=state))
-
-
-def forget(model: Ensemble, chosen: Tensor) -> Ensemble:
-    """Remove the entries in the slots that `chosen` (bool [slots]) marks."""
-    return model._replace(memory=model.memory._replace(state=kv.remove(model.memory.state, chosen)))
 
 
 def add_classes(model: Ensemble, count: int) -> Ensemble:
@@ -75,13 +62,14 @@ def log_probs(model: Ensemble, x: Tensor, added: int) -> Tensor:
     return torch.cat([old, new], -1).log()
 
 
-def recall(model: Ensemble, x: Tensor, k: int) -> Recall:
-    """The `k` entries that are heaviest for one query x [key_dim], at most as many as are read; heaviest first.
+def recall(model: Ensemble, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Slots [k], cosines [k] and shares [k] of the entries that are heaviest for one query x [key_dim], heaviest first,
+    at most as many as are read.
 
     The share of entry j is n_j e^{b cos_j} over the sum of all that is read, averaged over the members' sharpness b.
     """
-    found = kv.Retrieval(*(part[0] for part in read(model.memory, x[None])))
-    weight = found.count.log() + model.memory.sharpness[:, None] * found.similarity
+    nearest = kv.Retrieval(*(part[0] for part in read(model.memory, x[None])))
+    weight = nearest.count.log() + model.memory.sharpness[:, None] * nearest.similarity
     share = weight.softmax(-1).mean(0)
-    order = share.argsort(descending=True, stable=True)[: min(k, int((found.count > 0).sum()))]
-    return Recall(found.slots[order], found.similarity[order], share[order])
+    order = share.argsort(descending=True, stable=True)[: min(k, int((nearest.count > 0).sum()))]
+    return nearest.slots[order], nearest.similarity[order], share[order]

@@ -1,0 +1,97 @@
+"""Models made from parts: from a fitted method of the study, or from nothing but an encoder and an empty memory."""
+
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from hsokv.exceptions import ConfigurationError
+from hsokv.hub.configuration import HSOKVConfig
+from hsokv.hub.encoders import TextInputs
+from hsokv.hub.inputs import check_class_names, check_count
+from hsokv.hub.modeling import HSOKVForSequenceClassification, Transform
+from hsokv.hub.predictor import KINDS, describe
+from hsokv.memory import functional as kv
+from hsokv.methods.ensemble import Branch, Ensemble
+from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
+from hsokv.model.head import init_head
+from hsokv.model.text_encoder import load_text_encoder
+
+
+def make_model(
+    predictor: Any,
+    labels: Iterable[str],
+    encoder: nn.Module | None = None,
+    tokenizer: Tokenizer | None = None,
+    transform: tuple[Tensor, Tensor] | None = None,
+    capacity: int = 1000,
+    entries: Mapping[str, Mapping[str, str]] | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> HSOKVForSequenceClassification:
+    """A model around `predictor` (what a fitted method predicts with); without an encoder it takes features.
+
+    `encoder`: one of hsokv.hub.encoders. `transform`: mean and scale, [dim] each, by which features are standardised
+    before. `entries`: text and source of the memory's entries by their number. `run`: what the model card tells. Raises
+    DataError for names that are no different strings, ConfigurationError unless there is one for each class.
+    """
+    names = check_class_names(labels)
+    config = HSOKVConfig(
+        encoder=encoder.described if encoder else {"kind": "none"},
+        predictor={
+            "kind": next(name for name, kind in KINDS.items() if type(predictor) is kind),
+            "fields": describe(predictor),
+        },
+        transform=len(transform[0]) if transform else None,
+        capacity=check_count(capacity, "capacity"),
+        id2label=dict(enumerate(names)),
+        label2id={name: c for c, name in enumerate(names)},
+    )
+    with torch.device("meta"):  # all that is made here is replaced
+        model = HSOKVForSequenceClassification(config)
+    model.encoder = encoder
+    model.predictor.keep(predictor)
+    if transform:
+        model.transform.keep(Transform(*transform))
+    model.tokenizer, model.entries, model.run = tokenizer, dict(entries or {}), dict(run or {})
+    return model.eval()
+
+
+def text_memory(
+    labels: Iterable[str], source: EncoderSource = MINILM, capacity: int = 1000, k: int = 16, sharpness: float = 16.0
+) -> HSOKVForSequenceClassification:
+    """A model of texts that has learnt nothing: an empty memory behind the study's text encoder, to be told all.
+
+    Args:
+        labels: names of the classes, different strings; `add_classes` adds more later.
+        source: which encoder, of a folder or of the hub; its files are found or downloaded.
+        capacity: entries at most; a full memory averages further ones into those of their class.
+        k: how many of the nearest entries are read.
+        sharpness: the inverse temperature b > 0 of a reading.
+
+    Returns:
+        The model, which says 1 / classes until it remembers.
+
+    Raises:
+        DataError, ConfigurationError: for labels or numbers that cannot be, before the encoder is loaded.
+        DataUnavailableError, EncoderError: without an encoder.
+
+    >>> model = text_memory(["fruit", "animal"])
+    >>> model.remember(["an apple", "a wild horse"], ["fruit", "animal"])
+    >>> list(model.predict(["two ripe pears"])[0])
+    ['fruit', 'animal']
+    """
+    labels = check_class_names(labels)
+    check_count(len(labels), "the number of labels")
+    capacity, k = check_count(capacity, "capacity"), check_count(k, "k")
+    if not (isinstance(sharpness, Real) and math.isfinite(sharpness) and sharpness > 0):
+        raise ConfigurationError(f"sharpness must be finite and above 0, got {sharpness!r}: 16 is a fair start")
+    encoder = load_text_encoder(resolve_encoder(source))
+    width = encoder.model.config.hidden_size
+    memory = Branch(kv.init(1, width), None, k, torch.tensor([float(sharpness)]))
+    head = init_head((1,), width, len(labels))
+    predictor = Ensemble(head, torch.ones(1), len(labels), memory, gate=torch.tensor(1.0))
+    return make_model(predictor, labels, TextInputs.of(encoder), encoder.tokenizer, capacity=capacity)

@@ -1,0 +1,231 @@
+"""How a model goes to a folder and comes back: all that transformers does, and what tensors cannot hold."""
+
+import inspect
+import json
+import os
+import re
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import torch
+from huggingface_hub import snapshot_download
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
+from transformers import PreTrainedModel
+
+from hsokv.exceptions import ConfigurationError, ModelError
+from hsokv.files import checksum, write_json, write_text, writing
+from hsokv.hub.card import model_card
+from hsokv.hub.predictor import describe
+from hsokv.hub.tokenizer import tokenizer_config
+
+SIDE = "hsokv.json"
+"""Texts and origins of the memory's entries, the run that the model comes from, and checksums of the other files."""
+
+CARD, CONFIG, WEIGHTS, TOKENIZER = "README.md", "config.json", "model.safetensors", "tokenizer.json"
+INDEX = f"{WEIGHTS}.index.json"
+WEIGHT_FILES = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+SOURCE_KEYS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
+_AGAIN = "take the folder from where it came, or export it again"
+
+
+class SavedModel(PreTrainedModel):
+    """A model whose folder holds its tokenizer, the texts of its memory, the run it comes from and a card, too.
+
+    Whose `predictor` (TupleModule) and `encoder` make all of its tensors, and whose `tokenizer`, `entries` and
+    `run` do not.
+    """
+
+    tokenizer: Tokenizer | None
+    entries: dict[str, dict[str, str]]
+    run: dict[str, Any]
+
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        is_main_process: bool = True,
+        state_dict: dict[str, Any] | None = None,
+        push_to_hub: bool = False,
+        max_shard_size: int | str = "50GB",
+        variant: str | None = None,
+        token: str | bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write config.json, safetensors, tokenizer.json, hsokv.json and the model card, or nothing.
+
+        Args:
+            save_directory: a folder, new or not; a link or a mount is followed.
+            is_main_process: a process that is not the main one writes nothing.
+            state_dict: the tensors to save, of the shapes that the model has now (default: its own).
+            push_to_hub: upload the folder, and so the remembered texts, to `repo_id` (default: the folder's name).
+            max_shard_size: weights beyond it are split into several files.
+            variant: must be None: other weights would have other texts.
+            token: of the hub.
+            kwargs: of `push_to_hub`: repo_id, private, commit_message, create_pr, ...
+
+        Raises:
+            ConfigurationError: for what cannot be saved like this; HsokvError where the folder cannot be written.
+        """
+        folder = Path(save_directory)
+        if not is_main_process:
+            return
+        if variant is not None or kwargs.get("distributed_checkpoint"):
+            raise ConfigurationError("a model with a memory has one set of weights: leave variant and the like out")
+        if state_dict is not None and not self._fits(state_dict):
+            raise ConfigurationError("state_dict does not fit the model as it is now: load it into the model first")
+        repo_id = kwargs.pop("repo_id", folder.resolve().name)
+        if push_to_hub:  # an argument that is unknown is refused now
+            kwargs = {"token": token, "max_shard_size": max_shard_size} | kwargs
+            inspect.signature(self.push_to_hub).bind(repo_id, **kwargs)
+        self.config.predictor = self.config.predictor | {"fields": describe(self.predictor.value())}
+        with staging(folder) as stage:
+            super().save_pretrained(stage, state_dict=state_dict and dict(state_dict), max_shard_size=max_shard_size)
+            if (stage / CONFIG).exists():  # not so in a process that transformers knows to be a further one
+                if self.tokenizer is not None:
+                    self.tokenizer.save(str(stage / TOKENIZER))
+                    write_json(stage / "tokenizer_config.json", tokenizer_config(self.tokenizer, self.encoder.padding))
+                self._write_card(stage)
+                write_side(stage, self.entries, self.run)
+        if push_to_hub:
+            self.push_to_hub(repo_id, **kwargs)
+
+    def _fits(self, state_dict: dict[str, Any]) -> bool:
+        own = self.state_dict()
+        texts = own.pop("_extra_state")
+        given = {name: part for name, part in state_dict.items() if name != "_extra_state"}
+        shapes, own_shapes = ({name: part.shape for name, part in tensors.items()} for tensors in (given, own))
+        return shapes == own_shapes and torch.equal(state_dict.get("_extra_state", texts), texts)
+
+    def _write_card(self, folder: Path) -> None:
+        write_text(folder / CARD, model_card(self.run, [*self.config.id2label.values()]))
+
+    def _upload_modified_files(self, working_dir: str | Path, *args: Any, **kwargs: Any) -> Any:
+        """Upload this model's card where transformers has put the template of one."""
+        self._write_card(Path(working_dir))
+        return super()._upload_modified_files(working_dir, *args, **kwargs)
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Any:
+        """Load a folder or a repository of the hub; no code and no pickle is read.
+
+        Raises ModelError for what is no such model, is damaged or was changed; ConfigurationError for a newer format,
+        or for a number of classes that the model does not have.
+        """
+        name, with_info = str(pretrained_model_name_or_path), kwargs.pop("output_loading_info", False)
+        folder = _find_folder(name, **{key: kwargs.pop(key) for key in SOURCE_KEYS if key in kwargs})
+        folder /= kwargs.pop("subfolder", "")
+        side = read_side(folder)
+        # Sizes that do not fit are refused here, by name.
+        kwargs |= {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        try:
+            model, info = super().from_pretrained(folder, *args, **kwargs)
+        except (OSError, RuntimeError, SafetensorError, KeyError, TypeError) as error:
+            raise ModelError(f"{name}: config.json and {WEIGHTS} make no model ({error}): export it again") from error
+        wrong = {key: sorted(map(str, info[key])) for key in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+        if any(wrong.values()):
+            raise ModelError(f"{name}: {WEIGHTS} does not fit config.json, {wrong}: export it again")
+        for part in (*model.parameters(), *model.buffers()):
+            part.data = part.data.clone()  # out of the mapped file: last digits may depend on where a number lies
+        model.entries, model.run = side["entries"], side["run"]
+        if TOKENIZER in side["sha256"]:
+            model.tokenizer = _read_tokenizer(folder / TOKENIZER, model.encoder.tokens)
+        return (model, info) if with_info else model
+
+
+@contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """A folder to write a model to; its files take their places in `folder` when the block ends well, the side file
+    last, so that what was cut off halfway is found out when it is read.
+
+    It lies in `folder`, which may be all that may be written, or on a disk of its own.
+    """
+    stage = folder / f".{uuid.uuid4().hex}.tmp"
+    with writing(folder):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stage.mkdir()
+            yield stage
+            files = sorted(stage.iterdir(), key=lambda path: path.name == SIDE)
+            for path in files:
+                # As readable as other results: safetensors writes files for their owner alone.
+                path.chmod(stat.S_IMODE((stage / SIDE).stat().st_mode))
+                os.replace(path, folder / path.name)
+            for path in folder.glob("model*"):  # weights of an earlier save, in other shards
+                if files and WEIGHT_FILES.fullmatch(path.name) and path.name not in {file.name for file in files}:
+                    path.unlink()
+        finally:
+            rmtree(stage, ignore_errors=True)
+
+
+def write_side(folder: Path, entries: dict[str, Any], run: dict[str, Any]) -> None:
+    """Write the side file of a folder in which all else stands."""
+    files = [path for path in folder.iterdir() if _is_checked(path.name)]
+    sums = {path.name: checksum(path) for path in files}
+    write_json(folder / SIDE, {"entries": entries, "run": run, "sha256": sums})
+
+
+def read_side(folder: Path) -> dict[str, Any]:
+    """The side file of a model's folder, after a look at what else is there.
+
+    Raises ModelError for a folder that is none of a model, pickles, or files that are not those which were saved.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: wanted the folder of a model, came {'a file' if folder.exists() else 'nothing'}")
+    weights = INDEX if (folder / INDEX).exists() else WEIGHTS
+    missing = [file for file in (CONFIG, weights, SIDE) if not (folder / file).is_file()]
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if pickles and weights in missing:
+        raise ModelError(
+            f"{folder}: holds pickles ({', '.join(pickles)}), which could run any code when read, and no {WEIGHTS}: "
+            "convert them where they are trusted, with `torch.load(..., weights_only=True)` and "
+            "`safetensors.torch.save_file`"
+        )
+    if missing:
+        raise ModelError(f"{folder}: wanted the folder of a model, has no {', '.join(missing)}: {_AGAIN}")
+    try:
+        side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
+        sums, _, _ = side["sha256"], side["entries"], side["run"]
+        if not {CONFIG, weights} <= set(sums) or not all(map(_is_checked, sums)):
+            raise ValueError(f"checksums of {sorted(sums)}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder / SIDE}: not whole ({error!r}): {_AGAIN}") from error
+    for file, wanted in sums.items():
+        actual = checksum(folder / file) if (folder / file).exists() else "no such file"
+        if actual != wanted:
+            raise ModelError(f"{folder / file}: wanted SHA-256 {wanted}, came {actual}: cut short or changed; {_AGAIN}")
+    return side
+
+
+def _is_checked(file: str) -> bool:
+    return file in (CONFIG, TOKENIZER) or bool(WEIGHT_FILES.fullmatch(file))
+
+
+def _find_folder(name: str, **source: Any) -> Path:
+    """The folder of a model on this machine; a model of the hub is downloaded first."""
+    folder = Path(name)
+    if folder.exists() or folder.is_absolute() or len(folder.parts) > 2:
+        return folder
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"], **source))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{name}: no folder here, and no model that the hub gives out now: {error}") from error
+
+
+def _read_tokenizer(path: Path, tokens: int) -> Tokenizer:
+    """The tokenizer of a model whose encoder knows so many `tokens`; raises ModelError for one that has more."""
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing more precise
+        raise ModelError(f"{path}: no tokenizer ({error}): {_AGAIN}") from error
+    if (size := tokenizer.get_vocab_size()) > tokens:
+        raise ModelError(
+            f"{path}: wanted at most {tokens} tokens, which the encoder knows, came {size}: take that one "
+            "which was saved with the model"
+        )
+    return tokenizer

@@ -1,0 +1,344 @@
+"""The folder of a model: whole or refused."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import HfApi, ModelCard, RepoUrl
+from huggingface_hub.errors import EntryNotFoundError
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from hsokv.exceptions import ConfigurationError, DataError, HsokvError, ModelError
+from hsokv.hub import HSOKVForSequenceClassification, saving
+from hsokv.hub.saving import SIDE, write_side
+from hsokv.hub.tokenizer import word_tokenizer
+
+from .conftest import answers, build
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def load(folder):
+    return HSOKVForSequenceClassification.from_pretrained(folder)
+
+
+def test_transformers_own_classes_load_it(model, saved):
+    loaded = AutoModelForSequenceClassification.from_pretrained(saved)
+    assert type(loaded) is HSOKVForSequenceClassification
+    assert answers(loaded) == answers(model)
+    ids = AutoTokenizer.from_pretrained(saved)(["w0 w2"], return_tensors="pt")["input_ids"]
+    said = loaded(input_ids=ids).logits.exp()[0].tolist()
+    assert [p for _, p in answers(model)[0]] == pytest.approx(said)
+
+
+def test_all_that_is_learnt_is_in_safetensors(saved):
+    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
+    names = load_file(saved / "model.safetensors")
+    assert {"predictor.memory.state.count", "predictor.memory.state.clock", "predictor.temperature"} <= names.keys()
+
+
+def test_saving_the_same_gives_the_same_bytes(model, saved, tmp_path):
+    model.save_pretrained(tmp_path / "other")
+    for path in saved.iterdir():
+        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
+
+
+def test_a_card_of_a_model_from_no_run_claims_no_score(saved):
+    assert "no score is known" in (saved / "README.md").read_text()
+
+
+def edited(folder, change):
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+    side = json.loads((folder / SIDE).read_text())
+    write_side(folder, side["entries"], side["run"])
+
+
+def cut(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(folder):
+    path = folder / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def only_pickles(folder):
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+
+
+def newer(folder):
+    edited(folder, lambda config: config.update(format=2))
+
+
+def other_shapes(folder):
+    edited(folder, lambda config: config["predictor"]["fields"]["gate"].update(shape=[3]))
+
+
+def a_tensor_less(folder):
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["predictor.gate"]
+    save_file(tensors, folder / "model.safetensors")
+    edited(folder, lambda config: None)
+
+
+def another_tokenizer(folder):
+    word_tokenizer([f"v{i}" for i in range(50)]).save(str(folder / "tokenizer.json"))
+    edited(folder, lambda config: None)
+
+
+def no_checksums(folder):
+    side = json.loads((folder / SIDE).read_text())
+    (folder / SIDE).write_text(json.dumps(side | {"sha256": {}}))
+
+
+BAD = {
+    "no weights": (lambda f: (f / "model.safetensors").unlink(), ModelError, "has no model.safetensors"),
+    "no checkpoint": (lambda f: [p.unlink() for p in f.iterdir()], ModelError, "has no config.json, model.safetensors"),
+    "truncated": (cut, ModelError, r"model.safetensors: wanted SHA-256 .*cut short or changed"),
+    "tampered": (flip, ModelError, r"model.safetensors: wanted SHA-256 .*cut short or changed"),
+    "pickles": (only_pickles, ModelError, r"holds pickles \(pytorch_model.bin\).*weights_only=True"),
+    "newer": (
+        lambda f: edited(f, lambda c: c.update(format=2)),
+        ConfigurationError,
+        "format 1 or less, came 2.*upgrade",
+    ),
+    "other shapes": (
+        lambda f: edited(f, lambda c: c["predictor"]["fields"]["gate"].update(shape=[3])),
+        ModelError,
+        "gate",
+    ),
+    "a tensor less": (a_tensor_less, ModelError, r"does not fit config.json.*predictor.gate"),
+    "tokenizer": (another_tokenizer, ModelError, "wanted at most 13 tokens.*came 51"),
+    "no checksums": (no_checksums, ModelError, r"not whole.*checksums of \[\]"),
+    "side file": (lambda f: (f / SIDE).write_text("{"), ModelError, "not whole"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_no_whole_model_is_refused(saved, case):
+    damage, error, message = BAD[case]
+    damage(saved)
+    with pytest.raises(error, match=message):
+        load(saved)
+
+
+def test_a_path_that_is_no_folder_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="wanted the folder of a model, came nothing"):
+        load(tmp_path / "absent")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="came a file"):
+        load(tmp_path / "file")
+
+
+def test_a_name_that_the_hub_does_not_know_is_refused(monkeypatch):
+    def offline(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(saving, "snapshot_download", offline)
+    with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
+        load("someone/model")
+
+
+def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_was(model, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(HsokvError, match=r"cannot write .*file"):
+        model.save_pretrained(tmp_path / "file" / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.fixture
+def nobody():
+    """Not root, who may write anywhere, for as long as the test lasts."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_place_without_permission_is_refused(model):
+    with pytest.raises(HsokvError, match=r"(?i)cannot write .*permission denied: choose a folder you may write"):
+        model.save_pretrained(Path("/model"))
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """The hub, which only notes what it is asked for: what is created, and what is uploaded."""
+    calls = []
+
+    def create_repo(self, repo_id, **given):
+        calls.append(("create", repo_id, given))
+        return RepoUrl(f"https://huggingface.co/someone/{repo_id.rpartition('/')[2]}")
+
+    def create_commit(self, repo_id, operations, **given):
+        files = {one.path_in_repo: Path(one.path_or_fileobj).read_bytes() for one in operations}
+        calls.append(("commit", repo_id, given | {"files": files}))
+
+    def card(*_, **__):
+        raise EntryNotFoundError.__new__(EntryNotFoundError)
+
+    monkeypatch.setattr(HfApi, "create_repo", create_repo)
+    monkeypatch.setattr(HfApi, "create_commit", create_commit)
+    monkeypatch.setattr(HfApi, "create_branch", lambda self, **_: None)
+    monkeypatch.setattr(ModelCard, "load", card)
+    return calls
+
+
+@pytest.mark.parametrize("how", ["save_pretrained", "push_to_hub"])
+def test_what_is_said_of_an_upload_reaches_the_hub(model, tmp_path, hub, how):
+    given = {"private": True, "token": "t", "commit_message": "m", "create_pr": True, "revision": "r"}
+    if how == "save_pretrained":
+        model.save_pretrained(tmp_path / "model", push_to_hub=True, repo_id="someone/own", **given)
+        assert load(tmp_path / "model").entries == model.entries
+    else:
+        model.push_to_hub("someone/own", **given)
+    (_, name, created), (_, _, committed) = hub
+    assert name == "someone/own"
+    assert (created["private"], created["token"]) == (True, "t")
+    assert committed.items() >= {"token": "t", "commit_message": "m", "create_pr": True, "revision": "r"}.items()
+    files = committed["files"]
+    assert {"config.json", "model.safetensors", "tokenizer.json", SIDE, "README.md"} <= files.keys()
+    assert b"pip install" in files["README.md"]
+
+
+def test_the_name_of_a_repository_is_that_of_the_folder(model, tmp_path, hub, monkeypatch):
+    (tmp_path / "tickets").mkdir()
+    monkeypatch.chdir(tmp_path / "tickets")
+    model.save_pretrained(".", push_to_hub=True)
+    assert hub[0][1] == "tickets"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"variant": "fp16"},
+        {"distributed_checkpoint": True},
+        {"max_shard_size": "10 elephants"},
+        {"push_to_hub": True, "privat": True},
+        {"state_dict": {}},
+        {"state_dict": build(capacity=4).state_dict() | {"predictor.gate": torch.zeros(3)}},
+    ],
+)
+def test_what_cannot_be_saved_like_this_is_refused_and_changes_nothing(model, saved, hub, given):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    model.remember(["w3"], ["a"])
+    with pytest.raises((ValueError, TypeError)):
+        model.save_pretrained(saved, **given)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert hub == []
+
+
+def test_a_process_that_is_not_the_main_one_writes_nothing(model, saved, tmp_path):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    model.remember(["w3"], ["a"])
+    model.save_pretrained(saved, is_main_process=False)
+    model.save_pretrained(tmp_path / "other", False)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert not (tmp_path / "other").exists()
+
+
+def test_weights_in_several_files_come_back_and_are_replaced_by_one(model, tmp_path):
+    folder = tmp_path / "model"
+    model.save_pretrained(folder)
+    for size, several in (("2KB", True), ("50GB", False), ("2KB", True)):
+        model.save_pretrained(folder, max_shard_size=size)
+        assert answers(load(folder)) == answers(model)
+        weights = sorted(path.name for path in folder.glob("model*"))
+        assert (len(weights) > 2) is several is ("model.safetensors" not in weights)
+    flipped = next(folder.glob("model-00001*"))
+    flipped.write_bytes(flipped.read_bytes()[:-1] + b"?")
+    with pytest.raises(ModelError, match=flipped.name):
+        load(folder)
+
+
+def test_the_state_dict_that_is_given_is_what_is_saved(model, tmp_path):
+    state = {name: part.clone() for name, part in model.state_dict().items()}
+    state["predictor.gate"].fill_(0.25)
+    model.save_pretrained(tmp_path, state_dict=state)
+    assert load(tmp_path).gate == 0.25
+    assert "predictor.gate" in state
+
+
+@pytest.mark.parametrize("where", [".", "link", "sub/", Path("sub")])
+def test_a_model_is_saved_to_where_one_stands_and_through_links(model, tmp_path, monkeypatch, where):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "far").mkdir()
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "far")
+    monkeypatch.chdir(tmp_path / "here")
+    model.save_pretrained(where)
+    assert answers(load(where)) == answers(model)
+    assert {path.name[0] for path in Path(where).iterdir()}.isdisjoint("."), "nothing is left over"
+
+
+OTHER_DISK = Path("/dev/shm")
+
+
+@pytest.mark.skipif(not OTHER_DISK.is_dir(), reason="no second disk, /dev/shm, on this machine")
+def test_a_link_to_another_disk_is_followed(model, tmp_path):
+    with tempfile.TemporaryDirectory(dir=OTHER_DISK) as other:
+        assert os.stat(other).st_dev != os.stat(tmp_path).st_dev
+        (tmp_path / "model").symlink_to(other)
+        model.save_pretrained(tmp_path / "model")
+        assert answers(load(tmp_path / "model")) == answers(model)
+        assert (tmp_path / "model").is_symlink()
+
+
+def test_a_folder_in_a_parent_that_cannot_be_written_is_enough(model, request):
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "model"
+        folder.mkdir()
+        folder.chmod(0o777)
+        Path(parent).chmod(0o555)
+        request.getfixturevalue("nobody")
+        with pytest.raises(OSError, match="denied"):
+            (Path(parent) / "other").mkdir()
+        model.save_pretrained(folder)
+        assert answers(load(folder)) == answers(model)
+        os.seteuid(os.getuid())
+
+
+@pytest.mark.parametrize("given", [{"num_labels": 3}, {"id2label": {0: "a"}}, {"id2label": {0: "a", 1: "a"}}])
+def test_other_classes_than_the_models_are_refused(saved, given):
+    with pytest.raises((ConfigurationError, DataError)):
+        HSOKVForSequenceClassification.from_pretrained(saved, **given)
+
+
+def test_classes_can_be_called_otherwise(saved):
+    loaded = HSOKVForSequenceClassification.from_pretrained(saved, id2label={0: "x", 1: "y"})
+    loaded.remember(["w5"], ["y"])
+    assert (loaded.labels, loaded.config.label2id) == (["x", "y"], {"x": 0, "y": 1})
+    assert loaded.recall("w5")[0].label == "y"
+
+
+def test_the_card_says_what_to_install_and_the_folder_holds_no_code(saved):
+    assert "pip install" in (saved / "README.md").read_text()
+    assert not [path for path in saved.iterdir() if path.suffix in (".py", ".whl", ".bin", ".pt")]
+
+
+def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monkeypatch):
+    given = {}
+
+    def snapshot_download(name, **source):
+        given.update(source, name=name)
+        return str(saved.parent)
+
+    monkeypatch.setattr(saving, "snapshot_download", snapshot_download)
+    source = {"revision": "r", "token": "t", "cache_dir": "c"}
+    loaded = HSOKVForSequenceClassification.from_pretrained("someone/model", subfolder=saved.name, **source)
+    assert answers(loaded) == answers(model)
+    assert given.items() >= (source | {"name": "someone/model"}).items()

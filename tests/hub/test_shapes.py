@@ -1,0 +1,336 @@
+"""Texts, labels, numbers, precision and pipelines as people use them with any other model."""
+
+import copy
+import os
+import socket
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import AutoTokenizer, pipeline
+
+from hsokv.exceptions import ConfigurationError, DataError, HsokvError
+from hsokv.hub import HSOKVForSequenceClassification, make_model, text_memory
+from hsokv.hub.encoders import TextInputs
+from hsokv.methods.linear import Linear
+from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.model.head import Head
+from hsokv.model.text_encoder import load_text_encoder
+from tests.model.encoders import save_encoder
+
+from .conftest import answers, build
+
+TEXTS, LABELS = ["w3 w4", "w7 w8", "w5"], ["a", "b", "b"]
+LONG = "the plot bears a comedy " * 12
+
+
+class Column:
+    """A column as datasets has it: a sequence that is no list."""
+
+    def __init__(self, values):
+        self.values = list(values)
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, i):
+        return self.values[i]
+
+
+@pytest.fixture(params=["bert", "mpnet"])
+def source(request, tmp_path):
+    (tmp_path / "encoder").mkdir()
+    save_encoder(tmp_path / "encoder", request.param)
+    return EncoderSource(folder=str(tmp_path / "encoder"), tokens=20)
+
+
+@pytest.fixture
+def texts_model(source):
+    model = text_memory(["good", "bad"], source)
+    model.remember(["a charming film", "dull"], ["good", "bad"])
+    return model
+
+
+def generate(values):
+    yield from values
+
+
+@pytest.mark.parametrize("shape", [list, tuple, generate, np.array, pd.Series, pd.Index, Column])
+def test_texts_and_labels_come_in_any_shape(shape):
+    model, same = build(), build()
+    model.remember(shape(TEXTS), shape(LABELS))
+    same.remember(TEXTS, LABELS)
+    assert model.entries == same.entries
+    assert model.predict(shape(TEXTS)) == same.predict(TEXTS)
+    assert len(model.predict(shape(TEXTS))) == 3
+    assert model.forget(shape(["w5"])) == 1
+
+
+def test_nothing_is_an_answer_to_nothing(model, texts_model):
+    assert model.predict([]) == texts_model.predict(generate([])) == []
+    model.remember([], [])
+    assert len(model) == 3
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: m.predict([None]),
+        lambda m: m.predict(["w0", float("nan")]),
+        lambda m: m.predict(np.array([1.5])),
+        lambda m: m.predict([b"w0"]),
+        lambda m: m.predict(pd.DataFrame({"text": ["w0"]})),
+        lambda m: m.predict([("w0", "w1")]),
+        lambda m: m.predict(["w0 \ud800"]),
+        lambda m: m.predict({"w0", "w1"}),
+        lambda m: m.predict({"w0": 1}),
+        lambda m: m.predict(None),
+        lambda m: m.predict(np.array("w0")),
+        lambda m: m.remember(["w0", None], ["a", "b"]),
+        lambda m: m.remember(["w0"], [None]),
+        lambda m: m.remember(["w0"], [0]),
+        lambda m: m.remember(["w0"], "a"),
+        lambda m: m.remember("w0", ["a"]),
+        lambda m: m.remember(["w0"], ["a"], source=None),
+        lambda m: m.remember(["w0"], ["a"], source="\ud800"),
+        lambda m: m.recall(None),
+        lambda m: m.recall("w0", k=-1),
+        lambda m: m.recall("w0", k=0),
+        lambda m: m.recall("w0", k=1.5),
+        lambda m: m.forget("w0 w1"),
+        lambda m: m.forget([None]),
+        lambda m: m.add_classes("praise"),
+        lambda m: m.add_classes([0]),
+        lambda m: m.add_classes(["c", "c"]),
+        lambda m: m.add_classes(["\ud800"]),
+        lambda m: setattr(m, "gate", float("nan")),
+        lambda m: m.load_state_dict(
+            make_model(Linear(Head(torch.zeros(3, 2), torch.zeros(2)), torch.tensor(1.0), 2), ["a", "b"]).state_dict()
+        ),
+    ],
+)
+def test_a_mistake_is_refused_at_once_and_changes_nothing(model, call):
+    before, said = copy.deepcopy(model.state_dict()), answers(model)
+    with pytest.raises(HsokvError):
+        call(model)
+    assert all(torch.equal(part, before[name]) for name, part in model.state_dict().items())
+    assert answers(model) == said
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"labels": [0, 1]},
+        {"labels": "ab"},
+        {"labels": []},
+        {"labels": ["a", "a"]},
+        {"labels": [None, "a"]},
+        {"labels": ["a", "\udcff"]},
+        {"sharpness": -9},
+        {"sharpness": float("nan")},
+        {"sharpness": "16"},
+        {"k": 0},
+        {"k": 2.5},
+        {"capacity": 0},
+    ],
+)
+def test_a_memory_that_cannot_be_is_refused_before_its_encoder_is_loaded(given, monkeypatch):
+    monkeypatch.setattr("hsokv.hub.factory.resolve_encoder", lambda source: pytest.fail("the encoder was looked for"))
+    with pytest.raises((DataError, ConfigurationError)):
+        text_memory(**{"labels": ["a", "b"]} | given)
+
+
+def test_numbers_of_numpy_are_numbers(source, tmp_path):
+    model = text_memory(["a", "b"], source, capacity=np.int64(9), k=np.int32(2), sharpness=np.float32(8))
+    model.remember(["dull"], ["b"])
+    assert len(model.recall("dull", k=np.int64(3))) == 1
+    model.save_pretrained(tmp_path / "model")
+
+
+def test_the_culprit_is_named(model):
+    with pytest.raises(DataError, match=r"texts\[1\].*None"):
+        model.predict(["w0", None])
+    with pytest.raises(DataError, match=r"labels\[2\].*7"):
+        model.remember(TEXTS, ["a", "b", 7])
+
+
+def test_names_of_classes_are_kept_as_they_are(source, tmp_path):
+    names = np.array(["späť", "", "王", "a b\n"])
+    model = text_memory(names, source)
+    model.save_pretrained(tmp_path / "model")
+    assert HSOKVForSequenceClassification.from_pretrained(tmp_path / "model").labels == names.tolist()
+
+
+@pytest.mark.parametrize("how", ["train", "inference"])
+def test_remembering_encodes_as_in_evaluation_whatever_the_mode(texts_model, how):
+    same = copy.deepcopy(texts_model)
+    same.remember([LONG], ["bad"])
+    if how == "train":
+        texts_model.train().remember([LONG], ["bad"])
+        assert all(module.training for module in texts_model.modules()), "the mode is left as it was"
+        assert texts_model.predict([LONG]) == same.predict([LONG])
+    else:
+        with torch.inference_mode():
+            texts_model.gate = 1.0
+            texts_model.remember([LONG], ["bad"])
+            texts_model.load_state_dict(texts_model.state_dict())
+    own, other = (model.predictor.memory.state for model in (texts_model, same))
+    assert torch.equal(own.keys, other.keys)
+    texts_model.encoder.requires_grad_()
+    batch = texts_model.encoder.batch(["dull"], texts_model.tokenizer)
+    texts_model(**batch, labels=torch.tensor([1])).loss.backward()
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_pipeline_says_what_predict_says(texts_model, tmp_path, batch_size):
+    texts_model.save_pretrained(tmp_path / "model")
+    texts = ["dull", LONG, "the plot", "a charming film"]
+    classify = pipeline("text-classification", str(tmp_path / "model"), top_k=None)
+    for row, wanted in zip(classify(texts, batch_size=batch_size), texts_model.predict(texts), strict=True):
+        assert {one["label"]: one["score"] for one in row} == pytest.approx(wanted, abs=1e-5)
+
+
+def test_the_tokenizer_of_a_folder_makes_what_the_model_takes(texts_model, tmp_path):
+    texts_model.save_pretrained(tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    batch = tokenizer(["dull", LONG], padding=True, return_tensors="pt")
+    assert {name: part.shape for name, part in batch.items()} == dict.fromkeys(("input_ids", "attention_mask"), (2, 20))
+    wanted = texts_model.log_probs(texts_model.encode(["dull", LONG]))
+    torch.testing.assert_close(texts_model(**batch).logits, wanted, atol=1e-5, rtol=0)
+    assert len(tokenizer(LONG, truncation=False)["input_ids"]) > 20
+
+
+def test_a_model_of_pairs_refuses_tokens_of_single_texts(source):
+    encoder = load_text_encoder(resolve_encoder(source))
+    head = Head(torch.zeros(48, 2), torch.zeros(2))
+    model = make_model(Linear(head, torch.tensor(1.0), 2), ["a", "b"], TextInputs.of(encoder, True), encoder.tokenizer)
+    assert len(model.predict(pd.DataFrame({"one": ["dull", "a"], "other": ["film", "plot"]}))) == 2
+    for wrong in (["dull"], [("dull", None)], ["ab"], [("a", "film", "plot")]):
+        with pytest.raises(DataError, match=r"texts\[0\]"):
+            model.predict(wrong)
+    with pytest.raises(DataError, match="input_ids"):
+        model(input_ids=torch.ones(2, 5, dtype=torch.int64))
+
+
+CONVERTED = {
+    "half": lambda model: model.half(),
+    "bfloat16": lambda model: model.to(torch.bfloat16),
+    "double": lambda model: model.double(),
+}
+
+
+@pytest.mark.parametrize("precision", CONVERTED)
+@pytest.mark.parametrize("kind", ["texts", "contexts"])
+def test_a_model_works_in_every_precision_and_is_saved_in_it(kind, precision, texts_model, tmp_path):
+    model, texts, label = (texts_model, ["dull", LONG], "bad") if kind == "texts" else (build(), TEXTS, "b")
+    wanted = model.predict(texts)
+    CONVERTED[precision](model)
+    for row, same in zip(model.predict(texts), wanted, strict=True):
+        assert row == pytest.approx(same, abs=0.05)
+    model.remember(texts[:1], [label])
+    assert model.recall(texts[0])[0].text == texts[0]
+    model.save_pretrained(tmp_path / "model")
+    loaded = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model")
+    assert loaded.dtype == model.dtype
+    assert loaded.predict(texts) == model.predict(texts)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_folder_is_loaded_in_the_precision_that_is_asked_for(texts_model, tmp_path, dtype):
+    texts_model.save_pretrained(tmp_path / "model")
+    loaded = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model", dtype=dtype)
+    assert {part.dtype for part in loaded.encoder.parameters()} == {loaded.dtype} == {dtype}
+    for row, same in zip(loaded.predict(["dull", LONG]), texts_model.predict(["dull", LONG]), strict=True):
+        assert row == pytest.approx(same, abs=0.05)
+
+
+def test_autocast_and_counts_beyond_half_precision(model):
+    model.half()
+    state = model.predictor.memory.state
+    state.count = state.count + 4096
+    model.half().remember(["w3"], ["a"])
+    assert float(state.count.max()) == 4097
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(input_ids=torch.tensor([[1, 2]])).logits.dtype is torch.float32
+
+
+def test_threads_lose_no_entry():
+    model = build(capacity=1000)
+
+    def work(thread):
+        for i in range(50):
+            model.remember([f"w{thread} w{i % 12}"], ["a"])
+            model.predict(["w0"])
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(model) == len(model.entries) == 153
+
+
+def test_a_state_dict_brings_its_texts_classes_and_shapes(model):
+    best, said = copy.deepcopy(model.state_dict()), answers(model)
+    recalled = model.recall("w0")
+    model.remember(TEXTS, LABELS)
+    model.add_classes(["c"])
+    model.remember(["w6"], ["c"])
+    model.load_state_dict(best)
+    assert (answers(model), model.recall("w0"), model.labels) == (said, recalled, ["a", "b"])
+    model.remember(["w6"], ["b"])
+    assert model.recall("w6")[0].text == "w6"
+    later = copy.deepcopy(model.state_dict())
+    other = build()
+    other.load_state_dict(later)
+    assert answers(other) == answers(model)
+
+
+def test_an_optimiser_goes_on_after_a_state_dict_is_loaded(model):
+    heads = list(model.predictor.head.parameters())
+    best = copy.deepcopy(model.state_dict())
+    model.remember(TEXTS, LABELS)
+    model.load_state_dict(best)
+    assert all(one is other for one, other in zip(heads, model.predictor.head.parameters(), strict=True))
+
+
+def test_accelerate_restores_a_state(model, tmp_path):
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=True)
+    model = accelerator.prepare(model)
+    said = answers(model)
+    accelerator.save_state(str(tmp_path))
+    model.remember(TEXTS, LABELS)
+    accelerator.load_state(str(tmp_path))
+    assert answers(model) == said
+    assert {one.text for one in model.recall("w0", k=9)} == {"w0 w1", "w1 w2", "w10 w11"}
+
+
+def test_a_model_is_compiled_whole(model):
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    ids = torch.tensor([[1, 2], [10, 11]])
+    assert torch.equal(compiled(input_ids=ids).logits, model(input_ids=ids).logits)
+
+
+def ranked(rank, port, results):
+    """What one of two processes recalls after both have written, and a loss has been shared."""
+    os.environ.update(MASTER_ADDR="localhost", MASTER_PORT=str(port))
+    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+    model = build()
+    model.remember([f"w{3 + rank} w4"] * (1 + rank), ["ab"[rank]] * (1 + rank))
+    parallel = torch.nn.parallel.DistributedDataParallel(model)
+    parallel(input_ids=torch.tensor([[1, 2]]), labels=torch.tensor([rank])).loss.backward()
+    results.put((rank, len(model), model.recall(f"w{3 + rank} w4")[0].text))
+    torch.distributed.destroy_process_group()
+
+
+def test_parallel_processes_keep_their_own_entries():
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    results = torch.multiprocessing.get_context("spawn").SimpleQueue()
+    torch.multiprocessing.spawn(ranked, (port, results), nprocs=2)
+    assert sorted(results.get() for _ in range(2)) == [(0, 4, "w3 w4"), (1, 5, "w4 w4")]
