@@ -37,7 +37,6 @@ rule report:
         STATISTICS,
         TABLES,
         FIGURES,
-        SCALING_SHOWN,
         REPORT,
     message:
         "The report stands"

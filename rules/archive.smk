@@ -73,7 +73,6 @@ rule reference:
     input:
         TABLES,
         FIGURES,
-        SCALING_SHOWN,
         PAGES,
     log:
         f"{R}/archive/write_reference.log",

@@ -10,12 +10,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import hsokv
+from hsokv.analysis.verdicts import summary
 from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
 from hsokv.files import write_text
 from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import hub_in_reach
-from hsokv.reporting.summary import summary
+from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
 from hsokv.study.benchmarks import KINDS, module_of, selected, task_of
 from hsokv.study.config import check_configuration, check_keys
@@ -49,6 +50,15 @@ try:
     study, LEFT_OUT = selected(config)
     config.clear()
     config.update(study)
+    check_paper(
+        config["paper"],
+        {
+            "study",
+            "cartpole",
+            *config["benchmarks"],
+            *(entry["name"] for entry in config["contrasts"]),
+        },
+    )
     check_device(config["device"])
     check_folder(Path(R))
     DATA = check_data(config, data_root(config["data"]["root"]), Path(R) / "data")

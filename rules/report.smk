@@ -1,11 +1,13 @@
-# Input: statistics, tables, figures and report/ (templates, captions, bibliography). Output: {results}/report/*.
-TEX = shutil.which("latexmk") and shutil.which("pdflatex")
+# Input: statistics, figures and report/ (source, captions, bibliography, styles). Output: {results}/report/*.
+from hsokv.report.pdf import has_tex
+
+TEX = has_tex()
 PAGES = expand(
     f"{R}/report/{{page}}",
     page=[
         "report.md",
         "report.tex",
-        "numbers.tex",
+        "report.html",
         "references.bib",
         "provenance.json",
     ],
@@ -14,21 +16,18 @@ REPORT = [*PAGES, *([f"{R}/report/report.pdf"] if TEX else [])]
 SOURCES = sorted(path for path in (BASE / "report").rglob("*") if path.is_file())
 
 
-rule render_report:
+rule write_report:
     input:
         FIGURES,
-        SCALING_SHOWN,
         records=RECORDS,
-        scaling=SCALING,
-        time=TIME,
-        statistics=f"{R}/statistics/statistics.json",
-        criteria=f"{R}/statistics/criteria.json",
+        measured=SCALING + TIME,
+        statistics=STATISTICS,
     output:
         PAGES,
     log:
-        f"{R}/logs/render_report.log",
+        f"{R}/logs/write_report.log",
     benchmark:
-        f"{R}/benchmarks/render_report.jsonl"
+        f"{R}/benchmarks/write_report.jsonl"
     conda:
         ENVIRONMENT
     params:
@@ -38,18 +37,17 @@ rule render_report:
         paper=config["paper"],
         overlays=lambda wildcards, output: OVERLAYS,
         digest=DIGEST,
-        code=code_of(["hsokv.reporting.pages"], [script_path("render_report.py")]),
+        code=code_of(["hsokv.report.document"], [script_path("write_report.py")]),
     message:
         "Report"
     script:
-        "scripts/render_report.py"
+        "scripts/write_report.py"
 
 
 rule compile_pdf:
     input:
-        rules.render_report.output,
+        rules.write_report.output,
         FIGURES,
-        SCALING_SHOWN,
     output:
         report(f"{R}/report/report.pdf", category="Report", labels={"page": "paper"}),
     log:
@@ -59,7 +57,7 @@ rule compile_pdf:
     conda:
         ENVIRONMENT
     params:
-        code=code_of(["hsokv.reporting.pdf"], [script_path("compile_pdf.py")]),
+        code=code_of(["hsokv.report.pdf"], [script_path("compile_pdf.py")]),
     message:
         "PDF"
     script:
@@ -69,8 +67,7 @@ rule compile_pdf:
 # Prints in the terminal; ends in an error where a criterion fails that `allow` does not name.
 rule validate:
     input:
-        statistics=f"{R}/statistics/statistics.json",
-        criteria=f"{R}/statistics/criteria.json",
+        STATISTICS,
     log:
         f"{R}/logs/validation.txt",
     conda:

@@ -1,29 +1,9 @@
-# Input: nothing. Output: {results}/scaling/: measured.json and projected.json, tables and figures of them.
+# Input: nothing. Output: {results}/scaling/measured.json and projected.json.
 # What is measured is kept: only its absence makes it anew. It takes all cores, so that nothing runs beside it.
 SCALING = expand(
     f"{R}/scaling/{{name}}.json",
     name=["measured", "projected"] if config["cartpole"] else [],
 )
-SCALING_SHOWN = expand(
-    f"{R}/scaling/{{name}}",
-    name=(
-        [
-            f"{name}.{suffix}"
-            for names, suffixes in (
-                (
-                    ("sharing", "speed", "validation", "projection"),
-                    ("md", "tex", "csv"),
-                ),
-                (("learning", "scaling"), ("pdf", "png")),
-            )
-            for name in names
-            for suffix in suffixes
-        ]
-        if config["cartpole"]
-        else []
-    ),
-)
-
 
 if config["cartpole"]:
 
@@ -66,46 +46,10 @@ if config["cartpole"]:
         script:
             "scripts/project_scaling.py"
 
-    rule show_scaling:
-        input:
-            SCALING,
-        output:
-            [path for path in SCALING_SHOWN if not path.endswith(".png")],
-            [
-                report(
-                    path,
-                    caption=BASE / "report" / "captions" / f"{Path(path).stem}.rst",
-                    category="Figures",
-                    labels={"figure": f"{Path(path).stem} of the distributed swarm"},
-                )
-                for path in SCALING_SHOWN
-                if path.endswith(".png")
-            ],
-        log:
-            f"{R}/logs/show_scaling.log",
-        benchmark:
-            f"{R}/benchmarks/show_scaling.jsonl"
-        conda:
-            ENVIRONMENT
-        params:
-            code=code_of(
-                [
-                    "hsokv.reporting.scaling_figures",
-                    "hsokv.reporting.scaling_tables",
-                    "hsokv.reporting.layout",
-                ],
-                [script_path("show_scaling.py")],
-            ),
-        message:
-            "Tables and figures of the distributed swarm"
-        script:
-            "scripts/show_scaling.py"
-
 
 rule scaling:
     input:
         SCALING,
-        SCALING_SHOWN,
     message:
         "The distributed swarm is measured"
         if SCALING

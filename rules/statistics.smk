@@ -1,46 +1,33 @@
-# Input: every record. Output: {results}/statistics/*.json, {results}/tables/*, {results}/figures/*; nothing here trains.
-TABLE_NAMES = [
-    "main",
-    "contrasts",
-    "tracks",
-    "memory",
-    "occupancy",
-    "mended",
-    "mended_examples",
-    "most_read",
-    "regret",
-    "swarm",
-    "criteria",
-    "published",
-    "costs",
-] + [
-    f"{'stream' if KINDS[definition['kind']].protocol == 'stream' else 'conditions'}_{benchmark}"
-    for benchmark, definition in BENCHMARKS.items()
-]
-FIGURE_NAMES = [
-    "architecture",
-    "accuracy",
-    "contrasts",
-    "memory",
-    "rare_words_levels",
-    "learning_curve",
-    "streams",
-    "flops",
-    "regret",
-    "swarm",
-    "lineage",
-]
-STATISTICS = [
-    f"{R}/statistics/statistics.json",
-    f"{R}/statistics/criteria.json",
-]
+# Input: every record. Output: {results}/statistics/*, {results}/tables/*, {results}/figures/*; nothing here trains.
+from hsokv.analysis.frames import FRAMES
+from hsokv.report.tables import table_names
+
+STATISTICS = expand(
+    f"{R}/statistics/{{name}}",
+    name=["study.json", "criteria.json", *(f"{name}.csv" for name in FRAMES)],
+)
 # How long the study took, measured once by the run that made all records, and kept; a small run is not timed.
 TIME = [] if config["small"] else [f"{R}/time/study.json"]
+TABLE_NAMES = table_names(
+    {
+        name: KINDS[definition["kind"]].protocol == "stream"
+        for name, definition in BENCHMARKS.items()
+    },
+    scaling=bool(config["cartpole"]),
+)
+# Every figure has a caption, and those of the distributed swarm need its measurement.
+FIGURE_NAMES = [
+    name
+    for name in sorted(
+        path.stem for path in (BASE / "report" / "captions").glob("*.rst")
+    )
+    if config["cartpole"] or name not in ("learning", "scaling")
+]
 TABLES = expand(
     f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"]
 )
 FIGURES = expand(
-    f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"]
+    f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png", "svg"]
 )
 # What statistics depend on beside the records; the settings of methods are in the records.
 STUDY = (
@@ -86,12 +73,11 @@ STUDY = (
 
 rule compute_statistics:
     input:
+        COMPLETE,
         records=RECORDS,
-        complete=COMPLETE,
         scaling=SCALING,
     output:
-        statistics=f"{R}/statistics/statistics.json",
-        criteria=f"{R}/statistics/criteria.json",
+        statistics=STATISTICS,
         time=update(TIME),
     log:
         f"{R}/logs/compute_statistics.log",
@@ -105,7 +91,7 @@ rule compute_statistics:
         start=lambda wildcards, output: BEGAN[0],
         cores=lambda wildcards, output: workflow.resource_settings.cores,
         code=code_of(
-            ["hsokv.reporting.statistics"], [script_path("compute_statistics.py")]
+            ["hsokv.analysis.statistics"], [script_path("compute_statistics.py")]
         ),
     message:
         f"Statistics of {R}/records"
@@ -115,7 +101,7 @@ rule compute_statistics:
 
 rule write_tables:
     input:
-        rules.compute_statistics.output,
+        STATISTICS,
     output:
         expand(
             f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex"]
@@ -135,43 +121,39 @@ rule write_tables:
     conda:
         ENVIRONMENT
     params:
-        code=code_of(
-            ["hsokv.reporting.table_files"],
-            [script_path("write_tables.py")],
-        ),
+        code=code_of(["hsokv.report.document"], [script_path("write_tables.py")]),
     message:
         "Tables"
     script:
         "scripts/write_tables.py"
 
 
-DRAWING = code_of(["hsokv.reporting.figures"], [script_path("draw_figure.py")])
-# A rule each, since a caption in Snakemake's own report belongs to a rule.
-for name in FIGURE_NAMES:
-
-    rule:
-        name:
-            f"draw_{name}"
-        input:
-            statistics=f"{R}/statistics/statistics.json",
-        output:
-            pdf=f"{R}/figures/{name}.pdf",
-            png=report(
-                f"{R}/figures/{name}.png",
-                caption=BASE / "report" / "captions" / f"{name}.rst",
-                category="Figures",
-                labels={"figure": name.replace("_", " ")},
-            ),
-        log:
-            f"{R}/logs/draw_figure/{name}.log",
-        benchmark:
-            f"{R}/benchmarks/draw_figure/{name}.jsonl"
-        conda:
-            ENVIRONMENT
-        params:
-            name=name,
-            code=DRAWING,
-        message:
-            f"Figure {name}"
-        script:
-            "scripts/draw_figure.py"
+rule draw_figure:
+    input:
+        STATISTICS,
+    output:
+        f"{R}/figures/{{name}}.pdf",
+        report(
+            f"{R}/figures/{{name}}.png",
+            caption=BASE / "report" / "caption.rst",
+            category="Figures",
+            labels={"figure": "{name}"},
+        ),
+        f"{R}/figures/{{name}}.svg",
+    log:
+        f"{R}/logs/draw_figure/{{name}}.log",
+    benchmark:
+        f"{R}/benchmarks/draw_figure/{{name}}.jsonl"
+    wildcard_constraints:
+        name="|".join(FIGURE_NAMES),
+    conda:
+        ENVIRONMENT
+    params:
+        caption=lambda wildcards: (
+            BASE / "report" / "captions" / f"{wildcards.name}.rst"
+        ).read_text(),
+        code=code_of(["hsokv.report.figures"], [script_path("draw_figure.py")]),
+    message:
+        "Figure {wildcards.name}"
+    script:
+        "scripts/draw_figure.py"

@@ -10,7 +10,7 @@ import pandas as pd
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.scores import JOINT, Run, examples_of, scores_of
 from hsokv.exceptions import ConfigurationError, RecordError
-from hsokv.records import RunRecord, read_record
+from hsokv.records import RunRecord, read_records
 
 NO_RECORD = "no record"
 CELL = ["benchmark", "condition", "arm"]
@@ -21,7 +21,8 @@ Records = Mapping[RunKey, RunRecord]
 def read_runs(paths: Iterable[Path]) -> Iterator[tuple[RunRecord, str, int]]:
     """Every record with its file and its line, from 1; raises RecordError where one is damaged."""
     for path in paths:
-        yield read_record(path), Path(path).as_posix(), 1
+        for line, record in enumerate(read_records(path), start=1):
+            yield record, Path(path).as_posix(), line
 
 
 def arms_of(study: Mapping[str, Any], benchmark: str) -> list[str]:

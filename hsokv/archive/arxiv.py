@@ -1,38 +1,49 @@
-"""A report as arXiv takes it: sources flat in one folder, and tables, records and configuration below anc/."""
+"""A report as arXiv takes it: sources flat in one folder, and tables, records and configuration below anc/.
+
+arXiv compiles with pdflatex from the root of the archive and takes the bibliography from the .bbl beside the source.
+"""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hsokv.archive.preflight import figures_of, preflight
 from hsokv.archive.tarball import pack
 from hsokv.exceptions import ArchiveError
 from hsokv.records import record_files
-from hsokv.reporting.pdf import FIGURES, typeset
+from hsokv.report.pdf import overfull, typeset
 
-SOURCES = ("report.tex", "numbers.tex", "report.bbl", "references.bib")
+SOURCES = ("report.tex", "report.bbl", "references.bib")
+LARGEST = 50_000_000
+"""Bytes of all files together that arXiv takes."""
+_NAME = re.compile(r"(anc/)?[A-Za-z0-9_+=,][A-Za-z0-9_+.,=-]*")
+_GRAPHICS = re.compile(r"^[^%\n]*\\includegraphics(?:\[[^\]]*\])?\{([^}]*)\}", re.MULTILINE)
 
 
 def pack_arxiv(results: Path, configuration: Mapping[str, Any], path: Path) -> list[str]:
     """Write the submission made of a results folder; return what TeX complained of when it was tried.
 
-    It is typeset from an empty folder first, with the bibliography that it carries. No 00README: there is one file
-    with \\documentclass, and pdflatex is arXiv's default.
+    It is typeset from an empty folder first, with the bibliography that it carries: TeX finds what is missing. No
+    00README: there is one file with \\documentclass, and pdflatex is arXiv's default.
 
     Raises:
-        ArchiveError: it breaks a rule of arXiv; nothing is written.
+        ArchiveError: a name or a size that arXiv refuses, or a box that leaves the page; nothing is written.
         HsokvError: it cannot be typeset, or there is no TeX.
     """
     members = submission(results, configuration)
-    if broken := preflight(members):
-        raise ArchiveError(f"arXiv would refuse the report: {'; '.join(broken)}")
+    if refused := [name for name in members if not _NAME.fullmatch(name)]:
+        raise ArchiveError(f"arXiv refuses the name {refused[0]!r}: it may hold a-z A-Z 0-9 _ + - . , = alone.")
+    if (size := sum(map(len, members.values()))) > LARGEST:
+        raise ArchiveError(f"arXiv takes {LARGEST} bytes at most, and the submission has {size}.")
     with TemporaryDirectory() as scratch:
         for name, content in members.items():
             if "/" not in name:
                 (Path(scratch) / name).write_bytes(content)
         complaints = typeset(Path(scratch) / SOURCES[0], bibtex=False)
+    if boxes := overfull(complaints):
+        raise ArchiveError(f"{len(boxes)} boxes of the report leave the page, the first: {boxes[0]}. Shorten its text.")
     pack(path, members)
     return complaints
 
@@ -43,10 +54,8 @@ def submission(results: Path, configuration: Mapping[str, Any]) -> dict[str, byt
     The records stand in one file, anc/records.jsonl, one a line, in the order of their files.
     """
     members = {name: _read(results / "report" / name) for name in SOURCES}
-    for figure in figures_of(members["report.tex"].decode()):
-        places = [results / part for part in FIGURES]
-        folder = next((place for place in places if (place / f"{figure}.pdf").exists()), places[0])
-        members[f"{figure}.pdf"] = _read(folder / f"{figure}.pdf")
+    for figure in _GRAPHICS.findall(members["report.tex"].decode()):
+        members[f"{figure}.pdf"] = _read(results / "figures" / f"{figure}.pdf")
     for table in sorted((results / "tables").glob("*.csv")):
         members[f"anc/{table.name}"] = table.read_bytes()
     members["anc/records.jsonl"] = b"".join(path.read_bytes() for path in record_files(results / "records"))

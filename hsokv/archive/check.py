@@ -1,10 +1,11 @@
 """An artifact on another machine: is it whole, are its records sound, does its report follow from them?"""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsokv.archive.artifact import COMMIT, CONFIGURATION
 from hsokv.archive.manifest import check_manifest, read_manifest
@@ -12,6 +13,9 @@ from hsokv.archive.tarball import unpack
 from hsokv.exceptions import ArchiveError, HsokvError
 from hsokv.files import read_json
 from hsokv.records import read_records, record_files
+
+if TYPE_CHECKING:
+    from hsokv.analysis.compare import Side
 
 
 class Artifact(NamedTuple):
@@ -57,26 +61,25 @@ def check(folder: Path) -> Artifact:
 
 
 @contextmanager
-def opened(place: Path) -> Iterator[dict[str, Any]]:
-    """What `hsokv.reporting.compare` reads of a folder of results, or of an artifact, which is checked first.
+def opened(place: Path) -> Iterator["Side"]:
+    """What `hsokv.analysis.compare` reads of a folder of results, or of an artifact, which is checked first.
 
     Raises:
         ArchiveError: a folder without a report, or an artifact that is not whole.
     """
     if place.is_dir():
-        yield _study(place)
+        yield _side(place)
     else:
         with unpacked(place) as artifact:
-            yield _study(artifact.results)
+            yield _side(artifact.results)
 
 
-def _study(results: Path) -> dict[str, Any]:
-    records = [record for path in record_files(results / "records") for record in read_records(path)]
-    return {
-        "stamps": {f"{run.benchmark}/{run.condition}/{run.arm}/seed{run.seed}": run.stamp for run in records},
-        "statistics": _read(results / "statistics" / "statistics.json"),
-        "provenance": _read(results / "report" / "provenance.json"),
-    }
+def _side(results: Path) -> "Side":
+    from hsokv.analysis.compare import Side
+    from hsokv.analysis.frames import Study
+
+    document = _read(results / "report" / "provenance.json")
+    return Side(Study.read(results / "statistics"), document["study"], document["versions"])
 
 
 def rebuild(artifact: Artifact, output: Path) -> list[str]:
@@ -85,31 +88,34 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
     Templates come from the artifact and are rendered in a sandbox; nothing else of it is run. Returns the names of
     the files that came out otherwise than they stand in it.
     """
-    from hsokv.reporting.figures import draw
-    from hsokv.reporting.pages import write_report
-    from hsokv.reporting.statistics import write_statistics
-    from hsokv.reporting.table_files import write_tables
+    from hsokv.analysis.statistics import compute
+    from hsokv.report.document import write_report, write_tables
+    from hsokv.report.figures import draw
 
     document = _read(artifact.results / "report" / "provenance.json")
-    statistics, criteria = (output / "statistics" / f"{name}.json" for name in ("statistics", "criteria"))
-    records, scaling, time = (
-        [artifact.folder / path for path in document[name]] for name in ("records", "scaling", "time")
-    )
-    write_statistics(records, document["study"], statistics, criteria, scaling, time)
-    write_tables(statistics, criteria, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
-    computed = _read(statistics)
-    for figure in sorted({path.stem for path in _files(artifact.results / "figures")}):
-        draw(figure, computed, *(output / "figures" / f"{figure}.{suffix}" for suffix in ("pdf", "png")))
+    statistics, figures = output / "statistics", output / "figures"
+    measured = [artifact.folder / path for path in document["measured"]]
+    with contextlib.chdir(artifact.folder):  # frames name the files of records as the study did
+        compute(
+            map(Path, document["records"]),
+            document["study"],
+            statistics,
+            [path for path in measured if path.parent.name == "scaling"],
+            [path for path in measured if path.parent.name == "time"],
+        )
+    write_tables(statistics, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
+    drawn = _files(artifact.results / "figures")
+    for name in sorted({path.stem for path in drawn}):
+        draw(name, statistics, [figures / path.name for path in drawn if path.stem == name])
     write_report(
-        document["records"],
-        statistics,
-        criteria,
-        {name: document[name] for name in ("study", "paper", "digest", "overlays", "versions")},
-        artifact.folder / "report",
-        output / "report",
+        statistics=statistics,
+        records=document["records"],
+        templates=artifact.folder / "report",
+        figures=figures,
+        output=output / "report",
+        context={name: document[name] for name in ("study", "paper", "digest", "overlays", "versions")},
+        measured=document["measured"],
         base=artifact.folder,
-        scaling=document["scaling"],
-        time=document["time"],
     )
     made = [path.relative_to(output) for path in sorted(output.rglob("*")) if path.is_file()]
     return [name.as_posix() for name in made if not _same(output / name, artifact.results / name)]

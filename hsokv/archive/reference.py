@@ -8,27 +8,23 @@ from hsokv.archive import manifest
 from hsokv.exceptions import ArchiveError
 from hsokv.files import read_json, write_bytes
 
-LARGEST = 3_000_000
+LARGEST = 9_000_000
 """Bytes of all files together that a repository should carry."""
 
 
 def write_reference(results: Path, folder: Path, command: str) -> None:
-    """Write report.md, figures/*.png, tables/*.csv, README.md and MANIFEST.sha256 into `folder`, nothing else there.
+    """Write report.md, report.html, figures/*.png, tables/*.csv, README.md and MANIFEST.sha256 into `folder`, nothing else there.
 
     Raises:
         ArchiveError: a small run, a run that was not timed, or more bytes than a repository should carry.
     """
-    statistics, document = (
-        read_json(results / name) for name in ("statistics/statistics.json", "report/provenance.json")
-    )
+    statistics, document = (read_json(results / name) for name in ("statistics/study.json", "report/provenance.json"))
     if statistics["small"] or not statistics["time"]:
         raise ArchiveError("reference: wanted the whole study, came a small run: run `make report` first")
-    page = (results / "report/report.md").read_text(encoding="utf-8")
-    members = {"report.md": page.replace("](../scaling/", "](figures/").replace("](../", "](").encode()}
-    for part in ("figures", "scaling"):
-        members |= {f"figures/{path.name}": path.read_bytes() for path in sorted((results / part).glob("*.png"))}
-    for part in ("tables", "scaling"):
-        members |= {f"tables/{path.name}": path.read_bytes() for path in sorted((results / part).glob("*.csv"))}
+    members = {"report.md": (results / "report/report.md").read_bytes().replace(b"](../", b"](")}
+    members |= {f"figures/{path.name}": path.read_bytes() for path in sorted((results / "figures").glob("*.png"))}
+    members |= {f"tables/{path.name}": path.read_bytes() for path in sorted((results / "tables").glob("*.csv"))}
+    members["report.html"] = (results / "report/report.html").read_bytes()
     members["README.md"] = _readme(statistics, document, command).encode()
     members[manifest.NAME] = manifest.manifest(members).encode()
     if (size := sum(map(len, members.values()))) > LARGEST:
@@ -41,13 +37,14 @@ def write_reference(results: Path, folder: Path, command: str) -> None:
 
 
 def _readme(statistics: dict, document: dict, command: str) -> str:
-    time, runs = statistics["time"], statistics["study"]["runs"]
+    time, runs = statistics["time"], statistics["runs"]
     machine = ", ".join(value for value in time["machine"].values() if value)
     took = f"{time['minutes']:.1f} minutes to its statistics" if time["minutes"] else "a time that was not measured"
     versions = ", ".join(f"{program} {version}" for program, version in document["versions"].items())
     return f"""# A reference run
 
-[The report](report.md) of `{command}`, its figures and its tables, as one machine made them.
+[The report](report.md) of `{command}`, its figures and its tables, as one machine made them. In
+[report.html](report.html), opened in a browser, every number tells where it is from.
 
 - Test set: {statistics["evaluate_on"]}. {runs["done"]} of {runs["asked"]} runs were made.
 - Machine: {machine}; {time["cores"]} cores, {took}.

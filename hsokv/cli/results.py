@@ -1,14 +1,12 @@
 """`hsokv trace`, `hsokv compare` and `hsokv verify`: what a study found, where it is from, and archives of it."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from hsokv.cli.common import Json, print_json
 from hsokv.exceptions import ArchiveError, HsokvError
-from hsokv.files import read_json
-from hsokv.records import read_records
 
 MOST_LINES = 20
 Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Of the results.")]
@@ -20,25 +18,26 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Follow a number of the report to its statistic, its records, the code and the command that makes it again."""
-    from hsokv.reporting.provenance import trace as follow
+    from hsokv.report.provenance import trace as follow
 
-    document = _read(results / "report" / "provenance.json")
-    found = follow(name, _read(results / "statistics" / "statistics.json"), document)
-    found |= {"configuration": document["digest"], "versions": document["versions"], "commit": _commit()}
-    stamped = [path for path in found["records"] if path in document["records"] and Path(path).exists()]
-    found["codes"] = sorted({record.stamp["code"] for path in stamped for record in read_records(path)})
-    found["command"] = _command(document, found["records"])
+    for path in (results / "report" / "provenance.json", results / "statistics" / "study.json"):
+        if not path.exists():
+            raise HsokvError(f"{path} is missing. Make the report first, or give --results.")
+    found = follow(name, results / "statistics", results / "report" / "provenance.json") | {"commit": _commit()}
     if as_json:
         return print_json(found)
-    typer.echo(f"{name} = {found['text']} {found['unit']}".rstrip() + f" (kept as {found['value']})")
-    for title, key in (("printed in", "pages"), ("seeds", "seeds")):
-        typer.echo(f"{title}: {', '.join(map(str, found[key])) or 'none'}")
-    typer.echo(f"rule: {found['rule']}")
-    typer.echo(f"statistic: {results / 'statistics'}/{found['statistic'] or 'statistics.json#/study'}")
+    typer.echo(f"{found['key']} = {found['text']} {found['unit']}".rstrip() + f" (kept as {found['value']})")
+    if found["interval"]:
+        typer.echo(f"95 % interval: {found['interval'][0]} to {found['interval'][1]}")
+    typer.echo(f"rule: {found['rule']}; seeds: {', '.join(map(str, found['seeds'])) or 'none'}")
+    row = "" if found["row"] is None else f", row {found['row'] + 1}"
+    file = "study.json" if found["frame"] == "study" else f"{found['frame']}.csv"
+    typer.echo(f"stands in: {results / 'statistics' / file}{row}, {found['column']}")
+    typer.echo(f"printed in the report: {'yes' if found['printed'] else 'no'}")
     typer.echo(f"files of records: {len(found['records'])}")
-    for path, digest in found["records"].items():
-        typer.echo(f"  {path} SHA-256 {digest}")
-    typer.echo(f"configuration: SHA-256 {found['configuration']}")
+    for record in found["records"]:
+        typer.echo(f"  {record['path']} lines {', '.join(map(str, record['lines']))}, SHA-256 {record['sha256']}")
+    typer.echo(f"configuration: SHA-256 {found['digest']}")
     typer.echo(f"code: commit {found['commit']}; digest in the records {', '.join(found['codes']) or 'none'}")
     typer.echo(f"versions: {', '.join(f'{program} {version}' for program, version in found['versions'].items())}")
     typer.echo(f"to make it again: {found['command']}")
@@ -75,8 +74,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """What changed between two studies in configuration, code and data, and which numbers left their intervals."""
+    from hsokv.analysis.compare import compare as hold
     from hsokv.archive.check import opened
-    from hsokv.reporting.compare import compare as hold
 
     with opened(before) as first, opened(after) as second:
         found = hold(first, second)
@@ -101,22 +100,7 @@ def compare(
     return None
 
 
-def _read(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except HsokvError as error:
-        raise HsokvError(f"wanted what a finished study writes; run it, or give --results: {error}") from error
-
-
 def _commit() -> str:
     from hsokv.archive.artifact import commit_of
 
     return commit_of(Path.cwd())
-
-
-def _command(document: dict[str, Any], records: dict[str, str]) -> str:
-    """Remove what the number was made of, and run the study again with the overlays it was run with."""
-    overlays = " ".join(document["overlays"])
-    removed = " ".join(sorted(records))
-    command = f"snakemake --cores 4 report{f' --configfile {overlays}' if overlays else ''}"
-    return f"rm {removed} && {command}" if removed else command

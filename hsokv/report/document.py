@@ -353,7 +353,7 @@ def _embedded(figures: Path, name: str) -> str:
 
 
 def _compact(document: Any) -> str:
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _read(path: Path) -> str:

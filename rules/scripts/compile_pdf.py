@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hsokv.reporting.pdf import compile_pdf
+from hsokv.report.pdf import compile_pdf
 from hsokv.study.job import job
 
 if __name__ == "__main__":

@@ -3,16 +3,17 @@
 import sys
 from pathlib import Path
 
+from hsokv.analysis.criteria import failures
+from hsokv.analysis.frames import Study
+from hsokv.analysis.verdicts import validation_page
 from hsokv.exceptions import HsokvError
 from hsokv.files import read_json, write_text
-from hsokv.reporting.validation import failures, validation_page
 
 
-def main(statistics: Path, criteria: Path, allowed: list[str], log: Path) -> str:
+def main(statistics: Path, allowed: list[str], log: Path) -> str:
     """The page, which is written to the log too; raises HsokvError with the names of what fails."""
-    verdicts, numbers = read_json(criteria), read_json(statistics)
-    failed = failures(verdicts, allowed)
-    page = validation_page(verdicts, numbers, allowed)
+    failed = failures(read_json(statistics / "criteria.json"), allowed)
+    page = validation_page(Study.read(statistics), allowed)
     write_text(log, page)
     print(page)
     if failed:
@@ -22,6 +23,6 @@ def main(statistics: Path, criteria: Path, allowed: list[str], log: Path) -> str
 
 if __name__ == "__main__":
     try:
-        main(*map(Path, snakemake.input), list(snakemake.params.allow), Path(snakemake.log[0]))
+        main(Path(snakemake.input[0]).parent, list(snakemake.params.allow), Path(snakemake.log[0]))
     except HsokvError as error:
         sys.exit(f"error: {error}")

@@ -1,0 +1,24 @@
+"""The report in Markdown, LaTeX and HTML, and where its numbers are from."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+from hsokv.report.document import write_report
+from hsokv.study.job import job
+
+PROGRAMS = ("hsokv", "torch", "numpy", "pandas", "snakemake", "transformers")
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        versions = {"Python": platform.python_version(), **{name: version(name) for name in PROGRAMS}}
+        write_report(
+            statistics=Path(snakemake.input.statistics[0]).parent,
+            records=list(snakemake.input.records),
+            templates=Path(params.templates),
+            figures=Path(snakemake.input[0]).parent,
+            output=Path(snakemake.output[0]).parent,
+            context={name: params[name] for name in ("study", "paper", "digest", "overlays")} | {"versions": versions},
+            measured=list(snakemake.input.measured),
+        )
