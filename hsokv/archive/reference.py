@@ -13,7 +13,8 @@ LARGEST = 9_000_000
 
 
 def write_reference(results: Path, folder: Path, command: str) -> None:
-    """Write report.md, report.html, figures/*.png, tables/*.csv, README.md and MANIFEST.sha256 into `folder`, nothing else there.
+    """Write report.md, report.html, figures/*.png, tables/*.csv, README.md and MANIFEST.sha256 into `folder`, and
+    nothing else.
 
     Raises:
         ArchiveError: a small run, a run that was not timed, or more bytes than a repository should carry.
