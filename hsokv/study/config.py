@@ -502,7 +502,7 @@ class Study(Model):
     encoders: dict[Name, Encoder] = Field(description="Encoders by name; those that a condition uses are looked for.")
     paper: Paper = Field(description="What the paper, CITATION.cff and archives say; no run depends on it.")
     allow: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
-    minutes: dict[BenchmarkName, Positive] = Field(description="Minutes that a benchmark, or the rest, should take.")
+    minutes: dict[BenchmarkName, Positive] = Field(description="Minutes on two cores for each, and the rest; no limit.")
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
     cartpole: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
@@ -692,21 +692,21 @@ def reference() -> str:
     """The page of all keys: a table for each group, with what is allowed, whether it is required, and its meaning."""
     schema = _schema()
 
-    def tables(key: str, node: Mapping[str, Any]) -> Iterator[str]:
+    def tables(key: str, node: Mapping[str, Any], kind: str = "") -> Iterator[str]:
         node = _resolve(node, schema)
-        for kind, model in node.get("discriminator", {}).get("mapping", {}).items():
-            yield from tables(f"{key} of kind {kind}", {"$ref": model})
+        for each, model in node.get("discriminator", {}).get("mapping", {}).items():
+            yield from tables(key, {"$ref": model}, f" of kind {each}")
         if "properties" in node:
-            yield f"\n## {key or 'Top level'}\n\n| key | allowed | default | meaning |\n|---|---|---|---|\n"
+            yield f"\n## {key or 'Top level'}{kind}\n\n| key | allowed | default | meaning |\n|---|---|---|---|\n"
             for name, child in node["properties"].items():
                 default = child.get("default")
                 default = "required" if name in node.get("required", ()) else "" if default is None else default
                 cells = (f"`{name}`", _allowed(child, schema), str(default), child.get("description", ""))
-                yield f"| {' | '.join(cell.replace('|', chr(92) + '|').replace('<', '&lt;') for cell in cells)} |\n"
+                yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
             for name, child in node["properties"].items():
-                yield from tables(f"{key}.{name}".strip("."), child)
+                yield from tables(f"{key}.{name}".strip("."), child, kind)
         elif inner := _child(node, None):
-            yield from tables(f"{key}.NAME" if node["type"] == "object" else f"{key}, each entry", inner)
+            yield from tables(f"{key}.NAME" if node["type"] == "object" else f"{key}, each entry", inner, kind)
 
     return INTRODUCTION + "".join(tables("", schema))
 
