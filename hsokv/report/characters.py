@@ -11,6 +11,8 @@ SPECIAL = {
     '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
 }  # fmt: skip
 ABOVE = dict(zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c", "`'^~=u.\"rHv", strict=True))
+HORN = "\u031b"
+VIETNAMESE = {"\u0309": "h", "o\u031b": r"\ohorn", "O\u031b": r"\OHORN", "u\u031b": r"\uhorn", "U\u031b": r"\UHORN"}
 BELOW = dict(zip("\u0323\u0327\u0328\u0331", "dckb", strict=True)) | {"\u0326": "textcommabelow"}
 OWN = {"\N{NO-BREAK SPACE}": "~", "\N{NON-BREAKING HYPHEN}": "\\mbox{-}", "\N{EURO SIGN}": "\\texteuro{}"}
 CJK = {"gbsn": "gb2312", "bsmi": "big5", "min": "shift_jis", "mj": "euc_kr"}  # fonts, and the codec of what each has
@@ -33,16 +35,22 @@ def command_of(character: str) -> str | None:
     if known and "\N{CYRILLIC CAPITAL LETTER IE WITH GRAVE}" <= character <= "\u04ff":
         return rf"{{\fontencoding{{T2A}}\selectfont{known}}}"
     base, *marks = unicodedata.normalize("NFD", character)
-    if known or not marks:
-        return known if known in OWN.values() else known and f"{{{known}}}"
-    return None if marks[0] == character else _accented(base, marks)
+    if known in OWN.values():
+        return known
+    if "\u0309" in marks or HORN in marks:
+        base = VIETNAMESE[base + HORN] if HORN in marks else base
+        letter = _accented(base, [mark for mark in marks if mark != HORN])
+        return rf"{{\fontencoding{{T5}}\selectfont{letter}}}"
+    return f"{{{known}}}" if known else _accented(base, marks) if marks else None
 
 
 def _accented(base: str, marks: Iterable[str]) -> str | None:
     """A letter below its marks; those under it are set last, around the others."""
     found = base if base.isascii() else command_of(base)
+    if not marks:
+        return found
     for mark in sorted(marks, key=lambda mark: mark in BELOW):
-        command = (ABOVE | BELOW).get(mark)
+        command = (ABOVE | BELOW | VIETNAMESE).get(mark)
         found = rf"\{command}{{{found}}}" if command and found else None
     return found and f"{{{found}}}"
 
@@ -78,23 +86,25 @@ def _of_font(run: str) -> str | None:
 def printable(tex: str) -> tuple[str, list[str]]:
     r"""LaTeX whose characters outside of ASCII pdfTeX can print, and the lines that its preamble needs for them.
 
-    What has no font reads [U+05D0]. Chinese, Japanese and Korean come from CJKutf8, Cyrillic from T2A.
+    What has no font reads [U+05D0]. Chinese, Japanese and Korean come from CJKutf8, Cyrillic from T2A,
+    hooks and horns of Vietnamese from T5.
     """
     tex = _MARKED.sub(lambda match: _accented(match[1], match[2]) or match[0], unicodedata.normalize("NFC", tex))
     parts = re.split(f"({_WIDE_SCRIPT.pattern})", tex)
     tex = "".join(
         rf"\begin{{CJK*}}{{UTF8}}{{{font}}}{part}\end{{CJK*}}" if (font := _of_font(part)) else part for part in parts
     )
-    lines = [r"\usepackage{CJKutf8}"] if r"\begin{CJK*}" in tex else []
-    lines = [r"\usepackage[T2A,T1]{fontenc}", *lines] if any("\u0400" <= c <= "\u04ff" for c in tex) else lines
     outside = sorted({c for part in parts if not _of_font(part) for c in part if not c.isascii()})
+    lines: list[str] = []
     for character in outside:
         command = command_of(character)
         if command:
             lines.append(rf"\DeclareUnicodeCharacter{{{ord(character):04X}}}{{{command}}}")
         else:
             tex = tex.replace(character, rf"[U+{ord(character):04X}]\allowbreak{{}}")
-    return tex, lines
+    encodings = [encoding for encoding in ("T2A", "T5") if any(encoding in line for line in lines)]
+    fonts = [rf"\usepackage[{','.join(encodings)},T1]{{fontenc}}"] if encodings else []
+    return tex, fonts + [r"\usepackage{CJKutf8}"] * (r"\begin{CJK*}" in tex) + lines
 
 
 def escape(text: str, *, numbers: bool = True) -> str:

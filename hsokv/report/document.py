@@ -206,7 +206,7 @@ def write_tables(statistics: Path, targets: Iterable[Path]) -> None:
         elif target.suffix == ".csv":
             text = table_to_csv(table, view.numbers)
         else:
-            text = table_to_markdown(table, view.numbers, "md")
+            text = table_to_markdown(table, view.numbers, "file")
         write_text(target, text)
 
 

@@ -42,21 +42,24 @@ def check_paper(paper: Mapping[str, Any], subjects: Iterable[str] = ()) -> None:
                 "Write the name in Latin, Greek, Cyrillic, Chinese, Japanese or Korean letters."
             )
         lines = " ".join(printable(text)[1])
-        needed |= {file: f"paper.{name}: {text!r}" for file in PACKAGES if file[:3].upper() in lines}
+        needed |= {word: f"paper.{name}: {text!r}" for word in PACKAGES if word in lines}
     subjects = set(subjects)
     for name in _NAMED.findall(paper["abstract"]):
         subject, dot, _ = name.partition(".")
-        if name not in SENTENCES and (not dot or (subjects and subject not in subjects)):
-            raise ConfigurationError(f"paper.abstract: unknown name {name!r}{nearest(name, {*SENTENCES, *subjects})}")
+        if name not in SENTENCES and not dot:
+            raise ConfigurationError(f"paper.abstract: unknown name {name!r}{nearest(name, SENTENCES)}")
+        if dot and subjects and subject not in subjects:
+            raise ConfigurationError(f"paper.abstract: no number is named {name!r}{nearest(subject, subjects)}")
     for word in re.findall(r"\S*\d\S*", _NAMED.sub("", paper["abstract"])):
         if not _NAME.fullmatch(word.strip(".,;:!?()[]\"'\u201c\u201d\u2018\u2019")):
             raise ConfigurationError(
                 f"paper.abstract: {word!r} is a number typed by hand. Name a number of the results, such as "
                 "{study.runs_done}; a digit may stand in a name, such as CIFAR-10."
             )
-    for file, what in needed.items() if has_tex() else ():
+    for word, what in needed.items() if has_tex() else ():
+        file, packages = PACKAGES[word]
         if not has_file(file):
-            raise ConfigurationError(f"{what} needs {file}, which this TeX does not have. Install {PACKAGES[file]}.")
+            raise ConfigurationError(f"{what} needs {file}, which this TeX does not have. Install {packages}.")
 
 
 def authors_of(paper: Mapping[str, Any]) -> list[tuple[str, str]]:

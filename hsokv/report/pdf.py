@@ -11,9 +11,13 @@ from hsokv.exceptions import HsokvError
 from hsokv.files import write_bytes
 
 INSTALL = "Install texlive-latex-recommended, texlive-fonts-recommended and latexmk, then run the report again."
-PACKAGES = {  # what holds a file that only some scripts need
-    "CJKutf8.sty": "texlive-lang-cjk with texlive-lang-chinese, texlive-lang-japanese or texlive-lang-korean",
-    "t2aenc.def": "texlive-lang-cyrillic and cm-super",
+PACKAGES = {  # a file that only some scripts need, by the word that asks for it, and what to install
+    "CJKutf8": (
+        "CJKutf8.sty",
+        "texlive-lang-cjk with texlive-lang-chinese, texlive-lang-japanese or texlive-lang-korean",
+    ),
+    "T2A": ("t2aenc.def", "texlive-lang-cyrillic and cm-super"),
+    "T5": ("t5enc.def", "texlive-lang-other"),
 }
 
 
@@ -67,9 +71,8 @@ def typeset(tex: Path, *, bibtex: bool = True) -> list[str]:
     )
     if done.returncode:
         output = done.stdout.decode("utf-8", "replace")
-        missing = next(
-            (f"Install {packages}." for name, packages in PACKAGES.items() if f"`{name}' not found" in output), ""
-        )
+        told = (f"Install {packages}." for name, packages in PACKAGES.values() if f"`{name}' not found" in output)
+        missing = next(told, "")
         raise HsokvError(f"report: {tex.name} cannot be typeset: {_first_error(output)}. {missing}".strip())
     log = tex.with_suffix(".log").read_text(encoding="utf-8", errors="replace")
     return re.findall(r"^(?:Overfull .*|(?:LaTeX|Package \w+) Warning: .*)$", log, flags=re.MULTILINE)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from hsokv.analysis.numbers import Number
-from hsokv.report.cells import Cell, Key, Table, add_footnotes, plain, texts
+from hsokv.report.cells import Cell, Key, Table, Verbatim, add_footnotes, plain, texts
 from hsokv.report.characters import POWER
 
 
@@ -36,6 +36,8 @@ def cells_to_markdown(
         if form == "tex":
             text = re.sub(r"(?<![\w.,$}-])-(?=\d)", "\N{MINUS SIGN}", text)
             text = POWER.sub("\\1 \N{MULTIPLICATION SIGN} 10\0\\2\0".replace(" ", "\N{NO-BREAK SPACE}"), text)
+        if form == "file" and not isinstance(part, Verbatim):  # read as it is, by people: nothing but what ends a cell
+            text = Markdown(text.replace("|", "\\|"))
         text = escape_markdown(text).replace("\0", "^")
         parts.append(f'[{text}]{{.number key="{part}"}}' if form == "html" and isinstance(part, Key) else text)
     return Markdown("".join(parts))

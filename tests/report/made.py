@@ -17,18 +17,15 @@ FIGURES = ["accuracy", "architecture", "contrasts", "flops", "learning_curve", "
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
+NAMES = ["José Đặng", "Ewa Sądowska", "Vlad Țepeș", "Ngô Văn Tuấn", "Ann O'Neil"]
+PLACE = "Department of Applied and Computational Linguistics"
 PAPER = {
-    "title": "Fine-tuning at 3.0e-5 is enough: O(n²) memories, 10⁻³ error and α-divergence",
-    "authors": [
-        {"name": name, "affiliation": f"{place}, Department of Applied and Computational Linguistics"}
-        for name, place in zip(
-            ["José Đặng", "Ewa Sądowska", "Vlad Țepeș", "Ngô Bảo Châu", "Ann O'Neil"], ["A", "B", "C", "D & Co", "E"], strict=True
-        )
-    ],
+    "title": "Fine-tuning at 3.0e-5 is enough: O(n²) memories, 10⁻³ error and α-divergence",  # noqa: RUF001
+    "authors": [{"name": name, "affiliation": f"{name[:2]} & Co, {PLACE}"} for name in NAMES],
     "anonymous": False,
     "keywords": ["memory"],
-    "abstract": "On CIFAR-10 we ask. {headline} {criteria} {study.runs_done} runs; {rare_words.headline.full.accuracy}.",
-}  # fmt: skip
+    "abstract": "On CIFAR-10. {headline} {criteria} {study.runs_done} runs; {rare_words.headline.full.accuracy}.",
+}
 CONTEXT = {"study": {}, "paper": PAPER, "digest": "d" * 64, "overlays": ["config/own.yaml"], "versions": {"hsokv": "1"}}
 
 
@@ -80,8 +77,8 @@ def made_up(*, seeds=2, best=0.1, small=False) -> Study:
                 track | ({"best": "ridge", "difference": best, "low": 0, "high": 1} if done else {}) | end
             )
     found = {"benchmark": "rare_words", "kind": "rate", "unit": "share", "comparison": ">"}
-    rows["criteria"].append({"name": "hits", **found, "threshold": 0.6, "value": 0.5, "low": 0.4, "high": 0.6}
-                            | {"verdict": "fail", "reason": "under it", "evidence": "results/records/rare_words/full.jsonl"})  # fmt: skip
+    found |= {"name": "hits", "threshold": 0.6, "value": 0.5, "low": 0.4, "high": 0.6, "verdict": "fail"}
+    rows["criteria"] = [found | {"reason": "under it", "evidence": "results/records/rare_words/full.jsonl"}]
     entry = {
         "benchmark": "rare_words",
         "condition": "c1",
@@ -94,6 +91,7 @@ def made_up(*, seeds=2, best=0.1, small=False) -> Study:
     rows["most_read"].append(
         entry | {"number": 2, "reads": 0.1, "right": 0.5, "text": TEXT, "status": "done", "reason": ""}
     )
+    rows["regret_spans"] = [{"benchmark": name, "start": 1e8, "allowed": 6e9} for name in benchmarks]
     return Study.of(about, rows)
 
 

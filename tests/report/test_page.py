@@ -40,8 +40,8 @@ def dialog(browser, selector):
 
 
 def column(browser, number):
-    script = "return [...document.querySelectorAll('#tab-main td:nth-child(' + arguments[0] + ')')].map((c) => c.textContent)"
-    return browser.execute_script(script, number)
+    script = "return [...document.querySelectorAll(arguments[0])].map((cell) => cell.textContent)"
+    return browser.execute_script(script, f"#tab-main td:nth-child({number})")
 
 
 def test_no_error_in_the_console(browser):
