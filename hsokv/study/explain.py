@@ -68,7 +68,8 @@ def _file_of(message: str, benchmarks: Mapping[str, str]) -> str | None:
         parts = re.split(r"\{wildcards\.(\w+)\}", pattern)  # words and names in turn
         regex = "".join(rf"(?P<{part}>\S+)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
         if found := re.fullmatch(regex, message):
-            return path.format(**found.groupdict())
+            names = re.sub(r"\{(\w+),[^}]*\}", r"{\1}", path)  # without the constraints that Snakemake writes into it
+            return names.format(**found.groupdict())
     return None
 
 
