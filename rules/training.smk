@@ -8,7 +8,11 @@ def features_of(benchmark, arm):
     if arm not in arms_of(benchmark):
         raise WorkflowError(f"{arm} is not defined on {benchmark}")
     if definition["kind"] != "stream":
-        return [f"{folder}/{encoding}" for encoding in encodings_of(benchmark)]
+        encodings = encodings_of(benchmark)
+        return [
+            *(f"{folder}/{encoding}" for encoding in encodings),
+            *(f"{folder}/.{encoding}.complete" for encoding in encodings),
+        ]
     names = [f"seed{seed}" for seed in definition["seeds"]]
     names += ["images"] if METHODS[arm].images else []
     return [f"{folder}/default/{name}.npz" for name in names]

@@ -28,8 +28,7 @@ BELOW = {
     "methods": {"exceptions", "typing", "analysis", "data", "memory", "model", "swarm", "training"},
     "hub": {"exceptions", "files", "analysis", "data", "memory", "methods", "model", "swarm", "training", ""},
     "report": {"exceptions", "files", "analysis"},
-    "reporting": {"exceptions", "files", "analysis", "records"},
-    "archive": {"exceptions", "files", "records", "reporting"},
+    "archive": {"exceptions", "files", "records", "analysis", "report"},
     "study": {"exceptions", "files", "analysis", "data", "hub", "methods", "model", "records", "training", ""},
     "cli": {
         "exceptions",
@@ -42,7 +41,7 @@ BELOW = {
         "methods",
         "model",
         "records",
-        "reporting",
+        "report",
         "study",
         "",
     },
@@ -131,7 +130,7 @@ def test_the_core_loads_torch_and_numpy_alone(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["hsokv.records", "hsokv.analysis.diversity", "hsokv.reporting.tables", "hsokv.study.runs"]
+    "module", ["hsokv.records", "hsokv.analysis.diversity", "hsokv.report.tables", "hsokv.study.runs"]
 )
 def test_what_only_reads_numbers_needs_no_torch(module):
     """Nor what checks the configuration, which was done before the job began."""

@@ -80,7 +80,6 @@ Commit = Annotated[str, _pattern("^[0-9a-f]{40}$", "a commit of 40 hexadecimal d
 Sha256 = Annotated[str, _pattern("^[0-9a-f]{64}$", "64 hexadecimal digits")]
 Orcid = Annotated[str, _pattern(r"^https://orcid\.org/[0-9]{4}(-[0-9]{3}[0-9X]){3}$", "an address of orcid.org")]
 Category = Annotated[str, _pattern(r"^[a-z-]+(\.[A-Za-z-]+)?$", "a category of arXiv such as cs.LG")]
-Abstract = Annotated[str, _pattern(r"^([^0-9{}]|\{[^{}]+\})+$", "a text with numbers as {name}, not as digits")]
 Template = Annotated[str, _pattern(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")]
 Folder = Annotated[str, _pattern(r"""^[^{}"'`$*?\\\x00-\x1f]+$""", "a path without any of {}\"'`$*?\\")]
 Natural = Annotated[int, Field(ge=1)]
@@ -154,7 +153,7 @@ class Paper(Model):
     anonymous: bool = Field(description="true for a build that names no author.")
     category: Category = Field(description="Primary arXiv category.")
     keywords: Distinct[Text] = Field(description="Keywords.")
-    abstract: Abstract = Field(description="{name} prints a number of the ledger; {headline} and {criteria} sentences.")
+    abstract: Text = Field(description="{name} prints a number of the results; {headline} and {criteria} sentences.")
 
 
 class Descriptions(Model):

@@ -9,7 +9,7 @@ import pytest
 from hsokv.archive.manifest import check_manifest
 from hsokv.archive.reference import write_reference
 from hsokv.exceptions import ArchiveError
-from tests.reporting.made import make
+from tests.made_study import make
 
 TIME = {"minutes": 21.5, "cores": 2, "configuration": "a", "machine": {"system": "Linux", "processor": "A chip"}}
 
@@ -19,11 +19,8 @@ def results(tmp_path):
     """A made-up study that was timed, with its figures."""
     make(tmp_path / "study")
     found = tmp_path / "study/results"
-    path = found / "statistics/statistics.json"
+    path = found / "statistics/study.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"time": TIME}))
-    for place in re.findall(r"\]\(\.\./([^)]*\.png)\)", (found / "report/report.md").read_text()):
-        (found / place).parent.mkdir(exist_ok=True)
-        (found / place).write_bytes(b"png")
     return found
 
 
@@ -44,7 +41,7 @@ def test_what_it_holds_is_whole_and_every_figure_is_beside_its_page(results, tmp
 
 
 def test_a_small_run_is_refused_and_nothing_is_lost(results, tmp_path):
-    path = results / "statistics/statistics.json"
+    path = results / "statistics/study.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"small": True}))
     (tmp_path / "reference").mkdir()
     with pytest.raises(ArchiveError, match="came a small run"):

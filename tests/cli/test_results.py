@@ -3,7 +3,7 @@ import json
 import pytest
 
 from hsokv.archive.artifact import pack_artifact
-from tests.reporting.made import make
+from tests.made_study import make
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def test_a_number_leads_to_its_statistic_its_records_and_a_command(run, base, mo
     done = run("trace", "ablation.lift", "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
-    assert found["statistic"].endswith("/lift")
+    assert (found["frame"], found["column"]) == ("contrasts", "lift")
     assert found["codes"] == ["b"]
     assert all(f"results/records/{path}" in found["command"] for path in ("rare_words/kv_only.jsonl",))
     assert found["text"] in run("trace", "ablation.lift").stdout
@@ -29,13 +29,13 @@ def test_an_unknown_number_is_refused_in_one_line(run, base, monkeypatch):
     monkeypatch.chdir(base)
     done = run("trace", "ablation.lifts")
     assert done.exit_code == 1
-    assert "did you mean 'ablation.lift'" in done.stderr
+    assert "'ablation.lift'" in done.stderr
 
 
 def test_results_that_are_not_there_are_named(run, tmp_path):
     done = run("trace", "x", "--results", tmp_path)
     assert done.exit_code == 1
-    assert "wanted what a finished study writes" in done.stderr
+    assert "provenance.json is missing" in done.stderr
 
 
 def test_an_artifact_is_verified_and_its_report_made_again(run, base, tmp_path):

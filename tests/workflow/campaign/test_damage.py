@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hsokv.analysis.statistics import compute
 from hsokv.archive import check
 from hsokv.archive.artifact import pack_artifact
 from hsokv.archive.tarball import pack, unpack
@@ -23,12 +24,11 @@ from hsokv.files import checksum, read_json
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.records import read_records, records_path, write_lines, write_sealed
-from hsokv.reporting.statistics import write_statistics
 from hsokv.study.features import done, load_episode, write_features
+from tests.analysis import study as made_up
+from tests.analysis.example_scaling import measured, projected
 from tests.hub.conftest import build as build_model
-from tests.reporting import study as made_up
-from tests.reporting.example_scaling import measured, projected
-from tests.reporting.made import make
+from tests.made_study import make
 from tests.runs import write_runs
 
 Read = Callable[[], Any]
@@ -135,11 +135,10 @@ def speed(folder: Path) -> Loaded:
     scaling = [folder / "measured.json", folder / "projected.json"]
     for path, content in zip(scaling, (measured(4, (1, 2, 4)), projected()), strict=True):
         write_sealed(path, content)
-    statistics, criteria = folder / "statistics.json", folder / "criteria.json"
 
     def read() -> Any:
-        write_statistics(files, asked, statistics, criteria, scaling)
-        return read_json(statistics)["scaling"]
+        compute(files, asked, folder / "statistics", scaling)
+        return read_json(folder / "statistics/study.json")["scaling"]
 
     return Loaded(scaling[0], read)
 

@@ -1,0 +1,73 @@
+"""The made-up study of tests/analysis/study.py as files: records, frames, tables, figures and pages below a folder."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import yaml
+
+from hsokv.analysis.statistics import compute
+from hsokv.records import RunRecord, records_path, write_lines, write_sealed
+from hsokv.report.document import write_report, write_tables
+from hsokv.report.figures import FIGURES, draw
+from hsokv.study.wall_time import measure
+from tests.analysis import example_scaling
+from tests.analysis.study import configuration, records, with_memory
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAPER = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["paper"]
+DIGEST = "0f" * 32
+OF_SCALING = ("learning", "scaling")
+
+
+def make(base: Path, *, measured: bool = False) -> dict:
+    """Write it below `base` and return its configuration; `measured`: with scaling and a time."""
+    shutil.copytree(REPOSITORY / "report", base / "report")
+    (base / "Snakefile").write_text("# a study\n")
+    study = configuration() | {"results": "results"}
+    with contextlib.chdir(base):  # records are named as Snakemake names them
+        results = Path("results")
+        files = list(_write_records(records(study, with_memory), results / "records"))
+        scaling, time = [], []
+        if measured:
+            study["digest"] = DIGEST
+            scaling = [results / "scaling" / f"{name}.json" for name in ("measured", "projected")]
+            for path, content in zip(scaling, (example_scaling.measured(), example_scaling.projected()), strict=True):
+                write_sealed(path, content)
+            time = [results / "time" / "study.json"]
+            measure(None, 2, DIGEST, *time)
+        statistics = results / "statistics"
+        compute(files, study, statistics, scaling, time)
+        write_tables(statistics, [results / "tables" / f"main.{suffix}" for suffix in ("md", "tex", "csv")])
+        for name in FIGURES:
+            if measured or name not in OF_SCALING:
+                draw(name, statistics, [results / "figures" / f"{name}.{suffix}" for suffix in ("pdf", "png")])
+        write_report(
+            statistics=statistics,
+            records=[path.as_posix() for path in files],
+            templates=Path("report"),
+            figures=results / "figures",
+            output=results / "report",
+            context={
+                "study": study,
+                "paper": PAPER,
+                "digest": DIGEST,
+                "overlays": [],
+                "versions": {"Python": "3.11"},
+            },
+            measured=[path.as_posix() for path in (*scaling, *time)],
+        )
+    return study | {"paper": PAPER}
+
+
+def _write_records(runs: list[RunRecord], root: Path) -> Iterator[Path]:
+    def file(run: RunRecord) -> Path:
+        return records_path(run.benchmark, run.arm, root)
+
+    runs = [replace(run, data=run.data | {"kind": "generated", "files": {}}) for run in runs]
+    for path, lines in groupby(sorted(runs, key=lambda run: str(file(run))), file):
+        write_lines(path, lines)
+        yield path
