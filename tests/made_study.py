@@ -2,20 +2,19 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 import yaml
 
 from hsokv.analysis.statistics import compute
-from hsokv.records import RunRecord, records_path, write_lines, write_sealed
+from hsokv.records import write_sealed
 from hsokv.report.document import write_report, write_tables
 from hsokv.report.figures import FIGURES, draw
 from hsokv.study.wall_time import measure
 from tests.analysis import example_scaling
 from tests.analysis.study import configuration, records, with_memory
+from tests.runs import write_runs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAPER = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["paper"]
@@ -30,7 +29,9 @@ def make(base: Path, *, measured: bool = False) -> dict:
     study = configuration() | {"results": "results"}
     with contextlib.chdir(base):  # records are named as Snakemake names them
         results = Path("results")
-        files = list(_write_records(records(study, with_memory), results / "records"))
+        runs = records(study, with_memory)
+        runs = [replace(run, data=run.data | {"kind": "generated", "files": {}}) for run in runs]
+        files = write_runs(runs, results / "records")
         scaling, time = [], []
         if measured:
             study["digest"] = DIGEST
@@ -61,13 +62,3 @@ def make(base: Path, *, measured: bool = False) -> dict:
             measured=[path.as_posix() for path in (*scaling, *time)],
         )
     return study | {"paper": PAPER}
-
-
-def _write_records(runs: list[RunRecord], root: Path) -> Iterator[Path]:
-    def file(run: RunRecord) -> Path:
-        return records_path(run.benchmark, run.arm, root)
-
-    runs = [replace(run, data=run.data | {"kind": "generated", "files": {}}) for run in runs]
-    for path, lines in groupby(sorted(runs, key=lambda run: str(file(run))), file):
-        write_lines(path, lines)
-        yield path

@@ -10,8 +10,8 @@ from hsokv.analysis.intervals import interval
 from hsokv.analysis.statistics import analyse, compute, read_time
 from hsokv.exceptions import ConfigurationError, RecordError
 from hsokv.files import write_json
-from hsokv.records import write_record
 from hsokv.study.wall_time import began, measure
+from tests.runs import write_runs
 
 from .study import analysed, configuration, lines, mean, not_run, record, records, right, row, searching, with_memory
 
@@ -117,7 +117,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_files_of_records_become_files_of_frames(tmp_path):
     asked = configuration()
-    paths = [write_record(run, root=tmp_path / "records") for run in records(asked)]
+    paths = write_runs(records(asked), tmp_path / "records")
     compute(paths, asked, tmp_path / "statistics")
     assert len(Study.read(tmp_path / "statistics").runs) == 48
     damaged = paths[3]
@@ -210,7 +210,7 @@ def test_headline_conditions_of_different_test_sets_are_refused():
 
 
 def test_a_run_that_goes_on_is_not_timed_and_a_damaged_time_is_named(tmp_path):
-    first = tmp_path / "seed1.json"
+    first = tmp_path / "knn.jsonl"
     start = began([first])
     first.touch()
     assert began([first]) is None
