@@ -38,7 +38,7 @@ def is_large(state: MemoryState, added: MemoryState) -> bool:
     if added.labels.ndim != 1 or added.labels.numel() * state.labels.numel() <= PRODUCT:
         return False
     gradient = torch.is_grad_enabled() and (state.keys.requires_grad or added.keys.requires_grad)
-    return not gradient and _can_branch(state.labels)
+    return not gradient and _may((added.labels == added.labels).any(), otherwise=False)
 
 
 def insert_(state: MemoryState, added: MemoryState, classes: int | None = None) -> bool:
@@ -70,6 +70,8 @@ def _left_out(
 ) -> tuple[Tensor, Tensor]:
     """Which of the first `held` slots and which added rows `_by_quota` leaves out, both oldest first."""
     labels, device = state.labels[:held], state.labels.device
+    if not spares:
+        return torch.arange(0, device=device), torch.arange(0, device=device)
     if spares > FEW or classes is None:
         keyless = (part._replace(keys=part.keys[:, :0]) for part in (state, added))
         both = join(MemoryState(*(part[:held] for part in next(keyless)[:-1]), state.clock), next(keyless))
@@ -117,7 +119,8 @@ def _by_quota(state: MemoryState, capacity: int) -> tuple[Tensor, Tensor]:
 
 def _consolidate(kept: MemoryState, spare: MemoryState) -> MemoryState:
     """`kept` with every entry of `spare` averaged into the nearest entry of its class."""
-    if spare.labels.ndim == 1 and len(spare.labels) * len(kept.labels) > PRODUCT and _can_branch(spare.labels):
+    large = spare.labels.ndim == 1 and len(spare.labels) * len(kept.labels) > PRODUCT
+    if large and _may(spare.occupied.any(), otherwise=False):
         held = spare.occupied.nonzero().squeeze(-1)
         into = torch.full_like(spare.labels, -1)
         into[held] = _nearest_of_class(kept, spare, held)
@@ -184,17 +187,9 @@ def _centre(keys: Tensor, total: Tensor, grown: Tensor) -> Tensor:
     return torch.where(moves, torch.nn.functional.normalize(total, dim=-1), keys)
 
 
-def _can_branch(tensor: Tensor) -> bool:
-    """Whether values can be asked for: not under vmap."""
-    try:
-        return bool((tensor[:1] == tensor[:1]).all())
-    except RuntimeError:
-        return False
-
-
-def _may(condition: Tensor) -> bool:
-    """Whether a condition holds, to save work; where no value can be asked for, under vmap, that it may."""
+def _may(condition: Tensor, otherwise: bool = True) -> bool:
+    """Whether a condition holds, to save work; `otherwise` where no value can be asked for, under vmap."""
     try:
         return bool(condition)
     except RuntimeError:
-        return True
+        return otherwise

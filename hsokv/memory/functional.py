@@ -95,8 +95,8 @@ def merge(state: MemoryState, other: MemoryState) -> MemoryState:
     """The union of two memories, with the slots of both; of an entry held by both, the copy with the larger count.
 
     Exactly commutative, associative and idempotent, up to free slots. An entry is known by its origin and number, so
-    memories that were written apart need different origins. What one side has folded into an entry and the other still
-    holds is in both, so merge first, all of them, and `prune` to the capacity wanted once, at the end.
+    memories that were written apart need different origins. What one side has averaged into an entry and the other
+    still holds is in both, so merge first, all of them, and `prune` to the capacity wanted once, at the end.
     """
     both = join(state, other)
     order = sort(_digest(both.keys), -both.count, both.origin, age(both))
@@ -168,7 +168,7 @@ def cosines(keys: Tensor, queries: Tensor, slots: Tensor) -> Tensor:
     """Cosines [..., n, k], clamped to [0, 1], of queries with the keys in `slots`, as a function of both."""
     first = torch.arange(keys[..., 0, 0].numel(), device=keys.device).view(keys.shape[:-2]) * keys.shape[-2]
     found = keys.reshape(-1, keys.shape[-1]).index_select(0, (slots + first[..., None, None]).flatten())
-    return (found.view(*slots.shape, -1) * queries.unsqueeze(-2)).sum(-1).clamp(0, 1)
+    return (found.view(*slots.shape, keys.shape[-1]) * queries.unsqueeze(-2)).sum(-1).clamp(0, 1)
 
 
 def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes: int) -> Tensor:

@@ -48,24 +48,25 @@ class Approximate:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.made: MemoryState | None = None
-        self.index: Any = None
+        self.made: tuple[Any, MemoryState] | None = None  # set at once, since threads may read
 
     def __call__(self, state: MemoryState, queries: Tensor, k: int) -> Tensor:
         """Slots [..., n, k], as `exact` gives them, most of them."""
         import faiss
 
-        slot_of, fresh = self._changes(state)
-        if self.made is None or len(fresh) > REBUILD * len(state.number):
-            self._make(state)
-            slot_of, fresh = torch.arange(len(state.number)), fresh[:0]
+        made = self.made or self._make(state)
+        slot_of, fresh = _changes(made[1], state)
+        if len(fresh) > REBUILD * len(state.number):
+            made = self._make(state)
+            slot_of, fresh = _changes(made[1], state)
+        index, self.made = made[0], made
         rows, valid = _array(queries.flatten(0, -2)), (slot_of >= 0).numpy()
         selector = None if valid.all() else faiss.IDSelectorBitmap(np.packbits(valid, bitorder="little"))
         if self.kind == "ivf":
-            settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(8, self.index.nlist // 32))
+            settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(8, index.nlist // 32))
         else:
             settings = faiss.SearchParametersHNSW(sel=selector, efSearch=max(128, 2 * k))
-        similarity, found = map(torch.from_numpy, self.index.search(rows, k, params=settings))
+        similarity, found = map(torch.from_numpy, index.search(rows, k, params=settings))
         slots = torch.where(found >= 0, slot_of[found], -1)
         if len(fresh):
             newer, which = faiss.knn(rows, _array(state.keys[fresh]), min(k, len(fresh)), faiss.METRIC_INNER_PRODUCT)
@@ -78,33 +79,30 @@ class Approximate:
             slots[short] = exact(state, torch.from_numpy(rows)[short], k)
         return _slots(slots.numpy(), queries, k)
 
-    def _changes(self, state: MemoryState) -> tuple[Tensor, Tensor]:
-        """For each entry of the index its slot now (-1: gone or changed), and the slots of those that it lacks."""
-        if self.made is None:
-            return torch.empty(0, dtype=torch.int64), torch.arange(len(state.number))
-        slot = torch.searchsorted(state.number, self.made.number).clamp_max(len(state.number) - 1)
-        parts = ("number", "origin", "count")
-        same = [getattr(state, part)[slot] == getattr(self.made, part) for part in parts]
-        slot_of = torch.where(torch.stack(same).all(0), slot, -1)
-        lacks = torch.ones_like(state.number, dtype=torch.bool)
-        lacks[slot_of[slot_of >= 0]] = False
-        return slot_of, lacks.nonzero().squeeze(-1)
-
-    def _make(self, state: MemoryState) -> None:
+    def _make(self, state: MemoryState) -> tuple[Any, MemoryState]:
         import faiss
 
-        n, key_dim = state.keys.shape
+        (n, key_dim), keys = state.keys.shape, _array(state.keys)
         if self.kind == "hnsw":
-            self.index = faiss.IndexHNSWFlat(key_dim, 32, faiss.METRIC_INNER_PRODUCT)
+            index = faiss.IndexHNSWFlat(key_dim, 32, faiss.METRIC_INNER_PRODUCT)
         else:
-            centres = int(4 * n**0.5)
-            quantizer = faiss.IndexFlatIP(key_dim)
-            self.index = faiss.IndexIVFFlat(quantizer, key_dim, centres, faiss.METRIC_INNER_PRODUCT)
-            self.index.cp.max_points_per_centroid, self.index.cp.niter = 64, 6
-            self.index.train(_array(state.keys))
-        self.index.add(_array(state.keys))
-        parts = (state.number.clone(), state.origin.clone(), state.clock.clone())
-        self.made = MemoryState(state.keys[:0], state.labels[:0], state.count.clone(), *parts)
+            centres = min(int(4 * n**0.5), n // 40)
+            index = faiss.IndexIVFFlat(faiss.IndexFlatIP(key_dim), key_dim, centres, faiss.METRIC_INNER_PRODUCT)
+            index.cp.max_points_per_centroid, index.cp.niter = 64, 6
+            index.train(keys)
+        index.add(keys)
+        names = (state.count.clone(), state.number.clone(), state.origin.clone(), state.clock.clone())
+        return index, MemoryState(state.keys[:0].clone(), state.labels[:0].clone(), *names)
+
+
+def _changes(made: MemoryState, state: MemoryState) -> tuple[Tensor, Tensor]:
+    """For each entry of an index its slot now (-1: gone or changed), and the slots of those that it lacks."""
+    slot = torch.searchsorted(state.number, made.number).clamp_max(len(state.number) - 1)
+    same = [getattr(state, part)[slot] == getattr(made, part) for part in ("number", "origin", "count")]
+    slot_of = torch.where(same[0] & same[1] & same[2], slot, -1)
+    lacks = torch.ones_like(state.number, dtype=torch.bool)
+    lacks[slot_of[slot_of >= 0]] = False
+    return slot_of, lacks.nonzero().squeeze(-1)
 
 
 def _array(rows: Tensor) -> np.ndarray:

@@ -1,9 +1,7 @@
 """The key-value memory as a module for any training loop: what it holds are buffers, what it does is `functional`."""
 
 import math
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,11 +10,11 @@ from torch.nn.functional import normalize
 
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.memory import functional as kv
-from hsokv.memory.consolidation import insert_
 from hsokv.memory.index import INDEX_FROM, check_index, open_index
+from hsokv.memory.storage import Storage, wide
 
 
-class KeyValueMemory(nn.Module):
+class KeyValueMemory(Storage):
     """Labelled feature vectors, and what the `k` nearest of them say about the label of a query.
 
     p_mem(c | q) ∝ e^{-b} + sum_{j: y_j = c} n_j e^{-b (1 - cos(q, x_j))}, j among the k nearest entries.
@@ -54,7 +52,6 @@ class KeyValueMemory(nn.Module):
         index: str | None = None,
         max_megabytes: int = kv.MEGABYTES,
     ) -> None:
-        super().__init__()
         sizes = {"key_dim": key_dim, "classes": classes, "capacity": capacity, "k": k, "max_megabytes": max_megabytes}
         for name, value in sizes.items():
             if not isinstance(value, int) or value < 1:
@@ -66,17 +63,12 @@ class KeyValueMemory(nn.Module):
                 f"a memory wants a whole number as its origin, got {origin!r}: number your writers"
             )
         check_index(index)
+        dtype = wide(torch.get_default_dtype())
+        super().__init__(kv.init(capacity, key_dim, dtype=dtype))
         self.key_dim, self.classes, self.k, self.writer = key_dim, classes, k, origin
         self.index, self.max_megabytes = index, max_megabytes
         self._sharpness_at_first = sharpness
-        self._lock = threading.RLock()
-        self._readers = 0  # reads that go on now, in any thread
-        self._taken = False  # whether somebody else may hold the tensors of the buffers
-        self._ordered = True  # whether the slots are in the order of writing
         self._search = None  # the index, once made
-        dtype = _wide(torch.get_default_dtype())
-        for name, part in kv.init(capacity, key_dim, dtype=dtype)._asdict().items():
-            self.register_buffer(name, part)
         # No other tensor has an axis of classes: this one lets a checkpoint of other classes be recognised by shape.
         self.register_buffer("label_set", torch.zeros(classes, dtype=torch.bool))
         self.register_buffer("projection", None)
@@ -86,24 +78,6 @@ class KeyValueMemory(nn.Module):
     def sharpness(self) -> Tensor:
         """The inverse temperature b, a scalar."""
         return self.log_sharpness.exp()
-
-    @property
-    def capacity(self) -> int:
-        """The number of entries that the memory has room for."""
-        return self.keys.shape[0]
-
-    @property
-    def state(self) -> kv.MemoryState:
-        """What is held, for the functions of `hsokv.memory.functional`; features, not their projections."""
-        with self._lock:
-            self._order()
-            self._taken = True
-            wide = _wide(self.keys.dtype)  # the functions know no half precision
-            return self._buffers_as_state()._replace(keys=self.keys.to(wide), count=self.count.to(wide))
-
-    def __len__(self) -> int:
-        """The number of entries held."""
-        return int((self.number >= 0).sum())
 
     # --- what changes the memory; each checks first, so that an error leaves everything as it was
 
@@ -139,12 +113,12 @@ class KeyValueMemory(nn.Module):
             features, labels = _of_all_ranks(features, ranks), _of_all_ranks(labels, ranks)
         features = self._checked(features, "features")
         kv.check_labels(labels, self.classes)
-        with self._lock:
-            if self._taken or self._readers or self.keys.is_inference():
-                self._keep(kv.MemoryState(*(part.clone() for part in self._buffers_as_state())), self._ordered)
-            state = self._buffers_as_state()
-            added = kv.entries(state._replace(keys=state.keys[:0].to(features.dtype)), features, labels, self.writer)
-            self._ordered = insert_(state, added, self.classes) and self._ordered
+
+        def added(state: kv.MemoryState) -> kv.MemoryState:
+            state = state._replace(keys=state.keys[:0].to(wide(features.dtype)))
+            return kv.entries(state, features, labels, self.writer)
+
+        self._insert(added, self.classes)
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -257,7 +231,8 @@ class KeyValueMemory(nn.Module):
             queries = normalize(queries / queries.detach().abs().amax(-1, keepdim=True), dim=-1)
             if torch.compiler.is_compiling():
                 return self._read(self._buffers_as_state(), queries, self.k if k is None else k)
-            with self._reading(queries) as state:
+            learns = queries.requires_grad or (self.projection is not None and self.projection.requires_grad)
+            with self._reading(learns and torch.is_grad_enabled()) as state:
                 held = len(self) if k is not None or self.index is not None else 0
                 if k is not None and k > held:
                     raise ConfigurationError(
@@ -317,88 +292,24 @@ class KeyValueMemory(nn.Module):
         rows = self._checked_shape(rows, name)
         if not torch.compiler.is_compiling():
             kv.check_rows(rows, name)
-        return rows.to(_wide(rows.dtype))
+        return rows.to(wide(rows.dtype))
 
     def _read(self, state: kv.MemoryState, queries: Tensor, k: int, held: int = 0) -> kv.Retrieval:
         if held >= INDEX_FROM and k <= held:
-            if self._search is None:
-                self._search = open_index(self.index)
-            slots = self._search(kv.MemoryState(*(part[:held] for part in state[:-1]), state.clock), queries, k)
+            search = self._search = self._search or open_index(self.index)
+            slots = search(kv.MemoryState(*(part[:held] for part in state[:-1]), state.clock), queries, k)
             return kv.look_up(state, slots, kv.cosines(state.keys, queries, slots))
-        wide = _wide(state.keys.dtype)
-        queries = queries.to(wide)
+        dtype = wide(state.keys.dtype)
+        queries = queries.to(dtype)
         if self.projection is not None:  # a query is projected as a key is
-            keys = [state.keys.to(wide), queries]
-            keys, queries = (kv.project(state._replace(keys=x), self.projection.to(wide)).keys for x in keys)
+            keys = [state.keys.to(dtype), queries]
+            keys, queries = (kv.project(state._replace(keys=x), self.projection.to(dtype)).keys for x in keys)
             state = state._replace(keys=keys)
-        return kv.read(state._replace(count=state.count.to(wide)), queries, k, self.max_megabytes)
+        return kv.read(state._replace(count=state.count.to(dtype)), queries, k, self.max_megabytes)
 
     def _log_probs(self, retrieval: kv.Retrieval) -> Tensor:
         p = kv.label_distribution(retrieval, self.sharpness, self.classes)
         return p.clamp_min(torch.finfo(p.dtype).tiny).log()
-
-    def _buffers_as_state(self) -> kv.MemoryState:
-        return kv.MemoryState(*(getattr(self, name) for name in kv.MemoryState._fields))
-
-    @contextmanager
-    def _reading(self, queries: Tensor) -> Iterator[kv.MemoryState]:
-        """What is held, while no write changes it."""
-        with self._lock:
-            self._order()
-            if self.keys.is_inference() and not torch.is_inference_mode_enabled():  # they could not be trained on
-                self._keep(kv.MemoryState(*(part.clone() for part in self._buffers_as_state())))
-            learns = self.projection is not None and self.projection.requires_grad
-            if torch.is_grad_enabled() and (queries.requires_grad or learns):
-                self._taken = True
-            self._readers += 1
-            state = self._buffers_as_state()
-        try:
-            yield state
-        finally:
-            with self._lock:
-                self._readers -= 1
-
-    @torch.inference_mode(False)
-    @torch.no_grad()
-    def _order(self) -> None:
-        """Put the entries in the order of writing, as readers expect them."""
-        if not self._ordered:
-            state = self._buffers_as_state()
-            self._keep(kv.prune(state, self.capacity))
-
-    def _keep(self, state: kv.MemoryState, ordered: bool = True) -> None:
-        # New tensors instead of changed ones, so that a loss of an earlier read can still be differentiated.
-        for name, part in state._asdict().items():
-            setattr(self, name, part.to(getattr(self, name).dtype))
-        self._taken, self._ordered = False, ordered
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KeyValueMemory":
-        with self._lock:
-            self._order()
-            count, self._search = self.count, None
-            super()._apply(fn, recurse)
-            if self.count.dtype != _wide(self.count.dtype):  # in half precision counts would soon stand still
-                self.count = count.to(self.count.device)
-        return self
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles, which take what is held now whatever is written later."""
-        with self._lock:
-            self._order()
-            self._taken = True
-            state = {**self.__dict__, "_buffers": dict(self._buffers), "_readers": 0, "_search": None}
-        del state["_lock"]
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._lock = threading.RLock()
-
-    def _save_to_state_dict(self, *args: Any) -> None:
-        with self._lock:
-            self._order()
-            self._taken = True
-            super()._save_to_state_dict(*args)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Take a checkpoint with its capacity; refuse one of another shape, or a part of one, before torch copies."""
@@ -406,7 +317,7 @@ class KeyValueMemory(nn.Module):
         mine = {name: list(part.shape) for name, part in tensors}
         names = [name for name in {**mine, "projection": None} if prefix + name in state_dict]
         came = {name: list(state_dict[prefix + name].shape) for name in names}
-        capacity = came.get("keys", [0])[0]
+        capacity = (came.get("keys") or [0])[0]
         slots = {name: [capacity, *mine[name][1:]] for name in kv.MemoryState._fields[:-1]}
         if came and (came != {**mine, **slots} or not capacity):
             differ = sorted(name for name in mine | came if mine.get(name) != came.get(name))
@@ -415,13 +326,15 @@ class KeyValueMemory(nn.Module):
                 f"(they differ in {', '.join(differ)}): make the memory with these numbers, and set a projection of "
                 "this shape or none"
             )
-        with self._lock:
-            if came:
-                empty = kv.init(capacity, self.key_dim, dtype=self.keys.dtype, device=self.keys.device)
-                self._keep(empty)
-                self._search = None
-            super()._load_from_state_dict(state_dict, prefix, *args)
-            self._taken = True  # with `assign`, by the checkpoint
+        self._search = None
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KeyValueMemory":
+        self._search = None
+        return super()._apply(fn, recurse)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_search": None}
 
 
 def _of_all_ranks(rows: Tensor, ranks: int) -> Tensor:
@@ -438,7 +351,3 @@ def _of_all_ranks(rows: Tensor, ranks: int) -> Tensor:
 def _described(shapes: dict[str, list[int]]) -> str:
     axes = {"[capacity, key_dim]": "keys", "[classes]": "label_set", "projection": "projection"}
     return ", ".join(f"{what} = {shapes.get(name, 'none')}" for what, name in axes.items())
-
-
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    return torch.promote_types(dtype, torch.float32)

@@ -22,7 +22,9 @@ T = TypeVar("T")
 # the textbook counts.
 FORMULAS: dict[str, Callable[..., float]] = {
     "topk": lambda x, k, *_, **__: x.numel() * max(1.0, math.log2(k)),
-    "sort": lambda x, *_, **__: x.numel() * max(1.0, math.log2(x.shape[-1])),
+    "sort": lambda x, *_, **__: x.numel() * max(1.0, math.log2(max(1, x.shape[-1]))),
+    "_unique2": lambda x, *_, **__: x.numel() * max(1.0, math.log2(max(1, x.numel()))),
+    "searchsorted": lambda x, values, **__: values.numel() * max(1.0, math.log2(max(1, x.numel()))),
     "linalg_cholesky_ex": lambda x, *_, **__: x.numel() * x.shape[-1] / 3,
     "_linalg_eigh": lambda x, *_, **__: 9 * x.numel() * x.shape[-1],  # Golub and Van Loan 2013, section 8.3
     "cholesky_solve": lambda b, factor, *_, **__: 2 * b.numel() * factor.shape[-1],
@@ -33,6 +35,7 @@ FORMULAS: dict[str, Callable[..., float]] = {
 NEGLIGIBLE = {
     *("_softmax", "_log_softmax", "_log_softmax_backward_data", "nll_loss_forward", "nll_loss_backward", "cummax"),
     *("gather", "scatter", "scatter_", "scatter_add", "index", "index_select", "embedding", "embedding_dense_backward"),
+    *("isin", "nonzero", "bincount", "copy_", "index_copy_", "index_add_", "index_put_"),
     *("max_pool1d", "max_pool2d_with_indices", "floor_divide", "remainder", "masked_fill_", "constant_pad_nd", "flip"),
     *("cat", "stack", "clone", "_to_copy", "_unsafe_view", "_local_scalar_dense", "_linalg_check_errors"),
     *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),

@@ -1,4 +1,4 @@
-"""Laws of the key-value memory: what is kept, folded and removed."""
+"""Laws of the key-value memory: what is kept, averaged and removed."""
 
 import math
 
@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsokv.memory import functional as kv
+from hsokv.training.budget import count_flops
 
 from .states import CLASSES, FLOATS, copy, grown, kept, names, quota, same, unit, well_formed
 
@@ -133,3 +134,11 @@ def test_a_name_is_never_used_again(seed, capacity):
         state = kv.write(state, unit(1, 3, seed=i), torch.tensor([i]))
         assert not (set(names(state)) - held) & used
         used |= set(names(state))
+
+
+def test_what_a_write_by_classes_costs_can_be_counted(monkeypatch):
+    state = kv.write(kv.init(40, 8), unit(40, 8), torch.arange(40) % CLASSES)
+    whole = count_flops(kv.write, state, unit(60, 8, seed=1), torch.arange(60) % CLASSES)[1]
+    monkeypatch.setattr("hsokv.memory.consolidation.PRODUCT", 100)
+    for call in (kv.write, lambda _, *entries: kv.prune(kv.write(kv.init(60, 8), *entries), 40)):
+        assert 0 < count_flops(call, state, unit(60, 8, seed=1), torch.arange(60) % CLASSES)[1] < 2 * whole

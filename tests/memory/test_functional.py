@@ -31,7 +31,7 @@ def test_merge_is_commutative_associative_and_idempotent(seed):
     assert same(kv.prune(left, 13), kv.prune(right, 13))
     assert same(kv.prune(kv.merge(a, a), 4), a)
     assert same(kv.prune(kv.merge(left, b), 13), kv.prune(left, 13))
-    assert same(kv.prune(left, 3), kv.prune(right, 3)), "a capacity that folds is the same fold"
+    assert same(kv.prune(left, 3), kv.prune(right, 3)), "a capacity that averages averages the same"
 
 
 @settings(max_examples=40, deadline=None)
@@ -73,12 +73,12 @@ def everything(keys, labels, queries, origin):
     """All operations in a row, on one memory or, given leading axes, on many."""
     batch = tuple(labels.shape[:-1])
     state = kv.write(kv.init(20, 4, batch), keys, labels, origin)
-    folded = kv.write(state, keys.flip(-2), labels.flip(-1), origin)
-    removed = kv.remove(folded, folded.labels == 1)
+    smaller = kv.write(state, keys.flip(-2), labels.flip(-1), origin)
+    removed = kv.remove(smaller, smaller.labels == 1)
     merged = kv.prune(kv.merge(removed, state), 50)
     projected = kv.project(merged, queries.mT @ queries)
     found = kv.read(projected, queries, 2)
-    return [*state, *folded, *removed, *merged, *projected, *found, kv.label_distribution(found, 5.0, CLASSES)]
+    return [*state, *smaller, *removed, *merged, *projected, *found, kv.label_distribution(found, 5.0, CLASSES)]
 
 
 def looped(inputs):

@@ -48,7 +48,7 @@ def _projected_checkpoint():
 
 
 OTHER_CHECKPOINTS = {
-    "capacity": (empty(capacity=30).state_dict(), r"\[20, 6\].*; got one .*\[capacity, key_dim\] = \[30, 6\]"),
+    "slots": ({**empty().state_dict(), "labels": torch.zeros(30, dtype=torch.int64)}, "differ in labels"),
     "key_dim": (KeyValueMemory(7, CLASSES, 20).state_dict(), r"\[20, 6\].*; got one .* = \[20, 7\]"),
     "classes": (
         KeyValueMemory(KEY_DIM, 4, 20).state_dict(),
