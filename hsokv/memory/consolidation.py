@@ -51,7 +51,7 @@ def insert_(state: MemoryState, added: MemoryState, classes: int | None = None) 
     capacity, new = state.labels.shape[0], len(added.labels)
     held = capacity if state.number[-1] >= 0 else int(state.occupied.sum())
     freed, unkept = _left_out(state, held, added, max(0, held + new - capacity), classes)
-    left = take(state, freed)
+    left = take(state, freed) if len(freed) else state
     if len(unkept) < new:
         stays = torch.ones_like(added.labels, dtype=torch.bool)
         stays[unkept] = False
@@ -140,19 +140,21 @@ def _nearest_of_class(kept: MemoryState, spare: MemoryState, rows: Tensor) -> Te
     """For some rows [n] of `spare` the slot of the nearest entry of their class, the oldest among equals; -1: none."""
     into = torch.full_like(rows, -1)
     classes, which = spare.labels[rows].unique(return_inverse=True)
-    among = kept.labels == classes if len(classes) == 1 else torch.isin(kept.labels, classes)
-    slots = (among if kept.number[-1] >= 0 else among & kept.occupied).nonzero().squeeze(-1)
+    theirs = kept.labels == classes if len(classes) == 1 else torch.isin(kept.labels, classes)
+    slots = (theirs if kept.number[-1] >= 0 else theirs & kept.occupied).nonzero().squeeze(-1)
     if (kept.number[slots].diff() < 0).any():
         slots = slots[sort(kept.origin[slots], kept.number[slots])]
-    slots = slots[kept.labels[slots].argsort(stable=True)]
-    labels = kept.labels[slots]
-    starts, ends = torch.searchsorted(labels, classes), torch.searchsorted(labels, classes, right=True)
-    order, sizes = which.argsort(stable=True), torch.bincount(which, minlength=len(classes))
-    for start, end, mine in zip(starts.tolist(), ends.tolist(), order.split(sizes.tolist()), strict=True):
-        if start == end:
+    pairs = [(slots, torch.arange(len(rows), device=rows.device))]
+    if len(classes) > 1:
+        slots = slots[kept.labels[slots].argsort(stable=True)]
+        ends = torch.searchsorted(kept.labels[slots], classes, right=True).tolist()
+        order, sizes = which.argsort(stable=True), torch.bincount(which, minlength=len(classes)).tolist()
+        pairs = zip(slots.tensor_split(ends[:-1]), order.split(sizes), strict=True)
+    for among, mine in pairs:
+        if not len(among):
             continue
         best = torch.full(mine.shape, -torch.inf, dtype=spare.keys.dtype, device=rows.device)
-        for near in slots[start:end].split(BLOCK):
+        for near in among.split(BLOCK):
             keys = kept.keys.index_select(0, near).to(spare.keys.dtype)
             for some in torch.arange(len(mine), device=rows.device).split(BLOCK):
                 cosine, at = (spare.keys.index_select(0, rows[mine[some]]) @ keys.mT).max(-1)

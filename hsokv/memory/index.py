@@ -13,7 +13,7 @@ from hsokv.memory.state import MemoryState
 
 INDEX_FROM = 20_000  # entries, under which a product of torch is as fast
 REBUILD = 0.1  # share of entries that may be compared one by one before the index is made anew
-Search = Callable[[MemoryState, Tensor, int], Tensor]
+Search = Callable[[MemoryState, Tensor, int], tuple[Tensor, Tensor]]
 
 
 def check_index(name: str | None) -> None:
@@ -26,23 +26,24 @@ def check_index(name: str | None) -> None:
 
 
 def open_index(name: str) -> Search:
-    """A function of a memory's entries (oldest first, no free slot), queries [..., n, key_dim] and k to slots."""
+    """A function of entries (oldest first, no free slot), queries [..., n, key_dim] and k to slots and cosines."""
     return exact if name == "faiss" else Approximate(name)
 
 
-def exact(state: MemoryState, queries: Tensor, k: int) -> Tensor:
-    """Slots [..., n, k] of the nearest entries, nearest first; which of several equals is open."""
+def exact(state: MemoryState, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Slots [..., n, k] and cosines in [0, 1] of the nearest entries, nearest first; which of equals is open."""
     import faiss
 
     rows = _array(queries.flatten(0, -2))
-    return _slots(faiss.knn(rows, _array(state.keys), k, metric=faiss.METRIC_INNER_PRODUCT)[1], queries, k)
+    cosine, slots = faiss.knn(rows, _array(state.keys), k, metric=faiss.METRIC_INNER_PRODUCT)
+    return _shaped(torch.from_numpy(slots), torch.from_numpy(cosine), queries)
 
 
 class Approximate:
     """An index of the entries as they were when it was made, beside exact products with those that are newer.
 
     An entry is known by its origin and number, and changes only where its count does. Where more than a tenth is new or
-    changed, the index is made anew: "ivf" (inverted lists around 4 sqrt(n) centres, of which one in 32 is read; quick
+    changed, the index is made anew: "ivf" (inverted lists around 2 sqrt(n) centres, of which one in 64 is read; quick
     to make) or "hnsw" (a graph; slow to make, quick to read).
     """
 
@@ -50,8 +51,8 @@ class Approximate:
         self.kind = kind
         self.made: tuple[Any, MemoryState] | None = None  # set at once, since threads may read
 
-    def __call__(self, state: MemoryState, queries: Tensor, k: int) -> Tensor:
-        """Slots [..., n, k], as `exact` gives them, most of them."""
+    def __call__(self, state: MemoryState, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """Slots and cosines [..., n, k], as `exact` gives them, most of them."""
         import faiss
 
         made = self.made or self._make(state)
@@ -63,7 +64,7 @@ class Approximate:
         rows, valid = _array(queries.flatten(0, -2)), (slot_of >= 0).numpy()
         selector = None if valid.all() else faiss.IDSelectorBitmap(np.packbits(valid, bitorder="little"))
         if self.kind == "ivf":
-            settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(8, index.nlist // 32))
+            settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(8, index.nlist // 64))
         else:
             settings = faiss.SearchParametersHNSW(sel=selector, efSearch=max(128, 2 * k))
         similarity, found = map(torch.from_numpy, index.search(rows, k, params=settings))
@@ -76,8 +77,8 @@ class Approximate:
             slots = slots.gather(-1, best)
         short = (slots < 0).any(-1)
         if short.any():  # too few were reached
-            slots[short] = exact(state, torch.from_numpy(rows)[short], k)
-        return _slots(slots.numpy(), queries, k)
+            slots[short], similarity[short] = exact(state, torch.from_numpy(rows)[short], k)
+        return _shaped(slots, similarity, queries)
 
     def _make(self, state: MemoryState) -> tuple[Any, MemoryState]:
         import faiss
@@ -86,9 +87,9 @@ class Approximate:
         if self.kind == "hnsw":
             index = faiss.IndexHNSWFlat(key_dim, 32, faiss.METRIC_INNER_PRODUCT)
         else:
-            centres = min(int(4 * n**0.5), n // 40)
+            centres = min(int(2 * n**0.5), n // 40)
             index = faiss.IndexIVFFlat(faiss.IndexFlatIP(key_dim), key_dim, centres, faiss.METRIC_INNER_PRODUCT)
-            index.cp.max_points_per_centroid, index.cp.niter = 64, 6
+            index.cp.max_points_per_centroid, index.cp.niter = 40, 5
             index.train(keys)
         index.add(keys)
         names = (state.count.clone(), state.number.clone(), state.origin.clone(), state.clock.clone())
@@ -109,5 +110,6 @@ def _array(rows: Tensor) -> np.ndarray:
     return np.ascontiguousarray(rows.detach().cpu().float().numpy())
 
 
-def _slots(found: np.ndarray, queries: Tensor, k: int) -> Tensor:
-    return torch.from_numpy(found).view(*queries.shape[:-1], k).to(queries.device)
+def _shaped(slots: Tensor, cosine: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+    shape = (*queries.shape[:-1], slots.shape[-1])
+    return slots.view(shape).to(queries.device), cosine.view(shape).clamp(0, 1).to(queries)

@@ -297,8 +297,11 @@ class KeyValueMemory(Storage):
     def _read(self, state: kv.MemoryState, queries: Tensor, k: int, held: int = 0) -> kv.Retrieval:
         if held >= INDEX_FROM and k <= held:
             search = self._search = self._search or open_index(self.index)
-            slots = search(kv.MemoryState(*(part[:held] for part in state[:-1]), state.clock), queries, k)
-            return kv.look_up(state, slots, kv.cosines(state.keys, queries, slots))
+            entries = kv.MemoryState(*(part[:held] for part in state[:-1]), state.clock)
+            slots, similarity = search(entries, queries.detach(), k)
+            if torch.is_grad_enabled() and queries.requires_grad:
+                similarity = kv.cosines(state.keys, queries, slots)
+            return kv.look_up(state, slots, similarity)
         dtype = wide(state.keys.dtype)
         queries = queries.to(dtype)
         if self.projection is not None:  # a query is projected as a key is
