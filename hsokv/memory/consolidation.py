@@ -7,7 +7,7 @@ from hsokv.exceptions import ConfigurationError
 from hsokv.memory.state import MemoryState, age, init, join, sort, take
 
 PRODUCT = 2**24  # most cosines that are held at once
-BLOCK = 4096  # entries, and entries compared with them, at a time
+BLOCK = 1024  # entries, and rows compared with them, at a time: what the cache of a core holds
 FEW = 32  # entries beyond the capacity that are found one by one, without sorting all
 
 
@@ -59,7 +59,8 @@ def insert_(state: MemoryState, added: MemoryState, classes: int | None = None) 
         for part, more in zip(state[:-1], added[:-1], strict=True):
             part.index_copy_(0, torch.cat([freed, free]), more[stays].to(part.dtype))
     state.clock.copy_(added.clock)
-    groups = [(source, rows) for source, rows in ((left, torch.arange(len(freed))), (added, unkept)) if len(rows)]
+    rows = torch.arange(len(freed), device=freed.device)
+    groups = [group for group in ((left, rows), (added, unkept)) if len(group[1])]
     if groups:
         _average_(state, groups, torch.cat([_nearest_of_class(state, *group) for group in groups]))
     return not len(freed)

@@ -55,6 +55,8 @@ class Approximate:
         """Slots and cosines [..., n, k], as `exact` gives them, most of them."""
         import faiss
 
+        names = {part: getattr(state, part).cpu() for part in ("number", "origin", "count")}
+        state = state._replace(**names)
         made = self.made or self._make(state)
         slot_of, fresh = _changes(made[1], state)
         if len(fresh) > REBUILD * len(state.number):

@@ -233,7 +233,7 @@ class KeyValueMemory(Storage):
                 return self._read(self._buffers_as_state(), queries, self.k if k is None else k)
             learns = queries.requires_grad or (self.projection is not None and self.projection.requires_grad)
             with self._reading(learns and torch.is_grad_enabled()) as state:
-                held = len(self) if k is not None or self.index is not None else 0
+                held = int(state.occupied.sum()) if k is not None or self.index is not None else 0
                 if k is not None and k > held:
                     raise ConfigurationError(
                         f"wanted k of at most {held}, the entries held, got {k}: leave k out to take what is there"
