@@ -81,7 +81,7 @@ def full_memory(keys: torch.Tensor, classes: int) -> kv.MemoryState:
 
 def indexed(search: Callable, state: kv.MemoryState, queries: torch.Tensor) -> Callable:
     """A read of 60 classes through an index, as a memory does it."""
-    return lambda: kv.label_distribution(kv.look_up(state, *search(state, queries, K)), SHARPNESS, 60)
+    return lambda: kv.label_distribution(kv.look_up(state, *search(state, queries, K, 0)), SHARPNESS, 60)
 
 
 def readers(keys: torch.Tensor, queries: torch.Tensor, classes: tuple[int, ...]) -> dict[str, Callable]:
@@ -186,7 +186,7 @@ def compare_sizes(generator: torch.Generator, repeats: int) -> tuple[dict[str, l
         contestants.pop("faiss")  # its copy of the keys
     state, approximate = full_memory(keys, 60), Approximate("ivf")
     start = time.perf_counter()
-    slots = approximate(state, queries, K)[0]
+    slots = approximate(state, queries, K, 0)[0]
     built = time.perf_counter() - start
     expected = kv.read(state, queries, K).slots
     recall = (slots.unsqueeze(-1) == expected.unsqueeze(-2)).any(-1).double().mean().item()

@@ -13,7 +13,7 @@ from hsokv.memory.state import MemoryState
 
 INDEX_FROM = 20_000  # entries, under which a product of torch is as fast
 REBUILD = 0.1  # share of entries that may be compared one by one before the index is made anew
-Search = Callable[[MemoryState, Tensor, int], tuple[Tensor, Tensor]]
+Search = Callable[[MemoryState, Tensor, int, int], tuple[Tensor, Tensor]]
 
 
 def check_index(name: str | None) -> None:
@@ -26,11 +26,14 @@ def check_index(name: str | None) -> None:
 
 
 def open_index(name: str) -> Search:
-    """A function of entries (oldest first, no free slot), queries [..., n, key_dim] and k to slots and cosines."""
+    """A function of entries (oldest first, no free slot), queries [..., n, key_dim], k and the version of the entries.
+
+    It returns slots and cosines [..., n, k].
+    """
     return exact if name == "faiss" else Approximate(name)
 
 
-def exact(state: MemoryState, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def exact(state: MemoryState, queries: Tensor, k: int, version: int = 0) -> tuple[Tensor, Tensor]:
     """Slots [..., n, k] and cosines in [0, 1] of the nearest entries, nearest first; which of equals is open."""
     import faiss
 
@@ -49,22 +52,20 @@ class Approximate:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.made: tuple[Any, MemoryState] | None = None  # set at once, since threads may read
+        self.made: tuple[Any, MemoryState] | None = None  # each is set at once, since threads may read
+        self.last: tuple[int, Any, Tensor, Tensor] | None = None
 
-    def __call__(self, state: MemoryState, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    def __call__(self, state: MemoryState, queries: Tensor, k: int, version: int) -> tuple[Tensor, Tensor]:
         """Slots and cosines [..., n, k], as `exact` gives them, most of them."""
         import faiss
 
-        names = {part: getattr(state, part).cpu() for part in ("number", "origin", "count")}
-        state = state._replace(**names)
-        made = self.made or self._make(state)
-        slot_of, fresh = _changes(made[1], state)
-        if len(fresh) > REBUILD * len(state.number):
-            made = self._make(state)
-            slot_of, fresh = _changes(made[1], state)
-        index, self.made = made[0], made
-        rows, valid = _array(queries.flatten(0, -2)), (slot_of >= 0).numpy()
-        selector = None if valid.all() else faiss.IDSelectorBitmap(np.packbits(valid, bitorder="little"))
+        last = self.last
+        if last is None or last[0] != version:
+            last = self.last = (version, *self._follow(state))
+        _, index, slot_of, fresh = last
+        rows, gone = _array(queries.flatten(0, -2)), len(slot_of) > len(state.number) - len(fresh)
+        valid = np.packbits((slot_of >= 0).numpy(), bitorder="little") if gone else None
+        selector = faiss.IDSelectorBitmap(valid) if gone else None
         if self.kind == "ivf":
             settings = faiss.SearchParametersIVF(sel=selector, nprobe=max(8, index.nlist // 64))
         else:
@@ -81,6 +82,17 @@ class Approximate:
         if short.any():  # too few were reached
             slots[short], similarity[short] = exact(state, torch.from_numpy(rows)[short], k)
         return _shaped(slots, similarity, queries)
+
+    def _follow(self, state: MemoryState) -> tuple[Any, Tensor, Tensor]:
+        """The index, for each of its entries the slot now, and the slots of those that it lacks."""
+        state = state._replace(**{part: getattr(state, part).cpu() for part in ("number", "origin", "count")})
+        made = self.made or self._make(state)
+        changes = _changes(made[1], state)
+        if len(changes[1]) > REBUILD * len(state.number):
+            made = self._make(state)
+            changes = _changes(made[1], state)
+        self.made = made
+        return made[0], *changes
 
     def _make(self, state: MemoryState) -> tuple[Any, MemoryState]:
         import faiss

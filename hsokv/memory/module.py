@@ -232,13 +232,13 @@ class KeyValueMemory(Storage):
             if torch.compiler.is_compiling():
                 return self._read(self._buffers_as_state(), queries, self.k if k is None else k)
             learns = queries.requires_grad or (self.projection is not None and self.projection.requires_grad)
-            with self._reading(learns and torch.is_grad_enabled()) as state:
+            with self._reading(learns and torch.is_grad_enabled()) as (state, version):
                 held = int(state.occupied.sum()) if k is not None or self.index is not None else 0
                 if k is not None and k > held:
                     raise ConfigurationError(
                         f"wanted k of at most {held}, the entries held, got {k}: leave k out to take what is there"
                     )
-                return self._read(state, queries, self.k if k is None else k, held)
+                return self._read(state, queries, self.k if k is None else k, held, version)
 
     def forward(self, queries: Tensor) -> Tensor:
         """log p_mem(label | query) [..., n, classes]; `queries` as in `read`; an empty memory says 1 / classes.
@@ -294,11 +294,11 @@ class KeyValueMemory(Storage):
             kv.check_rows(rows, name)
         return rows.to(wide(rows.dtype))
 
-    def _read(self, state: kv.MemoryState, queries: Tensor, k: int, held: int = 0) -> kv.Retrieval:
+    def _read(self, state: kv.MemoryState, queries: Tensor, k: int, held: int = 0, version: int = 0) -> kv.Retrieval:
         if held >= INDEX_FROM and k <= held:
             search = self._search = self._search or open_index(self.index)
             entries = kv.MemoryState(*(part[:held] for part in state[:-1]), state.clock)
-            slots, similarity = search(entries, queries.detach(), k)
+            slots, similarity = search(entries, queries.detach(), k, version)
             if torch.is_grad_enabled() and queries.requires_grad:
                 similarity = kv.cosines(state.keys, queries, slots)
             return kv.look_up(state, slots, similarity)

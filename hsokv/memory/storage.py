@@ -27,6 +27,7 @@ class Storage(nn.Module):
         self._readers = 0  # reads that go on now, in any thread
         self._taken = False  # whether somebody else may hold the tensors
         self._ordered = True  # whether the slots are in the order of writing
+        self._version = 0  # grows with every change
 
     @property
     def capacity(self) -> int:
@@ -49,17 +50,17 @@ class Storage(nn.Module):
         return MemoryState(*(getattr(self, name) for name in MemoryState._fields))
 
     @contextmanager
-    def _reading(self, gradient: bool) -> Iterator[MemoryState]:
-        """What is held, while no write changes it; with a `gradient`, as long as that may be needed."""
+    def _reading(self, gradient: bool) -> Iterator[tuple[MemoryState, int]]:
+        """What is held, while no write changes it, and its version; with a `gradient`, as long as that needs it."""
         with self._lock:
             self._order()
             if self.keys.is_inference() and not torch.is_inference_mode_enabled():  # it could not be trained on
                 self._own()
             self._taken = self._taken or gradient
             self._readers += 1
-            state = self._buffers_as_state()
+            state, version = self._buffers_as_state(), self._version
         try:
-            yield state
+            yield state, version
         finally:
             with self._lock:
                 self._readers -= 1
@@ -70,13 +71,14 @@ class Storage(nn.Module):
             if self._taken or self._readers or self.keys.is_inference():
                 self._own()
             state = self._buffers_as_state()
+            self._version += 1
             self._ordered = insert_(state, added(state), classes) and self._ordered
 
     def _keep(self, state: MemoryState, ordered: bool = True) -> None:
         """Hold new tensors instead of the present ones."""
         for name, part in state._asdict().items():
             setattr(self, name, part.to(getattr(self, name).dtype))
-        self._taken, self._ordered = False, ordered
+        self._taken, self._ordered, self._version = False, ordered, self._version + 1
 
     def _own(self) -> None:
         self._keep(MemoryState(*(part.clone() for part in self._buffers_as_state())), self._ordered)
