@@ -130,9 +130,7 @@ def compare_many(generator: torch.Generator, repeats: int) -> tuple[float, float
     print("|---|---|---|---|---|")
     for name, label in names.items():
         to_floor, to_faiss = (ratio(seconds, name, other) for other in ("floor", "faiss"))
-        print(
-            f"| {label} | {median(seconds[name]):.2f} | {to_floor:.2f} | {to_faiss:.2f} | {peaks[name]} |", flush=True
-        )
+        print(f"| {label} | {median(seconds[name]):.2f} | {to_floor:.2f} | {to_faiss:.2f} | {peaks[name][0]} |")
     return ratio(seconds, "read60", "floor"), ratio(seconds, "index", "faiss")
 
 
