@@ -84,18 +84,18 @@ def _left_out(
         largest = sizes == sizes.max()
         newest = next((row for row in reversed(range(len(rest))) if rest[row] >= 0 and largest[rest[row]]), None)
         if newest is not None:
-            unkept.insert(0, newest)
+            unkept.append(newest)
             sizes[rest[newest]] -= 1
             rest[newest] = -1
             continue
         number = state.number[:held].clone() if number is None else number
         times = torch.where(largest[labels], number, -1)
         equals = (times == times.max()).nonzero().squeeze(-1)
-        freed.insert(0, int(equals[state.origin[equals].argmax()]))
-        sizes[labels[freed[0]]] -= 1
-        number[freed[0]] = -1
-    freed, unkept = (torch.tensor(slots, dtype=torch.int64, device=device) for slots in (freed, unkept))
-    return freed[sort(state.origin[freed], state.number[freed])], unkept.sort().values
+        freed.append(int(equals[state.origin[equals].argmax()]))
+        sizes[labels[freed[-1]]] -= 1
+        number[freed[-1]] = -1
+    freed, unkept = (torch.tensor(slots, dtype=torch.int64, device=device) for slots in (freed, sorted(unkept)))
+    return freed[sort(state.origin[freed], state.number[freed])] if len(freed) > 1 else freed, unkept
 
 
 def _by_quota(state: MemoryState, capacity: int) -> tuple[Tensor, Tensor]:
