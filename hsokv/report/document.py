@@ -19,7 +19,7 @@ from hsokv.analysis.frames import Study
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.files import write_text
 from hsokv.report.cells import Cell, Key, fill, interval, listed
-from hsokv.report.characters import escape, pdf_string, printable
+from hsokv.report.characters import escape, label, pdf_string, printable
 from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run, verdicts
 from hsokv.report.paper import authors_of
 from hsokv.report.provenance import command, provenance
@@ -102,7 +102,7 @@ class Printer:
         """`Figure 3`, or `Table 3`, of a figure or table by its name."""
         word = {"fig": "Figure", "tab": "Table"}[kind]
         if self.form == "tex":
-            return Markdown(f"`{word}~\\ref{{{kind}:{name}}}`{{=latex}}")
+            return Markdown(f"`{word}~\\ref{{{kind}:{label(name)}}}`{{=latex}}")
         number = self.labels.get(f"{kind}:{name}", 0)
         return Markdown(
             f"[{word}\N{NO-BREAK SPACE}{number}](#{kind}-{name})" if self.form == "html" else f"{word} {number}"
