@@ -28,7 +28,8 @@ BELOW = {
     "methods": {"exceptions", "typing", "analysis", "data", "memory", "model", "swarm", "training"},
     "hub": {"exceptions", "files", "analysis", "data", "memory", "methods", "model", "swarm", "training", ""},
     "reporting": {"exceptions", "files", "analysis", "records"},
-    "archive": {"exceptions", "files", "records", "reporting"},
+    "report": {"exceptions", "files", "analysis"},
+    "archive": {"exceptions", "files", "records", "report", "reporting"},
     "study": {"exceptions", "files", "analysis", "data", "hub", "methods", "model", "records", "training", ""},
     "cli": {
         "exceptions",
@@ -41,6 +42,7 @@ BELOW = {
         "methods",
         "model",
         "records",
+        "report",
         "reporting",
         "study",
         "",

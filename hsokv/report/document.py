@@ -318,20 +318,16 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
 def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
     authors = authors_of(paper)
     places = list(dict.fromkeys(place for _, place in authors if place))
-    named = [
-        escape(name) + (rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else "")
-        for name, place in authors
-    ]
-    lines = [", ".join(rf"\mbox{{{name}}}" for name in named)]
-    lines += [
-        (rf"\textsuperscript{{{i}}}" if len(places) > 1 else "") + rf"{{\small {escape(place)}}}"
-        for i, place in enumerate(places, 1)
-    ]
+
+    def mark(place: str) -> str:
+        return rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else ""
+
+    lines = [", ".join(rf"\mbox{{{escape(name)}}}{mark(place)}" for name, place in authors)]
+    lines += [rf"{{\small {mark(place)}{escape(place)}}}" for place in places]
     names = "; ".join(name for name, _ in authors)
     fields = {"title": paper["title"], "author": names, "keywords": ", ".join(paper.get("keywords", ()))}
-    return {"title": escape(paper["title"]), "authors": r"\\".join(lines)} | {
-        f"pdf{name}": pdf_string(text) for name, text in fields.items()
-    }
+    shown = {"title": escape(paper["title"]), "authors": r"\\".join(lines)}
+    return shown | {f"pdf{name}": pdf_string(text) for name, text in fields.items()}
 
 
 def _html_variables(document: Mapping[str, Any], templates: Path, about: Mapping[str, Any]) -> dict[str, str]:
