@@ -241,7 +241,7 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
         "tables": table_names(
             {b: about["stream"] for b, about in view.benchmarks.items()}, scaling=bool(study.about.get("scaling"))
         ),
-        "criteria": study.criteria.to_dict("records"),
+        "files": _files(view.benchmarks),
         "contrasts": study.contrasts.to_dict("records"),
         "drawn": lambda name: (figures / f"{name}.png").exists(),
     }
@@ -255,6 +255,13 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
             raise ConfigurationError(f"{SOURCE}: {error.message}. Correct the source or its context.") from error
         labels = {f"{kind}:{name}": i for kind, order in printer.order.items() for i, name in enumerate(order, 1)}
     return page, printer
+
+
+def _files(benchmarks: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Checksums of the files of data and of encoders, and revisions of these, each once."""
+    told = [(name, about.get("data", {}).get("files", {})) for name, about in benchmarks.items()]
+    told += [(one["name"], one["sha256"]) for about in benchmarks.values() for one in about.get("encoders", ())]
+    return sorted({(f"{name}, {file}", checksum) for name, files in told for file, checksum in files.items()})
 
 
 def _pandoc() -> str:
@@ -305,7 +312,8 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
             f"report.{form}: pandoc says: {done.stderr.decode('utf-8', 'replace').strip()}. Correct {SOURCE}."
         )
     page = done.stdout.decode("utf-8")
-    if form == "md":  # brackets that open no link need no escape, and columns no padding
+    if form == "md":  # brackets that open no link and signs that open no tag need no escape, and columns no padding
+        page = re.sub(r"\\([<>])(?=[ =\d])", r"\1", page)
         page = re.sub(r"\\\[([^\]\\]*)\\\](?![(:\[])", r"[\1]", page)
         page = re.sub(
             r"^\|.*$", lambda row: re.sub("-{4,}", "---", re.sub(" {2,}", " ", row[0])), page, flags=re.MULTILINE

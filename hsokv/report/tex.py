@@ -91,7 +91,7 @@ def _widths(headings: list[list[str]], rows: list[list[str]], layout: Layout) ->
         cells = [part for row in rows for part in (row[index].split(" [") if layout.stacked else [row[index]])]
         longest = max((_points(cell, layout.size) for cell in cells), default=0)
         if layout.wrapped and _is_long(rows, index):
-            longest = LONG / 4 * SIZES[layout.size]
+            longest = LONG / 2 * SIZES[layout.size]
         widths.append(GAP + max(longest, *(_points(half, layout.size) for half in halves)))
     return widths
 
