@@ -10,9 +10,8 @@ from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import holm, lift, sign_flip
 from hsokv.analysis.runs import Records, arms_of, is_stream
 from hsokv.analysis.samples import Samples, ends_of, status_of
-from hsokv.analysis.scores import JOINT
+from hsokv.analysis.scores import JOINT, PROPOSED
 
-PROPOSED = "full"  # the arm that is shown against every other
 ACCURACY = "accuracy"
 FROZEN = "frozen"
 

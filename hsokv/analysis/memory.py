@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.contrasts import PROPOSED, Reasons
+from hsokv.analysis.contrasts import Reasons
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import interval
 from hsokv.analysis.runs import Records, arms_of, is_stream
 from hsokv.analysis.samples import Samples, ends_of, status_of
-from hsokv.analysis.scores import Entries, Run
+from hsokv.analysis.scores import PROPOSED, Entries, Run
 
 MOST_READ = 5  # entries that are shown of a benchmark
 LETTERS = 60  # of a text that is shown

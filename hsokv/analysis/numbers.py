@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE, Study, column_of
-from hsokv.analysis.scores import PRINTED, format_value, unit_of
+from hsokv.analysis.scores import PRINTED, PROPOSED, format_value, unit_of
 from hsokv.exceptions import ConfigurationError
 
-PROPOSED = "full"
 ENDS = ("mean", "low", "high")
 DIFFERENCE = ("difference", "low", "high")
 LIFT = ("lift", "lift_low", "lift_high")

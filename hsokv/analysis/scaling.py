@@ -1,6 +1,6 @@
 """The distributed swarm in numbers: what was measured, and apart from it what was projected.
 
-Both are documents of results/scaling, made on one machine at one time and kept; scaling_tables.py shows them.
+Both are documents of results/scaling, made on one machine at one time and kept.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,6 @@ from hsokv.records import read_sealed
 ARMS = ["none", "synchronous", "asynchronous", "sequential", "random_search"]
 NODES = 4  # of the criterion on speed-up
 SPENT = ["overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_bytes"]
-
 TRAFFIC = ["bytes_sent", "bytes_received"]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from hsokv.analysis.retrieval import chance_corrected
 from hsokv.records import RunRecord
 
+PROPOSED = "full"  # the arm that is shown against every other
 JOINT = "joint"  # retrained on all data seen: what falls in it as classes are added was not forgotten
 KIB = 1024
 FLIPS = {"corrected": (1, 0), "harmed": (0, 1), "right_both": (1, 1), "wrong_both": (0, 0)}  # right with, right without

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.contrasts import PROPOSED, Reasons
+from hsokv.analysis.contrasts import Reasons
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import interval
 from hsokv.analysis.runs import Records, arms_of, is_stream
 from hsokv.analysis.samples import Sample, ends_of, status_of
+from hsokv.analysis.scores import PROPOSED
 from hsokv.records import RunRecord
 
 POINTS = 81  # of the grid of FLOPs, log-spaced
