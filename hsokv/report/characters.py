@@ -19,6 +19,7 @@ CJK = {"gbsn": "gb2312", "bsmi": "big5", "min": "shift_jis", "mj": "euc_kr"}  # 
 POWER = re.compile(r"(?<![\w.])(\d+\.\d+)e(-?\d+)(?!\w)")
 _NUMBER = re.compile(rf"{POWER.pattern}|(?<![\w.,$}}-])-(?=\d)")
 _WIDE_SCRIPT = re.compile("[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef]+")
+_WORD = re.compile(r"[^\W\d_]*[\u0100-\u024f\u1e00-\u1eff][^\W\d_]*")  # whose letters are set of several signs
 _MARKED = re.compile("(\\w)([\u0300-\u036f]+)")
 
 
@@ -94,17 +95,33 @@ def printable(tex: str) -> tuple[str, list[str]]:
     tex = "".join(
         rf"\begin{{CJK*}}{{UTF8}}{{{font}}}{part}\end{{CJK*}}" if (font := _of_font(part)) else part for part in parts
     )
+    tex = _WORD.sub(lambda match: _typed(match[0], match[0]), tex)
     outside = sorted({c for part in parts if not _of_font(part) for c in part if not c.isascii()})
     lines: list[str] = []
     for character in outside:
         command = command_of(character)
         if command:
+            command = command if character in OWN or _WORD.match(character) else _typed(character, command)
             lines.append(rf"\DeclareUnicodeCharacter{{{ord(character):04X}}}{{{command}}}")
         else:
             tex = tex.replace(character, rf"[U+{ord(character):04X}]\allowbreak{{}}")
     encodings = [encoding for encoding in ("T2A", "T5") if any(encoding in line for line in lines)]
     fonts = [rf"\usepackage[{','.join(encodings)},T1]{{fontenc}}"] if encodings else []
     return tex, fonts + [r"\usepackage{CJKutf8}"] * (r"\begin{CJK*}" in tex) + lines
+
+
+def _typed(text: str, tex: str) -> str:
+    """LaTeX of a text, from whose PDF readers copy the text; page.tex defines the command."""
+    return rf"\typed{{{text.encode('utf-16-be').hex().upper()}}}{{{tex}}}"
+
+
+def label(name: str) -> str:
+    """A name as TeX can refer to it.
+
+    >>> label("cảm_xúc")
+    'cu1ea3m_xufac'
+    """
+    return "".join(c if c.isascii() else f"u{ord(c):x}" for c in name)
 
 
 def escape(text: str, *, numbers: bool = True) -> str:

@@ -19,7 +19,7 @@ from hsokv.analysis.frames import Study
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.files import write_text
 from hsokv.report.cells import Cell, Key, fill, interval, listed
-from hsokv.report.characters import escape, pdf_string, printable
+from hsokv.report.characters import escape, label, pdf_string, printable
 from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run, verdicts
 from hsokv.report.paper import authors_of
 from hsokv.report.provenance import command, provenance
@@ -102,7 +102,7 @@ class Printer:
         """`Figure 3`, or `Table 3`, of a figure or table by its name."""
         word = {"fig": "Figure", "tab": "Table"}[kind]
         if self.form == "tex":
-            return Markdown(f"`{word}~\\ref{{{kind}:{name}}}`{{=latex}}")
+            return Markdown(f"`{word}~\\ref{{{kind}:{label(name)}}}`{{=latex}}")
         number = self.labels.get(f"{kind}:{name}", 0)
         return Markdown(
             f"[{word}\N{NO-BREAK SPACE}{number}](#{kind}-{name})" if self.form == "html" else f"{word} {number}"
@@ -241,7 +241,7 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
         "tables": table_names(
             {b: about["stream"] for b, about in view.benchmarks.items()}, scaling=bool(study.about.get("scaling"))
         ),
-        "criteria": study.criteria.to_dict("records"),
+        "files": _files(view.benchmarks),
         "contrasts": study.contrasts.to_dict("records"),
         "drawn": lambda name: (figures / f"{name}.png").exists(),
     }
@@ -255,6 +255,13 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
             raise ConfigurationError(f"{SOURCE}: {error.message}. Correct the source or its context.") from error
         labels = {f"{kind}:{name}": i for kind, order in printer.order.items() for i, name in enumerate(order, 1)}
     return page, printer
+
+
+def _files(benchmarks: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Checksums of the files of data and of encoders, and revisions of these, each once."""
+    told = [(name, about.get("data", {}).get("files", {})) for name, about in benchmarks.items()]
+    told += [(one["name"], one["sha256"]) for about in benchmarks.values() for one in about.get("encoders", ())]
+    return sorted({(f"{name}, {file}", checksum) for name, files in told for file, checksum in files.items()})
 
 
 def _pandoc() -> str:
@@ -305,7 +312,8 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
             f"report.{form}: pandoc says: {done.stderr.decode('utf-8', 'replace').strip()}. Correct {SOURCE}."
         )
     page = done.stdout.decode("utf-8")
-    if form == "md":  # brackets that open no link need no escape, and columns no padding
+    if form == "md":  # brackets that open no link and signs that open no tag need no escape, and columns no padding
+        page = re.sub(r"\\([<>])(?=[ =\d])", r"\1", page)
         page = re.sub(r"\\\[([^\]\\]*)\\\](?![(:\[])", r"[\1]", page)
         page = re.sub(
             r"^\|.*$", lambda row: re.sub("-{4,}", "---", re.sub(" {2,}", " ", row[0])), page, flags=re.MULTILINE
@@ -318,20 +326,16 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
 def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
     authors = authors_of(paper)
     places = list(dict.fromkeys(place for _, place in authors if place))
-    named = [
-        escape(name) + (rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else "")
-        for name, place in authors
-    ]
-    lines = [", ".join(rf"\mbox{{{name}}}" for name in named)]
-    lines += [
-        (rf"\textsuperscript{{{i}}}" if len(places) > 1 else "") + rf"{{\small {escape(place)}}}"
-        for i, place in enumerate(places, 1)
-    ]
+
+    def mark(place: str) -> str:
+        return rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else ""
+
+    lines = [", ".join(rf"\mbox{{{escape(name)}}}{mark(place)}" for name, place in authors)]
+    lines += [rf"{{\small {mark(place)}{escape(place)}}}" for place in places]
     names = "; ".join(name for name, _ in authors)
     fields = {"title": paper["title"], "author": names, "keywords": ", ".join(paper.get("keywords", ()))}
-    return {"title": escape(paper["title"]), "authors": r"\\".join(lines)} | {
-        f"pdf{name}": pdf_string(text) for name, text in fields.items()
-    }
+    shown = {"title": escape(paper["title"]), "authors": r"\\".join(lines)}
+    return shown | {f"pdf{name}": pdf_string(text) for name, text in fields.items()}
 
 
 def _html_variables(document: Mapping[str, Any], templates: Path, about: Mapping[str, Any]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from hsokv.analysis.numbers import Number
 from hsokv.report.cells import MARKS, Cell, Table, Verbatim, add_footnotes, texts
-from hsokv.report.characters import POWER, escape
+from hsokv.report.characters import POWER, escape, label
 
 LINE, PAGE = 469.0, 650.0  # points: width of a line, height of a page
 SIZES = {"small": 9.0, "footnotesize": 8.0, "scriptsize": 7.0}  # points of a letter
@@ -60,7 +60,7 @@ def table_to_tex(table: Table, name: str, numbers: Mapping[str, Number]) -> str:
     lines = [" & ".join(map(_stack, row) if layout.stacked else row) + r" \\" for row in rows]
     heading = " & ".join(rf"\stack{{{(chr(92) * 2 + '{}').join(map(escape, halves))}}}" for halves in headings) + r" \\"
     note = rf" {{\footnotesize {note}}}" if note else ""
-    title = rf"\caption{{{caption}.{note}}}\label{{tab:{name}}}"
+    title = rf"\caption{{{caption}.{note}}}\label{{tab:{label(name)}}}"
     opening, closing = r"\begin{table}[htbp]\centering", r"\end{table}"
     if layout.room == PAGE:
         opening = r"\begin{table}[p]\centering\rotatebox{90}{\begin{minipage}{\textheight}\centering"
@@ -91,7 +91,7 @@ def _widths(headings: list[list[str]], rows: list[list[str]], layout: Layout) ->
         cells = [part for row in rows for part in (row[index].split(" [") if layout.stacked else [row[index]])]
         longest = max((_points(cell, layout.size) for cell in cells), default=0)
         if layout.wrapped and _is_long(rows, index):
-            longest = LONG / 4 * SIZES[layout.size]
+            longest = LONG / 2 * SIZES[layout.size]
         widths.append(GAP + max(longest, *(_points(half, layout.size) for half in halves)))
     return widths
 

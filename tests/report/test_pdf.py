@@ -25,7 +25,7 @@ def text_of(pdf):
     if not shutil.which("pdftotext"):
         pytest.skip("there is no pdftotext on this machine")
     done = subprocess.run(["pdftotext", str(pdf), "-"], capture_output=True, check=True, text=True)
-    return unicodedata.normalize("NFKC", done.stdout)
+    return unicodedata.normalize("NFC", done.stdout)
 
 
 def test_no_box_leaves_the_page_and_names_print_as_typed(report):
