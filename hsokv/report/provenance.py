@@ -1,6 +1,7 @@
 """Where each printed number is from: its cell, the runs behind it with their files and lines, code, and the command."""
 
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,11 @@ def interval_of(key: str, numbers: Mapping[str, Number]) -> list[float] | None:
     return ends if len(ends) == 2 and None not in ends else None
 
 
-def command(overlays: Iterable[str], records: Iterable[str] = ()) -> str:
+def command(overlays: Collection[str], records: Iterable[str] = ()) -> str:
     """What makes a number again: without its records, where they are given, from its runs on."""
-    with_overlays = "".join(f" --configfile {overlay}" for overlay in overlays)
-    removed = " ".join(sorted(records))
-    return (f"rm {removed} && " if removed else "") + f"snakemake --cores 4 report{with_overlays}"
+    remade = shlex.join(["snakemake", "--cores", "4", "report", *(["--configfile", *overlays] if overlays else [])])
+    removed = sorted(records)
+    return f"{shlex.join(['rm', *removed])} && {remade}" if removed else remade
 
 
 def trace(key: str, statistics: Path, document: Path) -> dict[str, Any]:

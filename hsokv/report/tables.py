@@ -170,6 +170,16 @@ def swarm(view: View) -> pd.DataFrame:
     return view.of_scores(columns, beside=("regret_area", "flops_share"))
 
 
+def balanced(view: View) -> pd.DataFrame:
+    """Scores that count every class alike, beside accuracy, where a run has them."""
+    columns = {
+        "accuracy (%)": ("accuracy", True),
+        "balanced accuracy (%)": ("balanced_accuracy", True),
+        "macro-F1 (%)": ("macro_f1", True),
+    }
+    return view.of_scores(columns, beside=("accuracy",))
+
+
 def contrasts(view: View) -> pd.DataFrame:
     """Paired differences on the headlines; p, plain and by Holm, for the family fixed before any run."""
     rows = []
@@ -390,6 +400,7 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
     "contrasts": Entry(contrasts, "Paired differences with 95 % intervals",
         "Of accuracy, where no other score is named. p: exact two-sided sign-flip test over seeds, for the family of "
         "contrasts fixed before any run."),
+    "balanced": Entry(balanced, "Accuracy beside scores that count every class alike, with 95 % intervals"),
     "tracks": Entry(tracks, "The full system by condition, with 95 % intervals",
         "What tuning the encoder took is charged to every arm of its condition. Tuned by contrast or cross-entropy: on "
         "the shots; by descriptions: on texts without labels, which descriptions of the labels guess."),
@@ -444,7 +455,7 @@ SCALING = ("sharing", "speed", "validation", "projection")
 def table_names(streams: Mapping[str, bool], *, scaling: bool) -> list[str]:
     """Names of the tables of a study, given which of its benchmarks are streams and whether scaling was measured.
 
-    >>> table_names({"sst2": False, "split_cifar10": True}, scaling=False)[4:6]
+    >>> table_names({"sst2": False, "split_cifar10": True}, scaling=False)[5:7]
     ['conditions_sst2', 'stream_split_cifar10']
     """
     names = []

@@ -11,7 +11,15 @@ NO_DATA = "SST-2 is not in the data folder and it could not be fetched"
 TEXT = "50 % of |x_1| < $5 & *more* # 王伟 שלום"
 ARMS, BASELINES = ["full", "kv_only", "kv_random_search", "ridge", "knn", "joint"], ["ridge", "knn", "joint"]
 SCORES = ["accuracy", "hit_rate", "hit_chance", "gate_mean", "accuracy_lost_without_memory", "memory_entries"]
-SCORES += ["diversity", "diversity_initial", "regret_area", "regret_end", "flops_share", "memory_corrected"]
+SCORES += [
+    "diversity",
+    "diversity_initial",
+    "regret_area",
+    "regret_end",
+    "flops_share",
+    "memory_corrected",
+    "balanced_accuracy",
+]
 STREAM = ["accuracy_task_incremental", "bwt_task_incremental", "retention", "carried_total"]
 FIGURES = ["accuracy", "architecture", "contrasts", "flops", "learning_curve", "lineage", "memory", "regret", "streams"]
 PIXEL = base64.b64decode(
