@@ -71,7 +71,8 @@ class Numbers(Mapping[str, Number]):
     `{benchmark}.{condition}.best_baseline.{name, difference, low, high}`; `{benchmark}.{condition}.tuning_flops`;
     `{benchmark}.{condition}.{arm}.most_read.{rank}.{label, count, number, reads, right, text}`, of one run;
     `{benchmark}.{condition}.{arm}.{corrected, harmed}.{rank}.{example, seeds}`;
-    `{benchmark}.seeds`; `criteria.{name}.{value, threshold, low, high, verdict, reason}`;
+    `{benchmark}.seeds`; `{benchmark}.largest_class`, where the whole test set is read;
+    `criteria.{name}.{value, threshold, low, high, verdict, reason}`;
     `study.{version, evaluate_on, benchmarks, arms, runs, runs_done, runs_not_run}`;
     `cartpole.{sharing, speed, validation, projection}.{what tells its row apart}.{number}`.
 
@@ -185,6 +186,9 @@ class Numbers(Mapping[str, Number]):
         for name, benchmark in about["benchmarks"].items():
             at, of = ("study", None, f"benchmarks.{name}.seeds"), self._behind("study", {"benchmark": name}, ())
             self._file(f"{name}.seeds", len(benchmark["seeds"]), "count", configured, at, of=of)
+            if (share := benchmark.get("data", {}).get("largest_class")) is not None:
+                at, rule = ("study", None, f"benchmarks.{name}.data.largest_class"), "share of the test examples"
+                self._file(f"{name}.largest_class", share, "share", rule, at, of=of)
         for name, value, unit, rule, column in (
             ("version", ", ".join(about["versions"]), "text", "versions in the records", "versions"),
             ("evaluate_on", about["evaluate_on"], "text", configured, "evaluate_on"),

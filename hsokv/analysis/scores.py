@@ -158,6 +158,8 @@ SCORES = {
     score.name: score
     for score in (
         Score("accuracy", "share", "accuracy", 0, 1, None, lambda run: outcomes(run.record.outcomes)),
+        Score("balanced_accuracy", "share", "mean accuracy over classes", 0, 1),
+        Score("macro_f1", "share", "mean F1 over classes", 0, 1),
         Score("log_loss", "nats", "log-loss"),
         Score("accuracy_without_memory", "share", "accuracy without the memory", 0, 1),
         Score("accuracy_lost_without_memory", "points", "accuracy lost without the memory", -1, 1, _lost,

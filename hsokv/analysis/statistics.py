@@ -159,6 +159,7 @@ def _about(records: Records, runs: pd.DataFrame, study: Mapping[str, Any]) -> di
 
 def _about_benchmark(name: str, records: Records, study: Mapping[str, Any]) -> dict[str, Any]:
     benchmark, data = study["benchmarks"][name], [run.data for key, run in records.items() if key[0] == name]
+    encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
         **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls")},
         "arms": arms_of(study, name),
@@ -168,7 +169,23 @@ def _about_benchmark(name: str, records: Records, study: Mapping[str, Any]) -> d
         "synthetic": name.endswith("_synthetic") or any(part.get("synthetic") for part in data),
         "user_copy": any(part.get("kind") == "user copy" for part in data),
         "notes": sorted({part["note"] for part in data if part.get("note")}),
+        "data": _about_data(data[0]) if data else {},
+        "encoders": [{"name": key, "sha256": encoders[key].get("sha256", {})} for key in sorted(map(str, encoders))],
     }
+
+
+def _about_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of the data of a benchmark: source, classes with train and test examples, what was left out."""
+    found = {key: data[key] for key in ("kind", "evaluate_on", "note", "files") if data.get(key)}
+    examples = data.get("texts") or data.get("images")
+    if not examples:
+        return found
+    train, test = examples.get("train", {}), examples.get("test", {})
+    classes = {label: [train.get(label, 0), test.get(label, 0)] for label in examples["labels"]}
+    # The sizes are those of the official or own test set, which development examples are not drawn from.
+    largest = max(test.values()) / sum(test.values()) if test and data["evaluate_on"] == "final" else None
+    dropped = {reason: count for reason, count in examples.get("dropped", {}).items() if count}
+    return found | {"classes": classes, "largest_class": largest, "dropped": dropped}
 
 
 def _scores(samples: Samples, cells: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:

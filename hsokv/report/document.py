@@ -172,8 +172,7 @@ def write_report(
     view = View(study)
     sources = {form: _render(view, form, templates, figures, context) for form in FORMS}
     used = set().union(*(printer.used for _, printer in sources.values()))
-    csv = [os.path.relpath(path, base) for path in Path(statistics).glob("*.*")]
-    files = {"records": records, "measured": measured, "statistics": csv}
+    files = {"records": records, "measured": measured}
     document = provenance(study, view.numbers, used, files, context, base)
     about = {"title": context["paper"]["title"], "keywords": context["paper"].get("keywords", ())}
     variables = {"md": {}, "tex": _tex_variables(context["paper"]), "html": _html_variables(document, templates, about)}

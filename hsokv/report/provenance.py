@@ -27,7 +27,7 @@ def provenance(
 
     Args:
         printed: keys of the numbers that the report prints.
-        files: paths below `base` whose checksums are kept, by kind: records, measured, statistics.
+        files: paths below `base` whose checksums are kept, by kind: records and measured.
         context: `study`, `paper`, `digest`, `overlays` and `versions`: what all was made with, to make it again.
     """
     shared: dict[str, dict[Any, int]] = {"units": {}, "rules": {}, "paths": {}}  # what many numbers share, by its index

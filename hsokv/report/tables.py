@@ -94,6 +94,10 @@ class View:
         """A number of the distributed swarm; a dash where it is undefined."""
         return (Key(f"cartpole.{key}"),) if self.numbers[f"cartpole.{key}"].status == "done" else (DASH,)
 
+    def row(self, stem: str, frame: pd.DataFrame) -> dict[str, Cell]:
+        """The numbers of a row of the distributed swarm, by column."""
+        return {name: self.measured(f"{stem}.{name}") for name in frame if f"cartpole.{stem}.{name}" in self.numbers}
+
 
 def frame(columns: list[str], rows: list[tuple[Cell, ...]], note: str = "") -> pd.DataFrame:
     """A frame of cells, with what its note says beside that of the registry."""
@@ -115,6 +119,9 @@ def main(view: View) -> pd.DataFrame:
     rows = [
         ((arm,), *(view.accuracy(name, HEADLINE, arm) for name in view.benchmarks)) for arm in view.study.about["arms"]
     ]
+    largest = {name: key for name in view.benchmarks if (key := Key(f"{name}.largest_class")) in view.numbers}
+    if largest:
+        rows.append((("always the largest class",), *((largest.get(name, DASH),) for name in view.benchmarks)))
     seeds = ", ".join(f"{name} {{{name}.seeds}}" for name in view.benchmarks)
     streams = ", ".join(name for name, benchmark in view.benchmarks.items() if benchmark["stream"])
     note = [f"Test set: {{study.evaluate_on}}. Seeds: {seeds}."]
@@ -336,7 +343,7 @@ def sharing(view: View) -> pd.DataFrame:
     """How soon each way of sharing reaches the target, and what it sends."""
     rows = []
     for row in view.study.scaling_sharing.itertuples():
-        cell = {name: view.measured(f"sharing.{row.arm}.{name}") for name in view.study.scaling_sharing.columns[1:]}
+        cell = view.row(f"sharing.{row.arm}", view.study.scaling_sharing)
         sent = _both(cell["bytes_sent"], cell["bytes_received"])
         alone = (cell[name] for name in ("steps_to_target", "seconds_to_target", "best", "copies", "staleness"))
         rows.append(((row.arm,), (*cell["reached"], " of ", *cell["runs"]), *alone, sent, cell["overhead"]))
@@ -348,8 +355,7 @@ def speed(view: View) -> pd.DataFrame:
     """How fast the distributed swarm is, by backend and number of workers."""
     rows = []
     for row in view.study.scaling_speed.itertuples():
-        stem = f"speed.{row.scaling}.{row.backend}.{row.workers}"
-        cell = {name: view.measured(f"{stem}.{name}") for name in view.study.scaling_speed.columns[4:-1]}
+        cell = view.row(f"speed.{row.scaling}.{row.backend}.{row.workers}", view.study.scaling_speed)
         apart = ((str(getattr(row, name)),) for name in ("scaling", "backend", "workers", "managers"))
         ratios = (cell[name] for name in ("throughput", "speed_up", "over_one", "overhead"))
         work = _both(cell["work_seconds"], cell["supervisor_cpu_seconds"])

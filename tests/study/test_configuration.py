@@ -200,7 +200,6 @@ BAD = [
     ("criteria.0.below", 0.1, "criteria.0", "above and below"),
     ("criteria.2.tracks", ["shots16"], "", "rate"),
     ("criteria.2.score", "hit_rate", "", "accuracy"),
-    ("paper.abstract", "In 10 runs", "", "10"),
     ("paper.authors", [{"name": ""}], "paper.authors.0.name", "not empty"),
 ]
 
