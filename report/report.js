@@ -27,7 +27,7 @@ function show(key, text) {
   row("interval", interval ? `${interval[0]} to ${interval[1]}` : "none");
   row("rule", data.rules[rule]);
   row("status", missing || "done");
-  row("stands in", `results/statistics/${cell}`);
+  row("stands in", `${data.statistics}/${cell}`);
   row("runs", ...(runs.length ? runs.map(([path, lines]) => `${data.paths[path]}, lines ${lines}`) : ["none: of the configuration, or a measurement"]));
   row("SHA-256", ...(paths.length ? paths.map((path) => data.records[path] || "unknown") : ["none"]));
   row("code", codes.join(", ") || "none");

@@ -174,7 +174,8 @@ def write_report(
     used = set().union(*(printer.used for _, printer in sources.values()))
     files = {"records": records, "measured": measured}
     document = provenance(study, view.numbers, used, files, context, base)
-    about = {"title": context["paper"]["title"], "keywords": context["paper"].get("keywords", ())}
+    folder = Path(study.about.get("records", "results/records")).with_name("statistics").as_posix()
+    about = {"title": context["paper"]["title"], "statistics": folder}
     variables = {"md": {}, "tex": _tex_variables(context["paper"]), "html": _html_variables(document, templates, about)}
     try:
         pandoc = _pandoc()
@@ -340,6 +341,7 @@ def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
 def _html_variables(document: Mapping[str, Any], templates: Path, about: Mapping[str, Any]) -> dict[str, str]:
     kept = ("digest", "versions", "overlays", "paths", "codes", "units", "rules", "numbers", "records")
     shown = {name: document[name] for name in kept} | {"command": command(document["overlays"])}
+    shown["statistics"] = about["statistics"]
     names = {"style": _read(templates / "report.css"), "script": _read(templates / "report.js")}
     title = about["title"].replace("&", "&amp;").replace("<", "&lt;")
     return names | {"provenance": _compact(shown).replace("</", "<\\/"), "heading": title}
