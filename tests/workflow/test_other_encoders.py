@@ -16,9 +16,9 @@ def check_reruns(study, overlay, benchmark, folder):
     config = folder / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"layer_norm_eps": 0.1}))
     output = study.run("--dry-run", target, overlay=overlay)[1]
-    assert f"encode_{benchmark}_with_{folder.name}" in output
-    assert f"encode_{benchmark}_with_far" not in output
-    assert f"rule encode_{benchmark}:" not in output
+    assert f"{benchmark}, {folder.name}: drawing" in output
+    assert f"{benchmark}, far: drawing" not in output
+    assert f"{benchmark}, default: drawing" not in output
 
 
 def test_an_encoder_in_a_folder_is_run_and_one_out_of_reach_is_not_until_it_is_in_reach(tmp_path, data):
