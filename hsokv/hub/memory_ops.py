@@ -27,7 +27,7 @@ class Recalled(NamedTuple):
 
 
 def remember(model: Ensemble, x: Tensor, labels: Tensor, capacity: int, origin: int = REMEMBERED) -> Ensemble:
-    """Write features x [n, key_dim] of `labels` [n]; the memory grows up to `capacity`, then folds (memory/folding)."""
+    """Write features x [n, key_dim] of `labels` [n]; beyond `capacity` entries the memory consolidates."""
     state, keys = model.memory.state, place(model.memory, x)
     kv.check_entries(keys, labels, model.head.bias.shape[-1])
     slots = min(int(state.occupied.sum()) + len(labels), max(capacity, state.labels.shape[-1]))
