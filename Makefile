@@ -22,7 +22,7 @@ environment: .venv/.complete
 
 report: environment
 	$(BIN)/snakemake --cores $(CORES) report
-	@echo "The report: $(CURDIR)/results/report/report.md"
+	@echo "The report: $(CURDIR)/results/report/report.html (and report.md, report.tex)"
 
 lint: environment
 	$(BIN)/ruff check .

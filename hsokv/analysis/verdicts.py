@@ -50,7 +50,7 @@ def summary(results: Path, pdf: bool, minutes: float) -> str:
     lines += [f"  {row.verdict:<12}  {row.name:<{width}}  {row.reason}" for row in criteria.itertuples(index=False)]
     absent = scores.loc[scores["status"] != "done", ["benchmark", "reason"]].drop_duplicates()
     lines += [f"  {benchmark} was not run: {reason}" for benchmark, reason in sorted(absent.itertuples(index=False))]
-    pages = [results / "report" / name for name in ("report.md", "report.pdf" if pdf else "report.tex")]
+    pages = [results / "report" / name for name in ("report.html", "report.pdf" if pdf else "report.tex")]
     there = ", ".join(str(page) for page in pages if page.exists())
     lines.append(f"Time: {minutes:.1f} minutes")
     lines.append(f"Report: {there or 'not made; `snakemake --cores 4 report` makes it'}")

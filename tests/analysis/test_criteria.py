@@ -146,4 +146,4 @@ def test_the_page_and_the_summary_tell_every_verdict(tmp_path):
         assert all(entry["name"] in text and entry["reason"] in text for text in (page, told))
         assert all(path in page for path in entry["evidence"])
     assert page.count("allowed") == 1
-    assert "report.md" not in told  # none was made
+    assert "report.html" not in told  # none was made
