@@ -9,7 +9,7 @@ from hsokv.study.wall_time import measure
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params, output = snakemake.params, snakemake.output
-        time = [Path(output.time)] if output.get("time") else []  # kept: only where there is none is it measured
+        time = [Path(path) for path in output.time]  # kept: only where there is none is it measured
         for path in time:
             if not path.exists():
                 measure(params.start, params.cores, params.study["digest"], path)
