@@ -18,6 +18,7 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Follow a number of the report to its statistic, its records, the code and the command that makes it again."""
+    from hsokv.report.provenance import line_ranges
     from hsokv.report.provenance import trace as follow
 
     for path in (results / "report" / "provenance.json", results / "statistics" / "study.json"):
@@ -36,7 +37,7 @@ def trace(
     typer.echo(f"printed in the report: {'yes' if found['printed'] else 'no'}")
     typer.echo(f"files of records: {len(found['records'])}")
     for record in found["records"]:
-        typer.echo(f"  {record['path']} lines {', '.join(map(str, record['lines']))}, SHA-256 {record['sha256']}")
+        typer.echo(f"  {record['path']} lines {line_ranges(record['lines'])}, SHA-256 {record['sha256']}")
     typer.echo(f"configuration: SHA-256 {found['digest']}")
     typer.echo(f"code: commit {found['commit']}; digest in the records {', '.join(found['codes']) or 'none'}")
     typer.echo(f"versions: {', '.join(f'{program} {version}' for program, version in found['versions'].items())}")

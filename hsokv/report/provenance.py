@@ -39,7 +39,7 @@ def provenance(
     for key in sorted(set(printed)):
         number = numbers[key]
         entry = [number.value, index("units", number.unit), index("rules", number.rule), _cell(number)]
-        entry.append([[index("paths", path), _ranges(lines)] for path, lines in number.records])
+        entry.append([[index("paths", path), line_ranges(lines)] for path, lines in number.records])
         ends = interval_of(key, numbers)
         entries[key] = [
             *entry,
@@ -117,10 +117,10 @@ def _cell(number: Number) -> str:
     return f"{file}: {row}{number.column}"
 
 
-def _ranges(lines: Iterable[int]) -> str:
+def line_ranges(lines: Iterable[int]) -> str:
     """Lines in short.
 
-    >>> _ranges([1, 2, 3, 7])
+    >>> line_ranges([1, 2, 3, 7])
     '1-3, 7'
     """
     runs: list[list[int]] = []
