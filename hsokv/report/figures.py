@@ -88,6 +88,7 @@ def accuracy(study: Study) -> Figure:
 def contrasts(study: Study) -> Figure:
     """Draw `full` minus every other arm in points of accuracy, with intervals, around the line of no difference."""
     rows = frame(study, "contrasts", a="full", score="accuracy").drop_duplicates(["benchmark", "b"])
+    rows = rows[rows["b"].isin(study.about["arms"]) & rows["benchmark"].isin(list(study.about["benchmarks"]))]
     rows = rows.rename(columns={"b": "arm", "difference": "mean"})
     rows = rows.assign(arm_kind=[parts.kind_of(study, arm) for arm in rows["arm"]])
     figure, grid = parts.panels(study, in_order(study, rows), 1.05 + parts.row_height(rows["arm"]))

@@ -1,6 +1,6 @@
 """Every table of the study as a frame of cells; a new one is a function and a line of `TABLES`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -81,10 +81,20 @@ class View:
         stems = ((name, arm, f"{name}.{HEADLINE}.{arm}") for name, b in self.benchmarks.items() for arm in b["arms"])
         return [row for row in stems if any(f"{row[2]}.{score}.mean" in self.numbers for score in scores)]
 
-    def of_scores(self, columns: Mapping[str, tuple[str, bool]], beside: tuple[str, ...] = ()) -> pd.DataFrame:
-        """A row for each benchmark and arm that has a score of `columns` (score, with interval?) not among `beside`."""
+    def of_scores(
+        self,
+        columns: Mapping[str, tuple[str, bool]],
+        beside: tuple[str, ...] = (),
+        among: Collection[str] | None = None,
+    ) -> pd.DataFrame:
+        """A row for each benchmark (`among` these) and arm that has a score of `columns` not among `beside`.
+
+        `columns`: score, and whether with its interval, by title.
+        """
         rows, asked = [], [score for score, _ in columns.values() if score not in beside]
         for benchmark, arm, stem in self.with_any(*asked):
+            if among is not None and benchmark not in among:
+                continue
             cells = [self.done(f"{stem}.{score}", ends=ends) for score, ends in columns.values()]
             if any(cell for cell, (score, _) in zip(cells, columns.values(), strict=True) if score in asked):
                 rows.append(((self.title(benchmark),), (arm,), *cells))
@@ -178,13 +188,20 @@ def swarm(view: View) -> pd.DataFrame:
 
 
 def balanced(view: View) -> pd.DataFrame:
-    """Scores that count every class alike, beside accuracy, where a run has them."""
+    """Scores that count every class alike, beside accuracy, where classes differ in size; else they say the same."""
     columns = {
         "accuracy (%)": ("accuracy", True),
         "balanced accuracy (%)": ("balanced_accuracy", True),
         "macro-F1 (%)": ("macro_f1", True),
     }
-    return view.of_scores(columns, beside=("accuracy",))
+    unequal = [name for name, about in view.benchmarks.items() if _unequal(about.get("data", {}).get("classes", {}))]
+    return view.of_scores(columns, beside=("accuracy",), among=unequal)
+
+
+def _unequal(classes: Mapping[str, list[int]]) -> bool:
+    """Whether the largest class has twice the test examples of the smallest, or more."""
+    sizes = [test for _, test in classes.values()]
+    return bool(sizes) and max(sizes) >= 2 * min(sizes)
 
 
 def contrasts(view: View) -> pd.DataFrame:

@@ -85,6 +85,10 @@ def made_up(*, small=False, seeds=3, contrasts=True, memory=True) -> Study:
                 for kind in kinds
                 for share in (0, 0.5, 1)
             ]
+    # A configured contrast may name an arm, or a benchmark, that an overlay left out.
+    absent = {"status": "not run", "reason": "it is not in this study's configuration"}
+    first = {**rows["contrasts"][0], **absent}
+    rows["contrasts"] += [first | {"b": "left_out"}, first | {"benchmark": "left_out"}]
     if not contrasts:
         rows["contrasts"] = []
     rows["regret_spans"] = [{"benchmark": name, "start": 5e8, "allowed": 3e10} for name in NAMES]
