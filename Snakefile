@@ -19,6 +19,7 @@ report: "report/start.rst"
 
 include: "rules/common.smk"
 include: "rules/data.smk"
+include: "rules/functions.smk"
 include: "rules/features.smk"
 include: "rules/training.smk"
 include: "rules/models.smk"

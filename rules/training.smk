@@ -2,32 +2,6 @@
 # One job per benchmark and arm with its seeds inside: starting torch costs more than most runs.
 
 
-def features_of(benchmark, arm):
-    """The features that an arm reads on a benchmark: folders, and of a stream the files of its seeds."""
-    folder, definition = f"{R}/features/{benchmark}", BENCHMARKS[benchmark]
-    if arm not in arms_of(benchmark):
-        raise WorkflowError(f"{arm} is not defined on {benchmark}")
-    if definition["kind"] != "stream":
-        encodings = encodings_of(benchmark)
-        return [
-            *(f"{folder}/{encoding}" for encoding in encodings),
-            *(f"{folder}/.{encoding}.complete" for encoding in encodings),
-        ]
-    names = [f"seed{seed}" for seed in definition["seeds"]]
-    names += ["images"] if METHODS[arm].images else []
-    return [f"{folder}/default/{name}.npz" for name in names]
-
-
-def code_of_arm(wildcards):
-    """The digest of what runs an arm under the protocol of a benchmark."""
-    definition = BENCHMARKS[wildcards.benchmark]
-    protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
-    modules = ["hsokv.study.runs", protocol.module]
-    return code_digest(
-        [*modules, module_of(definition, wildcards.arm)], [script_path("run_arm.py")]
-    )
-
-
 # `update`: a file that stands is not deleted before the job, which keeps its lines. When a job fails, Snakemake restores
 # such a file and counts the job as done; so what reads it asks for the second output too, which a job that failed lacks.
 rule run_arm:
