@@ -44,6 +44,7 @@ def test_a_cluster_makes_the_records_of_one_machine(tmp_path, data, built, clust
             )
             subprocess.run(["scancel", "--signal=KILL", "--full", running.stdout.split()[0]], check=True)
             subprocess.run(["scontrol", "update", "nodename=node1", "state=resume"], check=True)
+    process.stdout.close()
     assert process.wait() == 0, "".join(output[-60:])
     assert any("FAILED" in line or "CANCELLED" in line for line in output), "no job was killed"
     assert study.contents() == built.contents()
