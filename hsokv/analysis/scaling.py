@@ -45,6 +45,8 @@ def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict
     """The frames `sharing`, `curves`, `speed`, `validation` and `projection`; and `about`: the median `error` of the
     simulation, the `ceiling`, the `machine`, the settings of `learning` and the `speed_up`."""
     validation, speed = pd.DataFrame(projected["validation"]), pd.DataFrame(measured["speed"])
+    if speed[["scaling", "backend", "workers", "repeat", "throughput"]].isna().any(axis=None):  # pandas would skip it
+        raise ValueError("a turn misses its workers or its throughput")
     learning = measured["settings"]["learning"]
     return {
         "sharing": _sharing(pd.DataFrame(measured["learning"])),
