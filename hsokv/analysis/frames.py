@@ -210,12 +210,13 @@ class Study:
             numbers = [column for column in columns if DTYPES[column_of(name, column).kind] in ("Int64", "float64")]
             texts = {column: "str" for column in columns if column not in numbers}
             missing = {column: [""] for column in numbers}
-            if path.exists():
-                try:
-                    rows[name] = pd.read_csv(path, keep_default_na=False, na_values=missing, dtype=texts)
-                    rows[name] = rows[name].astype({column: "float64" for column in numbers if column in rows[name]})
-                except (ValueError, OSError) as error:
-                    raise RecordError(f"{path} cannot be read ({error}). Delete the file and rerun.") from error
+            try:
+                rows[name] = pd.read_csv(path, keep_default_na=False, na_values=missing, dtype=texts)
+                if list(rows[name].columns) != columns:
+                    raise ValueError("its columns are others")
+                rows[name] = rows[name].astype(dict.fromkeys(numbers, "float64"))
+            except (ValueError, OSError) as error:
+                raise RecordError(f"{path} cannot be read ({error}). Delete the file and rerun.") from error
         return cls.of(about, rows)
 
     def write(self, folder: Path) -> None:

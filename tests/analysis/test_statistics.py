@@ -135,6 +135,13 @@ def test_a_damaged_file_of_statistics_is_named(tmp_path, study, name, content):
         Study.read(tmp_path)
 
 
+def test_a_missing_frame_is_no_empty_one(tmp_path, study):
+    study.write(tmp_path)
+    (tmp_path / "contrasts.csv").unlink()
+    with pytest.raises(RecordError, match=r"contrasts\.csv"):
+        Study.read(tmp_path)
+
+
 def test_a_run_not_made_leaves_no_mean_over_the_others():
     found = analysed(configuration(), lambda *run: (not_run if run == ("sst2", "shots16", "knn", 13) else record)(*run))
     cell = row(found.scores, benchmark="sst2", condition="headline", arm="knn", score="accuracy")
