@@ -142,14 +142,16 @@ def _train(
     words = int(targets.max()) + 1
     heads = _Heads(normal(FEATURES, words, scale=FEATURES**-0.5), normal(FEATURES, vocabulary, scale=FEATURES**-0.5))
     parameters = [*encoder, *heads]
-    moments = [(torch.zeros_like(parameter), torch.zeros_like(parameter)) for parameter in parameters]
-    for step in range(steps):
+    optimizer = torch.optim.Adam(parameters, lr=RATE, betas=DECAYS, foreach=False)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / WARM_UP) * (1 - step / max(1, steps))
+    )
+    for _ in range(steps):
         rows = torch.randint(len(contexts), (BATCH,), generator=generator)
-        loss = _loss(encoder, heads, contexts[rows], targets[rows], generator, context_weight)
-        gradients = torch.autograd.grad(loss, parameters)
-        rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
-        for parameter, gradient, (first, second) in zip(parameters, gradients, moments, strict=True):
-            _adam(parameter, gradient, first, second, step + 1, rate)
+        optimizer.zero_grad()
+        _loss(encoder, heads, contexts[rows], targets[rows], generator, context_weight).backward()
+        optimizer.step()
+        schedule.step()
     return ContextEncoder(*(parameter.detach() for parameter in encoder))
 
 
@@ -167,16 +169,6 @@ def _loss(
     read = features(encoder, tokens.scatter(1, place, PADDING))
     word = functional.cross_entropy(WORD_SCALE * functional.normalize(read, dim=1) @ heads.word, labels)
     return word + context_weight * functional.cross_entropy(read @ heads.context, tokens.gather(1, place).squeeze(1))
-
-
-@torch.no_grad()
-def _adam(parameter: Tensor, gradient: Tensor, first: Tensor, second: Tensor, step: int, rate: float) -> None:
-    """One update in place; `step` counts from 1."""
-    slow, slower = DECAYS
-    first.lerp_(gradient, 1 - slow)
-    second.mul_(slower).addcmul_(gradient, gradient, value=1 - slower)
-    size = (second / (1 - slower**step)).sqrt_().add_(1e-8)
-    parameter.addcdiv_(first, size, value=-rate / (1 - slow**step))
 
 
 def _check(tokens: NDArray[np.int64], vocabulary: int) -> None:
