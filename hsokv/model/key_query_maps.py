@@ -1,4 +1,4 @@
-"""Key and query maps, learnt on labelled data that are not part of the task: one map for what is stored, one for what asks.
+"""Key and query maps, learnt on labelled data outside the task: one for what is stored, one for what asks.
 
     K = [P, R]        Q = [P, -R]        similarity(x, y) = cos(x K, y Q)
 
