@@ -54,7 +54,7 @@ try:
         config["paper"],
         {
             "study",
-            "distributed",
+            "cartpole",
             *config["benchmarks"],
             *(entry["name"] for entry in config["contrasts"]),
         },
