@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_map
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
 from hsokv.swarm.manager import ManagerSettings, check_manager, copy_agents, manager_step
 from hsokv.swarm.state import Box, SwarmState, check_box, init_swarm
-from hsokv.typing import Account
+from hsokv.typing import FlopBudget
 
 TrainStep = Callable[[Any, dict[str, Tensor], Tensor], Any]
 """(learners, hyperparameters by name [managers, agents], strategy [managers, agents]) -> learners, charged."""
@@ -81,7 +81,7 @@ def run_swarm(
     settings: SwarmSettings,
     train: TrainStep,
     score: Score,
-    budget: Account,
+    budget: FlopBudget,
     generator: torch.Generator,
 ) -> Swarm:
     """Train, score, copy inside groups, migrate between them; end with the best few agents.
@@ -95,7 +95,7 @@ def run_swarm(
     return finish(progress, box, settings)
 
 
-def start(learners: Any, box: Box, settings: SwarmSettings, budget: Account, generator: torch.Generator) -> Progress:
+def start(learners: Any, box: Box, settings: SwarmSettings, budget: FlopBudget, generator: torch.Generator) -> Progress:
     """The swarm before its first round; raises ConfigurationError for a box or a shape that cannot be."""
     if settings.rounds < 1 or settings.averaged < 1:
         raise ConfigurationError(
@@ -107,7 +107,7 @@ def start(learners: Any, box: Box, settings: SwarmSettings, budget: Account, gen
 
 
 def supervisor_round(
-    progress: Progress, box: Box, settings: SwarmSettings, train: TrainStep, score: Score, budget: Account
+    progress: Progress, box: Box, settings: SwarmSettings, train: TrainStep, score: Score, budget: FlopBudget
 ) -> Progress:
     """One round: train and score all agents, then, but for the last round, let the managers step and one agent migrate.
 
