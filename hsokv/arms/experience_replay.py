@@ -18,6 +18,6 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
         rest, held_out = hold_out(shots, shape, generator)
         replayed = past if len(past.y) else None
         learners = train_default(learners, rest, classes, shape, settings, budget, generator, replayed)
-        past = thin(join(past, rest), shape.entries, generator)
+        past = thin(join(past, rest), shape.capacity, generator)
         fitted = budget.run(finish_task, learners, None, None, held_out, shape.classes)
         yield replace(fitted, instruments=fitted.instruments | carried(entries=past, weights=learners.head))

@@ -23,5 +23,5 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
     """Keep a class-balanced sample of all that came."""
     past = nothing(shape.key_dim)
     for classes, shots in arriving(tasks, shape):
-        past = thin(join(past, shots), shape.entries, generator)
+        past = thin(join(past, shots), shape.capacity, generator)
         yield Fitted(_neighbours(past, settings, classes, shape.classes), instruments=carried(entries=past))

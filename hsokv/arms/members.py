@@ -16,7 +16,7 @@ from hsokv.learning.calibration import fit_gate, fit_temperature, label_log_prob
 from hsokv.learning.discriminant import key_projection
 from hsokv.learning.head import Head, logits
 from hsokv.learning.loop import HeldOut, Hyperparameters, Learners, Problems, stack_task
-from hsokv.learning.optimisers import STRATEGIES
+from hsokv.learning.optimizers import OPTIMIZERS
 from hsokv.memory import KeyValueMemory
 from hsokv.memory import functional as kv
 
@@ -47,7 +47,7 @@ class MemoryReader(NamedTuple):
 def default_hyperparameters(head: Settings) -> Hyperparameters:
     """The default agent's hyperparameters, for one member: tensors of shape [1]."""
     return Hyperparameters(
-        torch.tensor([STRATEGIES.index(head["strategy"])]),
+        torch.tensor([OPTIMIZERS.index(head["optimizer"])]),
         torch.tensor([float(head["learning_rate"])]),
         torch.tensor([float(head["weight_decay"])]),
     )
@@ -59,7 +59,7 @@ def write_memories(episode: Episode, problems: Problems, settings: Settings) -> 
     `settings` are the arm's: `memory`, and `keys` where keys are to live on discriminative directions, which takes a
     task that brings a background; elsewhere keys are the features themselves.
     """
-    capacity, described = min(settings["memory"]["entries"], problems.x.shape[1]), episode.described
+    capacity, described = min(settings["memory"]["capacity"], problems.x.shape[1]), episode.described
     states = []
     for x, y, mask in zip(problems.x, problems.y, problems.mask.bool(), strict=True):
         x, y = x[mask], y[mask]
@@ -88,14 +88,14 @@ def fold_log_loss(
     learners: Learners,
     problems: Problems,
     held_out: HeldOut,
-    sharpness: Tensor | None = None,
+    inverse_temperature: Tensor | None = None,
     retrieval: kv.Retrieval | None = None,
 ) -> Tensor:
     """Log-loss of each agent [...] on what its folds hold out, in nats.
 
-    With a memory there are what the folds retrieve from it, and the `sharpness` [...] of its reading. Raw log-loss
-    ranks calibration, not recognition: each agent's temperature, and its gate where it has a memory, are fitted inside
-    the folds first.
+    With a memory there are what the folds retrieve from it, and the `inverse_temperature` [...] of its reading. Raw
+    log-loss ranks calibration, not recognition: each agent's temperature, and its gate where it has a memory, are
+    fitted inside the folds first.
     """
     temperature = fold_temperature(learners.head, problems, held_out)
     folds = _folds(learners.head, problems)
@@ -104,14 +104,14 @@ def fold_log_loss(
     mask = held_out.mask.flatten()
     if retrieval is None:
         return -(at_label * mask).sum(-1) / mask.sum()
-    recalled = kv.label_distribution(retrieval, sharpness[..., None, None], folds.bias.shape[-1])
+    recalled = kv.label_distribution(retrieval, inverse_temperature[..., None, None], folds.bias.shape[-1])
     return least_log_loss(at_label, label_log_prob(recalled, held_out.y).flatten(-2), mask.expand(at_label.shape))
 
 
 def finish(
     learners: Learners,
     reader: MemoryReader | None,
-    sharpness: Tensor | None,
+    inverse_temperature: Tensor | None,
     dev: Shots,
     classes: int,
     problems: Problems,
@@ -131,7 +131,7 @@ def finish(
         state = reader.state(problem)
         memory = KeyValueMemory(state.keys.shape[-1], learners.head.bias.shape[-1], len(state.labels), reader.k)
         memory.state = state
-        return Ensemble(*heads, memory, sharpness, gate, reader.projection, reader.centre)
+        return Ensemble(*heads, memory, inverse_temperature, gate, reader.projection, reader.centre)
 
     gate = torch.tensor(0.0)
     on_dev = ensemble(problems.dev, gate)
@@ -141,7 +141,7 @@ def finish(
     if reader is not None:
         at_label = label_log_prob(on_dev.by_member(dev.x).mean(0).log(), dev.y)
         gate = fit_gate(at_label, label_log_prob(on_dev.recalled(on_dev.read(dev.x)), dev.y))
-        instruments |= {"sharpness": sharpness.tolist(), "gate": float(gate)}
+        instruments |= {"inverse_temperature": inverse_temperature.tolist(), "gate": float(gate)}
         state = reader.state(problems.train)  # free slots come last, so what is read by slot is an index of entries
         fields = {"labels": state.labels, "counts": state.count, "numbers": state.number, "origins": state.origin}
         instruments["memory"] = {name: part[state.occupied].tolist() for name, part in fields.items()}
@@ -149,16 +149,16 @@ def finish(
 
 
 def held_out_log_loss(
-    learners: Learners, reader: MemoryReader | None, sharpness: Tensor | None, held_out: Shots
+    learners: Learners, reader: MemoryReader | None, inverse_temperature: Tensor | None, held_out: Shots
 ) -> Tensor:
     """Log-loss of each agent [...] of a stream on held-out examples of its tasks, in nats, as `fold_log_loss`."""
     problems, stacked = stack_task(held_out)
     retrieval = reader.read(slice(1), stacked.x) if reader else None
-    return fold_log_loss(learners, problems, stacked, sharpness, retrieval)
+    return fold_log_loss(learners, problems, stacked, inverse_temperature, retrieval)
 
 
 def finish_task(
-    learners: Learners, reader: MemoryReader | None, sharpness: Tensor | None, held_out: Shots, classes: int
+    learners: Learners, reader: MemoryReader | None, inverse_temperature: Tensor | None, held_out: Shots, classes: int
 ) -> Fitted:
     """`finish` after a task of a stream: temperatures and gate are fitted on the same held-out examples."""
-    return finish(learners, reader, sharpness, held_out, classes, *stack_task(held_out))
+    return finish(learners, reader, inverse_temperature, held_out, classes, *stack_task(held_out))

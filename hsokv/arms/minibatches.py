@@ -22,7 +22,7 @@ that is pulled to zero while it learns a task forgets the earlier ones (docs/lab
 
 def begin(head: Head | None, agents: tuple[int, ...], key_dim: int, classes: int) -> Learners:
     """The heads so far (None: none) with room for `classes` classes: those that are new start at zero, and so do the
-    optimisers."""
+    optimizers."""
     none = torch.empty(1, 0)
     empty = Problems(torch.empty(1, 0, key_dim), none, none, torch.zeros(1), folds=1, dev=0, train=0)
     learners = init_learners(agents, empty, classes)
@@ -83,7 +83,7 @@ def train_default(
 ) -> Learners:
     """One head [1] that goes on from the `earlier` (None: from zero) through all minibatches, by the default settings.
 
-    The optimiser starts anew.
+    The optimizer starts anew.
     """
     learners = begin(earlier and earlier.head, (1,), shape.key_dim, classes)
     batches = minibatches(shots, shape.passes, generator, replayed)

@@ -34,28 +34,28 @@ from hsokv.learning.loop import (
     train,
     train_managers,
 )
-from hsokv.learning.optimisers import STRATEGIES
+from hsokv.learning.optimizers import OPTIMIZERS
 from hsokv.swarm import supervisor
 from hsokv.swarm.manager import ManagerSettings
-from hsokv.swarm.state import Axis, Box
+from hsokv.swarm.state import Axis, SearchSpace
 from hsokv.swarm.supervisor import Progress, Round, Swarm, SwarmSettings, run_swarm
 
 
-def search_box(settings: Settings) -> Box:
+def search_space_of(settings: Settings) -> SearchSpace:
     """The region around the defaults that the swarm searches; the memory's axis only where there is a memory."""
     defaults = {name: settings["head"][name] for name in ("learning_rate", "weight_decay")}
     if "memory" in settings:
-        defaults["sharpness"] = settings["memory"]["sharpness"]
-    ranges = settings["swarm"]["box"]
+        defaults["inverse_temperature"] = settings["memory"]["inverse_temperature"]
+    ranges = settings["swarm"]["search_space"]
     axes = tuple(Axis(name, *map(float, ranges[name]), default=float(value)) for name, value in defaults.items())
-    return Box(axes, STRATEGIES, settings["head"]["strategy"])
+    return SearchSpace(axes, OPTIMIZERS, settings["head"]["optimizer"])
 
 
 def swarm_settings(settings: Settings) -> SwarmSettings:
     """The shape of the swarm as the configuration has it."""
     shape = settings["swarm"]
-    manager = ManagerSettings(shape["exploited"], shape["perturbation"], shape["resampled"])
-    return SwarmSettings(shape["managers"], shape["agents"], shape["rounds"], shape["averaged"], manager)
+    manager = ManagerSettings(shape["truncation_fraction"], shape["perturb_scale"], shape["resample_prob"])
+    return SwarmSettings(shape["managers"], shape["agents"], shape["rounds"], shape["ensemble_size"], manager)
 
 
 def one_group(settings: Settings) -> SwarmSettings:
@@ -65,7 +65,7 @@ def one_group(settings: Settings) -> SwarmSettings:
 
 
 def fit(episode: Episode, settings: Settings, budget: Budget, generator: Generator) -> Fitted:
-    """Agents train heads and search the hyperparameters, the memory's sharpness among them; the best are averaged."""
+    """Agents train heads and search hyperparameters, the inverse temperature among them; the best are averaged."""
     return fit_swarm(episode, settings, swarm_settings(settings), budget, generator)
 
 
@@ -94,19 +94,19 @@ def fit_swarm(
         reader = budget.run(write_memories, episode, problems, settings)
         retrieval = budget.run(reader.read, slice(problems.folds), held_out.x)
 
-    def train_step(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
-        hyperparameters = Hyperparameters(strategy, values["learning_rate"], values["weight_decay"])
+    def train_step(learners: Learners, values: dict[str, Tensor], optimizer: Tensor) -> Learners:
+        hyperparameters = Hyperparameters(optimizer, values["learning_rate"], values["weight_decay"])
         work = learners, hyperparameters, problems, settings["head"]["steps"] // shape.rounds, budget
         reserve = budget.allowed // 4
         return (train(*work, reserve) if executor is None else train_managers(executor, *work, reserve))[0]
 
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
-        return budget.run(fold_log_loss, learners, problems, held_out, values.get("sharpness"), retrieval)
+        return budget.run(fold_log_loss, learners, problems, held_out, values.get("inverse_temperature"), retrieval)
 
     learners = init_learners((shape.managers, shape.agents), problems, episode.classes)
-    swarm = run_swarm(learners, search_box(settings), shape, train_step, score, budget, generator)
-    sharpness, dev = swarm.values.get("sharpness"), episode.dev.score
-    fitted = budget.run(finish, swarm.learners, reader, sharpness, dev, episode.classes, problems, held_out)
+    swarm = run_swarm(learners, search_space_of(settings), shape, train_step, score, budget, generator)
+    inverse_temperature, dev = swarm.values.get("inverse_temperature"), episode.dev.score
+    fitted = budget.run(finish, swarm.learners, reader, inverse_temperature, dev, episode.classes, problems, held_out)
     return with_history(fitted, swarm)
 
 
@@ -123,7 +123,7 @@ def learn_swarm(
     Heads and hyperparameters go on from task to task. Agents are ranked on held-out examples of the task at hand and of
     those before it, which are carried. All agents read one memory.
     """
-    box, agents = search_box(settings), (swarm.managers, swarm.agents)
+    search_space, agents = search_space_of(settings), (swarm.managers, swarm.agents)
     own = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=generator)))
     progress = held_out = None
     memory = StreamMemory.empty(shape, settings) if "memory" in settings else None
@@ -139,16 +139,16 @@ def learn_swarm(
         head = progress.state.learners.head if progress else None
         learners = minibatches.begin(head, agents, shape.key_dim, classes)
         if progress is None:
-            progress = supervisor.start(learners, box, swarm, budget, own)
+            progress = supervisor.start(learners, search_space, swarm, budget, own)
         state = progress.state._replace(learners=learners)
         progress = progress._replace(state=state, history=(), spent=budget.spent, over=False)
         batches = minibatches.minibatches(rest, shape.passes, generator)
         steps = minibatches.steps_of(rest, shape.passes)
-        progress = _through_task(progress, batches, steps, reader, held_out, box, swarm, budget)
+        progress = _through_task(progress, batches, steps, reader, held_out, search_space, swarm, budget)
         history += progress.history
-        best = supervisor.finish(progress, box, swarm)
-        sharpness = best.values.get("sharpness")
-        fitted = budget.run(finish_task, best.learners, reader, sharpness, held_out, shape.classes)
+        best = supervisor.finish(progress, search_space, swarm)
+        inverse_temperature = best.values.get("inverse_temperature")
+        fitted = budget.run(finish_task, best.learners, reader, inverse_temperature, held_out, shape.classes)
         fitted = with_history(fitted, best._replace(history=history))
         # Held-out examples change from task to task, so this is not the curve of one search.
         curves = {"held_out_log_loss" if name == "fold_log_loss" else name: of for name, of in fitted.curves.items()}
@@ -162,22 +162,22 @@ def _through_task(
     steps: int,
     reader: MemoryReader | None,
     held_out: Shots,
-    box: Box,
+    search_space: SearchSpace,
     swarm: SwarmSettings,
     budget: Budget,
 ) -> Progress:
     """All rounds of a task, each through its share of the `steps` minibatches."""
     shares = iter([steps * (r + 1) // swarm.rounds - steps * r // swarm.rounds for r in range(swarm.rounds)])
 
-    def train(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
-        hyperparameters = Hyperparameters(strategy, values["learning_rate"], values["weight_decay"])
+    def train(learners: Learners, values: dict[str, Tensor], optimizer: Tensor) -> Learners:
+        hyperparameters = Hyperparameters(optimizer, values["learning_rate"], values["weight_decay"])
         return minibatches.train(learners, hyperparameters, batches, next(shares), budget)
 
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
-        return budget.run(held_out_log_loss, learners, reader, values.get("sharpness"), held_out)
+        return budget.run(held_out_log_loss, learners, reader, values.get("inverse_temperature"), held_out)
 
     while not progress.over:
-        progress = supervisor.supervisor_round(progress, box, swarm, train, score, budget)
+        progress = supervisor.supervisor_round(progress, search_space, swarm, train, score, budget)
     if left := sum(shares):
         raise BudgetError(
             f"the allowance of {budget.allowed:.3g} FLOPs ended {left} minibatches before the task did; "
@@ -190,8 +190,8 @@ def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     """Add what the swarm did to what goes into the record."""
     best = [float(step.score.min()) for step in swarm.history]
     failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]
-    diversities = [_diversity(step.strategy, step.point) for step in swarm.history]
-    initial = _diversity(swarm.initial.strategy, swarm.initial.point)
+    diversities = [_diversity(step.optimizer, step.point) for step in swarm.history]
+    initial = _diversity(swarm.initial.optimizer, swarm.initial.point)
     trained = [swarm.initial, *swarm.history[:-1]]  # a round trains what the one before left
     return replace(
         fitted,
@@ -208,7 +208,7 @@ def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
             "members": {name: value.tolist() for name, value in swarm.values.items()},
             "lineage": [step.parent.tolist() for step in swarm.history],
             "points": [of.point.double().round(decimals=4).tolist() for of in trained],
-            "strategies": [of.strategy.tolist() for of in trained],
+            "optimizers": [of.optimizer.tolist() for of in trained],
             "scores": [_finite(step.score) for step in swarm.history],
         },
     )
@@ -219,5 +219,5 @@ def _finite(scores: Tensor) -> list[list[float | None]]:
     return [[score if math.isfinite(score) else None for score in group] for group in scores.tolist()]
 
 
-def _diversity(strategy: Tensor, point: Tensor) -> float:
-    return float(diversity(strategy.flatten().numpy(), len(STRATEGIES), point.flatten(0, 1).numpy()))
+def _diversity(optimizer: Tensor, point: Tensor) -> float:
+    return float(diversity(optimizer.flatten().numpy(), len(OPTIMIZERS), point.flatten(0, 1).numpy()))

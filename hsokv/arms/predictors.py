@@ -32,7 +32,7 @@ class Predictor(WideModule):
             if name in ("weight", "bias"):
                 part = nn.Parameter(part, requires_grad=False)
             if isinstance(part, KeyValueMemory):
-                part.requires_grad_(False)  # each member reads it at a sharpness of its own
+                part.requires_grad_(False)  # each member reads it at a inverse_temperature of its own
             if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
                 self.register_buffer(name, part)
             else:
@@ -105,8 +105,8 @@ class Ensemble(Predictor):
     """p = (1 - g) mean_m softmax((x W_m + b_m) / T_m) + g mean_m p_mem,m.
 
     `weight` W, `bias` b and `temperature` T lead with [members]. With a `memory` there are the gate g, of shape [], and
-    `sharpness` b [members]; without one p is the first mean. The memory's keys are features, less `centre` [key_dim],
-    through `projection` [key_dim, new_dim], where there are these. Classes that the heads have not seen get 0.
+    `inverse_temperature` b [members]; without one p is the first mean. The memory's keys are features, less `centre`
+    [key_dim], through `projection` [key_dim, new_dim], where there are these. Classes not seen by the heads get 0.
     """
 
     def __init__(
@@ -116,14 +116,22 @@ class Ensemble(Predictor):
         bias: Tensor,
         temperature: Tensor,
         memory: KeyValueMemory | None = None,
-        sharpness: Tensor | None = None,
+        inverse_temperature: Tensor | None = None,
         gate: Tensor | None = None,
         projection: Tensor | None = None,
         centre: Tensor | None = None,
     ) -> None:
-        heads = {"classes": classes, "weight": weight, "bias": bias, "temperature": temperature}
-        read = {"memory": memory, "sharpness": sharpness, "gate": gate, "projection": projection, "centre": centre}
-        super().__init__(**heads, **read)
+        super().__init__(
+            classes=classes,
+            weight=weight,
+            bias=bias,
+            temperature=temperature,
+            memory=memory,
+            inverse_temperature=inverse_temperature,
+            gate=gate,
+            projection=projection,
+            centre=centre,
+        )
 
     def forward(self, x: Tensor) -> Prediction:
         """What it says of features x [n, key_dim]."""
@@ -136,7 +144,7 @@ class Ensemble(Predictor):
             log_probs=unseen(mixed.log(), self.classes),
             without_memory=unseen(heads.log(), self.classes),
             gate=self.gate.expand(len(x)),
-            top_entries=heaviest(retrieval, self.sharpness),
+            top_entries=heaviest(retrieval, self.inverse_temperature),
             top_similarity=retrieval.similarity[:, 0],
         )
 
@@ -153,8 +161,8 @@ class Ensemble(Predictor):
         return self.memory.nearest(self.keys(x))
 
     def recalled(self, retrieval: kv.Retrieval) -> Tensor:
-        """What a memory says of the classes that the heads have seen, [n, seen], the members' sharpness averaged."""
-        return kv.label_distribution(retrieval, self.sharpness[:, None], self.bias.shape[-1]).mean(0)
+        """What a memory says of the classes that the heads have seen, [n, seen], averaged over the members."""
+        return kv.label_distribution(retrieval, self.inverse_temperature[:, None], self.bias.shape[-1]).mean(0)
 
 
 def to_keys(x: Tensor, projection: Tensor | None, centre: Tensor | None) -> Tensor:
@@ -163,9 +171,9 @@ def to_keys(x: Tensor, projection: Tensor | None, centre: Tensor | None) -> Tens
     return x if projection is None else normalize(x @ projection, dim=-1)
 
 
-def heaviest(retrieval: kv.Retrieval, sharpness: Tensor) -> Tensor:
+def heaviest(retrieval: kv.Retrieval, inverse_temperature: Tensor) -> Tensor:
     """Slot [members, n] of the entry that weighs most, n_j e^{b cos_j}; of equals the first; -1 in an empty memory."""
-    weight = retrieval.count.log() + sharpness[:, None, None] * retrieval.similarity
+    weight = retrieval.count.log() + inverse_temperature[:, None, None] * retrieval.similarity
     best = weight.argmax(-1, keepdim=True)
     slots = retrieval.slots.expand(weight.shape).gather(-1, best)
     return torch.where(retrieval.count.expand(weight.shape).gather(-1, best) > 0, slots, -1).squeeze(-1)

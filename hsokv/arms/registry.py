@@ -31,7 +31,7 @@ METHODS: dict[str, Method] = {
     "kv_closed_form": Method("single", ("head", "memory", "keys")),
     "kv_random_search": Method("random_search", ("head", "memory", "keys", "swarm")),
     "kv_flat_population": Method("flat_population", ("head", "memory", "keys", "swarm"), _EPISODE),
-    "single_all_compute": Method("single_all_compute", ("head", "memory", "keys", "swarm"), _EPISODE),
+    "single_agent_equal_flops": Method("single_agent_equal_flops", ("head", "memory", "keys", "swarm"), _EPISODE),
     "knn": Method("knn", ("knn",)),
     "prototypes": Method("prototypes", ()),
     "ridge": Method("ridge", ("ridge",)),

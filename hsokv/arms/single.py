@@ -15,9 +15,9 @@ from hsokv.learning.budget import Budget
 from hsokv.learning.loop import init_learners, stack_held_out, stack_problems, train
 
 
-def default_sharpness(settings: Settings) -> Tensor | None:
-    """The sharpness [1] of the default agent's memory, if it has one."""
-    return torch.tensor([float(settings["memory"]["sharpness"])]) if "memory" in settings else None
+def default_inverse_temperature(settings: Settings) -> Tensor | None:
+    """The inverse_temperature [1] of the default agent's memory, if it has one."""
+    return torch.tensor([float(settings["memory"]["inverse_temperature"])]) if "memory" in settings else None
 
 
 def fit(episode: Episode, settings: Settings, budget: Budget, generator: Generator) -> Fitted:
@@ -30,14 +30,14 @@ def fit(episode: Episode, settings: Settings, budget: Budget, generator: Generat
     hyperparameters, steps = default_hyperparameters(settings["head"]), settings["head"]["steps"]
     learners, steps = train(learners, hyperparameters, problems, steps, budget, reserve=budget.allowed // 4)
     reader = retrieval = None
-    sharpness = default_sharpness(settings)
-    if sharpness is not None:
+    inverse_temperature = default_inverse_temperature(settings)
+    if inverse_temperature is not None:
         reader = budget.run(write_memories, episode, problems, settings)
         retrieval = budget.run(reader.read, slice(problems.folds), held_out.x)
-    loss = budget.run(fold_log_loss, learners, problems, held_out, sharpness, retrieval)
+    loss = budget.run(fold_log_loss, learners, problems, held_out, inverse_temperature, retrieval)
     curves = {"fold_log_loss": [float(loss)], "spent": [budget.spent]}
     dev, classes = episode.dev.score, episode.classes
-    fitted = budget.run(finish, learners, reader, sharpness, dev, classes, problems, held_out)
+    fitted = budget.run(finish, learners, reader, inverse_temperature, dev, classes, problems, held_out)
     return replace(fitted, curves=curves, instruments={**fitted.instruments, "steps": steps})
 
 
@@ -48,6 +48,7 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
     without one nothing is, and the temperature is that of the task at hand.
     """
     learners = held_out = None
+    inverse_temperature = default_inverse_temperature(settings)
     memory = StreamMemory.empty(shape, settings) if "memory" in settings else None
     for classes, shots in arriving(tasks, shape):
         rest, new = hold_out(shots, shape, generator)
@@ -58,5 +59,5 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
             memory = budget.run(memory.write, rest, classes)
             reader = budget.run(memory.reader, settings)
             entries, statistics = (*memory.entries, *held_out), memory.moments or ()
-        fitted = budget.run(finish_task, learners, reader, default_sharpness(settings), held_out, shape.classes)
+        fitted = budget.run(finish_task, learners, reader, inverse_temperature, held_out, shape.classes)
         yield replace(fitted, instruments=fitted.instruments | carried(entries, statistics, learners.head))

@@ -20,7 +20,7 @@ class StreamMemory(NamedTuple):
     @classmethod
     def empty(cls, shape: StreamShape, settings: Settings) -> Self:
         """Room for what the cap leaves beside the held-out examples; statistics where the settings have a `keys`."""
-        capacity = shape.entries - shape.classes * held_per_class(shape)
+        capacity = shape.capacity - shape.classes * held_per_class(shape)
         moments = init_moments(shape.classes, shape.key_dim) if "keys" in settings else None
         return cls(kv.init(capacity, shape.key_dim), moments)
 

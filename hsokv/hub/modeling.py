@@ -95,7 +95,7 @@ class HSOKVForSequenceClassification(SavedModel):
             raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(extra['predictor'])}")
         predictor = type(self.predictor).from_description(extra["predictor"]).to(self.device)
         for name, part in self.predictor.named_parameters(recurse=False):
-            if part.shape == getattr(predictor, name).shape:  # the very same, for its optimiser
+            if part.shape == getattr(predictor, name).shape:  # the very same, for its optimizer
                 setattr(predictor, name, part)
         self.hold(predictor)
         self._name_classes(extra["labels"], extra["added"])

@@ -15,7 +15,7 @@ from hsokv.study.stream_runs import load_stream, run, run_stream
 from ..arms.streams import CLASSES, PER_TASK, SHAPE, draw_stream
 
 TASKS = CLASSES // PER_TASK
-TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "entries": SHAPE.entries}
+TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "capacity": SHAPE.capacity}
 
 
 def stream_run(arm, settings, stream, learn=None):
