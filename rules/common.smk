@@ -14,7 +14,7 @@ from hsokv.analysis.verdicts import summary
 from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
 from hsokv.files import write_text
-from hsokv.methods.registry import METHODS
+from hsokv.arms.registry import METHODS
 from hsokv.model.encoder_files import hub_in_reach
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms

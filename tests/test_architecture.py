@@ -21,15 +21,15 @@ BELOW = {
     "swarm": {"exceptions", "typing"},
     "distributed": {"exceptions", "files"},
     "data": {"exceptions", "files"},
-    "model": {"exceptions", "files", "memory"},
     "records": {"exceptions", "files"},
     "analysis": {"exceptions", "files", "records"},
-    "training": {"exceptions", "typing", "analysis", "data", "model", "swarm"},
-    "methods": {"exceptions", "typing", "analysis", "data", "memory", "model", "swarm", "training"},
-    "hub": {"exceptions", "files", "analysis", "data", "memory", "methods", "model", "swarm", "training", ""},
+    "learning": {"exceptions", "typing", "analysis", "data", "swarm"},
+    "model": {"exceptions", "files", "memory", "learning"},
+    "arms": {"exceptions", "typing", "analysis", "data", "memory", "model", "swarm", "learning"},
+    "hub": {"exceptions", "files", "analysis", "data", "memory", "arms", "model", "swarm", "learning", ""},
     "report": {"exceptions", "files", "analysis"},
     "archive": {"exceptions", "files", "records", "analysis", "report"},
-    "study": {"exceptions", "files", "analysis", "data", "hub", "methods", "model", "records", "training", ""},
+    "study": {"exceptions", "files", "analysis", "data", "hub", "arms", "model", "records", "learning", ""},
     "cli": {
         "exceptions",
         "files",
@@ -38,7 +38,7 @@ BELOW = {
         "data",
         "distributed",
         "hub",
-        "methods",
+        "arms",
         "model",
         "records",
         "report",
@@ -122,7 +122,7 @@ def loaded_by(module):
     return map(set, json.loads(run.stdout))
 
 
-@pytest.mark.parametrize("module", ["hsokv.memory.functional", "hsokv.methods.population"])
+@pytest.mark.parametrize("module", ["hsokv.memory.functional", "hsokv.arms.population"])
 def test_the_core_loads_torch_and_numpy_alone(module):
     added, everything = loaded_by(module)
     assert added == {"hsokv"}

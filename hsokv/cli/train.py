@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 import hsokv
+from hsokv.arms.registry import METHODS
 from hsokv.cli.common import Json, check_device, print_json, print_rows
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
 from hsokv.files import write_json, writing
-from hsokv.methods.registry import METHODS
 from hsokv.records import read_records, records_path
 
 STUDY = Path(hsokv.__file__).resolve().parents[1]

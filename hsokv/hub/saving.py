@@ -21,7 +21,6 @@ from transformers import PreTrainedModel
 from hsokv.exceptions import ConfigurationError, ModelError
 from hsokv.files import checksum, write_json, write_text, writing
 from hsokv.hub.card import model_card
-from hsokv.hub.predictor import describe
 from hsokv.hub.tokenizer import tokenizer_config
 
 SIDE = "hsokv.json"
@@ -38,7 +37,7 @@ _AGAIN = "take the folder from where it came, or export it again"
 class SavedModel(PreTrainedModel):
     """A model whose folder holds its tokenizer, the texts of its memory, the run it comes from and a card, too.
 
-    Whose `predictor` (TupleModule) and `encoder` make all of its tensors, and whose `tokenizer`, `entries` and
+    Whose `predictor` and `encoder` make all of its tensors, and whose `tokenizer`, `entries` and
     `run` do not.
     """
 
@@ -83,7 +82,7 @@ class SavedModel(PreTrainedModel):
         if push_to_hub:  # an argument that is unknown is refused now
             kwargs = {"token": token, "max_shard_size": max_shard_size} | kwargs
             inspect.signature(self.push_to_hub).bind(repo_id, **kwargs)
-        self.config.predictor = self.config.predictor | {"fields": describe(self.predictor.value())}
+        self.config.predictor = self.config.predictor | {"parts": self.predictor.describe()}
         with staging(folder) as stage:
             super().save_pretrained(stage, state_dict=state_dict and dict(state_dict), max_shard_size=max_shard_size)
             if (stage / CONFIG).exists():  # not so in a process that transformers knows to be a further one

@@ -11,9 +11,9 @@ from torch import Tensor
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import writing
 from hsokv.hub.trainer import HSOKVTrainer, counted
+from hsokv.learning.budget import Budget
 from hsokv.swarm.state import SearchSpace
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, finish, start, supervisor_round
-from hsokv.training.budget import Budget
 
 MakeTrainer = Callable[[Mapping[str, Any], Path | None], HSOKVTrainer]
 """(hyperparameters, checkpoint) -> what trains one agent for one round: from the model in the folder `checkpoint`, or

@@ -15,8 +15,8 @@ from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub.inputs import check_texts
 from hsokv.hub.memory_ops import TRAINED
 from hsokv.hub.modeling import HSOKVForSequenceClassification
+from hsokv.learning.budget import FORMULAS
 from hsokv.memory import functional as kv
-from hsokv.training.budget import FORMULAS
 
 
 class HSOKVTrainer(Trainer):
@@ -46,7 +46,7 @@ class HSOKVTrainer(Trainer):
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
         self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer
         self._step_flops = 0
-        self._has_memory = getattr(self.model.predictor.value(), "memory", None) is not None
+        self._has_memory = getattr(self.model.predictor, "memory", None) is not None
         self._check()
         if self._has_memory:
             self.callback_handler.callbacks.insert(0, _Writing(self))  # before those that read what was written
@@ -98,7 +98,7 @@ class _Writing(TrainerCallback):
 
     def __init__(self, trainer: HSOKVTrainer) -> None:
         self.trainer = trainer
-        state, entries = trainer.model.predictor.value().memory.state, trainer.model.entries
+        state, entries = trainer.model.predictor.memory.state, trainer.model.entries
         own = (state.origin == TRAINED) & state.occupied  # of a training before: it may be on the same examples
         gone = set(map(str, state.number[own].tolist()))
         self.before = kv.remove(state, own)
@@ -126,7 +126,7 @@ class _Writing(TrainerCallback):
 
     def _begin(self) -> None:
         self.trainer._trained.clear()
-        self.trainer.model.predictor.memory.state.keep(self.before)
+        self.trainer.model.predictor.memory.state = self.before
         self.trainer.model.entries = dict(self.entries)
 
     def _write(self, inputs: Mapping[str, Any]) -> None:

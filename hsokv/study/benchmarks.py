@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import OWN
-from hsokv.methods.registry import METHODS
 
 
 class Kind(NamedTuple):
@@ -49,12 +49,12 @@ def selected(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
 def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
     """Those of the study's `arms` that are defined for the protocol of a benchmark, in their order."""
     protocol = KINDS[definition["kind"]].protocol
-    return [arm for arm in arms if getattr(METHODS[arm], protocol)]
+    return [arm for arm in arms if protocol in METHODS[arm].protocols]
 
 
 def module_of(definition: Mapping[str, Any], arm: str) -> str:
-    """The module of an arm under the protocol of a benchmark."""
-    return getattr(METHODS[arm], KINDS[definition["kind"]].protocol)
+    """The module of an arm."""
+    return f"hsokv.arms.{METHODS[arm].module}"
 
 
 def source_of(definition: Mapping[str, Any]) -> dict[str, Any] | None:

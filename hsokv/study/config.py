@@ -13,11 +13,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.texts import TASKS
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.files import write_text
-from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import KINDS, selected
 from hsokv.study.conditions import DESCRIPTIONS, UNLABELLED
 from hsokv.study.encoders import TUNED, encoder_source, encoders_named

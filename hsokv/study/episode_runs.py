@@ -14,8 +14,8 @@ from hsokv.study.features import load_episode, read_provenance, read_texts
 if TYPE_CHECKING:
     import torch
 
-    from hsokv.methods.interface import Fit, Prediction
-    from hsokv.training.budget import Budget
+    from hsokv.arms.interface import Fit, Prediction
+    from hsokv.learning.budget import Budget
 
 
 def run(

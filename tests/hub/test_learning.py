@@ -5,10 +5,8 @@ import torch
 
 from hsokv.exceptions import ConfigurationError, DataError, ModelError
 from hsokv.hub import HSOKVForSequenceClassification, make_model
-from hsokv.methods.linear import Linear
-from hsokv.model.head import Head
 
-from .conftest import answers, build
+from .conftest import answers, build, linear
 
 
 def test_what_was_remembered_is_recalled_with_its_source(model):
@@ -112,7 +110,7 @@ def test_predicting_and_recalling_change_nothing(model):
 def test_a_loss_reaches_the_heads(model):
     loss = model(input_ids=torch.tensor([[1, 2], [4, 0]]), labels=torch.tensor([0, 1])).loss
     loss.backward()
-    assert all(part.grad.abs().sum() > 0 for part in model.predictor.head.parameters())
+    assert all(part.grad.abs().sum() > 0 for part in model.predictor.parameters(recurse=False))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +137,7 @@ def test_a_mistake_is_told_and_changes_nothing(model, call, error, message):
 
 
 def test_a_model_without_a_memory_says_so():
-    model = make_model(Linear(Head(torch.zeros(3, 2), torch.zeros(2)), torch.tensor(1.0), 2), ["a", "b"])
+    model = make_model(linear(3), ["a", "b"])
     with pytest.raises(ModelError, match="has no memory"):
         model.add_classes(["c"])
     with pytest.raises(ModelError, match="wanted a model of texts"):

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from hsokv.arms.registry import METHODS
 from hsokv.exceptions import ConfigurationError
-from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import manifest_of, selected, source_of, task_of
 from hsokv.study.config import check_configuration, editor_schema, reference
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.rare_words import draw_episode, make_world
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
 from hsokv.study.features import done, write_features

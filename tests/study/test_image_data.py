@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.images import locate_image_folder
 from hsokv.data.synthetic import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
-from hsokv.methods.registry import METHODS
 from hsokv.study import data_manifest, preflight
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents

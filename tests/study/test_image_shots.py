@@ -7,10 +7,10 @@ import pytest
 import torch
 import yaml
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.images import read_image_folder
 from hsokv.exceptions import DataError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.methods.registry import METHODS
 from hsokv.study import image_shots
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import check_contents, describe_contents

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from hsokv.analysis.continual import bwt, forgetting, retention
+from hsokv.arms.interface import Fitted, Prediction
+from hsokv.arms.registry import METHODS
 from hsokv.data.stream import of_task
-from hsokv.methods.interface import Fitted, Prediction
-from hsokv.methods.registry import METHODS
+from hsokv.learning.budget import Budget
 from hsokv.study.features import write_features
 from hsokv.study.stream_runs import load_stream, run, run_stream
-from hsokv.training.budget import Budget
 
-from ..methods.streams.draws import CLASSES, PER_TASK, SHAPE, draw_stream
+from ..arms.streams import CLASSES, PER_TASK, SHAPE, draw_stream
 
 TASKS = CLASSES // PER_TASK
 TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "capacity": SHAPE.capacity}

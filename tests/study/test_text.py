@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.sources import locate_own
-from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents

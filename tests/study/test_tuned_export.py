@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.examples import PAIR
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
 from hsokv.study.features import read_provenance, write_features
