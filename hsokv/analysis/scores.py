@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hsokv.analysis.retrieval import chance_corrected
+from hsokv.metrics.retrieval import chance_corrected
 from hsokv.records import RunRecord
 
 PROPOSED = "full"  # the arm that is shown against every other

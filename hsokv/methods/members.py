@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hsokv.analysis.diversity import disagreement
 from hsokv.data.episode import Episode
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble, read
@@ -17,6 +16,7 @@ from hsokv.methods.interface import Fitted
 from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob, least_log_loss
 from hsokv.model.discriminant import key_projection
 from hsokv.model.head import Head, logits
+from hsokv.swarm.diversity import disagreement
 from hsokv.training.loop import Hyperparameters, Learners, Problems, Scores
 from hsokv.training.optimisers import STRATEGIES
 

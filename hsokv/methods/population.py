@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hsokv.analysis.diversity import diversity
 from hsokv.data.episode import Episode
 from hsokv.methods.interface import Fitted
 from hsokv.methods.members import finish, fold_log_loss, read_problem, write_memories
+from hsokv.swarm.diversity import diversity
 from hsokv.swarm.manager import ManagerSettings
 from hsokv.swarm.state import Axis, Box
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, run_swarm

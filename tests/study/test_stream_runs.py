@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from hsokv.analysis.continual import bwt, forgetting, retention
 from hsokv.data.stream import of_task
 from hsokv.methods.interface import Fitted, Prediction
 from hsokv.methods.registry import METHODS
+from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.features import write_features
 from hsokv.study.stream_runs import load_stream, run, run_stream
 from hsokv.training.budget import Budget

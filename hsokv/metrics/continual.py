@@ -75,5 +75,5 @@ def _checked(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return float(np.mean(found)) if found else 0.0
+    values = list(values)
+    return float(np.mean(values)) if values else 0.0

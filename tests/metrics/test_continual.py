@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsokv.analysis.continual import bwt, excess_forgetting, forgetting, retention
+from hsokv.metrics.continual import bwt, excess_forgetting, forgetting, retention
 
 # By hand: three tasks; the second is best right after it was learnt, the first after the second.
 KNOWN = [[0.6], [0.9, 0.8], [0.5, 0.7, 0.9]]

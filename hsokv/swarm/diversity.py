@@ -29,7 +29,7 @@ def coverage(position: ArrayLike) -> float:
     1 for a Latin hypercube; 0 for one agent. Unlike one minus a discrepancy, which gives 16 coinciding agents .97.
 
     Args:
-        position: [agents, axes] in [0, 1], places in the box on the scale they are sampled on.
+        position: [agents, axes] in [0, 1], coordinates in the box on the scale they are sampled on.
 
     >>> coverage([[0.1, 0.1], [0.4, 0.1], [0.9, 0.1]])
     0.5

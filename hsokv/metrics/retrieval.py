@@ -57,7 +57,7 @@ def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLi
     """How often each entry was the heaviest of a read, `reads`, and how often it then had the query's label, `right`.
 
     Args:
-        top_entries: [members, queries], place of the heaviest entry, -1 where there is none; members are added up.
+        top_entries: [members, queries], index of the heaviest entry, -1 where there is none; members are added up.
         entry_labels: [entries]; query_labels: [queries].
 
     >>> reads([[0, 1, -1]], [5, 6], [5, 5, 5])
@@ -65,13 +65,10 @@ def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLi
     """
     top, entry_labels = np.asarray(top_entries), np.asarray(entry_labels)
     labels = np.broadcast_to(np.asarray(query_labels), top.shape)
-    found = top >= 0
-    places, right = top[found], entry_labels[top[found]] == labels[found]
-    entries = len(entry_labels)
-    return {
-        "reads": np.bincount(places, minlength=entries).tolist(),
-        "right": np.bincount(places[right], minlength=entries).tolist(),
-    }
+    read = top[top >= 0]
+    right = read[entry_labels[read] == labels[top >= 0]]
+    counts = {"reads": read, "right": right}
+    return {name: np.bincount(entries, minlength=len(entry_labels)).tolist() for name, entries in counts.items()}
 
 
 def chance_corrected(rate: float, chance: float) -> float | None:

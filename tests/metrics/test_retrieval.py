@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsokv.analysis.retrieval import chance_corrected, chance_hit_rate, gate_entropy, hit_rate, similarity_range
+from hsokv.metrics.retrieval import chance_corrected, chance_hit_rate, gate_entropy, hit_rate, similarity_range
 
 
 def test_hit_rate_is_the_share_of_right_labels_over_members_and_queries():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
-from hsokv.analysis.classification import accuracy, balanced_accuracy, log_loss, macro_f1, outcomes
+from hsokv.metrics.classification import accuracy, balanced_accuracy, log_loss, macro_f1, outcomes
 
 
 def test_accuracy_is_the_share_of_right_outcomes():
