@@ -1,16 +1,20 @@
 """The verdict on each criterion of the study: pass, fail or not measured, with its evidence. None is ever dropped."""
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+import operator
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE
-from hsokv.analysis.intervals import Interval, Verdict, judge
+from hsokv.analysis.intervals import Interval
 from hsokv.analysis.scores import SCORES, unit_of
 from hsokv.exceptions import ConfigurationError, check_known
 
 COMPARISONS = {"above": ">", "at_least": ">=", "below": "<", "margin": ">"}
+TESTS = {">": (operator.gt, "not above"), ">=": (operator.ge, "under"), "<": (operator.lt, "not under")}
+WITHIN = "within \N{PLUS-MINUS SIGN}"
 MOST_CORES = 2  # that the criterion on time is meant for
 TIMED = "one run from nothing up to its statistics, the swarm's measurement included; figures and pages come after"
 
@@ -20,37 +24,52 @@ class Kind(NamedTuple):
 
     thresholds: tuple[str, ...]
     columns: tuple[str, str, str]
-    verdict: Callable[[Interval, float, str], Verdict]  # of an interval, the threshold and its name
     compared: bool = False  # read from the contrast of two arms
-
-
-def _inside(found: Interval, low: float | None, high: float | None) -> Verdict:
-    """Whether a whole interval lies above `low` and under `high`, as far as these are given."""
-    if found.low is None:
-        return Verdict("not measured", "fewer than 2 seeds: no interval")
-    for words, least, most in (("the estimate is", found.mean, found.mean), ("the interval reaches", *found[1:])):
-        if low is not None and least <= low:
-            return Verdict("fail", f"{words} {least:.3g}, not above {low:g}")
-        if high is not None and most >= high:
-            return Verdict("fail", f"{words} {most:.3g}, not under {high:g}")
-    return Verdict("pass", "the whole interval clears it")
-
-
-def _rate(found: Interval, threshold: float, name: str) -> Verdict:
-    return _inside(found, None, threshold) if name == "below" else judge("rate", found, threshold, name == "above")
+    whole: bool = True  # the whole interval clears the threshold; else the estimate does, and the interval lies above 0
 
 
 RATE, LIFT, DIFFERENCE = ("mean", "low", "high"), ("lift", "lift_low", "lift_high"), ("difference", "low", "high")
 KINDS = {
-    "rate": Kind(("above", "at_least", "below"), RATE, _rate),
-    "lift": Kind(("above", "at_least"), LIFT, lambda f, x, name: judge("lift", f, x, name == "above"), True),
-    "difference": Kind(
-        ("above", "at_least"), DIFFERENCE, lambda f, x, name: judge("difference", f, x, name == "above"), True
-    ),
-    "magnitude": Kind(("below",), RATE, lambda f, x, name: _inside(f, -x, x)),
-    "not_worse": Kind(("margin",), DIFFERENCE, lambda f, x, name: _inside(f, x, None), True),
+    "rate": Kind(("above", "at_least", "below"), RATE),
+    "lift": Kind(("above", "at_least"), LIFT, compared=True, whole=False),
+    "difference": Kind(("above", "at_least"), DIFFERENCE, compared=True, whole=False),
+    "magnitude": Kind(("below",), RATE),
+    "not_worse": Kind(("margin",), DIFFERENCE, compared=True),
 }
 """A line a kind. A magnitude lies between minus and plus the threshold; `not_worse` above minus the margin."""
+
+
+class Verdict(NamedTuple):
+    """pass, fail or not measured, and why."""
+
+    verdict: str
+    reason: str
+
+
+def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = True) -> Verdict:
+    """Whether a value clears a threshold, by its whole interval, or else with an interval above 0.
+
+    Without an interval (fewer than two seeds) nothing is decided.
+
+    Args:
+        comparison: how the value is held against the threshold: >, >=, < or within \N{PLUS-MINUS SIGN}.
+
+    >>> judge(Interval(0.65, 0.59, 0.71), ">=", 0.6)
+    Verdict(verdict='fail', reason='the interval reaches 0.59, under 0.6')
+    """
+    if math.isnan(estimate.low):
+        return Verdict("not measured", "fewer than 2 seeds: no interval")
+    if comparison == WITHIN:
+        estimate, comparison = Interval(abs(estimate.mean), 0.0, max(-estimate.low, estimate.high)), "<"
+    clears, words = TESTS[comparison]
+    end = estimate.high if comparison == "<" else estimate.low
+    if not clears(estimate.mean, threshold):
+        return Verdict("fail", f"the estimate {estimate.mean:.3g} is {words} {threshold:g}")
+    if whole and not clears(end, threshold):
+        return Verdict("fail", f"the interval reaches {end:.3g}, {words} {threshold:g}")
+    if not whole and estimate.low <= 0:
+        return Verdict("fail", f"the interval reaches {estimate.low:.3g}: no difference is not ruled out")
+    return Verdict("pass", "the whole interval clears it" if whole else "clears it, with the interval above 0")
 
 
 def check_scores(study: Mapping[str, Any]) -> None:
@@ -106,7 +125,7 @@ def _judged(
         "condition": HEADLINE,
         "kind": kind,
         "unit": "lift" if kind == "lift" else unit_of(score, difference=compared),
-        "comparison": "within \N{PLUS-MINUS SIGN}" if kind == "magnitude" else COMPARISONS.get(bound),
+        "comparison": WITHIN if kind == "magnitude" else COMPARISONS.get(bound),
         "threshold": -criterion[bound] if bound == "margin" else criterion[bound] if bound else None,
         "verdict": "not measured",
         "evidence": "",
@@ -115,8 +134,7 @@ def _judged(
     if score == "speed_up" and measured:  # of the distributed swarm, which has no records
         if measured["mean"] is None:
             return row | {"reason": measured["reason"]}
-        found = Interval(measured["mean"], measured["low"], measured["high"])
-        return row | _decided(KINDS[kind], found, row["threshold"], bound)
+        return row | _decided(row, KINDS[kind], *(math.nan if measured[end] is None else measured[end] for end in RATE))
     if score == "minutes":
         return row | _judged_time(criterion, row["threshold"], about, study)
     if reason := _not_measurable(criterion, about):
@@ -126,22 +144,24 @@ def _judged(
         raise ConfigurationError(f"criteria.{row['name']}: a {kind} needs a threshold. Add {wanted}.")
     arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
     row["evidence"] = " ".join(f"{about['records']}/{row['benchmark']}/{arm}.jsonl" for arm in sorted(set(arms)))
-    found = _decisive(criterion, KINDS[kind], score, scores, contrasts)
-    if found is None:
+    deciding = _decisive(criterion, KINDS[kind], score, scores, contrasts)
+    if deciding is None:
         return row | {"reason": f"the runs of {' and '.join(arms)} hold no {score}"}
-    if found["status"] != "done":
-        return row | {"reason": f"not run: {found['reason']}"}
-    interval = Interval(*(None if pd.isna(found[end]) else found[end] for end in KINDS[kind].columns))
-    if interval.mean is None:
+    if deciding["status"] != "done":
+        return row | {"reason": f"not run: {deciding['reason']}"}
+    ends = [deciding[end] for end in KINDS[kind].columns]
+    if pd.isna(ends[0]):
         return row | {"reason": f"lift undefined: the interval of {criterion['over']} reaches under 5 points"}
-    row |= _decided(KINDS[kind], interval, row["threshold"], bound)
+    row |= _decided(row, KINDS[kind], *ends)
     if "tracks" in criterion:
-        row |= {"condition": found["condition"], "reason": f"{row['reason']}; best track: {found['condition']}"}
+        condition = deciding["condition"]
+        row |= {"condition": condition, "reason": f"{row['reason']}; best track: {condition}"}
     return row
 
 
-def _decided(kind: Kind, found: Interval, threshold: float, bound: str) -> dict[str, Any]:
-    return {"value": found.mean, "low": found.low, "high": found.high} | kind.verdict(found, threshold, bound)._asdict()
+def _decided(row: Mapping[str, Any], kind: Kind, mean: float, low: float, high: float) -> dict[str, Any]:
+    verdict = judge(Interval(mean, low, high), row["comparison"], row["threshold"], kind.whole)
+    return {"value": mean, "low": low, "high": high} | verdict._asdict()
 
 
 def _decisive(
@@ -192,8 +212,8 @@ def _judged_time(
     if time["minutes"] is None:
         return {"reason": "the run that ended went on from records of an earlier one"}
     if time["cores"] is None or time["cores"] > MOST_CORES:
-        came = time["cores"] or "those of a cluster"
-        return {"reason": f"wanted a run with at most {MOST_CORES} cores, came one with {came}"}
+        cores = time["cores"] or "those of a cluster"
+        return {"reason": f"the run had more than {MOST_CORES} cores: {cores}"}
     passed = time["minutes"] < threshold
     reason = TIMED if passed else f"{time['minutes']:.3g} is not under {threshold:g}; {TIMED}"
     evidence = f"{study.get('results', 'results')}/time/study.json"

@@ -81,7 +81,8 @@ def speed_up(speed: pd.DataFrame, cores: int, sweep: Iterable[Mapping[str, Any]]
     ups = speed_ups(speed)
     of_backends = [interval(turns) for _, turns in ups[ups["workers"] == NODES].groupby("backend")["speed_up"]]
     if of_backends and cores >= NODES:
-        return {**max(of_backends, key=lambda found: found.mean)._asdict(), "reason": None}
+        best = max(of_backends, key=lambda estimate: estimate.mean)._asdict()
+        return {name: None if np.isnan(end) else end for name, end in best.items()} | {"reason": None}
     single = speed.loc[speed["backend"] == "single", "throughput"].median()
     words = [
         f"projected at {NODES} nodes: {row['throughput'] / single:.2f} "

@@ -158,7 +158,7 @@ def test_a_benchmark_not_run_is_not_run_everywhere():
     assert set(of_sst2["status"]) == {"not run"}
     assert "hit_rate" in set(of_sst2["score"])
     assert row(found.costs, benchmark="sst2", arm="full")["reason"] == "no data"
-    assert found.about["runs"] == {"asked": 48, "done": 42, "not_run": 6}
+    assert found.about["runs"] == {"expected": 48, "done": 42, "not_run": 6}
 
 
 def test_no_records_at_all_still_make_frames():
