@@ -78,9 +78,10 @@ def lift(
     n = a.size
     if n != b.size:
         raise ValueError(f"The arms have {n} and {b.size} values. Give both the same seeds.")
-    base, estimate = interval(b, examples_b), float(a.mean() / b.mean() - 1)
+    base = interval(b, examples_b)
     if (base.mean if n < 2 else base.low) < LEAST_BASE:
         return None
+    estimate = float(a.mean() / b.mean() - 1)
     if n < 2:
         return Interval(estimate, np.nan, np.nan)
     of_seeds = _counts(generator, n, RESAMPLES)
