@@ -109,6 +109,10 @@ def failures(criteria: Iterable[Mapping[str, Any]], allowed: Iterable[str]) -> l
     return [entry["name"] for entry in criteria if entry["verdict"] == "fail" and entry["name"] not in allowed]
 
 
+class _NotMeasuredError(Exception):
+    """Why a criterion has no verdict."""
+
+
 def _judged(
     criterion: Mapping[str, Any],
     scores: pd.DataFrame,
@@ -118,103 +122,93 @@ def _judged(
 ) -> dict[str, Any]:
     bound = next((name for name in COMPARISONS if name in criterion), None)
     kind, score = criterion.get("kind"), criterion.get("score", "accuracy")
-    compared = kind in ("difference", "not_worse")
     row = {
         "name": criterion["name"],
         "benchmark": criterion["benchmark"],
         "condition": HEADLINE,
         "kind": kind,
-        "unit": "lift" if kind == "lift" else unit_of(score, difference=compared),
+        "unit": "lift" if kind == "lift" else unit_of(score, difference=kind in ("difference", "not_worse")),
         "comparison": WITHIN if kind == "magnitude" else COMPARISONS.get(bound),
         "threshold": -criterion[bound] if bound == "margin" else criterion[bound] if bound else None,
         "verdict": "not measured",
         "evidence": "",
     }
-    measured = (about.get("scaling") or {}).get("speed_up")
-    if score == "speed_up" and measured:  # of the distributed swarm, which has no records
-        if measured["mean"] is None:
-            return row | {"reason": measured["reason"]}
-        return row | _decided(row, KINDS[kind], *(math.nan if measured[end] is None else measured[end] for end in RATE))
-    if score == "minutes":
-        return row | _judged_time(criterion, row["threshold"], about, study)
-    if reason := _not_measurable(criterion, about):
-        return row | {"reason": reason}
-    if bound not in KINDS[kind].thresholds:
-        wanted = " or ".join(f"`{name}`" for name in KINDS[kind].thresholds)
-        raise ConfigurationError(f"criteria.{row['name']}: a {kind} needs a threshold. Add {wanted}.")
-    arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
-    row["evidence"] = " ".join(f"{about['records']}/{row['benchmark']}/{arm}.jsonl" for arm in sorted(set(arms)))
-    deciding = _decisive(criterion, KINDS[kind], score, scores, contrasts)
-    if deciding is None:
-        return row | {"reason": f"the runs of {' and '.join(arms)} hold no {score}"}
-    if deciding["status"] != "done":
-        return row | {"reason": f"not run: {deciding['reason']}"}
-    ends = [deciding[end] for end in KINDS[kind].columns]
-    if pd.isna(ends[0]):
-        return row | {"reason": f"lift undefined: the interval of {criterion['over']} reaches under 5 points"}
-    row |= _decided(row, KINDS[kind], *ends)
+    try:
+        if score == "minutes":
+            return row | _judged_time(row, about, study)
+        if score == "speed_up" and about.get("scaling"):  # of the distributed swarm, which has no records
+            estimate = about["scaling"]["speed_up"]
+            _refuse((estimate["mean"] is None, estimate["reason"]))
+        else:
+            _check_measurable(criterion, about)
+            if bound not in KINDS[kind].thresholds:
+                wanted = " or ".join(f"`{name}`" for name in KINDS[kind].thresholds)
+                raise ConfigurationError(f"criteria.{row['name']}: a {kind} needs a threshold. Add {wanted}.")
+            arms = sorted({criterion["arm"], criterion.get("over", criterion["arm"])})
+            row["evidence"] = " ".join(f"{about['records']}/{row['benchmark']}/{arm}.jsonl" for arm in arms)
+            estimate = _decisive(criterion, score, contrasts if KINDS[kind].compared else scores)
+        mean, low, high = (math.nan if estimate[end] is None else estimate[end] for end in KINDS[kind].columns)
+        row |= judge(Interval(mean, low, high), row["comparison"], row["threshold"], KINDS[kind].whole)._asdict()
+    except _NotMeasuredError as reason:
+        return row | {"reason": str(reason)}
     if "tracks" in criterion:
-        condition = deciding["condition"]
-        row |= {"condition": condition, "reason": f"{row['reason']}; best track: {condition}"}
+        row |= {"condition": estimate["condition"], "reason": f"{row['reason']}; best track: {estimate['condition']}"}
+    return row | {"value": mean, "low": low, "high": high}
+
+
+def _check_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    name, benchmark = criterion["benchmark"], about["benchmarks"].get(criterion["benchmark"])
+    arms = (*benchmark["arms"], *benchmark["controls"]) if benchmark else ()
+    absent = next((criterion[arm] for arm in ("arm", "over") if criterion.get(arm, *arms[:1]) not in arms), None)
+    _refuse(
+        (benchmark is None, f"{name} is not in this study's configuration"),
+        (benchmark and benchmark["synthetic"], f"{name} is a synthetic stand-in, which decides no criterion"),
+        (criterion.get("kind") not in KINDS, f"no run of this study measures a {criterion.get('kind')}"),
+        (absent in about["arms"], f"{absent} is not defined for {name}"),
+        (absent, f"{absent} is not in this study's configuration"),
+    )
+
+
+def _refuse(*reasons: tuple[Any, str]) -> None:
+    """Raise the first of the reasons that holds."""
+    if reason := next((reason for holds, reason in reasons if holds), None):
+        raise _NotMeasuredError(reason)
+
+
+def _decisive(criterion: Mapping[str, Any], score: str, rows: pd.DataFrame) -> Mapping[str, Any]:
+    """The row that decides the criterion: on the benchmark's headline or, of `tracks`, the best one."""
+    arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
+    wanted = {"benchmark": [criterion["benchmark"]], "score": [score]}
+    if "a" in rows:
+        wanted |= {"a": arms[:1], "b": arms[1:]}
+    else:
+        wanted |= {"arm": arms[:1], "condition": criterion.get("tracks", [HEADLINE])}
+    for column, values in wanted.items():
+        rows = rows[rows[column].isin(values)]
+    _refuse((rows.empty, f"the runs of {' and '.join(arms)} hold no {score}"))
+    done = rows[rows["status"] == "done"]
+    _refuse((done.empty, f"not run: {rows.iloc[0]['reason']}"))
+    row = done.iloc[0] if "a" in rows else done.loc[done["mean"].idxmax()]
+    undefined = criterion["kind"] == "lift" and pd.isna(row["lift"])
+    _refuse((undefined, f"lift undefined: the interval of {arms[-1]} reaches under 5 points"))
     return row
 
 
-def _decided(row: Mapping[str, Any], kind: Kind, mean: float, low: float, high: float) -> dict[str, Any]:
-    verdict = judge(Interval(mean, low, high), row["comparison"], row["threshold"], kind.whole)
-    return {"value": mean, "low": low, "high": high} | verdict._asdict()
-
-
-def _decisive(
-    criterion: Mapping[str, Any], kind: Kind, score: str, scores: pd.DataFrame, contrasts: pd.DataFrame
-) -> Mapping[str, Any] | None:
-    """The row that decides the criterion: on the benchmark's headline or, of `tracks`, the best one."""
-    if kind.compared:
-        wanted = {"benchmark": criterion["benchmark"], "a": criterion["arm"], "b": criterion["over"], "score": score}
-        rows = contrasts
-    else:
-        wanted = {"benchmark": criterion["benchmark"], "arm": criterion["arm"], "score": score}
-        rows = scores[scores["condition"].isin(criterion.get("tracks", [HEADLINE]))]
-    for column, value in wanted.items():
-        rows = rows[rows[column] == value]
-    done = rows[rows["status"] == "done"]
-    if not kind.compared and len(done):
-        return done.loc[done["mean"].idxmax()]
-    return rows.iloc[0] if len(rows) else None
-
-
-def _not_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) -> str | None:
-    name, benchmark = criterion["benchmark"], about["benchmarks"].get(criterion["benchmark"])
-    if benchmark is None:
-        return f"{name} is not in this study's configuration"
-    if benchmark["synthetic"]:
-        return f"{name} is a synthetic stand-in, which decides no criterion"
-    if criterion.get("kind") not in KINDS:
-        return f"no run of this study measures a {criterion.get('kind')}"
-    for arm in (criterion["arm"], criterion.get("over", criterion["arm"])):
-        if arm not in (*benchmark["arms"], *benchmark["controls"]):
-            known = arm in about["arms"]
-            return f"{arm} is not defined for {name}" if known else f"{arm} is not in this study's configuration"
-    return None
-
-
-def _judged_time(
-    criterion: Mapping[str, Any], threshold: float, about: Mapping[str, Any], study: Mapping[str, Any]
-) -> dict[str, Any]:
+def _judged_time(row: Mapping[str, Any], about: Mapping[str, Any], study: Mapping[str, Any]) -> dict[str, Any]:
     """The verdict on the time of the whole study: one measurement, from the start of a run to its statistics."""
-    measured = {criterion["benchmark"], *about["benchmarks"], *(["cartpole"] if about.get("scaling") else [])}
-    if absent := next((other["benchmark"] for other in study["criteria"] if other["benchmark"] not in measured), None):
-        return {"reason": f"{absent} is not in this study's configuration, so a part of the study was timed"}
-    time = about["time"]
-    if time is None:
-        return {"reason": "a small run is not timed"}
-    if time["configuration"] != study.get("digest"):
-        return {"reason": "the time that is kept is of another configuration"}
-    if time["minutes"] is None:
-        return {"reason": "the run that ended went on from records of an earlier one"}
-    if time["cores"] is None or time["cores"] > MOST_CORES:
-        cores = time["cores"] or "those of a cluster"
-        return {"reason": f"the run had more than {MOST_CORES} cores: {cores}"}
-    passed = time["minutes"] < threshold
-    reason = TIMED if passed else f"{time['minutes']:.3g} is not under {threshold:g}; {TIMED}"
+    measured = {row["benchmark"], *about["benchmarks"], *(["cartpole"] if about.get("scaling") else [])}
+    absent = next((other["benchmark"] for other in study["criteria"] if other["benchmark"] not in measured), None)
+    time = about["time"] or dict.fromkeys(("configuration", "minutes", "cores"))
+    minutes, cores, threshold = time["minutes"], time["cores"], row["threshold"]
+    _refuse(
+        (absent, f"{absent} is not in this study's configuration, so a part of the study was timed"),
+        (about["time"] is None, "a small run is not timed"),
+        (time["configuration"] != study.get("digest"), "the time that is kept is of another configuration"),
+        (minutes is None, "the run that ended went on from records of an earlier one"),
+        (cores is None, f"the run used a cluster, not at most {MOST_CORES} cores"),
+        (cores and cores > MOST_CORES, f"the run used {cores} cores, not at most {MOST_CORES}"),
+    )
+    reason = TIMED if minutes < threshold else f"{minutes:.3g} is not under {threshold:g}; {TIMED}"
     evidence = f"{study.get('results', 'results')}/time/study.json"
-    return {"value": time["minutes"], "verdict": "pass" if passed else "fail", "reason": reason, "evidence": evidence}
+    verdict = "pass" if minutes < threshold else "fail"
+    return {"value": minutes, "verdict": verdict, "reason": reason, "evidence": evidence}

@@ -38,28 +38,16 @@ class Family(NamedTuple):
     undefined: Callable[[Row], str] = lambda row: NO_INTERVAL
 
 
-def _unit_of_score(row: Row) -> str:
-    return unit_of(row["score"])
-
-
-def _unit_of_difference(row: Row) -> str:
-    return unit_of(row["score"], difference=True)
-
-
-def _no_lift(row: Row) -> str:
-    return NO_LIFT if pd.isna(row["lift"]) else NO_INTERVAL
-
-
 def _scaling(name: str, key: str, columns: str) -> Family:
     return Family(f"scaling_{name}", f"cartpole.{name}.{key}", columns, undefined=lambda row: NOT_TOLD)
 
 
 CELL, BEST, DIFFERENCE = "{benchmark}.{condition}.{arm}", "{benchmark}.{condition}.best_baseline", "difference low high"
 FAMILIES = (
-    Family("scores", CELL + ".{score}", "mean low high", "{arm}", unit=_unit_of_score),
-    Family("contrasts", "{name}", DIFFERENCE, "{a} {b}", unit=_unit_of_difference),
+    Family("scores", CELL + ".{score}", "mean low high", "{arm}", unit=lambda row: unit_of(row["score"])),
+    Family("contrasts", "{name}", DIFFERENCE, "{a} {b}", unit=lambda row: unit_of(row["score"], difference=True)),
     Family("contrasts", "{name}", "lift lift_low lift_high", "{a} {b}", "family or score == 'accuracy'",
-           undefined=_no_lift),
+           undefined=lambda row: NO_LIFT if pd.isna(row["lift"]) else NO_INTERVAL),
     Family("contrasts", "{name}", "p p_holm", "{a} {b}", "family"),
     Family("costs", "{benchmark}.{arm}.flops", "allowed=flops_allowed spent=flops_spent", "{arm}"),
     Family("tracks", BEST, "name=best", "{best}"),

@@ -95,8 +95,8 @@ class Runs:
                     parts[condition] = _common([tell(run) if run else {} for run in runs])
                 headline = _common([parts[condition] for condition in benchmark["headline"]])
                 parts[HEADLINE] = {what: values.mean(axis=0) for what, values in headline.items()}
-                for condition, told in parts.items():
-                    measured |= {(name, condition, arm, what): values for what, values in told.items()}
+                for condition, part in parts.items():
+                    measured |= {(name, condition, arm, what): values for what, values in part.items()}
         return measured
 
 

@@ -33,13 +33,11 @@ def compute(
     scaling: Iterable[Path] = (),
     time: Iterable[Path] = (),
 ) -> Study:
-    """Read all records (the first that is damaged is named) and write every frame, study.json and criteria.json.
+    """Analyse files of records (the first that is damaged is named) and write all frames, study.json and criteria.json.
 
     Args:
-        records: files of records.
         study: the configuration as `analyse` takes it.
-        scaling: what was measured and what was projected of the distributed swarm, if anything.
-        time: how long the study took, where that was measured.
+        scaling, time: the files of what was measured and projected of the distributed swarm, and of the study's time.
 
     Raises:
         RecordError, ConfigurationError: see `analyse`; nothing is written then.

@@ -15,7 +15,7 @@ def strategy_entropy(strategies: ArrayLike, available: int) -> float:
     """
     strategies = np.asarray(strategies)
     if strategies.ndim != 1 or strategies.size == 0 or strategies.min() < 0 or strategies.max() >= available:
-        raise ValueError(f"wanted [agents] strategies in 0..{available - 1}, at least one, came {strategies.tolist()}")
+        raise ValueError(f"Strategies {strategies.tolist()} are empty, or not strategies in 0..{available - 1}.")
     share = np.bincount(strategies) / strategies.size
     share = share[share > 0]
     most = min(strategies.size, available)
@@ -36,7 +36,7 @@ def coverage(position: ArrayLike) -> float:
     """
     position = np.asarray(position, dtype=np.float64)
     if position.ndim != 2 or position.size == 0 or not ((position >= -1e-9) & (position <= 1 + 1e-9)).all():
-        raise ValueError(f"wanted [agents, axes] in [0, 1], came shape {position.shape} or values outside")
+        raise ValueError(f"Positions of shape {position.shape} are not [agents, axes] in [0, 1].")
     agents = len(position)
     if agents == 1:
         return 0.0
@@ -51,9 +51,7 @@ def diversity(strategies: ArrayLike, available: int, position: ArrayLike) -> flo
     1.0
     """
     if len(np.asarray(strategies)) != len(np.asarray(position)):
-        raise ValueError(
-            f"wanted one strategy an agent, came {np.shape(strategies)} for {np.shape(position)} positions"
-        )
+        raise ValueError(f"Give one strategy an agent, not {np.shape(strategies)} for {np.shape(position)} positions.")
     return (strategy_entropy(strategies, available) + coverage(position)) / 2
 
 
@@ -68,6 +66,6 @@ def disagreement(predictions: ArrayLike) -> float:
     """
     predictions = np.asarray(predictions)
     if predictions.ndim != 2 or predictions.size == 0:
-        raise ValueError(f"wanted [agents, examples] of labels, came shape {predictions.shape}")
+        raise ValueError(f"Predictions have the shape {predictions.shape}, not [agents, examples].")
     first, second = np.triu_indices(len(predictions), k=1)
     return float((predictions[first] != predictions[second]).mean()) if len(first) else 0.0

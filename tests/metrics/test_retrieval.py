@@ -46,7 +46,7 @@ def test_similarities_are_clamped():
         (lambda: chance_hit_rate([0], []), "at least one query"),
         (lambda: gate_entropy([1.2]), "sigmoid"),
         (lambda: gate_entropy([np.nan]), "sigmoid"),
-        (lambda: similarity_range([3.0]), "normalise"),
+        (lambda: similarity_range([3.0]), "Normalise"),
     ],
 )
 def test_bad_input_is_refused(call, match):
