@@ -68,7 +68,7 @@ FAMILIES = (
 )  # fmt: skip
 ABOUT = {  # numbers of study.json: where they stand, unit, rule, and the words where there is none
     "study.version": ("versions", "text", "versions in the records", "no record"),
-    "study.evaluate_on": ("evaluate_on", "text", CONFIGURED, ""),
+    "study.split": ("split", "text", CONFIGURED, ""),
     "study.benchmarks": ("benchmarks", "count", CONFIGURED, ""),
     "study.arms": ("arms", "count", CONFIGURED, ""),
     "study.runs": ("runs.expected", "count", COUNTED, ""),

@@ -170,9 +170,9 @@ def collect(records: Iterable[tuple[RunRecord, str, int]], study: Mapping[str, A
             raise RecordError(f"{where} has a second record. Pass each record once.")
         planned[run] = (record, path, line)
         if record.status == "done":
-            if record.data["evaluate_on"] not in (study["evaluate_on"], "generated"):
-                actual = record.data["evaluate_on"]
-                raise RecordError(f"{where} was evaluated on {actual!r}, not on {study['evaluate_on']!r}. {RERUN}")
+            if record.data["split"] not in (study["split"], "generated"):
+                actual = record.data["split"]
+                raise RecordError(f"{where} was evaluated on {actual!r}, not on {study['split']!r}. {RERUN}")
             test = (record.benchmark, record.condition, None if record.shared_test else record.seed)
             size = sizes.setdefault(test, len(record.outcomes)) if record.outcomes else 0
             if size != len(record.outcomes):

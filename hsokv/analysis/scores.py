@@ -131,7 +131,7 @@ def _flips(kind: str) -> Callable[[Run], np.ndarray]:
 
 def _capacity(run: Run) -> float | None:
     configured = run.record.configuration if run.entries else {}
-    return configured.get("entries", configured.get("settings", {}).get("memory", {}).get("entries"))
+    return configured.get("capacity", configured.get("settings", {}).get("memory", {}).get("capacity"))
 
 
 SCORES = {
