@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE
-from hsokv.analysis.intervals import interval
-from hsokv.analysis.runs import Runs, Samples, exploded, named, status_of
+from hsokv.analysis.runs import Runs, Samples, status_of
 from hsokv.analysis.scores import PROPOSED, Run
 
 MOST_READ = 5  # entries that are shown of a benchmark
@@ -28,23 +26,16 @@ def reads_of(runs: Runs, samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
     means over the headline's conditions, then over seeds. `most_read`: of `full` in one run, that of the first headline
     condition and seed.
     """
-    points = runs.measure(_cumulated)
     holders = {arm for _, _, arm, score in samples.values if score == "memory_entries"}
-    reads, most_read = [], []
-    for name, arm in (pair for pair in runs.pairs if pair[1] in holders):
-        kinds = [kind for kind in ("reads", "right") if (name, HEADLINE, arm, kind) in points]
-        status = status_of("" if kinds else runs.why_not(name, arm, NO_READS))
-        base = {"benchmark": name, "arm": arm} | status
-        reads += [] if kinds else [base | {"seeds": 0}]
-        for kind in kinds:
-            values = points[name, HEADLINE, arm, kind]
-            row = base | {"seeds": len(values), "kind": kind, "entries": SHARES.round(6)}
-            reads.append(row | named(interval(values, bounds=(0.0, 1.0))))
-        if arm == PROPOSED:
-            key = runs.first(name, arm)
-            base = dict(zip(("benchmark", "condition", "arm", "seed"), key, strict=True)) | status
-            most_read += [base | entry for entry in (_most_read(runs.done[key]) if kinds else [{}])]
-    return exploded("memory_reads", reads, "entries"), pd.DataFrame(most_read)
+    pairs = [pair for pair in runs.pairs if pair[1] in holders]
+    reads = runs.shares(_cumulated, lambda kind, _: {"kind": kind, "entries": SHARES.round(6)}, pairs, NO_READS)
+    most_read = []
+    for name, arm in (pair for pair in pairs if pair[1] == PROPOSED):
+        key = runs.first(name, arm)
+        row = reads[(reads["benchmark"] == name) & (reads["arm"] == arm)].iloc[0]
+        base = dict(zip(("benchmark", "condition", "arm", "seed"), key, strict=True)) | status_of(row["reason"])
+        most_read += [base | entry for entry in ([{}] if row["reason"] else _most_read(runs.done[key]))]
+    return reads, pd.DataFrame(most_read)
 
 
 def flipped_of(runs: Runs, samples: Samples) -> pd.DataFrame:

@@ -130,6 +130,8 @@ class Numbers(Mapping[str, Number]):
             near = get_close_matches(key, self._numbers, n=1, cutoff=0.0)
             raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
         number, lines = self._numbers[key], defaultdict(list)
+        if number.records:  # found at an earlier look
+            return number
         if number.frame.startswith("scaling") or number.column.startswith("scaling."):  # documents, which have no lines
             projected = number.frame in ("scaling_validation", "scaling_projection") or number.column == "scaling.error"
             folder = self._study.about["records"].removesuffix("records") + "scaling"
@@ -138,7 +140,9 @@ class Numbers(Mapping[str, Number]):
             for arm, seed, path, line in self._lines[number.benchmark, condition]:
                 if (not number.arms or arm in number.arms) and seed in number.seeds:
                     lines[path].append(line)
-        return number._replace(records=tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items())))
+        records = tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items()))
+        self._numbers[key] = number._replace(records=records)
+        return self._numbers[key]
 
     def __contains__(self, key: object) -> bool:
         return key in self._numbers

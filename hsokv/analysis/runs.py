@@ -99,6 +99,30 @@ class Runs:
                     measured |= {(name, condition, arm, what): values for what, values in part.items()}
         return measured
 
+    def shares(
+        self,
+        tell: Callable[[Run], Mapping[str, ArrayLike]],
+        points: Callable[[str, int], Mapping[str, Any]],
+        pairs: Iterable[tuple[str, str]],
+        missing: str,
+    ) -> pd.DataFrame:
+        """The headline of shares in [0, 1] that runs tell: a row for each point of every pair of benchmark and arm.
+
+        `points` gives the columns that tell points apart, of a name and their number; a pair without any has a row that
+        says why, `missing` where it was run.
+        """
+        measured, rows = self.measure(tell), []
+        names = list(dict.fromkeys(what for *_, what in measured))
+        for name, arm in pairs:
+            base = {"benchmark": name, "arm": arm}
+            told = {what: measured.get((name, HEADLINE, arm, what)) for what in names}
+            told = {what: values for what, values in told.items() if values is not None}
+            for what, values in told.items():
+                row = base | points(what, values.shape[1]) | {"seeds": len(values)} | status_of("")
+                rows.append(row | named(interval(values, bounds=(0.0, 1.0))))
+            rows += [] if told else [base | {"seeds": 0} | status_of(self.why_not(name, arm, missing))]
+        return exploded(rows)
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -203,9 +227,11 @@ def named(interval: Interval | None, names: tuple[str, ...] = Interval._fields) 
     return dict(zip(names, interval or (), strict=False))
 
 
-def exploded(frame: str, rows: list[dict[str, Any]], *points: str) -> pd.DataFrame:
-    """A row for each of the points of rows whose `points`, mean, low and high are lists."""
-    return pd.DataFrame(rows, columns=FRAMES[frame]).explode([*points, *Interval._fields], ignore_index=True)
+def exploded(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """A row for each point of rows, some of whose columns are lists of points."""
+    frame = pd.DataFrame(rows)
+    lists = [column for column in frame if any(np.ndim(value) for value in frame[column])]
+    return frame.explode(lists, ignore_index=True) if lists else frame
 
 
 def _common(parts: list[Mapping[str, ArrayLike]]) -> dict[str, np.ndarray]:

@@ -210,4 +210,4 @@ def _curves(runs: Runs) -> pd.DataFrame:
             row = dict(zip(("benchmark", "condition", "arm", "curve"), (*cell, curve), strict=True))
             points = interval(values, bounds=score_range(curve))
             rows.append(row | {"x": range(1, values.shape[1] + 1)} | named(points))
-    return exploded("curves", rows, "x")
+    return exploded(rows)

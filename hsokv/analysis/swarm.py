@@ -63,7 +63,7 @@ def regret_of(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, s
         and arm in {arm for _, arm in have}
         and (not runs.is_stream(name) or name in {name for name, _ in have})
     ]
-    return exploded("regret", rows, "flops"), pd.DataFrame(spans), samples
+    return exploded(rows), pd.DataFrame(spans), samples
 
 
 def lineage_of(runs: Runs) -> tuple[pd.DataFrame, int | None]:
