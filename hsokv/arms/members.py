@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from hsokv.analysis.diversity import disagreement
 from hsokv.arms.interface import Fitted, Settings
 from hsokv.arms.predictors import Ensemble, to_keys
 from hsokv.data.episode import Episode, Shots
@@ -19,6 +18,7 @@ from hsokv.learning.loop import HeldOut, Hyperparameters, Learners, Problems, st
 from hsokv.learning.optimizers import OPTIMIZERS
 from hsokv.memory import KeyValueMemory
 from hsokv.memory import functional as kv
+from hsokv.swarm.diversity import disagreement
 
 EXAMPLE, DESCRIPTION = range(2)
 """Origins of entries: what they were written from."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 import torch
 from torch import Generator, Tensor
 
-from hsokv.analysis.diversity import diversity
 from hsokv.arms import minibatches
 from hsokv.arms.interface import Answers, Fitted, Settings, StreamShape, Tasks, arriving, carried
 from hsokv.arms.members import (
@@ -36,6 +35,7 @@ from hsokv.learning.loop import (
 )
 from hsokv.learning.optimizers import OPTIMIZERS
 from hsokv.swarm import supervisor
+from hsokv.swarm.diversity import diversity
 from hsokv.swarm.manager import ManagerSettings
 from hsokv.swarm.state import Axis, SearchSpace
 from hsokv.swarm.supervisor import Progress, Round, Swarm, SwarmSettings, run_swarm

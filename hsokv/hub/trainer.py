@@ -10,13 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
 from transformers.training_args import ParallelMode
 
-from hsokv.analysis.classification import accuracy
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub.inputs import check_texts
 from hsokv.hub.memory_ops import TRAINED
 from hsokv.hub.modeling import HSOKVForSequenceClassification
 from hsokv.learning.budget import FORMULAS
 from hsokv.memory import functional as kv
+from hsokv.metrics.classification import accuracy
 
 
 class HSOKVTrainer(Trainer):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.analysis.classification import accuracy, log_loss, outcomes
-from hsokv.analysis.continual import bwt, forgetting, retention
+from hsokv.metrics.classification import accuracy, log_loss, outcomes
+from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.episode_runs import memory_scores
 from hsokv.study.features import opened
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hsokv.analysis.classification import outcomes
 from hsokv.arms import knn
 from hsokv.exceptions import RecordError
+from hsokv.metrics.classification import outcomes
 from hsokv.records import CostRecord, RunRecord, costs_path, read_costs, read_records, records_path, unfinished_path
 from hsokv.study.features import done, load_episode, not_run, write_features
 from hsokv.study.runs import complete_records, run_arm

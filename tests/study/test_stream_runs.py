@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from hsokv.analysis.continual import bwt, forgetting, retention
 from hsokv.arms.interface import Fitted, Prediction
 from hsokv.arms.registry import METHODS
 from hsokv.data.stream import of_task
 from hsokv.learning.budget import Budget
+from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.features import write_features
 from hsokv.study.stream_runs import load_stream, run, run_stream
 

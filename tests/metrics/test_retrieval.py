@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsokv.analysis.retrieval import chance_corrected, chance_hit_rate, gate_entropy, hit_rate, similarity_range
+from hsokv.metrics.retrieval import chance_corrected, chance_hit_rate, gate_entropy, hit_rate, similarity_range
 
 
 def test_hit_rate_is_the_share_of_right_labels_over_members_and_queries():
@@ -46,7 +46,7 @@ def test_similarities_are_clamped():
         (lambda: chance_hit_rate([0], []), "at least one query"),
         (lambda: gate_entropy([1.2]), "sigmoid"),
         (lambda: gate_entropy([np.nan]), "sigmoid"),
-        (lambda: similarity_range([3.0]), "normalise"),
+        (lambda: similarity_range([3.0]), "Normalise"),
     ],
 )
 def test_bad_input_is_refused(call, match):

@@ -46,7 +46,7 @@ def retention(matrix: Sequence[Sequence[float]]) -> float:
     """
     rows = _checked(matrix)
     if len(rows) < 2:
-        raise ValueError("wanted at least two tasks, came one: nothing came before it that could be retained")
+        raise ValueError("One task has no earlier one that could be retained. Give two tasks or more.")
     return _mean(rows[-1][:-1])
 
 
@@ -59,21 +59,19 @@ def excess_forgetting(matrix: Sequence[Sequence[float]], joint: Sequence[Sequenc
     0.3
     """
     if len(matrix) != len(joint):
-        raise ValueError(f"wanted matrices of as many tasks, came {len(matrix)} and {len(joint)}")
+        raise ValueError(f"The matrices have {len(matrix)} and {len(joint)} tasks. Give two of the same stream.")
     return forgetting(matrix) - forgetting(joint)
 
 
 def _checked(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
     rows = [list(map(float, row)) for row in matrix]
     if not rows or any(len(row) != t + 1 for t, row in enumerate(rows)):
-        raise ValueError(
-            f"wanted row t to hold the t + 1 accuracies R[t, 0..t], came rows of {[len(row) for row in rows]}"
-        )
+        raise ValueError(f"Row t holds the t + 1 accuracies R[t, 0..t]; these rows have {[len(row) for row in rows]}.")
     if not all(0 <= value <= 1 for row in rows for value in row):
-        raise ValueError("wanted accuracies in [0, 1], came others: divide percentages by 100")
+        raise ValueError("Accuracies lie in [0, 1]. Divide percentages by 100.")
     return rows
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return float(np.mean(found)) if found else 0.0
+    values = list(values)
+    return float(np.mean(values)) if values else 0.0

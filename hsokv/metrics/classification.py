@@ -14,7 +14,7 @@ def outcomes(predictions: ArrayLike, labels: ArrayLike) -> str:
     """
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape or labels.ndim != 1 or labels.size == 0:
-        raise ValueError(f"wanted one prediction and one label an example, came {predictions.shape} and {labels.shape}")
+        raise ValueError(f"Give one prediction and one label an example, not {predictions.shape} and {labels.shape}.")
     return "".join("1" if right else "0" for right in predictions == labels)
 
 
@@ -69,11 +69,11 @@ def log_loss(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """
     p, labels = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
     if p.ndim != 2 or labels.shape != p.shape[:1] or labels.size == 0:
-        raise ValueError(f"wanted [examples, classes] and [examples], came {p.shape} and {labels.shape}")
+        raise ValueError(f"Give [examples, classes] and [examples], not {p.shape} and {labels.shape}.")
     if not ((p >= 0).all() and np.allclose(p.sum(axis=1), 1.0, atol=1e-3)):
-        raise ValueError("wanted rows of probabilities with sum 1, came others: pass a softmax, not logits")
+        raise ValueError("A row of probabilities does not sum to 1. Pass a softmax, not logits.")
     if labels.min() < 0 or labels.max() >= p.shape[1]:
-        raise ValueError(f"wanted labels in 0..{p.shape[1] - 1}, came {labels.min()}..{labels.max()}")
+        raise ValueError(f"Labels {labels.min()}..{labels.max()} do not lie in 0..{p.shape[1] - 1}.")
     return float(-np.log(np.maximum(p[np.arange(labels.size), labels], FLOOR)).mean())
 
 

@@ -31,8 +31,8 @@ def hit_rate(retrieved_labels: ArrayLike, query_labels: ArrayLike) -> float:
     retrieved_labels, query_labels = np.asarray(retrieved_labels), np.asarray(query_labels)
     if query_labels.ndim != 1 or query_labels.size == 0 or retrieved_labels.shape[-1:] != query_labels.shape:
         raise ValueError(
-            f"wanted [queries] labels, at least one, and as many retrieved, "
-            f"came {query_labels.shape} and {retrieved_labels.shape}"
+            f"Query labels and retrieved labels have the shapes {query_labels.shape} and {retrieved_labels.shape}. "
+            f"Give at least one query, and as many retrieved labels."
         )
     return float((retrieved_labels == query_labels).mean())
 
@@ -45,7 +45,7 @@ def chance_hit_rate(entry_labels: ArrayLike, query_labels: ArrayLike) -> float:
     """
     entry_labels, query_labels = np.asarray(entry_labels), np.asarray(query_labels)
     if query_labels.size == 0:
-        raise ValueError("wanted at least one query, came none")
+        raise ValueError("There is no query. Give at least one query.")
     if entry_labels.size == 0:
         return 0.0
     return float(
@@ -57,7 +57,7 @@ def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLi
     """How often each entry was the heaviest of a read, `reads`, and how often it then had the query's label, `right`.
 
     Args:
-        top_entries: [members, queries], place of the heaviest entry, -1 where there is none; members are added up.
+        top_entries: [members, queries], index of the heaviest entry, -1 where there is none; members are added up.
         entry_labels: [entries]; query_labels: [queries].
 
     >>> reads([[0, 1, -1]], [5, 6], [5, 5, 5])
@@ -65,13 +65,10 @@ def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLi
     """
     top, entry_labels = np.asarray(top_entries), np.asarray(entry_labels)
     labels = np.broadcast_to(np.asarray(query_labels), top.shape)
-    found = top >= 0
-    places, right = top[found], entry_labels[top[found]] == labels[found]
-    entries = len(entry_labels)
-    return {
-        "reads": np.bincount(places, minlength=entries).tolist(),
-        "right": np.bincount(places[right], minlength=entries).tolist(),
-    }
+    read = top[top >= 0]
+    right = read[entry_labels[read] == labels[top >= 0]]
+    counts = {"reads": read, "right": right}
+    return {name: np.bincount(entries, minlength=len(entry_labels)).tolist() for name, entries in counts.items()}
 
 
 def chance_corrected(rate: float, chance: float) -> float | None:
@@ -94,7 +91,7 @@ def gate_entropy(gate: ArrayLike) -> float:
     """
     g = np.asarray(gate, dtype=np.float64)
     if g.size == 0 or not ((g >= 0) & (g <= 1)).all():
-        raise ValueError("wanted gates in [0, 1], at least one, came none or others: apply the sigmoid first")
+        raise ValueError("Gates are empty or not in [0, 1]. Apply the sigmoid first.")
     share = np.stack([g, 1 - g])
     return float(-np.where(share > 0, share * np.log2(np.where(share > 0, share, 1)), 0.0).sum(axis=0).mean())
 
@@ -107,6 +104,6 @@ def similarity_range(cosines: ArrayLike) -> SimilarityRange:
     """
     cosines = np.asarray(cosines, dtype=np.float64)
     if cosines.size == 0 or not (np.abs(cosines) <= 1 + 1e-4).all():
-        raise ValueError("wanted cosines in [-1, 1], at least one, came none or others: normalise both sides first")
+        raise ValueError("Cosines are empty or not in [-1, 1]. Normalise both sides first.")
     clamped = cosines.clip(0.0, 1.0)
     return SimilarityRange(float(clamped.min()), float(clamped.mean()), float(clamped.max()))

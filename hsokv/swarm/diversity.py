@@ -15,7 +15,7 @@ def optimizer_entropy(optimizers: ArrayLike, available: int) -> float:
     """
     optimizers = np.asarray(optimizers)
     if optimizers.ndim != 1 or optimizers.size == 0 or optimizers.min() < 0 or optimizers.max() >= available:
-        raise ValueError(f"wanted [agents] optimizers in 0..{available - 1}, at least one, came {optimizers.tolist()}")
+        raise ValueError(f"Optimizers {optimizers.tolist()} are empty, or not optimizers in 0..{available - 1}.")
     share = np.bincount(optimizers) / optimizers.size
     share = share[share > 0]
     most = min(optimizers.size, available)
@@ -29,14 +29,14 @@ def coverage(position: ArrayLike) -> float:
     1 for a Latin hypercube; 0 for one agent. Unlike one minus a discrepancy, which gives 16 coinciding agents .97.
 
     Args:
-        position: [agents, axes] in [0, 1], places in the search space on the scale they are sampled on.
+        position: [agents, axes] in [0, 1], coordinates in the search space on the scale they are sampled on.
 
     >>> coverage([[0.1, 0.1], [0.4, 0.1], [0.9, 0.1]])
     0.5
     """
     position = np.asarray(position, dtype=np.float64)
     if position.ndim != 2 or position.size == 0 or not ((position >= -1e-9) & (position <= 1 + 1e-9)).all():
-        raise ValueError(f"wanted [agents, axes] in [0, 1], came shape {position.shape} or values outside")
+        raise ValueError(f"Positions of shape {position.shape} are not [agents, axes] in [0, 1].")
     agents = len(position)
     if agents == 1:
         return 0.0
@@ -51,9 +51,7 @@ def diversity(optimizers: ArrayLike, available: int, position: ArrayLike) -> flo
     1.0
     """
     if len(np.asarray(optimizers)) != len(np.asarray(position)):
-        raise ValueError(
-            f"wanted one optimizer an agent, came {np.shape(optimizers)} for {np.shape(position)} positions"
-        )
+        raise ValueError(f"Give one optimizer an agent, not {np.shape(optimizers)} for {np.shape(position)} positions.")
     return (optimizer_entropy(optimizers, available) + coverage(position)) / 2
 
 
@@ -68,6 +66,6 @@ def disagreement(predictions: ArrayLike) -> float:
     """
     predictions = np.asarray(predictions)
     if predictions.ndim != 2 or predictions.size == 0:
-        raise ValueError(f"wanted [agents, examples] of labels, came shape {predictions.shape}")
+        raise ValueError(f"Predictions have the shape {predictions.shape}, not [agents, examples].")
     first, second = np.triu_indices(len(predictions), k=1)
     return float((predictions[first] != predictions[second]).mean()) if len(first) else 0.0

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsokv.analysis.continual import bwt, excess_forgetting, forgetting, retention
+from hsokv.metrics.continual import bwt, excess_forgetting, forgetting, retention
 
 # By hand: three tasks; the second is best right after it was learnt, the first after the second.
 KNOWN = [[0.6], [0.9, 0.8], [0.5, 0.7, 0.9]]
@@ -37,23 +37,23 @@ def test_the_reference_has_no_excess(matrix, joint):
 
 def test_a_single_task_forgets_nothing_and_has_nothing_to_retain():
     assert bwt([[0.4]]) == forgetting([[0.4]]) == 0
-    with pytest.raises(ValueError, match="at least two tasks"):
+    with pytest.raises(ValueError, match="two tasks"):
         retention([[0.4]])
 
 
 @pytest.mark.parametrize("wrong", [[], [[0.1, 0.2]], [[0.1], [0.2]]])
 def test_a_matrix_that_is_not_triangular_is_refused(wrong):
     for metric in (bwt, forgetting, retention):
-        with pytest.raises(ValueError, match="wanted row t to hold the t"):
+        with pytest.raises(ValueError, match="Row t holds the t"):
             metric(wrong)
 
 
 @pytest.mark.parametrize("wrong", [50.0, -0.1, float("nan")])
 def test_values_that_are_no_accuracies_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"accuracies in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"in \[0, 1\]"):
         bwt([[0.5], [wrong, 0.5]])
 
 
 def test_streams_of_other_lengths_cannot_be_compared():
-    with pytest.raises(ValueError, match="as many tasks, came 3 and 1"):
+    with pytest.raises(ValueError, match="3 and 1 tasks"):
         excess_forgetting(KNOWN, [[0.5]])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hsokv.analysis.diversity import coverage, disagreement, diversity, optimizer_entropy
+from hsokv.swarm.diversity import coverage, disagreement, diversity, optimizer_entropy
 
 
 def test_coinciding_agents_have_no_diversity():
