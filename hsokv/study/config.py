@@ -116,7 +116,6 @@ class Model(BaseModel):
 
 
 class Data(Model):
-    root: str | None = Field(description="Folder of your own copies; null: HSOKV_DATA_DIR, else data are downloaded.")
     development_rows: Natural = Field(description="Texts per class of official train data for the development set.")
     development_images: Natural = Field(description="Images per class of official train data for the development set.")
 
@@ -505,15 +504,11 @@ class Study(Model):
     small: bool = Field(description="true: it only shows that the machinery works, and every page says so.")
     results: Folder = Field(description="Folder of everything that is written, relative to the working directory.")
     split: Literal["validation", "test"] = Field(description="Examples that are scored; `test` closes a piece of work.")
-    device: Literal["cpu", "cuda"] = Field(description="Device of encoders and of fine_tune (docs/data.md).")
     data: Data = Field(description="Where data lie, and what is set aside of them.")
     encoder: Name = Field(description="Text encoder of conditions that name none.")
     encoders: dict[Name, Encoder] = Field(description="Encoders by name; those that a condition uses are looked for.")
     paper: Paper = Field(description="What the paper, CITATION.cff and archives say; no run depends on it.")
     expected_failures: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
-    time_budget_minutes: dict[BenchmarkName, Positive] = Field(
-        description="Minutes on two cores for each, and the rest; no limit."
-    )
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
     distributed: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
@@ -729,6 +724,20 @@ INTRODUCTION = """# Configuration
 The study is config.yaml; overlays (`--configfile`) change single values. Made by `python -m hsokv.study.config` from
 hsokv/study/config.py, as config.schema.json is, which an editor checks a file by that begins with
 `# yaml-language-server: $schema=config.schema.json`. Required keys stand in config.yaml; an overlay may leave them out.
+
+## The machine
+
+What belongs to the machine is no part of the study: no record depends on where it was made. hsokv/machine.py reads it.
+
+| to | write |
+|---|---|
+| compute on a GPU (docs/data.md) | `HSOKV_DEVICE=cuda snakemake --cores 4 report` |
+| use your own copies of the data (docs/data.md) | `HSOKV_DATA_DIR=/path/to/data snakemake --cores 4 report` |
+| keep downloads elsewhere | `HSOKV_CACHE_DIR=/path/to/cache snakemake --cores 4 report` |
+| write results to another disk | `snakemake --cores 4 --directory /path/on/it report` |
+| limit the time of a job on a cluster | `runtime` in profiles/slurm/profile.yaml, or `--set-resources` |
+
+Paths of your own files and encoders in a configuration are relative to the data root, else to the `--directory`.
 """
 
 if __name__ == "__main__":

@@ -273,8 +273,8 @@ def test_a_missing_key_is_named(configuration, key):
 
 
 def test_every_mistake_is_named_at_once(configuration):
-    configuration["small"], configuration["device"] = 1, "gpu"
-    assert len(refused(configuration, "device").splitlines()) == 2
+    configuration["small"], configuration["split"] = 1, "tset"
+    assert len(refused(configuration, "split").splitlines()) == 2
 
 
 def keys_of(node, key=()):
@@ -353,7 +353,7 @@ def test_editors_accept_the_study_and_every_overlay(path):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("device", "gpu"), ("methods.head.step", 3), ("benchmarks.sst2.seed", [1]), ("methods.memory.k", 0)],
+    [("split", "tset"), ("methods.head.step", 3), ("benchmarks.sst2.seed", [1]), ("methods.memory.k", 0)],
 )
 def test_editors_refuse_a_mistake(configuration, key, value):
     change(configuration, key, value)
