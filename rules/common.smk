@@ -17,8 +17,8 @@ from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import hub_in_reach
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import KINDS, module_of, selected, task_of
-from hsokv.study.config import check_configuration, check_keys
+from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.config import KINDS, check_configuration, check_keys, selected
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.encoders import encoder_of, encoders_of
 from hsokv.study.preflight import (

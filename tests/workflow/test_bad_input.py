@@ -29,7 +29,7 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
         ("methods: {memory: {k: three}}", ["methods.memory.k", "an integer", "three"]),
         ("methods: {memory: {k: 0}}", ["methods.memory.k", "at least 1"]),
         ("small: true\nmethods:\n  knn: {k: 1}\nsmall: true", ["overlay.yaml", "small", "lines 1 and 4"]),
-        ("split: tset", ["split", "validation", "test", "tset"]),
+        ("split: tset", ["split", "'validation' or 'test'", "tset"]),
         ("baselines: [knm]", ["baselines", "'knm'", "did you mean 'knn'"]),
         ("benchmarks: {sst3: {seeds: [1]}}", ["benchmarks.sst3", "is missing"]),
         ("benchmarks: {sst2: {source: sst3}}", ["'sst3'", "did you mean 'sst2'"]),
