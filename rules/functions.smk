@@ -61,7 +61,7 @@ def encoding_module(wildcards):
 
 def own_root(wildcards, output):
     """As a parameter that is not compared (with `output` as an argument): the folder of a user's own copies."""
-    return str(data_root(config["data"]["root"]) or "")
+    return str(data_root() or "")
 
 
 def own_encoder_folder(wildcards, output):

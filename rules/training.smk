@@ -28,7 +28,7 @@ rule run_arm:
             name: config["methods"][name] for name in METHODS[wildcards.arm].settings
         },
         task=lambda wildcards: task_of(
-            BENCHMARKS[wildcards.benchmark], wildcards.arm, config["device"]
+            BENCHMARKS[wildcards.benchmark], wildcards.arm, DEVICE
         ),
         seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
         code=code_of_arm,

@@ -158,13 +158,13 @@ def fit_exactly(problems, hyperparameters, steps=20):
 def by_torch(weight, bias, x, y, rule, rate, decay, steps=20):
     """One head by torch's SGD, or by the adaptive rule written out for it alone; then the decay, implicit."""
     parameters = [weight.clone().requires_grad_(), bias.clone().requires_grad_()]
-    optimizer = torch.optim.SGD(parameters, rate, momentum=0.9)
+    sgd = torch.optim.SGD(parameters, rate, momentum=0.9)
     square, means = 0.0, [torch.zeros_like(parameter) for parameter in parameters]
     for t in range(1, steps + 1):
-        optimizer.zero_grad()
+        sgd.zero_grad()
         torch.nn.functional.cross_entropy(x @ parameters[0] + parameters[1], y).backward()
         if rule == "sgd":
-            optimizer.step()
+            sgd.step()
         square = 0.999 * square + 0.001 * float(parameters[0].grad.square().mean())
         with torch.no_grad():
             for i, parameter in enumerate(parameters):
