@@ -137,7 +137,7 @@ def test_the_digest_of_the_swarm_covers_all_it_uses():
 
 
 def test_a_module_that_is_not_there_is_an_error():
-    with pytest.raises(ModuleNotFoundError, match=r"hsokv\.methods\.nothing"):
+    with pytest.raises(ModuleNotFoundError, match=r"hsokv\.arms\.nothing"):
         code_digest(["hsokv.arms.nothing"])
 
 
