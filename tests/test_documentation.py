@@ -64,7 +64,7 @@ def own_arm(monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)
     from hsokv.arms import registry
 
-    added = eval("{" + line + "}", {"Method": registry.Method, "_M": registry._M})  # noqa: S307 - our own documentation
+    added = eval("{" + line + "}", {"Method": registry.Method})  # noqa: S307 - our own documentation
     for name, method in added.items():
         monkeypatch.setitem(METHODS, name, method)
     return module

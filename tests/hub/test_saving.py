@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from hsokv.exceptions import ConfigurationError, DataError, HsokvError, ModelError
 from hsokv.hub import HSOKVForSequenceClassification, saving
+from hsokv.hub.configuration import FORMAT
 from hsokv.hub.saving import SIDE, write_side
 from hsokv.hub.tokenizer import word_tokenizer
 
@@ -335,3 +336,17 @@ def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monke
     loaded = HSOKVForSequenceClassification.from_pretrained("someone/model", subfolder=saved.name, **source)
     assert answers(loaded) == answers(model)
     assert given.items() >= (source | {"name": "someone/model"}).items()
+
+
+def test_a_model_that_an_earlier_commit_saved_loads_or_says_why_not():
+    """tests/hub/saved is made anew only together with another format."""
+    folder = Path(__file__).with_name("saved")
+    if json.loads((folder / "config.json").read_text())["format"] != FORMAT:
+        with pytest.raises(ConfigurationError, match="format"):
+            load(folder)
+        return
+    model = load(folder)
+    expected = torch.tensor([[0.9862591, 0.0137409], [0.3751675, 0.6248325], [0.0136572, 0.9863428]])
+    torch.testing.assert_close(model(features=torch.eye(3)).logits.exp(), expected, rtol=0, atol=1e-5)
+    assert [entry["text"] for entry in model.entries.values()] == ["one", "two", "three"]
+    assert len(model) == 3
