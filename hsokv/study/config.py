@@ -360,7 +360,7 @@ class Projection(Model):
     periods: Many = Field(description="Periods of each simulated node.")
 
 
-class Cartpole(Model):
+class Distributed(Model):
     address: str | None = Field(description="Ray cluster, host:port or ray://host:port; null: Ray on this machine.")
     managers: Workers = Field(description="Managers in all, for weak scaling per worker; a worker has at least one.")
     learning: Learning = Field(description="Sharing arms on swing-up at equal environment steps.")
@@ -529,7 +529,9 @@ class Study(Model):
     expected_failures: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
-    distributed: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
+    distributed: Distributed | None = Field(
+        description="The distributed swarm on CartPole's physics; null leaves it out."
+    )
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
     baselines: Distinct[Arm] = Field(description="Arms that can win.")
     methods: Methods = Field(description="Settings by group; an arm is rerun when a group that it reads changes.")
