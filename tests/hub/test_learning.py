@@ -122,10 +122,10 @@ def test_a_loss_reaches_the_heads(model):
         (lambda m: m.predict("w0"), DataError, "texts must be a list.*'w0'"),
         (lambda m: m.forget(["w0 w9"]), DataError, r"no entry has the text 'w0 w9'; did you mean 'w0 w1'\?"),
         (lambda m: m.forget(label="z"), DataError, "unknown label 'z'"),
-        (lambda m: m.forget(), ConfigurationError, "both or neither"),
+        (lambda m: m.forget(), ConfigurationError, "either texts or a label"),
         (lambda m: m.add_classes(["a"]), DataError, "a class 'a' already"),
         (lambda m: setattr(m, "gate", 2), ConfigurationError, r"in \[0, 1\], got 2"),
-        (lambda m: m(), ConfigurationError, "came 0 of them"),
+        (lambda m: m(), ConfigurationError, "got 0 of them"),
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(model, call, error, message):

@@ -134,7 +134,7 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path):
     with pytest.raises(ModelError, match="does not exist"):
         load(tmp_path / "absent")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="came a file"):
+    with pytest.raises(ModelError, match="it is a file"):
         load(tmp_path / "file")
 
 
