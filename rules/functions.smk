@@ -105,5 +105,5 @@ def code_of_arm(wildcards):
     protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
     modules = ["hsokv.study.runs", protocol.module]
     return code_digest(
-        [*modules, module_of(definition, wildcards.arm)], [script_path("run_arm.py")]
+        [*modules, module_of(wildcards.arm)], [script_path("run_arm.py")]
     )

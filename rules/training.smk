@@ -21,9 +21,7 @@ rule run_arm:
         ENVIRONMENT
     threads: 1
     params:
-        module=lambda wildcards: module_of(
-            BENCHMARKS[wildcards.benchmark], wildcards.arm
-        ),
+        module=lambda wildcards: module_of(wildcards.arm),
         settings=lambda wildcards: {
             name: config["methods"][name] for name in METHODS[wildcards.arm].settings
         },

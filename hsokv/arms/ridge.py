@@ -78,10 +78,10 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
         return scatter / max(degrees, 1), degrees
 
     def choose(moments: Moments, held_out: Shots) -> Choice:
-        spread, degrees = covariance(moments)
-        means, narrow = means_of_seen(moments)[0].float(), spread.float()  # enough digits to choose by
+        pooled, degrees = covariance(moments)
+        means, narrow = means_of_seen(moments)[0].float(), pooled.float()  # enough digits to choose by
         tried = []
-        for shrinkage in (*settings["ridge"]["shrinkage"], oas_shrinkage(spread, degrees)):
+        for shrinkage in (*settings["ridge"]["shrinkage"], oas_shrinkage(pooled, degrees)):
             loss, temperature = _calibrated_loss(logits(lda_head(means, narrow, shrinkage), held_out.x), held_out.y)
             tried.append((loss, shrinkage, temperature))
         _, shrinkage, temperature = min(tried)

@@ -126,7 +126,7 @@ class HSOKVForSequenceClassification(SavedModel):
         text, ModelError for a model of images.
         """
         if self.tokenizer is None:
-            raise ModelError("wanted a model of texts, came one of images or features: call it with those instead")
+            raise ModelError("this model reads images or features, not texts: call it with those")
         texts = check_texts(texts, self.encoder.pair)
         with self.evaluating():
             return self.encoder.encode(texts, self.tokenizer).to(self.device)
@@ -167,7 +167,9 @@ class HSOKVForSequenceClassification(SavedModel):
         given = [part for part in (input_ids, pixel_values, features) if part is not None]
         if len(given) != 1 or (features is None and self.encoder is None):
             wanted = "features" if self.encoder is None else "one of input_ids, pixel_values and features"
-            raise ConfigurationError(f"wanted {wanted}, came {len(given)} of them: give what this model was made for")
+            raise ConfigurationError(
+                f"forward takes {wanted}, got {len(given)} of them: give what this model was made for"
+            )
         if input_ids is not None:
             return self.encoder(input_ids, attention_mask)
         return features if pixel_values is None else self.encoder(pixel_values)
@@ -219,7 +221,7 @@ class HSOKVForSequenceClassification(SavedModel):
         ensemble, texts = self._ensemble(), check_texts(texts, getattr(self.encoder, "pair", False))
         numbers, (source,) = self.class_numbers(labels), check_strings([source], "source")
         if len(texts) != len(numbers):
-            raise DataError(f"wanted one label a text, came {len(texts)} texts and {len(numbers)} labels")
+            raise DataError(f"got {len(texts)} texts and {len(numbers)} labels: give one label for each text")
         if not texts:
             return
         if float(ensemble.gate) == 0 and min(numbers) < len(self.labels) - self.config.added:
@@ -254,7 +256,7 @@ class HSOKVForSequenceClassification(SavedModel):
         Raises DataError for a text or label that no entry has, ConfigurationError unless one of both is given.
         """
         if (texts is None) == (label is None):
-            raise ConfigurationError("forget wants either texts or a label, came both or neither: give one of them")
+            raise ConfigurationError("forget takes either texts or a label: give one of them")
         with _LOCK:
             memory = self._ensemble().memory
             held = len(memory)
@@ -296,7 +298,7 @@ class HSOKVForSequenceClassification(SavedModel):
     @torch.inference_mode(False)
     def gate(self, share: float) -> None:
         if not 0 <= share <= 1:
-            raise ConfigurationError(f"gate: wanted a share in [0, 1], came {share}")
+            raise ConfigurationError(f"gate must be a share in [0, 1], got {share}")
         with _LOCK:
             ensemble = self._ensemble()
             ensemble.gate = torch.full_like(ensemble.gate, share)

@@ -175,7 +175,9 @@ def read_side(folder: Path) -> dict[str, Any]:
     Raises ModelError for a folder that is none of a model, pickles, or files that are not those which were saved.
     """
     if not folder.is_dir():
-        raise ModelError(f"{folder}: wanted the folder of a model, came {'a file' if folder.exists() else 'nothing'}")
+        raise ModelError(
+            f"{folder} is not the folder of a model: {'it is a file' if folder.exists() else 'it does not exist'}"
+        )
     weights = INDEX if (folder / INDEX).exists() else WEIGHTS
     missing = [file for file in (CONFIG, weights, SIDE) if not (folder / file).is_file()]
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
@@ -186,7 +188,7 @@ def read_side(folder: Path) -> dict[str, Any]:
             "`safetensors.torch.save_file`"
         )
     if missing:
-        raise ModelError(f"{folder}: wanted the folder of a model, has no {', '.join(missing)}: {_AGAIN}")
+        raise ModelError(f"{folder} is not the folder of a model: it has no {', '.join(missing)}: {_AGAIN}")
     try:
         side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
         sums, _, _ = side["sha256"], side["entries"], side["run"]
@@ -197,7 +199,7 @@ def read_side(folder: Path) -> dict[str, Any]:
     for file, wanted in sums.items():
         actual = checksum(folder / file) if (folder / file).exists() else "no such file"
         if actual != wanted:
-            raise ModelError(f"{folder / file}: wanted SHA-256 {wanted}, came {actual}: cut short or changed; {_AGAIN}")
+            raise ModelError(f"{folder / file}: SHA-256 must be {wanted}, is {actual}: cut short or changed; {_AGAIN}")
     return side
 
 
@@ -224,7 +226,6 @@ def _read_tokenizer(path: Path, tokens: int) -> Tokenizer:
         raise ModelError(f"{path}: no tokenizer ({error}): {_AGAIN}") from error
     if (size := tokenizer.get_vocab_size()) > tokens:
         raise ModelError(
-            f"{path}: wanted at most {tokens} tokens, which the encoder knows, came {size}: take that one "
-            "which was saved with the model"
+            f"{path}: has {size} tokens, the encoder knows {tokens}: take the tokenizer that was saved with the model"
         )
     return tokenizer

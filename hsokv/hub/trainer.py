@@ -40,8 +40,8 @@ class HSOKVTrainer(Trainer):
         args.dataloader_pin_memory &= torch.accelerator.is_available()  # else torch warns at every loader
         if args.parallel_mode != ParallelMode.NOT_PARALLEL:
             raise ConfigurationError(
-                f"wanted one process on one device, came {args.parallel_mode.value}: memories written apart would "
-                "differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
+                f"the trainer runs in one process on one device, got {args.parallel_mode.value}: memories "
+                "written apart would differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
             )
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
         self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer

@@ -20,8 +20,8 @@ def shrink(within: Tensor, shrinkage: float) -> Tensor:
             [0.0000, 0.5000]])
     """
     identity = torch.eye(len(within), dtype=within.dtype)
-    spread = within.diagonal().mean()
-    return (1 - shrinkage) * within + shrinkage * spread * identity if spread > 0 else identity
+    variance = within.diagonal().mean()
+    return (1 - shrinkage) * within + shrinkage * variance * identity if variance > 0 else identity
 
 
 def oas_shrinkage(within: Tensor, degrees: int) -> float:
@@ -33,9 +33,9 @@ def oas_shrinkage(within: Tensor, degrees: int) -> float:
     >>> round(oas_shrinkage(torch.diag(torch.tensor([3.0, 1.0])), 99), 3)
     0.13
     """
-    squares, spread = float(within.square().sum()), float(within.diagonal().sum())
-    wanted, error = squares + spread**2, (degrees + 1) * (squares - spread**2 / len(within))
-    return wanted / error if wanted < error else 1.0
+    squares, trace = float(within.square().sum()), float(within.diagonal().sum())
+    numerator, denominator = squares + trace**2, (degrees + 1) * (squares - trace**2 / len(within))
+    return numerator / denominator if numerator < denominator else 1.0
 
 
 def lda_head(means: Tensor, within: Tensor, shrinkage: float) -> Head:
@@ -87,7 +87,7 @@ def class_directions(means: Tensor, counts: Tensor, within: Tensor, shrinkage: f
     means, spare = means - means.mean(0), len(means) - 1
     solved = torch.cholesky_solve(means.mT.contiguous(), torch.linalg.cholesky(shrink(within, shrinkage)))
     values, vectors = torch.linalg.eigh(means @ solved / spare)
-    kept = min(directions, spare)
-    values, vectors = values.flip(0)[:kept].clamp_min(1e-12), vectors.flip(1)[:, :kept]
+    count = min(directions, spare)
+    values, vectors = values.flip(0)[:count].clamp_min(1e-12), vectors.flip(1)[:, :count]
     ratio = (values - (1 / counts).mean()).clamp_min(0)
     return solved @ (vectors * (ratio / (ratio + 1) / (spare * values)).sqrt())

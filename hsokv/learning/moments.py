@@ -84,7 +84,7 @@ def between(moments: Moments) -> Tensor:
     if len(counts) < 2 or degrees < 1:
         raise DataError(
             f"wanted two classes and more examples than classes, got {int(counts.sum())} examples of "
-            f"{len(counts)} classes; without them there is no spread to tell classes by"
+            f"{len(counts)} classes; without them there is no variance to tell classes by"
         )
     observed = torch.cov(means.mT).reshape(scatter.shape)
     return observed - scatter / degrees * (1 / counts).mean()

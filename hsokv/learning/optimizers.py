@@ -33,7 +33,7 @@ def init_state(parameter: Tensor, batch: tuple[int, ...]) -> OptimizerState:
 def rule(steps: Tensor, optimizer: Tensor, learning_rate: Tensor, weight_decay: Tensor) -> Tensor:
     """The next update of each head as five numbers [5, ...], for `apply_rule`; `steps` were taken before it.
 
-    All rules are w <- kept w - rate n / (sqrt(unbias v) + floor), where the numerator n is m if `latest` is 0 and g if
+    All rules are w <- decay w - rate n / (sqrt(unbias v) + floor), where the numerator n is m if `latest` is 0 and g if
     it is 1. Float64, because 1 - 0.999^t has lost half its digits in float32.
     """
     after = steps.double() + 1
@@ -44,9 +44,9 @@ def rule(steps: Tensor, optimizer: Tensor, learning_rate: Tensor, weight_decay: 
     unbias = (1 / (1 - 0.999**after)).masked_fill(is_sgd, 0.0)
     floor = torch.where(is_sgd, one, 1e-8)
     rate = learning_rate * unbias_mean.masked_fill(is_sgd, 10.0).masked_fill(is_rmsprop, 1.0)
-    kept = 1 / (1 + (learning_rate.double() * weight_decay).expand(after.shape))
-    rate = rate * kept
-    return torch.stack((latest, unbias, floor, rate, kept))
+    decay = 1 / (1 + (learning_rate.double() * weight_decay).expand(after.shape))
+    rate = rate * decay
+    return torch.stack((latest, unbias, floor, rate, decay))
 
 
 def apply_rule(
@@ -59,11 +59,11 @@ def apply_rule(
     """
     ones = (1,) * (1 + parameter.ndim - numbers.ndim)
     numbers, square = numbers.reshape(numbers.shape + ones), square.reshape(square.shape + ones)
-    latest, unbias, floor, rate, kept = numbers.to(parameter.dtype)
+    latest, unbias, floor, rate, decay = numbers.to(parameter.dtype)
     first = torch.lerp(moments.first, gradient, 0.1)
     second = moments.second * 0.999 + 0.001 * square
     direction = torch.lerp(first, gradient, latest).div_((second * unbias).sqrt_().add_(floor))
-    return (parameter * kept).addcmul_(direction, rate, value=-1), OptimizerState(first, second, moments.steps + 1)
+    return (parameter * decay).addcmul_(direction, rate, value=-1), OptimizerState(first, second, moments.steps + 1)
 
 
 def update(

@@ -14,7 +14,7 @@ def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
     return [arm for arm in arms if protocol in METHODS[arm].protocols]
 
 
-def module_of(definition: Mapping[str, Any], arm: str) -> str:
+def module_of(arm: str) -> str:
     """The module of an arm."""
     return f"hsokv.arms.{METHODS[arm].module}"
 

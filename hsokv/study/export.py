@@ -90,7 +90,7 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
-    method = getattr(import_module(module_of(definition, record.arm)), protocol.method)
+    method = getattr(import_module(module_of(record.arm)), protocol.method)
     answers: list[Fitted] = []
 
     def kept(*arguments: Any) -> Any:

@@ -117,15 +117,15 @@ def test_a_loss_reaches_the_heads(model):
     ("call", "error", "message"),
     [
         (lambda m: m.remember(["w0"], ["z"]), DataError, r"unknown label 'z'.*add_classes"),
-        (lambda m: m.remember(["w0"], ["a", "b"]), DataError, "one label a text, came 1 texts and 2 labels"),
+        (lambda m: m.remember(["w0"], ["a", "b"]), DataError, "1 texts and 2 labels"),
         (lambda m: m.remember(["hello"], ["a"]), DataError, "words of this model's world.*'hello'"),
         (lambda m: m.predict("w0"), DataError, "texts must be a list.*'w0'"),
         (lambda m: m.forget(["w0 w9"]), DataError, r"no entry has the text 'w0 w9'; did you mean 'w0 w1'\?"),
         (lambda m: m.forget(label="z"), DataError, "unknown label 'z'"),
-        (lambda m: m.forget(), ConfigurationError, "both or neither"),
+        (lambda m: m.forget(), ConfigurationError, "either texts or a label"),
         (lambda m: m.add_classes(["a"]), DataError, "a class 'a' already"),
-        (lambda m: setattr(m, "gate", 2), ConfigurationError, r"in \[0, 1\], came 2"),
-        (lambda m: m(), ConfigurationError, "came 0 of them"),
+        (lambda m: setattr(m, "gate", 2), ConfigurationError, r"in \[0, 1\], got 2"),
+        (lambda m: m(), ConfigurationError, "got 0 of them"),
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(model, call, error, message):
@@ -140,7 +140,7 @@ def test_a_model_without_a_memory_says_so():
     model = make_model(linear(3), ["a", "b"])
     with pytest.raises(ModelError, match="has no memory"):
         model.add_classes(["c"])
-    with pytest.raises(ModelError, match="wanted a model of texts"):
+    with pytest.raises(ModelError, match="not texts"):
         model.predict(["x"])
 
 

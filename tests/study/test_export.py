@@ -38,7 +38,7 @@ def run(benchmark, definition, arm, settings, folder):
     """The record of the arm's run on the features in `folder`."""
     groups = {name: settings[name] for name in METHODS[arm].settings}
     records, task = folder / "records", task_of(definition, arm)
-    run_arm(benchmark, arm, module_of(definition, arm), groups, task, [1], folder, records, "code", lambda line: None)
+    run_arm(benchmark, arm, module_of(arm), groups, task, [1], folder, records, "code", lambda line: None)
     return read_run(benchmark, next(iter(definition["conditions"])), arm, 1, records)
 
 

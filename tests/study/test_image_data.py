@@ -67,7 +67,7 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
     run_arm(
         benchmark="shapes",
         arm="ridge",
-        module=module_of(shapes, "ridge"),
+        module=module_of("ridge"),
         settings={name: settings[name] for name in METHODS["ridge"].settings},
         task=task_of(shapes, "ridge"),
         seeds=[1],

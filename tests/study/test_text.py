@@ -66,7 +66,7 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     run_arm(
         benchmark="messages",
         arm="ridge",
-        module=module_of(messages, "ridge"),
+        module=module_of("ridge"),
         settings={name: settings[name] for name in METHODS["ridge"].settings},
         task=task_of(messages, "ridge"),
         seeds=SEEDS,

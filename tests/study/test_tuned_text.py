@@ -124,7 +124,7 @@ def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name)
     run_arm(
         benchmark="b",
         arm="ridge",
-        module=module_of(benchmark, "ridge"),
+        module=module_of("ridge"),
         settings={group: settings[group] for group in METHODS["ridge"].settings},
         task=task_of(benchmark, "ridge"),
         seeds=[1],
