@@ -1,6 +1,6 @@
 """How fast texts and images become features: `python -m benchmarks.encoding [--texts 2000] [--images 10000]`.
 
-Texts: sentences of SST-2's train file under HSOKV_DATA_DIR, through `hsokv.model.text_encoder` and through the `encode`
+Texts: sentences of SST-2's train file under HSOKV_DATA_DIR, through `hsokv.encoders.texts` and through the `encode`
 of sentence-transformers as its users call it: the same files, threads and batch size, in turns, the best of them. CPU
 seconds stand beside the wall's: on a machine that other work shares, they are the ones to trust.
 The peer is no part of the study's environment; put it, without what it shares with it, into a folder of its own:
@@ -24,10 +24,10 @@ import torch
 
 from hsokv.data.synthetic import generate_split_cifar10_synthetic
 from hsokv.data.texts import read_table
-from hsokv.model.encoder_files import resolve_encoder
-from hsokv.model.patch_encoder import CENTROIDS, encode, encoder_flops, learn_dictionary
-from hsokv.model.text_encoder import encoder_flops as text_flops
-from hsokv.model.text_encoder import load_text_encoder
+from hsokv.encoders.files import resolve_encoder
+from hsokv.encoders.patches import CENTROIDS, encode, encoder_flops, learn_dictionary
+from hsokv.encoders.texts import encoder_flops as text_flops
+from hsokv.encoders.texts import load_text_encoder
 
 BATCH = 32  # the peer's default
 

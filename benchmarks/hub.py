@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from hsokv.data.synthetic import generate_sst2_synthetic
+from hsokv.encoders.files import resolve_encoder
 from hsokv.hub import HSOKVForSequenceClassification, text_memory
-from hsokv.model.encoder_files import resolve_encoder
 
 TEXTS, PAIRS, MANY = 100, 15, 10_000
 

@@ -23,10 +23,10 @@ from torch.nn.functional import cross_entropy, normalize
 
 from benchmarks.memory import hardware, ratio, take_turns
 from hsokv.data.episode import Background, Episode, Fold, Shots, shots_episode, words_episode
+from hsokv.encoders.files import resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import DataUnavailableError
 from hsokv.methods.population import fit
-from hsokv.model.encoder_files import resolve_encoder
-from hsokv.model.text_encoder import load_text_encoder
 from hsokv.report.panels import BLUE, GREY, STYLE
 from hsokv.training.budget import Budget
 from hsokv.training.loop import Hyperparameters, Problems, init_learners, stack_problems, train_step

@@ -15,7 +15,7 @@ from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
 from hsokv.files import write_text
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import hub_in_reach
+from hsokv.encoders.files import hub_in_reach
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
 from hsokv.study.benchmarks import KINDS, module_of, selected, task_of

@@ -11,8 +11,8 @@ from hsokv.cli.common import Json, Root, print_json
 from hsokv.cli.data import found as found_data
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.sources import data_root
+from hsokv.encoders.files import resolve_encoder
 from hsokv.exceptions import DataUnavailableError, HsokvError
-from hsokv.model.encoder_files import resolve_encoder
 
 ENCODER = "text encoder"
 NEEDS = {

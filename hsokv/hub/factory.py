@@ -9,6 +9,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import TextInputs
@@ -17,9 +19,7 @@ from hsokv.hub.modeling import HSOKVForSequenceClassification, Transform
 from hsokv.hub.predictor import KINDS, describe
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
 from hsokv.model.head import init_head
-from hsokv.model.text_encoder import load_text_encoder
 
 
 def make_model(

@@ -20,7 +20,7 @@ from hsokv.files import write_text
 from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import KINDS, selected
 from hsokv.study.conditions import DESCRIPTIONS, UNLABELLED
-from hsokv.study.encoders import TUNED, encoder_source, encoders_named
+from hsokv.study.encoders import encoder_source, encoders_named
 from hsokv.study.rare_words import world_settings
 
 TUNING_WORLDS = 1000
@@ -163,7 +163,7 @@ class Descriptions(Model):
 
 class Tuning(Model):
     by: TuningLoss = Field(description="Loss on the shots, or `descriptions`: contrast on texts without labels.")
-    layers: int = Field(ge=1, le=6, description="Top layers that are tuned; those below stay frozen.")
+    layers: int = Field(ge=1, le=1000, description="Top layers that are tuned; those below stay frozen.")
     rate: Share = Field(description="Largest step size of Adam.")
     epochs: Thousand = Field(description="Passes over the texts or pairs.")
     batch: int = Field(ge=2, le=10_000, description="Texts or pairs per step.")
@@ -193,13 +193,20 @@ class ShotsCondition(Model):
 
 class TextsCondition(ShotsCondition):
     descriptions: Descriptions = Field(None, description="Texts about the labels, learnt from before the shots.")
+    layer: Thousand = Field(None, description="Layer of the encoder after which it is cut; left out: the last.")
     tuning: Tuning = Field(None, description="The encoder is tuned first: a track of its own, charged to every arm.")
+    learn_pseudo_labels: bool = Field(
+        None,
+        description="For `by: descriptions`: arms learn from the pseudo-labelled texts, before the shots; features are "
+        "centred on the mean of these texts.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for key in ("encoder", "descriptions"):
-            if self.tuning and getattr(self, key) is not None:
-                raise _wrong("", f"expected `{key}` or `tuning` (of {TUNED}), got both; make them two conditions")
+        if self.tuning and self.descriptions:
+            raise _wrong("", "expected `descriptions` or `tuning`, got both; make them two conditions")
+        if self.learn_pseudo_labels and not (self.tuning and self.tuning.by == DESCRIPTIONS):
+            raise _wrong("learn_pseudo_labels", f"allowed with a tuning `by: {DESCRIPTIONS}` only")
         return self
 
 

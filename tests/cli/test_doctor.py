@@ -1,8 +1,8 @@
 import json
 
 from hsokv.cli import doctor
+from hsokv.encoders.files import MINILM, EncoderFiles
 from hsokv.exceptions import EncoderError
-from hsokv.model.encoder_files import MINILM, EncoderFiles
 
 
 def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):

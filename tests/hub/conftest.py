@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from hsokv.encoders.contexts import FEATURES, HIDDEN, ContextEncoder
 from hsokv.hub.encoders import ContextInputs
 from hsokv.hub.factory import make_model
 from hsokv.hub.tokenizer import word_tokenizer
 from hsokv.memory import functional as kv
 from hsokv.methods.ensemble import Branch, Ensemble
-from hsokv.model.context_encoder import FEATURES, HIDDEN, ContextEncoder
 from hsokv.model.head import Head
 
 WORDS = [f"w{i}" for i in range(12)]

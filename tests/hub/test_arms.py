@@ -5,10 +5,10 @@ from importlib import import_module
 import pytest
 import torch
 
+from hsokv.encoders.patches import learn_dictionary
 from hsokv.hub import HSOKVForSequenceClassification, make_model
 from hsokv.hub.predictor import describe
 from hsokv.methods.registry import METHODS
-from hsokv.model.patch_encoder import learn_dictionary
 from hsokv.training.budget import Budget
 
 from ..methods.streams.draws import SHAPE, draw_stream

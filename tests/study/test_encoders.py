@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hsokv.model.encoder_files import MINILM
+from hsokv.encoders.files import MINILM
 from hsokv.study.encoders import encoder_source, encoders_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,14 +7,14 @@ import pytest
 import yaml
 
 from hsokv.data.sources import locate_own
+from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents
 from hsokv.study.features import load_episode, read_provenance, read_texts
 from hsokv.study.runs import run_arm
 from hsokv.study.text import describe_data, encode_shots, features, load_texts
-from tests.model.encoders import save_encoder
+from tests.encoders.made import save_encoder
 from tests.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from hsokv.data.examples import PAIR, draw_shots
+from hsokv.encoders.files import MINILM, resolve_encoder
+from hsokv.encoders.texts import encoder_flops, load_text_encoder
+from hsokv.encoders.tuning import step_flops
 from hsokv.exceptions import DataError
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, resolve_encoder
-from hsokv.model.encoder_tuning import step_flops
-from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.data_manifest import check_contents, describe_contents

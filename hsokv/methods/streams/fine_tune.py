@@ -13,11 +13,11 @@ from torch.nn.functional import cross_entropy
 
 from hsokv.data.episode import Shots
 from hsokv.data.stream import scaling, standardise
+from hsokv.encoders.patches import CHANNELS, SIDE, PatchDictionary, features
 from hsokv.methods.interface import Fitted, Prediction, unseen
 from hsokv.methods.streams.heads import minibatches, steps_of
 from hsokv.methods.streams.interface import StreamShape, arriving, carried
 from hsokv.model.head import Head
-from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary, features
 from hsokv.training.budget import Budget, count_flops
 
 STRIDE = 3

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from hsokv.data.episode import Shots
 from hsokv.data.stream import check_task
+from hsokv.encoders.patches import PatchDictionary
 from hsokv.exceptions import ConfigurationError
 from hsokv.methods.interface import Fitted
-from hsokv.model.patch_encoder import PatchDictionary
 from hsokv.training.budget import Budget
 
 

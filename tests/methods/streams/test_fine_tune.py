@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from hsokv.data.episode import Shots
+from hsokv.encoders.patches import PatchDictionary, learn_dictionary
 from hsokv.exceptions import BudgetError
 from hsokv.methods.streams import fine_tune
 from hsokv.methods.streams.interface import StreamShape
-from hsokv.model.patch_encoder import PatchDictionary, learn_dictionary
 from hsokv.training.budget import Budget
 
 SETTINGS = {"fine_tune": {"encoder_rate": 0.01, "head_rate": 1.0}}

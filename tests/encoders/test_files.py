@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import requests
 
+from hsokv.encoders import files as encoder_files
+from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder, unavailable_message
 from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError
 from hsokv.files import checksum
-from hsokv.model import encoder_files
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder, unavailable_message
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import torch
 
 from hsokv.data.rare_words import Level, Settings, draw_background, draw_episode, make_world
 from hsokv.data.rare_words_controls import nearest
+from hsokv.encoders.contexts import ENCODERS, FEATURES, ContextEncoder, encode, features, train_context_encoders
 from hsokv.exceptions import DataError
-from hsokv.model.context_encoder import ENCODERS, FEATURES, ContextEncoder, encode, features, train_context_encoders
 from hsokv.training.budget import count_flops
 
 VOCABULARY = 12
