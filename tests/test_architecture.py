@@ -22,7 +22,7 @@ BELOW = {
     "distributed": {"exceptions", "files"},
     "data": {"exceptions", "files"},
     "model": {"exceptions", "files", "memory"},
-    "encoders": {"exceptions", "files"},
+    "encoders": {"exceptions", "files", "data"},
     "records": {"exceptions", "files"},
     "analysis": {"exceptions", "files", "records"},
     "training": {"exceptions", "typing", "analysis", "data", "model", "swarm"},

@@ -37,7 +37,7 @@ def describe_encoder(
     """What feature files say of the encoder they were made by."""
     source = files.source
     told = {"name": source.name, "revision": source.revision, "sha256": dict(files.sha256), "pooling": source.pooling}
-    told |= {"tokens": source.tokens} if source.reads == "texts" else {}
+    told |= {"tokens": source.tokens} if source.modality == "texts" else {}
     told |= {key: condition[key] for key in ("layer",) if key in (condition or {})}
     return told if device == "cpu" else told | {"device": device}
 

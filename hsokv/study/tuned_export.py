@@ -40,7 +40,7 @@ def tune_again(
     pool = dev = None
     train = Examples(tuple(texts.tolist()), y, ())
     if condition["tuning"]["by"] == DESCRIPTIONS or x.shape[1] > encoder.size.width:
-        pool, _ = load_texts(source, root, "development", development_rows)
+        pool, _ = load_texts(source, root, "validation", development_rows)
         train, dev = draw_shots(pool, condition["shots"], seed)
     tuner = ConditionTuner(encoder, condition, pool)
     shots = tuner.read(train)

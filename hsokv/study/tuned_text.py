@@ -93,7 +93,9 @@ class ConditionTuner:
         rows = beside[: self.tuning["unlabelled"]]
         texts, states = self.unlabelled.take(rows), self.unlabelled_states.take(rows)
         x, described = map(self.above.below(0).vectors, (states, self.described_states))
-        chosen, labels = pseudo_labels(described, torch.from_numpy(self.described.labels), x, self.tuning["share"])
+        chosen, labels = pseudo_labels(
+            described, torch.from_numpy(self.described.labels), x, self.tuning["pseudo_label_fraction"]
+        )
         reading = [len(text) for part in (states, self.described_states) for text in part.tokens]
         right = float((torch.from_numpy(texts.labels)[chosen] == labels).double().mean())
         pseudo = Examples(texts.take(chosen).inputs, labels.numpy(), texts.names)
@@ -105,7 +107,7 @@ def encode_shots(
     conditions: Mapping[str, Mapping[str, Any]],
     source: Mapping[str, Any],
     root: Path | None,
-    evaluate_on: str,
+    split: str,
     development_rows: int,
     encoder: EncoderSource,
     manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
@@ -123,7 +125,7 @@ def encode_shots(
     missing = [seed for seed, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    described = describe_data(manifests[0], source, evaluate_on, encoder.name)
+    described = describe_data(manifests[0], source, split, encoder.name)
     if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     import torch
@@ -133,7 +135,7 @@ def encode_shots(
     torch.set_num_threads(1)  # the last digits differ between thread counts
     files = resolve_encoder(encoder)
     loaded = load_encoder(files, condition)
-    pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
+    pool, evaluation = load_texts(source, root, split, development_rows)
     tuner = ConditionTuner(loaded, condition, pool)
     test = tuner.read(evaluation)
     for seed in missing:

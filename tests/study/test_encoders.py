@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def asked():
-    table = {name: {"hub": f"a/{name}", "revision": "0" * 40, "tokens": 9} for name in ("minilm", "other", "third")}
-    table["pictures"] = {"folder": "/x", "reads": "images", "pooling": "cls"}
-    conditions = {"own": {"shots": 1}, "tuned": {"shots": 1, "tuning": {}}, "named": {"shots": 1, "encoder": "third"}}
+    table = {name: {"repo_id": f"a/{name}", "revision": "0" * 40, "tokens": 9} for name in ("minilm", "other", "third")}
+    table["pictures"] = {"folder": "/x", "modality": "images", "pooling": "cls"}
+    conditions = {"own": {"shots": 1}, "named": {"shots": 1, "encoder": "third"}}
     benchmarks = {"sst2": {"kind": "texts", "conditions": conditions}, "words": {"kind": "words", "conditions": {}}}
     benchmarks["shapes"] = {"kind": "images", "conditions": {"own": {"shots": 1}}}
     return {"encoder": "other", "encoders": table, "benchmarks": benchmarks}
@@ -25,9 +25,7 @@ def test_the_study_s_default_is_the_pinned_one():
     assert all(entry["revision"] and entry["sha256"] for entry in configuration["encoders"].values())
 
 
-def test_encoders_are_those_that_conditions_name_or_tune_and_the_study_s_own(asked):
-    assert list(encoders_of(asked)) == ["minilm", "other", "third"]
-    del asked["benchmarks"]["sst2"]["conditions"]["tuned"]
+def test_encoders_are_those_that_conditions_name_and_the_study_s_own(asked):
     assert list(encoders_of(asked)) == ["other", "third"]
     del asked["benchmarks"]["sst2"]
     assert encoders_of(asked) == {}
