@@ -112,6 +112,17 @@ MINILM = EncoderSource(
 )
 """The study's own."""
 
+MPNET = EncoderSource(
+    repo_id="sentence-transformers/all-mpnet-base-v2",
+    revision="e8c3b32edf5434bc2275fc9bab85f82640a19130",
+    tokens=384,
+    sha256={
+        WEIGHTS: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+        TOKENIZER: "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
+    },
+)
+"""The stronger one of some conditions; extra `[mpnet]`."""
+
 
 @dataclass(frozen=True)
 class EncoderFiles:

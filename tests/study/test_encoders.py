@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hsokv.encoders.files import MINILM
+from hsokv.encoders.files import MINILM, MPNET
 from hsokv.study.encoders import encoder_source, encoders_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ def asked():
 def test_the_study_s_default_is_the_pinned_one():
     configuration = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert encoder_source(configuration["encoders"][configuration["encoder"]]) == MINILM
+    assert encoder_source(configuration["encoders"]["mpnet"]) == MPNET
     assert all(entry["revision"] and entry["sha256"] for entry in configuration["encoders"].values())
 
 

@@ -38,7 +38,8 @@ CONDITIONS = {
     },
 }
 BENCHMARK = {"kind": "texts", "source": "sst2_synthetic", "conditions": CONDITIONS, "folds": 2, "flops_allowed": 10**9}
-ON_SHOTS = {name: condition for name, condition in CONDITIONS.items() if name != "guesses"}
+CONDITIONS["learnt_guesses"] = {**CONDITIONS["guesses"], "layer": 5, "learn_pseudo_labels": True}
+ON_SHOTS = {name: condition for name, condition in CONDITIONS.items() if "guesses" not in name}
 
 
 def manifests(source=SOURCE):
@@ -78,7 +79,7 @@ def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(made, classes, r
         tuned = episode(features, name, classes)
         assert tuned.test.x.shape == plain.test.x.shape
         assert tuned.test.y.tolist() == plain.test.y.tolist()
-        assert tuned.train.y.tolist() == plain.train.y.tolist()
+        assert tuned.train.y[tuned.described :].tolist() == plain.train.y.tolist()
         assert not np.allclose(tuned.test.x, plain.test.x)
         with np.load(features / name / "seed1.npz") as one, np.load(features / "default" / "seed1.npz") as other:
             assert one[f"{name}/train/text"].tolist() == other["plain/train/text"].tolist()
@@ -120,6 +121,20 @@ def test_the_operations_and_the_guesses_are_told(features):
     assert 0 <= told["guesses"]["guesses_right"] <= 1
 
 
+def test_arms_learn_from_pseudo_labelled_texts_before_the_shots_around_their_mean(features):
+    learnt, shots = episode(features, "learnt_guesses", 2), episode(features, "guesses", 2)
+    assert (learnt.described, len(learnt.train.y)) == (8, 8 + len(shots.train.y))
+    assert torch.bincount(learnt.train.y[:8]).tolist() == [4, 4]
+    assert [len(fold.fit.y) for fold in learnt.folds] == [8 + len(fold.fit.y) for fold in shots.folds]
+    with np.load(features / "learnt_guesses/seed1.npz") as arrays:
+        x, mean = arrays["learnt_guesses/pseudo/x"], arrays["learnt_guesses/pseudo/x"].mean(0)
+        test = arrays["test/x"] - mean
+        assert len(arrays["learnt_guesses/pseudo/text"]) == 8
+    for actual, expected in ((learnt.train.x[:8], x - mean), (learnt.test.x, test)):
+        expected = expected / np.linalg.norm(expected, axis=1, keepdims=True)
+        np.testing.assert_allclose(actual.numpy(), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
 def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name):
     benchmark = BENCHMARK | {"conditions": {name: CONDITIONS[name]}}
@@ -144,7 +159,7 @@ def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name)
 
 def test_without_data_the_files_say_so(tmp_path):
     data, encoder = manifests()
-    assert encode(tmp_path, (data | {"reason": "not there"}, encoder)) == ["not run: not there"] * 4
+    assert encode(tmp_path, (data | {"reason": "not there"}, encoder)) == ["not run: not there"] * len(CONDITIONS)
     assert read_provenance(tmp_path / "contrast" / "seed1.npz")["reason"] == "not there"
 
 
