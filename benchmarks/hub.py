@@ -73,6 +73,8 @@ def beside_the_encoder() -> None:
 
 def beside_sentence_transformers(count: int) -> None:
     """Print the times of both, and their ratio."""
+    if peer := os.environ.get("HSOKV_PEER"):  # a folder of its own, as benchmarks.encoding has it
+        sys.path.append(peer)
     try:
         from sentence_transformers import SentenceTransformer
     except ModuleNotFoundError:
