@@ -81,7 +81,7 @@ def beside_sentence_transformers(count: int) -> None:
         print("remember_st=not run: sentence-transformers is not installed")
         return
     torch.set_num_threads(os.cpu_count() or 1)
-    texts = list(generate_sst2_synthetic(count, 10, seed=2)[0].texts)
+    texts = list(generate_sst2_synthetic(count, 10, seed=2)[0].inputs)
     other = SentenceTransformer(str(resolve_encoder().path), device="cpu")
     model = text_memory(["no", "yes"], capacity=count)
     state, labels = model.predictor.value(), ["no"] * count
