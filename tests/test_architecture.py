@@ -26,7 +26,7 @@ BELOW = {
     "records": {"exceptions", "files"},
     "analysis": {"exceptions", "files", "metrics", "records"},
     "learning": {"exceptions", "typing", "data", "swarm"},
-    "encoders": {"exceptions", "files", "data", "learning"},
+    "encoders": {"exceptions", "files", "data", "learning", "machine"},
     "arms": {"exceptions", "typing", "data", "memory", "encoders", "swarm", "learning"},
     "hub": {"exceptions", "files", "metrics", "data", "memory", "arms", "encoders", "swarm", "learning", ""},
     "report": {"exceptions", "files", "analysis"},

@@ -19,9 +19,9 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from hsokv.data.sources import cache_folder
 from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError, check_known
 from hsokv.files import checksum
+from hsokv.machine import cache_folder
 
 ARCHITECTURE, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 PREPROCESSOR = "preprocessor_config.json"
