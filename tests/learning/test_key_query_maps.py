@@ -3,7 +3,7 @@ import torch
 from torch.nn.functional import normalize
 
 from hsokv.exceptions import DataError
-from hsokv.model.key_query_maps import learn_maps
+from hsokv.learning.key_query_maps import learn_maps
 
 
 def contexts(words: int, each: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
