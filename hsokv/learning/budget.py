@@ -33,34 +33,13 @@ FORMULAS: dict[str, Callable[..., float]] = {
 # Work linear in the tensor, dwarfed by the products that made it: besides the operations that torch tags as pointwise
 # or as reductions and those that are views, these: softmaxes, gathers, moves, draws and constants.
 NEGLIGIBLE = {
-    *(
-        "_softmax",
-        "_log_softmax",
-        "_log_softmax_backward_data",
-        "nll_loss_forward",
-        "nll_loss_backward",
-        "cummax",
-        "cumsum",
-    ),
+    *("_softmax", "_log_softmax", "_log_softmax_backward_data", "nll_loss_forward", "nll_loss_backward", "cummax"),
     *("gather", "scatter", "scatter_", "scatter_add", "index", "index_select", "embedding", "embedding_dense_backward"),
-    *("isin", "nonzero", "bincount", "copy_", "index_copy_", "index_add_", "index_put_"),
+    *("isin", "nonzero", "bincount", "cumsum", "randperm", "copy_", "index_copy_", "index_add_", "index_put_"),
     *("max_pool1d", "max_pool2d_with_indices", "floor_divide", "remainder", "masked_fill_", "constant_pad_nd", "flip"),
     *("cat", "stack", "clone", "_to_copy", "_unsafe_view", "_local_scalar_dense", "_linalg_check_errors"),
-    *(
-        "rand",
-        "randint",
-        "randn",
-        "randperm",
-        "arange",
-        "eye",
-        "full",
-        "ones",
-        "zeros",
-        "ones_like",
-        "zeros_like",
-        "empty_like",
-    ),
-    *("full_like", "new_zeros", "scalar_tensor", "empty", "repeat", "as_strided_"),
+    *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),
+    *("full_like", "new_zeros", "scalar_tensor", "empty", "repeat", "as_strided_", "promote_types"),
     *("_record_function_enter_new", "_record_function_exit"),  # torch.optim's marks for the profiler
     # Of encoders of images: norms, pools, and places drawn over to another size of image.
     *("native_layer_norm", "native_batch_norm", "cudnn_batch_norm", "avg_pool2d", "hardswish"),
@@ -94,7 +73,7 @@ class _FlopCounter(TorchDispatchMode):
         elif not _is_negligible(func):
             raise BudgetError(
                 f"the operation aten.{name} is neither counted nor given a formula; "
-                "add its formula to hsokv/training/budget.py, or name it negligible there with reason"
+                "add its formula to hsokv/learning/budget.py, or name it negligible there with reason"
             )
         return out
 
