@@ -20,6 +20,8 @@ rule encode_words:
         world=lambda wildcards: definition_of(wildcards, "world"),
         encoder_steps=lambda wildcards: definition_of(wildcards, "encoder_steps"),
         conditions=encoded,
+        keys=config["methods"]["keys"],
+        maps=config["methods"]["maps"],
         code=code_of(["hsokv.study.rare_words"], [script_path("encode_words.py")]),
     message:
         "{wildcards.benchmark}: training the encoders on every seed's frequent words"

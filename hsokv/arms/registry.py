@@ -12,26 +12,30 @@ class Method(NamedTuple):
     """An arm: its module below hsokv.arms and the groups of the configuration's `methods` that it reads.
 
     `protocols`: an "episode" is learnt by the module's `fit`, a "stream" of tasks by its `learn`. `images`: on a stream
-    it learns from the images.
+    it learns from the images. `background`: it wants a task that brings data outside the task, as words do.
     """
 
     module: str
     settings: tuple[str, ...]
     protocols: tuple[str, ...] = ("episode", "stream")
     images: bool = False
+    background: bool = False
 
 
 _EPISODE, _STREAM = ("episode",), ("stream",)
 
 METHODS: dict[str, Method] = {
-    "full": Method("population", ("head", "memory", "keys", "swarm")),
+    "full": Method("population", ("head", "memory", "keys", "maps", "swarm")),
     "kv_only": Method("single", ("head", "memory")),
     "swarm_only": Method("population", ("head", "swarm")),
     "neither": Method("single", ("head",)),
     "kv_closed_form": Method("single", ("head", "memory", "keys")),
-    "kv_random_search": Method("random_search", ("head", "memory", "keys", "swarm")),
-    "kv_flat_population": Method("flat_population", ("head", "memory", "keys", "swarm"), _EPISODE),
-    "single_agent_equal_flops": Method("single_agent_equal_flops", ("head", "memory", "keys", "swarm"), _EPISODE),
+    "kv_learnt_maps": Method("single", ("head", "memory", "keys", "maps"), _EPISODE, background=True),
+    "kv_random_search": Method("random_search", ("head", "memory", "keys", "maps", "swarm")),
+    "kv_flat_population": Method("flat_population", ("head", "memory", "keys", "maps", "swarm"), _EPISODE),
+    "single_agent_equal_flops": Method(
+        "single_agent_equal_flops", ("head", "memory", "keys", "maps", "swarm"), _EPISODE
+    ),
     "knn": Method("knn", ("knn",)),
     "prototypes": Method("prototypes", ()),
     "ridge": Method("ridge", ("ridge",)),

@@ -23,8 +23,9 @@ STUDY = Path(hsokv.__file__).resolve().parents[1]
 
 ABLATED = {
     frozenset(): "full",
-    frozenset({"swarm"}): "kv_closed_form",
-    frozenset({"swarm", "keys"}): "kv_only",
+    frozenset({"swarm"}): "kv_learnt_maps",
+    frozenset({"swarm", "maps"}): "kv_closed_form",
+    frozenset({"swarm", "maps", "keys"}): "kv_only",
     frozenset({"memory"}): "swarm_only",
     frozenset({"memory", "swarm"}): "neither",
 }
@@ -50,7 +51,7 @@ def train(
     arm: Arm = "full",
     ablate: Annotated[
         list[str] | None,
-        typer.Option(metavar="PART", help="Leave a part of `full` out: swarm, memory or keys; again for more."),
+        typer.Option(metavar="PART", help="Leave a part of `full` out: swarm, memory, maps or keys; again for more."),
     ] = None,
     seed: Seed = None,
     condition: Condition = None,
@@ -174,7 +175,7 @@ def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
 
 def _ablated(arm: str, parts: list[str]) -> str:
     for part in parts:
-        check_known("--ablate", part, {"swarm", "memory", "keys"})
+        check_known("--ablate", part, {"swarm", "memory", "maps", "keys"})
     if parts and arm != "full":
         raise ConfigurationError(f"--ablate: wanted with --arm full, whose parts these are, came with {arm}")
     if (left := ABLATED.get(frozenset(parts))) is None and parts:

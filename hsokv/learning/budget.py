@@ -35,11 +35,12 @@ FORMULAS: dict[str, Callable[..., float]] = {
 NEGLIGIBLE = {
     *("_softmax", "_log_softmax", "_log_softmax_backward_data", "nll_loss_forward", "nll_loss_backward", "cummax"),
     *("gather", "scatter", "scatter_", "scatter_add", "index", "index_select", "embedding", "embedding_dense_backward"),
-    *("isin", "nonzero", "bincount", "copy_", "index_copy_", "index_add_", "index_put_"),
+    *("isin", "nonzero", "bincount", "cumsum", "randperm", "copy_", "index_copy_", "index_add_", "index_put_"),
     *("max_pool1d", "max_pool2d_with_indices", "floor_divide", "remainder", "masked_fill_", "constant_pad_nd", "flip"),
     *("cat", "stack", "clone", "_to_copy", "_unsafe_view", "_local_scalar_dense", "_linalg_check_errors"),
     *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),
     *("full_like", "new_zeros", "scalar_tensor", "empty", "repeat", "as_strided_", "promote_types"),
+    *("_record_function_enter_new", "_record_function_exit"),  # torch.optim's marks for the profiler
     # Of encoders of images: norms, pools, and places drawn over to another size of image.
     *("native_layer_norm", "native_batch_norm", "cudnn_batch_norm", "avg_pool2d", "hardswish"),
     *("upsample_bilinear2d", "upsample_bicubic2d"),

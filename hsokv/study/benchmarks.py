@@ -9,9 +9,9 @@ from hsokv.study.config import KINDS
 
 
 def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
-    """Those of the study's `arms` that are defined for the protocol of a benchmark, in their order."""
-    protocol = KINDS[definition["kind"]].protocol
-    return [arm for arm in arms if protocol in METHODS[arm].protocols]
+    """Those of the study's `arms` that are defined for a benchmark, in their order."""
+    protocol, background = KINDS[definition["kind"]].protocol, definition["kind"] == "words"
+    return [arm for arm in arms if protocol in METHODS[arm].protocols and (background or not METHODS[arm].background)]
 
 
 def module_of(arm: str) -> str:

@@ -393,6 +393,12 @@ class Keys(Model):
     directions: Many = Field(description="Directions kept, the most discriminative first.")
 
 
+class Maps(Model):
+    steps: Many = Field(description="Updates of both maps.")
+    words: Plural = Field(description="Words in a step, a pair of contexts of each.")
+    learning_rate: Fraction = Field(description="Of Adam, as a share of the size of the directions' entries.")
+
+
 class SearchSpace(Model):
     learning_rate: Range = Field(description="[low, high] around head.learning_rate.")
     weight_decay: Range = Field(description="[low, high] around head.weight_decay.")
@@ -440,6 +446,7 @@ class Methods(Model):
     head: Head = Field(description="The linear head of the default agent.")
     memory: Memory = Field(description="The key-value memory of the default agent.")
     keys: Keys = Field(description="Keys on closed-form discriminative directions; without a background, the features.")
+    maps: Maps = Field(description="Key and query maps learnt on the background, from the directions of `keys`.")
     swarm: Swarm = Field(description="The three tiers: a supervisor, managers, agents.")
     knn: Knn = Field(description="Nearest neighbours.")
     ridge: Ridge = Field(description="Ridge regression.")

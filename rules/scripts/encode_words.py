@@ -14,7 +14,11 @@ if __name__ == "__main__":
             world=params.world,
             encoder_steps=params.encoder_steps,
             conditions=params.conditions,
+            keys=params.keys,
+            maps=params.maps,
             folder=Path(snakemake.output[0]),
-            stamp=value_digest([params.world, params.encoder_steps, params.conditions, params.code]),
+            stamp=value_digest(
+                [params.world, params.encoder_steps, params.conditions, params.keys, params.maps, params.code]
+            ),
             report=print,
         )

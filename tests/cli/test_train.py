@@ -45,7 +45,19 @@ def asked(monkeypatch, tmp_path):
     return calls, answer
 
 
-TRAIN = ("train", "--benchmark", "rare_words", "--ablate", "swarm", "--ablate", "keys", "--seed", "7")
+TRAIN = (
+    "train",
+    "--benchmark",
+    "rare_words",
+    "--ablate",
+    "swarm",
+    "--ablate",
+    "maps",
+    "--ablate",
+    "keys",
+    "--seed",
+    "7",
+)
 
 
 def test_train_asks_for_one_record_and_its_model_and_tells_the_scores(run, asked, tmp_path):
