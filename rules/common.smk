@@ -1,41 +1,26 @@
-# Input: config.yaml and overlays. Output: nothing.
-# Checks configuration, data and folders before any rule can run; names that the other files share.
+# Input: config.yaml and overlays, and nothing else. Output: nothing.
+# Checks the configuration before any rule can run; names and input functions that the other files share.
 import re
-import shutil
 import sys
-import time
-from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 import hsokv
-from hsokv.analysis.verdicts import summary
-from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
-from hsokv.files import write_text
 from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import hub_in_reach
 from hsokv.report.paper import check_paper
-from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import KINDS, module_of, selected, task_of
+from hsokv.study.benchmarks import KINDS, arms_of as defined_arms
+from hsokv.study.benchmarks import manifest_of, module_of, selected, source_of, task_of
+from hsokv.study.conditions import encoding_of
 from hsokv.study.config import check_configuration, check_keys
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.encoders import encoder_of, encoders_of
-from hsokv.study.preflight import (
-    attempt,
-    check_data,
-    check_device,
-    check_folder,
-    hold_folder,
-)
+from hsokv.study.preflight import check_device, check_folder
 from hsokv.study.runs import PROTOCOLS
-from hsokv.study.timings import stages, timings_page
-from hsokv.study.wall_time import began
+from hsokv.study.wall_time import mark_start
 
 BASE = Path(workflow.basedir)
-STARTED = time.monotonic()
-HELD = []  # what holds the results folder
 R = config["results"]
 ENVIRONMENT = str(BASE / "envs" / "study.yaml")
 
@@ -61,7 +46,6 @@ try:
     )
     check_device(config["device"])
     check_folder(Path(R))
-    DATA = check_data(config, data_root(config["data"]["root"]), Path(R) / "data")
 except HsokvError as error:
     raise WorkflowError(str(error))
 
@@ -74,8 +58,6 @@ IN_FORCE = {
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
 ENCODERS = encoders_of(config)
-in_reach = cache(hub_in_reach)  # asked at most once
-
 
 # Overlays by name, those of the repository with their folder.
 OVERLAYS = [
@@ -85,37 +67,23 @@ OVERLAYS = [
 
 
 def script_path(name):
-    return BASE / "rules" / "scripts" / name
+    return BASE / "rules" / "scripts" / f"{name}.py"
 
 
-def code_of(modules, scripts):
-    """The digest of code as a parameter that is made when a job asks for it.
+def code_of(script, *modules):
+    """The digest of a rule's code as a parameter that is made when a job asks for it.
 
     Made at once, the digests of all rules would cost every start a second, one that asks for a single target too.
     """
-    return lambda wildcards: code_digest(modules, scripts)
+    return lambda wildcards: code_digest(modules, [script_path(script)])
 
 
 def print_summary():
-    """Tell how the study stands, once it stands and something was asked of it that makes it."""
-    asked = set(workflow.dag_settings.targets)
-    if not asked & {"explain", "validate"} and all(
-        Path(path).exists() for path in STATISTICS
-    ):
-        minutes = (time.monotonic() - STARTED) / 60
-        found = stages(Path(R) / "benchmarks", BENCHMARKS)
-        cores = workflow.resource_settings.cores  # none on a cluster
-        page = timings_page(found, config["minutes"], cores, minutes)
-        write_text(Path(R) / "timings.md", page)
-        print(summary(Path(R), pdf=bool(TEX), minutes=minutes), file=sys.stderr)
+    """Tell how the study stands, once it stands."""
+    from hsokv.analysis.verdicts import summary
 
-
-def begin():
-    """Take the results folder for this run, until the process ends."""
-    try:
-        HELD.append(hold_folder(Path(R)))
-    except HsokvError as error:
-        raise WorkflowError(str(error))
+    if all(Path(path).exists() for path in STATISTICS):
+        print(summary(Path(R), pdf=bool(TEX)), file=sys.stderr)
 
 
 def without_folder(encoder):
@@ -123,23 +91,125 @@ def without_folder(encoder):
     return {key: value for key, value in ENCODERS[encoder].items() if key != "folder"}
 
 
-def headline_encoder(benchmark):
-    """What the configuration says of the text encoder of a benchmark's headline; None where there is none."""
-    definition = BENCHMARKS[benchmark]
-    condition = definition["conditions"][definition["headline"][0]]
-    return ENCODERS.get(
-        definition["kind"] == "texts" and encoder_of(condition, config["encoder"])
-    )
-
-
-def of_kind(kind):
-    """Name and definition of the benchmarks of one kind."""
-    return [item for item in BENCHMARKS.items() if item[1]["kind"] == kind]
-
-
 def arms_of(benchmark):
     """The study's arms that are defined for a benchmark."""
     return defined_arms(BENCHMARKS[benchmark], config["arms"])
+
+
+def watched_files(wildcards):
+    """A user's own files of a source: Snakemake compares their times, and their checksums where a time is newer."""
+    from hsokv.study.data_manifest import own_files
+
+    encoder = ENCODERS.get(wildcards.source.removeprefix("encoder_"), {})
+    source = DATA_SOURCES.get(wildcards.source, {"source": wildcards.source})
+    return own_files(source, encoder.get("folder"), config["data"]["root"])
+
+
+def asked_of(wildcards):
+    """What benchmarks ask of a source, for the check that it has enough."""
+    unasked = ("seeds", "headline", "folds", "flops_allowed")
+    return {key: config[key] for key in ("evaluate_on", "data")} | {
+        "benchmarks": {
+            name: {key: definition[key] for key in definition if key not in unasked}
+            for name, definition in BENCHMARKS.items()
+            if manifest_of(name, definition) == wildcards.source
+        }
+    }
+
+
+def encoded(wildcards):
+    """The conditions that share an encoding."""
+    conditions = BENCHMARKS[wildcards.benchmark]["conditions"].items()
+    return {
+        name: condition
+        for name, condition in conditions
+        if encoding_of(name, condition) == wildcards.encoding
+    }
+
+
+def encoder_in(wildcards):
+    """The name of the encoder of an encoding; None where there is none of the table."""
+    kind = BENCHMARKS[wildcards.benchmark]["kind"]
+    if kind not in ("texts", "images"):
+        return None
+    condition = next(iter(encoded(wildcards).values()))
+    return encoder_of(condition, config["encoder"] if kind == "texts" else None)
+
+
+def paths_of_data(wildcards, pattern):
+    """What is known of the data of a benchmark and, second, of the encoder of an encoding, where it has them."""
+    manifest = manifest_of(wildcards.benchmark, BENCHMARKS[wildcards.benchmark])
+    encoder = encoder_in(wildcards)
+    names = [manifest, f"encoder_{encoder}" if encoder else None]
+    return expand(f"{R}/data/{pattern}", name=filter(None, names))
+
+
+def encoding_function(wildcards):
+    """What makes an encoding, by its full name."""
+    tuned = any("tuning" in condition for condition in encoded(wildcards).values())
+    return {
+        "words": "hsokv.study.rare_words.encode_seeds",
+        "texts": f"hsokv.study.{'tuned_text' if tuned else 'text'}.encode_shots",
+        "images": "hsokv.study.image_shots.encode_shots",
+        "stream": "hsokv.study.images.encode_stream",
+    }[BENCHMARKS[wildcards.benchmark]["kind"]]
+
+
+def encoding_settings(wildcards):
+    """The arguments of what makes an encoding, as the configuration has them."""
+    benchmark = BENCHMARKS[wildcards.benchmark]
+    own = {
+        "words": ("world", "encoder_steps"),
+        "texts": ("development_rows",),
+        "images": ("centroids", "development_images"),
+        "stream": ("centroids", "development_images"),
+    }[benchmark["kind"]]
+    settings = {key: (config["data"] | benchmark)[key] for key in own}
+    if benchmark["kind"] == "stream":
+        tasks = [condition["tasks"] for condition in benchmark["conditions"].values()]
+        settings["tasks"] = max(tasks)
+    else:
+        settings["conditions"] = encoded(wildcards)
+    if "source" in benchmark:
+        settings |= {
+            "source": source_of(benchmark),
+            "evaluate_on": config["evaluate_on"],
+        }
+        if not encoding_function(wildcards).startswith("hsokv.study.tuned_text"):
+            settings["device"] = config["device"]
+    if benchmark["kind"] in ("texts", "images"):
+        encoder = encoder_in(wildcards)
+        settings["encoder"] = without_folder(encoder) if encoder else None
+    return settings
+
+
+def headline_encoder(benchmark):
+    """The name of the text encoder of a benchmark's headline; None where there is none."""
+    definition = BENCHMARKS[benchmark]
+    condition = definition["conditions"][definition["headline"][0]]
+    is_text = definition["kind"] == "texts"
+    return encoder_of(condition, config["encoder"]) if is_text else None
+
+
+def features_of(benchmark, arm):
+    """The features that an arm reads on a benchmark, and what says that they are complete."""
+    if arm not in arms_of(benchmark):
+        raise WorkflowError(f"{arm} is not defined on {benchmark}")
+    conditions = BENCHMARKS[benchmark]["conditions"].items()
+    encodings = dict.fromkeys(encoding_of(*condition) for condition in conditions)
+    return expand(
+        f"{R}/features/{benchmark}/{{name}}",
+        name=[*encodings, *(f".{encoding}.complete" for encoding in encodings)],
+    )
+
+
+def code_of_arm(wildcards):
+    """The digest of what runs an arm under the protocol of a benchmark."""
+    definition = BENCHMARKS[wildcards.benchmark]
+    protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
+    arm = module_of(definition, wildcards.arm)
+    modules = ["hsokv.study.runs", protocol.module, arm]
+    return code_digest(modules, [script_path("run_arm")])
 
 
 # What the study is, wherever it lies and whatever is said of it.
@@ -165,6 +235,11 @@ DIGEST = value_digest(
         if key.startswith("development")
     }
 )
+CONTROLS = {
+    control
+    for definition in BENCHMARKS.values()
+    for control in definition.get("controls", [])
+}
 RECORDS = [
     f"{R}/records/{benchmark}/{arm}.jsonl"
     for benchmark, definition in BENCHMARKS.items()
@@ -172,4 +247,3 @@ RECORDS = [
 ]
 # Made last by every job of records: see rules/training.smk.
 COMPLETE = [re.sub(r"([^/]+)\.jsonl$", r".\1.complete", path) for path in RECORDS]
-BEGAN = [began(RECORDS)]
