@@ -108,7 +108,7 @@ def watched_files(wildcards):
 def asked_of(wildcards):
     """What benchmarks ask of a source, for the check that it has enough."""
     unasked = ("seeds", "headline", "folds", "flops_allowed")
-    return {key: config[key] for key in ("evaluate_on", "data")} | {
+    return {key: config[key] for key in ("split", "data")} | {
         "benchmarks": {
             name: {key: definition[key] for key in definition if key not in unasked}
             for name, definition in BENCHMARKS.items()
@@ -161,8 +161,8 @@ def encoding_settings(wildcards):
     own = {
         "words": ("world", "encoder_steps"),
         "texts": ("development_rows",),
-        "images": ("centroids", "development_images"),
-        "stream": ("centroids", "development_images"),
+        "images": ("num_patches", "development_images"),
+        "stream": ("num_patches", "development_images"),
     }[benchmark["kind"]]
     settings = {key: (config["data"] | benchmark)[key] for key in own}
     if benchmark["kind"] == "stream":
@@ -173,7 +173,7 @@ def encoding_settings(wildcards):
     if "source" in benchmark:
         settings |= {
             "source": source_of(benchmark),
-            "evaluate_on": config["evaluate_on"],
+            "split": config["split"],
         }
         if not encoding_function(wildcards).startswith("hsokv.study.tuned_text"):
             settings["device"] = config["device"]
@@ -219,12 +219,12 @@ DIGEST = value_digest(
         for key, value in config.items()
         if key
         not in (
-            "allow",
+            "expected_failures",
             "arms",
-            "cartpole",
+            "distributed",
             "data",
             "encoder",
-            "minutes",
+            "time_budget_minutes",
             "paper",
             "results",
         )

@@ -2,7 +2,7 @@
 # What is measured is kept: only its absence makes it anew. It takes all cores, so that nothing runs beside it.
 SCALING = expand(
     f"{R}/scaling/{{name}}.json",
-    name=["measured", "projected"] if config["cartpole"] else [],
+    name=["measured", "projected"] if config["distributed"] else [],
 )
 
 
@@ -33,7 +33,7 @@ rule project_scaling:
     conda:
         ENVIRONMENT
     params:
-        settings=config["cartpole"] and config["cartpole"]["projection"],
+        settings=config["distributed"] and config["distributed"]["projection"],
         code=code_of("project_scaling", "hsokv.distributed.projection"),
     message:
         "Projecting the distributed swarm to more nodes"

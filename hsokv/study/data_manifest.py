@@ -17,7 +17,7 @@ from hsokv.data.synthetic import (
 )
 from hsokv.data.texts import TASKS, Task, read_texts
 from hsokv.exceptions import DataError
-from hsokv.model.encoder_files import READS, resolve_encoder
+from hsokv.model.encoder_files import MODALITIES, resolve_encoder
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
 
@@ -53,7 +53,7 @@ def own_files(source: Mapping[str, Any], encoder_folder: str | None, root: str |
     """
     folder = data_root(root)
     if "encoder" in source:
-        kind = READS[source["encoder"].get("reads", "texts")]
+        kind = MODALITIES[source["encoder"].get("modality", "texts")]
         paths = [Path(encoder_folder).expanduser() / name for name in kind.files] if encoder_folder else []
     elif "folder" in source:
         paths = [path for own in own_paths(source["folder"], folder) for path in own.rglob("*")]
@@ -123,7 +123,7 @@ def check_contents(
         _check_texts(name, described["texts"], benchmark["conditions"], rows)
     if "images" in described:
         images = benchmark.get("development_images", defaults["development_images"])
-        aside = images if configuration["evaluate_on"] == "development" else 0
+        aside = images if configuration["split"] == "validation" else 0
         _check_images(name, described["images"], benchmark, aside)
 
 
@@ -155,8 +155,8 @@ def _check_images(name: str, described: Mapping[str, Any], benchmark: Mapping[st
                 f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {classes} classes evenly"
             )
     _check_smallest(name, described, aside, needed, "images")
-    if benchmark.get("entries", 2 * classes) < 2 * classes:
-        raise DataError(f"{name}: {benchmark['entries']} entries are too few, {2 * classes} are needed, two a class")
+    if benchmark.get("capacity", 2 * classes) < 2 * classes:
+        raise DataError(f"{name}: {benchmark['capacity']} entries are too few, {2 * classes} are needed, two a class")
 
 
 def _check_smallest(name: str, described: Mapping[str, Any], aside: int, needed: int, what: str) -> None:

@@ -22,15 +22,15 @@ CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
 def load_images(
-    source: Mapping[str, Any], root: Path | None, evaluate_on: str, development_images: int
+    source: Mapping[str, Any], root: Path | None, split: str, development_images: int
 ) -> tuple[Examples, Examples]:
     """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 
-    Evaluation is the development set, carved out of the train images, or, where `evaluate_on` is "final", the final
+    Evaluation is the development set, carved out of the train images, or, where `split` is "test", the final
     test, beside all of train.
     """
     train, final, _ = read_dataset(source, root)
-    return (train, final) if evaluate_on == "final" else development_split(train, development_images)
+    return (train, final) if split == "test" else development_split(train, development_images)
 
 
 def class_order(seed: int, classes: int) -> np.ndarray:
@@ -49,8 +49,8 @@ def encode_stream(
     source: Mapping[str, Any],
     root: Path | None,
     tasks: int,
-    centroids: int,
-    evaluate_on: str,
+    num_patches: int,
+    split: str,
     development_images: int,
     manifests: Sequence[Mapping[str, Any]],
     folder: Path,
@@ -71,7 +71,7 @@ def encode_stream(
     missing = [key for key, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    described = describe_data(manifests[0], evaluate_on)
+    described = describe_data(manifests[0], split)
     if write_not_run(paths.values(), manifests, described, None, report):
         return
     import torch
@@ -80,7 +80,7 @@ def encode_stream(
     from hsokv.training.budget import count_flops
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    train, test = load_images(source, root, evaluate_on, development_images)
+    train, test = load_images(source, root, split, development_images)
     parts, classes = {"train": train, "test": test}, len(train.names)
     if classes % tasks:
         raise DataError(f"{described['name']}: {tasks} tasks do not divide its {classes} classes evenly")
@@ -93,15 +93,16 @@ def encode_stream(
         order = class_order(seed, classes)
         arrival = np.argsort(order)
         first = torch.from_numpy(train.inputs[arrival[train.labels] < first_classes])
-        dictionary, training_flops = count_flops(learn_dictionary, first, centroids, generator(f"patches {seed}"))
+        dictionary, training_flops = count_flops(learn_dictionary, first, num_patches, generator(f"patches {seed}"))
         arrays = {"order": order, "names": np.array(train.names)[order]}
         arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
         for name, part in parts.items():
             arrays[f"{name}/x"] = encode_images(part.inputs, dictionary, device, np.float16)
             arrays[f"{name}/y"] = arrival[part.labels]
+        learnt_on = {"patches": PATCHES, "steps": STEPS, "first_classes": first_classes}
         encoder = {
             "name": "patch dictionary",
-            "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "first_classes": first_classes},
+            "settings": {"num_patches": num_patches, **learnt_on},
             "training_flops": training_flops,
             "flops": encoder_flops(images, dictionary),
             **({} if device == "cpu" else {"device": device}),
@@ -110,10 +111,10 @@ def encode_stream(
         report(f"seed{seed}: a dictionary of {len(first)} images, {images} images encoded")
 
 
-def describe_data(data: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
+def describe_data(data: Mapping[str, Any], split: str) -> dict[str, Any]:
     """What records say of the data."""
     found = {key: data[key] for key in ("name", "kind", "synthetic", "files", "images") if key in data}
-    return found | {"evaluate_on": evaluate_on}
+    return found | {"split": split}
 
 
 def encode_images(

@@ -32,17 +32,17 @@ def shapes(tmp_path, monkeypatch):
     return yaml.safe_load((ROOT / "examples/own-images.yaml").read_text())["benchmarks"]["shapes"]
 
 
-def study(benchmark, evaluate_on="development"):
+def study(benchmark, split="validation"):
     return {
-        "evaluate_on": evaluate_on,
+        "split": split,
         "data": {"development_rows": 1, "development_images": 1},
         "encoder": "minilm",
         "benchmarks": {"shapes": benchmark},
     }
 
 
-def found(benchmark, root=None, evaluate_on="development"):
-    return check_data(study(benchmark, evaluate_on), root)["files_shapes"]
+def found(benchmark, root=None, split="validation"):
+    return check_data(study(benchmark, split), root)["files_shapes"]
 
 
 def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
@@ -54,8 +54,8 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
         source=source,
         root=None,
         tasks=3,
-        centroids=8,
-        evaluate_on="final",
+        num_patches=8,
+        split="test",
         development_images=4,
         manifests=[data | describe_contents(source, None)],
         folder=tmp_path / "features/default",
@@ -99,7 +99,7 @@ def test_images_are_known_by_class_and_content_and_not_by_name_or_place(shapes, 
     [
         ({"conditions": {"four": {"tasks": 4, "passes": 1}}}, "4 tasks in four"),
         ({"development_images": 11}, "11 development images and 2 .* the smallest, cross, has 12 "),
-        ({"entries": 11}, "11 entries .* 12 "),
+        ({"capacity": 11}, "11 entries .* 12 "),
         ({"folder": "elsewhere"}, "shapes: .* folder of images at .*elsewhere"),
     ],
 )
@@ -109,7 +109,7 @@ def test_what_images_cannot_give_is_refused_before_any_work(shapes, change, mess
 
 
 def test_the_final_test_needs_no_development_images(shapes):
-    found(shapes | {"development_images": 100}, evaluate_on="final")
+    found(shapes | {"development_images": 100}, split="test")
 
 
 def test_broken_images_are_named_before_any_work(shapes):
