@@ -26,23 +26,11 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
     ("overlay", "wanted"),
     [
         ("methods: {memry: {k: 3}}", ["methods.memry", "did you mean 'memory'"]),
-        ("methods: {memory: {k: three}}", ["methods.memory.k", "an integer", "three"]),
-        ("methods: {memory: {k: 0}}", ["methods.memory.k", "at least 1"]),
         ("device: cpu\nmethods:\n  knn: {k: 1}\ndevice: cpu", ["overlay.yaml", "device", "lines 1 and 4"]),
-        ("device: gpu", ["device", "cpu, cuda", "gpu"]),
-        ("baselines: [knm]", ["baselines", "'knm'", "did you mean 'knn'"]),
-        ("benchmarks: {sst3: {seeds: [1]}}", ["benchmarks.sst3", "is missing"]),
-        ("benchmarks: {sst2: {source: sst3}}", ["'sst3'", "did you mean 'sst2'"]),
-        (
-            "benchmarks: {sst2: {conditions: {shots16: {shots: 0}}}}",
-            ["benchmarks.sst2.conditions.shots16.shots", "at least 1"],
-        ),
-        ("methods: {swarm: {search_space: {inverse_temperature: [20, 5]}}}", ["inverse_temperature", "low < high"]),
-        ("benchmarks: {rare_words: {world: {values: 1}}}", ["benchmarks.rare_words.world.values", "at least 2"]),
-        ("only: [sst3]", ["only", "'sst3'", "did you mean 'sst2'"]),
     ],
 )
 def test_bad_configuration(fresh, overlay, wanted):
+    """All other cases: tests/study/test_configuration.py."""
     refused(fresh, *wanted, overlay=overlay)
 
 
