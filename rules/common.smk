@@ -12,10 +12,11 @@ from hsokv.methods.registry import METHODS
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import KINDS, arms_of as defined_arms
 from hsokv.study.benchmarks import manifest_of, module_of, selected, source_of, task_of
-from hsokv.study.conditions import encoding_of
 from hsokv.study.config import check_configuration, check_keys
 from hsokv.study.digest import code_digest, files_digest, value_digest
-from hsokv.study.encoders import encoder_of, encoders_of
+from hsokv.study.conditions import encoding_of
+from hsokv.study.encoders import encoders_of
+from hsokv.study.encodings import described, encodings_of
 from hsokv.study.preflight import check_device, check_folder
 from hsokv.study.runs import PROTOCOLS
 from hsokv.study.wall_time import mark_start
@@ -35,14 +36,9 @@ try:
     study, LEFT_OUT = selected(config)
     config.clear()
     config.update(study)
+    contrasts = [contrast["name"] for contrast in config["contrasts"]]
     check_paper(
-        config["paper"],
-        {
-            "study",
-            "cartpole",
-            *config["benchmarks"],
-            *(entry["name"] for entry in config["contrasts"]),
-        },
+        config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts}
     )
     check_device(config["device"])
     check_folder(Path(R))
@@ -58,6 +54,7 @@ IN_FORCE = {
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
 ENCODERS = encoders_of(config)
+ENCODINGS = {benchmark: encodings_of(config, benchmark) for benchmark in BENCHMARKS}
 
 # Overlays by name, those of the repository with their folder.
 OVERLAYS = [
@@ -86,11 +83,6 @@ def print_summary():
         print(summary(Path(R), pdf=bool(TEX)), file=sys.stderr)
 
 
-def without_folder(encoder):
-    """What the configuration says of an encoder, its folder apart: one that moved makes nothing stale."""
-    return {key: value for key, value in ENCODERS[encoder].items() if key != "folder"}
-
-
 def arms_of(benchmark):
     """The study's arms that are defined for a benchmark."""
     return defined_arms(BENCHMARKS[benchmark], config["arms"])
@@ -117,89 +109,28 @@ def asked_of(wildcards):
     }
 
 
-def encoded(wildcards):
-    """The conditions that share an encoding."""
-    conditions = BENCHMARKS[wildcards.benchmark]["conditions"].items()
-    return {
-        name: condition
-        for name, condition in conditions
-        if encoding_of(name, condition) == wildcards.encoding
-    }
+def encoding_in(wildcards):
+    if found := ENCODINGS[wildcards.benchmark].get(wildcards.encoding):
+        return found
+    raise WorkflowError(f"{wildcards.benchmark} has no features {wildcards.encoding}")
 
 
-def encoder_in(wildcards):
-    """The name of the encoder of an encoding; None where there is none of the table."""
-    kind = BENCHMARKS[wildcards.benchmark]["kind"]
-    if kind not in ("texts", "images"):
-        return None
-    condition = next(iter(encoded(wildcards).values()))
-    return encoder_of(condition, config["encoder"] if kind == "texts" else None)
-
-
-def paths_of_data(wildcards, pattern):
-    """What is known of the data of a benchmark and, second, of the encoder of an encoding, where it has them."""
-    manifest = manifest_of(wildcards.benchmark, BENCHMARKS[wildcards.benchmark])
-    encoder = encoder_in(wildcards)
-    names = [manifest, f"encoder_{encoder}" if encoder else None]
-    return expand(f"{R}/data/{pattern}", name=filter(None, names))
-
-
-def encoding_function(wildcards):
-    """What makes an encoding, by its full name."""
-    tuned = any("tuning" in condition for condition in encoded(wildcards).values())
-    return {
-        "words": "hsokv.study.rare_words.encode_seeds",
-        "texts": f"hsokv.study.{'tuned_text' if tuned else 'text'}.encode_shots",
-        "images": "hsokv.study.image_shots.encode_shots",
-        "stream": "hsokv.study.images.encode_stream",
-    }[BENCHMARKS[wildcards.benchmark]["kind"]]
-
-
-def encoding_settings(wildcards):
-    """The arguments of what makes an encoding, as the configuration has them."""
-    benchmark = BENCHMARKS[wildcards.benchmark]
-    own = {
-        "words": ("world", "encoder_steps"),
-        "texts": ("development_rows",),
-        "images": ("num_patches", "development_images"),
-        "stream": ("num_patches", "development_images"),
-    }[benchmark["kind"]]
-    settings = {key: (config["data"] | benchmark)[key] for key in own}
-    if benchmark["kind"] == "stream":
-        tasks = [condition["tasks"] for condition in benchmark["conditions"].values()]
-        settings["tasks"] = max(tasks)
-    else:
-        settings["conditions"] = encoded(wildcards)
-    if "source" in benchmark:
-        settings |= {
-            "source": source_of(benchmark),
-            "split": config["split"],
-        }
-        if not encoding_function(wildcards).startswith("hsokv.study.tuned_text"):
-            settings["device"] = config["device"]
-    if benchmark["kind"] in ("texts", "images"):
-        encoder = encoder_in(wildcards)
-        settings["encoder"] = without_folder(encoder) if encoder else None
-    return settings
-
-
-def headline_encoder(benchmark):
-    """The name of the text encoder of a benchmark's headline; None where there is none."""
-    definition = BENCHMARKS[benchmark]
-    condition = definition["conditions"][definition["headline"][0]]
-    is_text = definition["kind"] == "texts"
-    return encoder_of(condition, config["encoder"]) if is_text else None
+def headline_encoding(benchmark):
+    """The encoding of a benchmark's headline."""
+    headline, conditions = (
+        BENCHMARKS[benchmark][key] for key in ("headline", "conditions")
+    )
+    return ENCODINGS[benchmark][encoding_of(headline[0], conditions[headline[0]])]
 
 
 def features_of(benchmark, arm):
     """The features that an arm reads on a benchmark, and what says that they are complete."""
     if arm not in arms_of(benchmark):
         raise WorkflowError(f"{arm} is not defined on {benchmark}")
-    conditions = BENCHMARKS[benchmark]["conditions"].items()
-    encodings = dict.fromkeys(encoding_of(*condition) for condition in conditions)
+    folder = f"{R}/features/{benchmark}"
     return expand(
-        f"{R}/features/{benchmark}/{{name}}",
-        name=[*encodings, *(f".{encoding}.complete" for encoding in encodings)],
+        [f"{folder}/{{name}}", f"{folder}/.{{name}}.complete"],
+        name=ENCODINGS[benchmark],
     )
 
 
@@ -213,27 +144,12 @@ def code_of_arm(wildcards):
 
 
 # What the study is, wherever it lies and whatever is said of it.
+ASIDE = (
+    "expected_failures arms distributed data encoder time_budget_minutes paper results"
+)
 DIGEST = value_digest(
-    {
-        key: value
-        for key, value in config.items()
-        if key
-        not in (
-            "expected_failures",
-            "arms",
-            "distributed",
-            "data",
-            "encoder",
-            "time_budget_minutes",
-            "paper",
-            "results",
-        )
-    }
-    | {
-        key: value
-        for key, value in config["data"].items()
-        if key.startswith("development")
-    }
+    {key: config[key] for key in config if key not in ASIDE.split()}
+    | {key: config["data"][key] for key in ("development_rows", "development_images")}
 )
 CONTROLS = {
     control

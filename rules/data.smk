@@ -7,7 +7,7 @@ DATA_SOURCES = {
     manifest_of(name, definition): source_of(definition)
     for name, definition in BENCHMARKS.items()
     if "source" in definition
-} | {f"encoder_{name}": {"encoder": without_folder(name)} for name in ENCODERS}
+} | {f"encoder_{name}": {"encoder": described(config, name)} for name in ENCODERS}
 
 
 # What the report asks for beside records: a source that was refused is looked at again by the next run.

@@ -6,8 +6,12 @@
 # `update`: files of other seeds stay; the second output tells a job that failed, as in training.smk.
 rule encode:
     input:
-        lambda wildcards: paths_of_data(wildcards, ".{name}.complete"),
-        manifests=lambda wildcards: paths_of_data(wildcards, "{name}.json"),
+        lambda wildcards: expand(
+            f"{R}/data/.{{name}}.complete", name=encoding_in(wildcards).data
+        ),
+        manifests=lambda wildcards: expand(
+            f"{R}/data/{{name}}.json", name=encoding_in(wildcards).data
+        ),
     output:
         update(directory(f"{R}/features/{{benchmark}}/{{encoding}}")),
         touch(f"{R}/features/{{benchmark}}/.{{encoding}}.complete"),
@@ -21,12 +25,13 @@ rule encode:
         ENVIRONMENT
     threads: 1
     params:
-        function=encoding_function,
-        encoder=encoder_in,
+        function=lambda wildcards: encoding_in(wildcards).function,
+        encoder=lambda wildcards: encoding_in(wildcards).encoder,
         seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
-        settings=encoding_settings,
+        settings=lambda wildcards: encoding_in(wildcards).settings,
         code=lambda wildcards: code_digest(
-            [encoding_function(wildcards).rpartition(".")[0]], [script_path("encode")]
+            [encoding_in(wildcards).function.rpartition(".")[0]],
+            [script_path("encode")],
         ),
     message:
         "{wildcards.benchmark}, {wildcards.encoding}: drawing and encoding for every seed"

@@ -31,11 +31,10 @@ rule write_report:
     conda:
         ENVIRONMENT
     params:
-        templates=lambda wildcards, output: str(BASE / "report"),  # moved: not stale
         sources=files_digest(SOURCES, BASE),
         study=STUDY,
         paper=config["paper"],
-        overlays=lambda wildcards, output: OVERLAYS,
+        overlays=OVERLAYS,
         digest=DIGEST,
         code=code_of("write_report", "hsokv.report.document"),
     message:

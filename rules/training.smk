@@ -78,7 +78,7 @@ rule export_model:
     params:
         definition=lambda wildcards: config["data"] | BENCHMARKS[wildcards.benchmark],
         small=config["small"],
-        encoder=lambda wildcards: headline_encoder(wildcards.benchmark),
+        encoder=lambda wildcards: headline_encoding(wildcards.benchmark).encoder,
         code=code_of("export_model", "hsokv.study.export"),
     message:
         "{wildcards.benchmark}: {wildcards.arm} as a model, seed {wildcards.seed}"
