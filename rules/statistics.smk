@@ -89,12 +89,7 @@ rule compute_statistics:
         ENVIRONMENT
     params:
         study=STUDY,
-        # With `output` as an argument a parameter is not compared.
-        start=lambda wildcards, output: BEGAN[0],
-        cores=lambda wildcards, output: workflow.resource_settings.cores,
-        code=code_of(
-            ["hsokv.analysis.statistics"], [script_path("compute_statistics.py")]
-        ),
+        code=code_of("compute_statistics", "hsokv.analysis.statistics"),
     message:
         f"Statistics of {R}/records"
     script:
@@ -123,7 +118,7 @@ rule write_tables:
     conda:
         ENVIRONMENT
     params:
-        code=code_of(["hsokv.report.document"], [script_path("write_tables.py")]),
+        code=code_of("write_tables", "hsokv.report.document"),
     message:
         "Tables"
     script:
@@ -154,7 +149,7 @@ rule draw_figure:
         caption=lambda wildcards: (
             BASE / "report" / "captions" / f"{wildcards.name}.rst"
         ).read_text(),
-        code=code_of(["hsokv.report.figures"], [script_path("draw_figure.py")]),
+        code=code_of("draw_figure", "hsokv.report.figures"),
     message:
         "Figure {wildcards.name}"
     script:

@@ -39,7 +39,7 @@ def make(base: Path, *, measured: bool = False) -> dict:
             for path, content in zip(scaling, (example_scaling.measured(), example_scaling.projected()), strict=True):
                 write_sealed(path, content)
             time = [results / "time" / "study.json"]
-            measure(None, 2, DIGEST, *time)
+            measure(DIGEST, *time)
         statistics = results / "statistics"
         compute(files, study, statistics, scaling, time)
         write_tables(statistics, [results / "tables" / f"main.{suffix}" for suffix in ("md", "tex", "csv")])

@@ -153,24 +153,17 @@ def _configuration(overlays: list[Path] | None) -> dict[str, Any]:
             f"{STUDY} holds no Snakefile: train and export follow the study's rules; clone the repository and "
             "`pip install -e .` it"
         )
-    import yaml
+    from snakemake.common.configfile import load_configfile
+    from snakemake.exceptions import WorkflowError
+    from snakemake.utils import update_config
 
     configuration: dict[str, Any] = {}
     for path in [STUDY / "config.yaml", *(overlays or [])]:
         try:
-            _merge(configuration, yaml.safe_load(path.read_text()) or {})
-        except (OSError, yaml.YAMLError, AttributeError) as error:
+            update_config(configuration, load_configfile(path))
+        except (OSError, WorkflowError) as error:
             raise ConfigurationError(f"{path}: no configuration that can be read ({error})") from error
     return configuration
-
-
-def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Lay one configuration over another, as Snakemake does: maps are merged, all else is replaced."""
-    for key, value in above.items():
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
-            _merge(below[key], value)
-        else:
-            below[key] = value
 
 
 def _ablated(arm: str, parts: list[str]) -> str:

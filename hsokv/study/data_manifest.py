@@ -5,25 +5,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hsokv.data.catalogue import OWN, SYNTHETIC
+from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC
 from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.examples import Dataset, Examples, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
-from hsokv.data.sources import DataFiles, fetch, locate, locate_own
+from hsokv.data.sources import DataFiles, fetch, locate, locate_own, own_paths
 from hsokv.data.synthetic import (
     generate_mnli_synthetic,
     generate_split_cifar10_synthetic,
     generate_sst2_synthetic,
 )
 from hsokv.data.texts import TASKS, Task, read_texts
-from hsokv.encoders.files import resolve_encoder
+from hsokv.encoders.files import MODALITIES, resolve_encoder
 from hsokv.exceptions import DataError
-from hsokv.machine import cache_folder
+from hsokv.machine import cache_folder, data_root
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
-
-KEYS = ("texts", "images")
-"""Under which of them a manifest describes what it tells of."""
 
 GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
     "sst2_synthetic": generate_sst2_synthetic,
@@ -48,6 +45,25 @@ def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progres
     if root is None:
         return fetch(source["source"], cache_folder(), progress)
     return locate(source["source"], root, cache_folder())
+
+
+def own_files(source: Mapping[str, Any], encoder_folder: str | None) -> list[str]:
+    """The files of a user's own that a source or an encoder is made of, sorted; those that are not there are left out.
+
+    Nothing is read of them: who reads them says what is missing or damaged.
+    """
+    folder = data_root()
+    if "encoder" in source:
+        kind = MODALITIES[source["encoder"].get("modality", "texts")]
+        paths = [Path(encoder_folder).expanduser() / name for name in kind.files] if encoder_folder else []
+    elif "folder" in source:
+        paths = [path for own in own_paths(source["folder"], folder) for path in own.rglob("*")]
+    elif "files" in source:
+        paths = [path for file in source["files"].values() for path in own_paths(file, folder)]
+    else:
+        members = SOURCES[source["source"]].members if source["source"] in SOURCES else ()
+        paths = [folder / member.path for member in members] if folder else []
+    return sorted(str(path) for path in paths if path.is_file())
 
 
 def read_dataset(source: Mapping[str, Any], root: Path | None) -> Dataset:
