@@ -127,7 +127,7 @@ class Printer:
         number, caption = self._count("fig", name), self.caption(name)
         if self.form == "tex":
             graphics = rf"\includegraphics[width=\linewidth,height=.62\textheight,keepaspectratio]{{{name}}}"
-            lines = [r"\begin{figure}[htbp]\centering", graphics, rf"\caption{{{escape(caption)}}}\label{{fig:{name}}}"]
+            lines = [r"\begin{figure}\centering", graphics, rf"\caption{{{escape(caption)}}}\label{{fig:{name}}}"]
             return Markdown("\n```{=latex}\n" + "\n".join([*lines, r"\end{figure}"]) + "\n```\n")
         if self.form == "md":
             return Markdown(f"\n![{name}](../figures/{name}.png)\n\n*Figure {number}. {escape_markdown(caption)}*\n")
