@@ -95,13 +95,17 @@ class Numbers(Mapping[str, Number]):
             near = get_close_matches(key, self._numbers, n=1, cutoff=0.0)
             raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
         number, lines = self._numbers[key], defaultdict(list)
+        if number.records:  # looked up before
+            return number
         if number.frame.startswith("scaling") or number.column.startswith("scaling."):
             return number._replace(records=self._measurements(number))
         for condition in number.conditions:
             for arm, seed, path, line in self._lines[number.benchmark, condition]:
                 if (not number.arms or arm in number.arms) and seed in number.seeds:
                     lines[path].append(line)
-        return number._replace(records=tuple((path, tuple(sorted(found))) for path, found in sorted(lines.items())))
+        records = tuple((path, tuple(sorted(found))) for path, found in sorted(lines.items()))
+        self._numbers[key] = number._replace(records=records)
+        return self._numbers[key]
 
     def _measurements(self, number: Number) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The documents of the distributed swarm that a number is of; they have no lines."""
