@@ -136,7 +136,9 @@ rule draw_figures:
         STATISTICS,
     output:
         expand(
-            f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "svg"]
+            f"{R}/figures/{{name}}.{{suffix}}",
+            name=FIGURE_NAMES,
+            suffix=["pdf", "svg"],
         ),
         [
             report(

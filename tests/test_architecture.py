@@ -27,7 +27,7 @@ BELOW = {
     "training": {"exceptions", "typing", "analysis", "data", "model", "swarm"},
     "methods": {"exceptions", "typing", "analysis", "data", "memory", "model", "swarm", "training"},
     "hub": {"exceptions", "files", "analysis", "data", "memory", "methods", "model", "swarm", "training", ""},
-    "report": {"exceptions", "files", "analysis"},
+    "report": {"exceptions", "files", "analysis", "distributed"},
     "archive": {"exceptions", "files", "records", "analysis", "report"},
     "study": {"exceptions", "files", "analysis", "data", "hub", "methods", "model", "records", "training", ""},
     "cli": {

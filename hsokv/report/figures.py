@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hsokv.analysis.frames import Study
+from hsokv.distributed.swing_up import TARGET
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
 from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, frame, grey, in_order, opened
@@ -25,7 +26,6 @@ TASKS_SHOWN = ("full", "ridge", "experience_replay", "joint", "neither", "fine_t
 THOUSANDTH = 1e-3  # nats under which the scale of regret is linear
 UNCHANGED, COPIED, MOVED = "#BDBDBD", "#000000", ORANGE  # an agent goes on as it was, from its group, from another
 WORST = 0.9  # scores above this quantile of the run share one colour
-TARGET = 0.6  # of the score on swing-up
 
 
 def architecture(study: Study) -> Figure:
