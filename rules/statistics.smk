@@ -125,32 +125,35 @@ rule write_tables:
         "scripts/write_tables.py"
 
 
-rule draw_figure:
+# All of them in one job: a figure takes no longer to draw than its libraries take to load.
+rule draw_figures:
     input:
         STATISTICS,
     output:
-        f"{R}/figures/{{name}}.pdf",
-        report(
-            f"{R}/figures/{{name}}.png",
-            caption=BASE / "report" / "caption.rst",
-            category="Figures",
-            labels={"figure": "{name}"},
+        expand(
+            f"{R}/figures/{{name}}.{{suffix}}",
+            name=FIGURE_NAMES,
+            suffix=["pdf", "svg"],
         ),
-        f"{R}/figures/{{name}}.svg",
+        [
+            report(
+                f"{R}/figures/{name}.png",
+                caption=BASE / "report" / "captions" / f"{name}.rst",
+                category="Figures",
+                labels={"figure": name.replace("_", " ")},
+            )
+            for name in FIGURE_NAMES
+        ],
     log:
-        f"{R}/logs/draw_figure/{{name}}.log",
+        f"{R}/logs/draw_figures.log",
     benchmark:
-        f"{R}/benchmarks/draw_figure/{{name}}.jsonl"
-    wildcard_constraints:
-        name="|".join(FIGURE_NAMES),
+        f"{R}/benchmarks/draw_figures.jsonl"
     conda:
         ENVIRONMENT
+    threads: 4
     params:
-        caption=lambda wildcards: (
-            BASE / "report" / "captions" / f"{wildcards.name}.rst"
-        ).read_text(),
-        code=code_of("draw_figure", "hsokv.report.figures"),
+        code=code_of("draw_figures", "hsokv.report.figures"),
     message:
-        "Figure {wildcards.name}"
+        "Figures"
     script:
-        "scripts/draw_figure.py"
+        "scripts/draw_figures.py"

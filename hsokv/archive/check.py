@@ -79,9 +79,7 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
             [path for path in measured if path.parent.name == "time"],
         )
     write_tables(statistics, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
-    drawn = _files(artifact.results / "figures")
-    for name in sorted({path.stem for path in drawn}):
-        draw(name, statistics, [figures / path.name for path in drawn if path.stem == name])
+    draw(statistics, [figures / path.name for path in _files(artifact.results / "figures")])
     write_report(
         statistics=statistics,
         records=document["records"],

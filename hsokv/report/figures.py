@@ -5,6 +5,7 @@ What was not run is a sentence where its points would stand. The captions are re
 """
 
 from collections.abc import Callable, Iterable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hsokv.analysis.frames import Study
+from hsokv.distributed.swing_up import TARGET
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
 from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, frame, grey, in_order, opened
@@ -24,7 +26,6 @@ TASKS_SHOWN = ("full", "ridge", "experience_replay", "joint", "neither", "fine_t
 THOUSANDTH = 1e-3  # nats under which the scale of regret is linear
 UNCHANGED, COPIED, MOVED = "#BDBDBD", "#000000", ORANGE  # an agent goes on as it was, from its group, from another
 WORST = 0.9  # scores above this quantile of the run share one colour
-TARGET = 0.6  # of the score on swing-up
 
 
 def architecture(study: Study) -> Figure:
@@ -471,19 +472,30 @@ FIGURES: dict[str, Callable[[Study], Figure]] = {
 }
 
 
-def draw(name: str, study: Study | Path, targets: Iterable[Path]) -> None:
-    """Write a figure to each target, whole or not at all; the suffix (.pdf, .png, .svg) names the format.
+def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> None:
+    """Write figures, each whole or not at all, so many at once; the same study gives the same bytes.
 
     Args:
-        name: A key of `FIGURES`.
         study: The study's frames, or the folder that holds them.
-        targets: Files to write.
+        targets: Files to write: a key of `FIGURES` with a suffix that names the format (.pdf, .png, .svg).
+        processes: Figures drawn at once.
 
     Raises:
         ConfigurationError: there is no such figure, or a name in it has a letter that no font has.
     """
-    if name not in FIGURES:
-        raise ConfigurationError(f"figure: unknown name {name!r}{nearest(name, FIGURES)}")
-    study = study if isinstance(study, Study) else Study.read(study)
+    study, by_name = study if isinstance(study, Study) else Study.read(study), {}
+    for target in map(Path, targets):
+        if target.stem not in FIGURES:
+            raise ConfigurationError(f"figure: unknown name {target.stem!r}{nearest(target.stem, FIGURES)}")
+        by_name.setdefault(target.stem, []).append(target)
+    if processes == 1:
+        for name, paths in by_name.items():
+            _draw(name, study, paths)
+    else:  # what is imported and read is shared: that takes as long as a figure
+        with get_context("fork").Pool(processes) as pool:
+            pool.starmap(_draw, [(name, study, paths) for name, paths in by_name.items()], chunksize=1)
+
+
+def _draw(name: str, study: Study, targets: list[Path]) -> None:
     with matplotlib.rc_context(fname=parts.STYLE):
         parts.save(FIGURES[name](study), targets)
