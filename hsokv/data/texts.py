@@ -77,14 +77,16 @@ def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]
     )
 
 
-def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -> "pd.DataFrame":
+def read_table(
+    path: Path, columns: Sequence[str], quoted: bool | None = None, empty: bool = False
+) -> "pd.DataFrame":
     """The `columns` of a table as text, blanks around them dropped; the index is the row in the file, the header's 1.
 
     The name says the format: .csv, .tsv or .txt (separated by tabs), .jsonl or .parquet, each also with .gz behind.
     Fields of a .csv may stand in quotation marks, as pandas and spreadsheets write them; those of a .tsv do where every
     field with a quotation mark is quoted as a whole, unless `quoted` says it. Raises DataError naming the file and the
     row for another format, an unreadable or empty file, bytes that are no UTF-8, a missing or repeated column, a row
-    with too many fields, an empty field, and quotation marks that do not match.
+    with too many fields, an empty field unless `empty` allows it, and quotation marks that do not match.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "own.csv"
@@ -118,8 +120,8 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -
     if table.empty:
         raise DataError(f"{path}: the table has no rows")
     for name in columns:
-        if (empty := table.index[table[name] == ""]).size:
-            raise DataError(f"{path}, row {empty[0]}: {name} is empty; the file may be cut off")
+        if not empty and (missing := table.index[table[name] == ""]).size:
+            raise DataError(f"{path}, row {missing[0]}: {name} is empty; the file may be cut off")
     return table
 
 

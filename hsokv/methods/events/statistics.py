@@ -1,19 +1,10 @@
-"""`ridge` and `prototypes` on events: sums of features and of their products, which can be added and taken away exactly.
-
-`ridge` is shrunken linear discriminant analysis, `prototypes` the cosine with the class means. Both keep no example.
-"""
-
-from collections.abc import Mapping
-from typing import Any
+"""Sums of features and of their products, which can be added and taken away exactly; no example is kept."""
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from hsokv.methods.events.interface import Answer, EventShape, Rows, masked
-from hsokv.model.discriminant import lda_head
-from hsokv.model.head import Head
-from hsokv.model.moments import Moments, add, combine, init_moments, means_of_seen, within
+from hsokv.methods.events.interface import EventShape, Rows
+from hsokv.model.moments import Moments, add, combine, init_moments
 
 
 class Statistics:
@@ -50,37 +41,3 @@ class Statistics:
     def carried(self) -> dict[str, list[Tensor]]:
         """The sums."""
         return {"statistics": [*self.moments]}
-
-
-class Ridge(Statistics):
-    """Linear discriminant analysis, solved anew before answers; a softmax of its scores over a temperature."""
-
-    def __init__(self, shape: EventShape, settings: Mapping[str, Any]) -> None:
-        super().__init__(shape)
-        self.settings, self.head = settings["event_heads"], None
-
-    def settle(self) -> None:
-        """Solve for the labels in force."""
-        means, _ = means_of_seen(self.moments)
-        scatter, degrees = within(self.moments)
-        head = lda_head(means, scatter / max(degrees, 1), self.settings["shrinkage"])
-        self.head = Head(*((part / self.settings["temperature"]).float() for part in head))
-
-    def predict(self, x: Tensor, in_force: Tensor) -> Answer:
-        """Softmax of the discriminant scores."""
-        scores = torch.zeros(len(x), self.shape.labels)
-        scores[:, self.moments.count > 0] = x @ self.head.weight + self.head.bias
-        return Answer(masked(scores, in_force))
-
-
-class Prototypes(Statistics):
-    """The cosine with the mean of each label, times a scale."""
-
-    def __init__(self, shape: EventShape, settings: Mapping[str, Any]) -> None:
-        super().__init__(shape)
-        self.scale = settings["event_heads"]["scale"]
-
-    def predict(self, x: Tensor, in_force: Tensor) -> Answer:
-        """Softmax of the scaled cosines."""
-        cosines = x @ normalize(self.moments.total).float().mT
-        return Answer(masked(self.scale * cosines, in_force), cosines.amax(-1).clamp(0, 1))
