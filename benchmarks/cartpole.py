@@ -127,7 +127,7 @@ def compare_workers(settings: dict, backends: list[str]) -> tuple[dict[str, floa
 def compare_simulation(settings: dict, ceiling: float) -> None:
     """Print how well two workers are predicted from one, and from what this machine lets any two processes do."""
     measured = measure_configurations(settings, "processes")
-    rows = validate(measured, settings["periods"], settings["starts"], seed=0, ceiling=ceiling)
+    rows = validate(measured, settings["periods"], settings["episodes_per_candidate"], seed=0, ceiling=ceiling)
     print("\n| managers a worker | rounds a period | two workers, projected (M steps/s) | measured | error (%) |")
     print("|---|---|---|---|---|")
     for row in rows:
@@ -140,7 +140,13 @@ def compare_simulation(settings: dict, ceiling: float) -> None:
 def main() -> None:
     """Print the tables and the line of ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("candidates", 256), ("starts", 2), ("rounds", 5), ("periods", 2), ("repeats", 9)):
+    for name, default in (
+        ("candidates", 256),
+        ("episodes_per_candidate", 2),
+        ("rounds", 5),
+        ("periods", 2),
+        ("repeats", 9),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     settings = vars(parser.parse_args())
     print(f"{hardware()}, {cores()} cores, load {os.getloadavg()[0]:.1f} before.\n")

@@ -30,7 +30,7 @@ from hsokv.model.text_encoder import load_text_encoder
 from hsokv.report.panels import BLUE, GREY, STYLE
 from hsokv.training.budget import Budget
 from hsokv.training.loop import Hyperparameters, Problems, init_learners, stack_problems, train_step
-from hsokv.training.optimisers import STRATEGIES, UNIT_RATES
+from hsokv.training.optimizers import OPTIMIZERS, UNIT_RATES
 
 SETTINGS = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["methods"]
 SWARMS = {1: (1, 1), 4: (2, 2), 16: (4, 4), 64: (8, 8)}  # agents -> managers, agents of each
@@ -61,11 +61,11 @@ def make_rare_words(generator: torch.Generator) -> Episode:
 def plain_loop(problems: Problems, classes: int, hyperparameters: Hyperparameters) -> Callable[[], None]:
     """A step of every agent on every problem as one would write it at first: autograd, one head after the other."""
     heads = []
-    for strategy, rate, decay in zip(*(part.tolist() for part in hyperparameters), strict=True):
+    for optimizer, rate, decay in zip(*(part.tolist() for part in hyperparameters), strict=True):
         for x, y, mask in zip(problems.x, problems.y, problems.mask.bool(), strict=True):
             shapes = (x.shape[-1], classes), (classes,)
             state = [tuple(torch.zeros(shape) for _ in range(3)) for shape in shapes]
-            heads.append([x[mask], y[mask], STRATEGIES[strategy], rate * UNIT_RATES[strategy], decay, state])
+            heads.append([x[mask], y[mask], OPTIMIZERS[optimizer], rate * UNIT_RATES[optimizer], decay, state])
     taken = 0
 
     def step() -> None:
@@ -98,7 +98,7 @@ def _move(
 def steppers(problems: Problems, classes: int, agents: int) -> dict[str, Callable[[], None]]:
     """The same step of the same agents three ways, each going on from where it was."""
     everyone = Hyperparameters(
-        torch.arange(agents) % len(STRATEGIES), torch.linspace(0.4, 2.5, agents), torch.full((agents,), 32.0)
+        torch.arange(agents) % len(OPTIMIZERS), torch.linspace(0.4, 2.5, agents), torch.full((agents,), 32.0)
     )
     each = [Hyperparameters(*(part[i : i + 1] for part in everyone)) for i in range(agents)]
     swarm = init_learners((agents,), problems, classes)
@@ -133,7 +133,7 @@ def compare_steps(episodes: dict[str, Episode]) -> dict[tuple[str, int], float]:
 def whole_run(episode: Episode, agents: int) -> int:
     """Fit `full` with that many agents, predict the test set, and return the counted operations of the fit."""
     managers, each = SWARMS[agents]
-    size = {"managers": managers, "agents": each, "averaged": min(SETTINGS["swarm"]["averaged"], agents)}
+    size = {"managers": managers, "agents": each, "ensemble_size": min(SETTINGS["swarm"]["ensemble_size"], agents)}
     budget = Budget(ALLOWED)
     fitted = fit(episode, SETTINGS | {"swarm": SETTINGS["swarm"] | size}, budget, torch.Generator().manual_seed(0))
     fitted.predict(episode.test.x)

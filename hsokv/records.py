@@ -257,7 +257,7 @@ def _problems(record: RunRecord) -> Iterator[str]:
         yield f"status is {record.status!r}, wanted 'done' or 'not run'"
     if "accuracy" not in record.scores:
         yield "a run that is done wants an accuracy in its scores"
-    if missing := {"synthetic", "evaluate_on"} - record.data.keys():
+    if missing := {"synthetic", "split"} - record.data.keys():
         yield f"data misses {', '.join(sorted(missing))}"
     if record.outcomes and abs(record.outcomes.count("1") / len(record.outcomes) - record.scores["accuracy"]) > 1e-6:
         yield "the accuracy is not the share of right outcomes"

@@ -105,7 +105,7 @@ def print_summary():
         minutes = (time.monotonic() - STARTED) / 60
         found = stages(Path(R) / "benchmarks", BENCHMARKS)
         cores = workflow.resource_settings.cores  # none on a cluster
-        page = timings_page(found, config["minutes"], cores, minutes)
+        page = timings_page(found, config["time_budget_minutes"], cores, minutes)
         write_text(Path(R) / "timings.md", page)
         print(summary(Path(R), pdf=bool(TEX), minutes=minutes), file=sys.stderr)
 
@@ -149,12 +149,12 @@ DIGEST = value_digest(
         for key, value in config.items()
         if key
         not in (
-            "allow",
+            "expected_failures",
             "arms",
-            "cartpole",
+            "distributed",
             "data",
             "encoder",
-            "minutes",
+            "time_budget_minutes",
             "paper",
             "results",
         )

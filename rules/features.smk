@@ -46,7 +46,7 @@ rule encode_texts:
         source=lambda wildcards: source_of(BENCHMARKS[wildcards.benchmark]),
         seeds=lambda wildcards: definition_of(wildcards, "seeds"),
         conditions=encoded,
-        evaluate_on=config["evaluate_on"],
+        split=config["split"],
         development_rows=lambda wildcards: aside(wildcards, "development_rows"),
         root=own_root,
         encoder=described_encoder,
@@ -83,11 +83,11 @@ rule encode_images:
         source=lambda wildcards: source_of(BENCHMARKS[wildcards.benchmark]),
         seeds=lambda wildcards: definition_of(wildcards, "seeds"),
         conditions=encoded,
-        centroids=lambda wildcards: definition_of(wildcards, "centroids"),
+        num_patches=lambda wildcards: definition_of(wildcards, "num_patches"),
         encoder=described_encoder,
         encoder_folder=own_encoder_folder,
         device=config["device"],
-        evaluate_on=config["evaluate_on"],
+        split=config["split"],
         development_images=lambda wildcards: aside(wildcards, "development_images"),
         root=own_root,
         code=code_of(
@@ -120,9 +120,9 @@ rule encode_stream:
         tasks=lambda wildcards: max(
             part["tasks"] for part in definition_of(wildcards, "conditions").values()
         ),
-        centroids=lambda wildcards: definition_of(wildcards, "centroids"),
+        num_patches=lambda wildcards: definition_of(wildcards, "num_patches"),
         device=config["device"],
-        evaluate_on=config["evaluate_on"],
+        split=config["split"],
         development_images=lambda wildcards: aside(wildcards, "development_images"),
         root=own_root,
         code=code_of(["hsokv.study.images"], [script_path("encode_images.py")]),
@@ -149,7 +149,7 @@ rule store_images:
     threads: 1
     params:
         source=lambda wildcards: source_of(BENCHMARKS[wildcards.benchmark]),
-        evaluate_on=config["evaluate_on"],
+        split=config["split"],
         development_images=lambda wildcards: aside(wildcards, "development_images"),
         root=own_root,
         code=code_of(["hsokv.study.images"], [script_path("store_images.py")]),

@@ -64,7 +64,7 @@ rule compile_pdf:
         "scripts/compile_pdf.py"
 
 
-# Prints in the terminal; ends in an error where a criterion fails that `allow` does not name.
+# Prints in the terminal; ends in an error where a criterion fails that `expected_failures` does not name.
 rule validate:
     input:
         STATISTICS,
@@ -73,7 +73,7 @@ rule validate:
     conda:
         ENVIRONMENT
     params:
-        allow=config["allow"],
+        expected_failures=config["expected_failures"],
     message:
         "Criteria"
     script:

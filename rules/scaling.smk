@@ -2,10 +2,10 @@
 # What is measured is kept: only its absence makes it anew. It takes all cores, so that nothing runs beside it.
 SCALING = expand(
     f"{R}/scaling/{{name}}.json",
-    name=["measured", "projected"] if config["cartpole"] else [],
+    name=["measured", "projected"] if config["distributed"] else [],
 )
 
-if config["cartpole"]:
+if config["distributed"]:
 
     rule measure_scaling:
         output:
@@ -19,7 +19,7 @@ if config["cartpole"]:
         threads: workflow.resource_settings.cores or 2  # none on a cluster, nor for a page for browsers
         params:
             # With `output` as an argument a parameter is not compared: no change of settings or code remeasures.
-            settings=lambda wildcards, output: config["cartpole"],
+            settings=lambda wildcards, output: config["distributed"],
         message:
             "Measuring the distributed swarm, alone on the machine"
         script:
@@ -37,7 +37,7 @@ if config["cartpole"]:
         conda:
             ENVIRONMENT
         params:
-            settings=config["cartpole"]["projection"],
+            settings=config["distributed"]["projection"],
             code=code_of(
                 ["hsokv.distributed.projection"], [script_path("project_scaling.py")]
             ),
@@ -53,4 +53,4 @@ rule scaling:
     message:
         "The distributed swarm is measured"
         if SCALING
-        else "cartpole: null, so nothing is measured"
+        else "distributed: null, so nothing is measured"

@@ -13,7 +13,7 @@ TABLE_NAMES = table_names(
         name: KINDS[definition["kind"]].protocol == "stream"
         for name, definition in BENCHMARKS.items()
     },
-    scaling=bool(config["cartpole"]),
+    scaling=bool(config["distributed"]),
 )
 # Every figure has a caption, and those of the distributed swarm need its measurement.
 FIGURE_NAMES = [
@@ -21,7 +21,7 @@ FIGURE_NAMES = [
     for name in sorted(
         path.stem for path in (BASE / "report" / "captions").glob("*.rst")
     )
-    if config["cartpole"] or name not in ("learning", "scaling")
+    if config["distributed"] or name not in ("learning", "scaling")
 ]
 TABLES = expand(
     f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"]
@@ -37,7 +37,7 @@ STUDY = (
         for key in (
             "small",
             "results",
-            "evaluate_on",
+            "split",
             "variants",
             "baselines",
             "arms",
@@ -59,9 +59,11 @@ STUDY = (
                     for condition, settings in definition["conditions"].items()
                     if set(settings) == {"shots"}
                 },
-                "elsewhere": {
+                "run_in_overlay": {
                     condition: overlay
-                    for condition, overlay in definition.get("elsewhere", {}).items()
+                    for condition, overlay in definition.get(
+                        "run_in_overlay", {}
+                    ).items()
                     if condition not in definition["conditions"]
                 },
             }

@@ -42,18 +42,22 @@ def make_episode():
 def settings():
     """All groups of the configuration's `methods`, small; a copy for each test."""
     return {
-        "head": {"strategy": "sgd", "learning_rate": 1.0, "weight_decay": 1.0, "steps": 12},
-        "memory": {"entries": 100, "k": 5, "sharpness": 10.0},
+        "head": {"optimizer": "sgd", "learning_rate": 1.0, "weight_decay": 1.0, "steps": 12},
+        "memory": {"capacity": 100, "k": 5, "inverse_temperature": 10.0},
         "keys": {"shrinkage": 0.1, "directions": 6},
         "swarm": {
             "managers": 2,
             "agents": 3,
             "rounds": 3,
-            "averaged": 2,
-            "exploited": 0.34,
-            "perturbation": 0.2,
-            "resampled": 0.25,
-            "box": {"learning_rate": [0.4, 2.5], "weight_decay": [0.4, 2.5], "sharpness": [5.0, 20.0]},
+            "ensemble_size": 2,
+            "truncation_fraction": 0.34,
+            "perturb_scale": 0.2,
+            "resample_prob": 0.25,
+            "search_space": {
+                "learning_rate": [0.4, 2.5],
+                "weight_decay": [0.4, 2.5],
+                "inverse_temperature": [5.0, 20.0],
+            },
         },
         "knn": {"k": 1},
         "ridge": {"shrinkage": [0.1, 0.5]},

@@ -34,7 +34,7 @@ def record() -> RunRecord:
         configuration={"shots": 16},
         stamp={"configuration": "a", "code": "b", "data": "c"},
         version="0.1.0",
-        data={"name": "sst2", "synthetic": False, "evaluate_on": "final"},
+        data={"name": "sst2", "synthetic": False, "split": "test"},
         flops={"allowed": 10, "spent": 7},
         scores={"accuracy": 0.75, "log_loss": 0.1 + 0.2},
         outcomes="1101",
@@ -99,7 +99,7 @@ def test_not_run_is_kept_with_its_reason(record, tmp_path):
         ({"status": "not run"}, "reason"),
         ({"stamp": {"code": "b"}}, "stamp"),
         ({"flops": {"spent": 7}}, "flops"),
-        ({"data": {"synthetic": False}}, "evaluate_on"),
+        ({"data": {"synthetic": False}}, "split"),
         ({"condition": "../a"}, "names"),
     ],
 )

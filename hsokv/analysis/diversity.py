@@ -4,32 +4,32 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def strategy_entropy(strategies: ArrayLike, available: int) -> float:
-    """Entropy of the agents' strategies over log min(agents, available), in [0, 1]; 0 where that is log 1.
+def optimizer_entropy(optimizers: ArrayLike, available: int) -> float:
+    """Entropy of the agents' optimizers over log min(agents, available), in [0, 1]; 0 where that is log 1.
 
     Args:
-        strategies: [agents], the strategy of each, integers in 0..available - 1.
+        optimizers: [agents], the optimizer of each, integers in 0..available - 1.
 
-    >>> strategy_entropy([0, 0, 1, 1], available=2)
+    >>> optimizer_entropy([0, 0, 1, 1], available=2)
     1.0
     """
-    strategies = np.asarray(strategies)
-    if strategies.ndim != 1 or strategies.size == 0 or strategies.min() < 0 or strategies.max() >= available:
-        raise ValueError(f"wanted [agents] strategies in 0..{available - 1}, at least one, came {strategies.tolist()}")
-    share = np.bincount(strategies) / strategies.size
+    optimizers = np.asarray(optimizers)
+    if optimizers.ndim != 1 or optimizers.size == 0 or optimizers.min() < 0 or optimizers.max() >= available:
+        raise ValueError(f"wanted [agents] optimizers in 0..{available - 1}, at least one, came {optimizers.tolist()}")
+    share = np.bincount(optimizers) / optimizers.size
     share = share[share > 0]
-    most = min(strategies.size, available)
+    most = min(optimizers.size, available)
     return float(-(share * np.log(share)).sum() / np.log(most)) if most > 1 and share.size > 1 else 0.0
 
 
 def coverage(position: ArrayLike) -> float:
-    """How evenly agents cover their box: mean over axes of (occupied bins - 1) / (agents - 1), in [0, 1].
+    """How evenly agents cover their search space: mean over axes of (occupied bins - 1) / (agents - 1), in [0, 1].
 
     Each axis is cut in as many equal bins as there are agents: 0 when all coincide, about .6 for independent draws,
     1 for a Latin hypercube; 0 for one agent. Unlike one minus a discrepancy, which gives 16 coinciding agents .97.
 
     Args:
-        position: [agents, axes] in [0, 1], places in the box on the scale they are sampled on.
+        position: [agents, axes] in [0, 1], places in the search space on the scale they are sampled on.
 
     >>> coverage([[0.1, 0.1], [0.4, 0.1], [0.9, 0.1]])
     0.5
@@ -44,17 +44,17 @@ def coverage(position: ArrayLike) -> float:
     return float(np.mean([(len(np.unique(axis)) - 1) / (agents - 1) for axis in bins.T]))
 
 
-def diversity(strategies: ArrayLike, available: int, position: ArrayLike) -> float:
-    """The swarm's diversity: the mean of `strategy_entropy` and `coverage`, in [0, 1].
+def diversity(optimizers: ArrayLike, available: int, position: ArrayLike) -> float:
+    """The swarm's diversity: the mean of `optimizer_entropy` and `coverage`, in [0, 1].
 
     >>> diversity([0, 1], 2, [[0.2], [0.7]])
     1.0
     """
-    if len(np.asarray(strategies)) != len(np.asarray(position)):
+    if len(np.asarray(optimizers)) != len(np.asarray(position)):
         raise ValueError(
-            f"wanted one strategy an agent, came {np.shape(strategies)} for {np.shape(position)} positions"
+            f"wanted one optimizer an agent, came {np.shape(optimizers)} for {np.shape(position)} positions"
         )
-    return (strategy_entropy(strategies, available) + coverage(position)) / 2
+    return (optimizer_entropy(optimizers, available) + coverage(position)) / 2
 
 
 def disagreement(predictions: ArrayLike) -> float:

@@ -73,7 +73,7 @@ class Numbers(Mapping[str, Number]):
     `{benchmark}.{condition}.{arm}.{corrected, harmed}.{rank}.{example, seeds}`;
     `{benchmark}.seeds`; `{benchmark}.largest_class`, where the whole test set is read;
     `criteria.{name}.{value, threshold, low, high, verdict, reason}`;
-    `study.{version, evaluate_on, benchmarks, arms, runs, runs_done, runs_not_run}`;
+    `study.{version, split, benchmarks, arms, runs, runs_done, runs_not_run}`;
     `cartpole.{sharing, speed, validation, projection}.{what tells its row apart}.{number}`.
 
     Raises:
@@ -191,7 +191,7 @@ class Numbers(Mapping[str, Number]):
                 self._file(f"{name}.largest_class", share, "share", rule, at, of=of)
         for name, value, unit, rule, column in (
             ("version", ", ".join(about["versions"]), "text", "versions in the records", "versions"),
-            ("evaluate_on", about["evaluate_on"], "text", configured, "evaluate_on"),
+            ("split", about["split"], "text", configured, "split"),
             ("benchmarks", len(about["benchmarks"]), "count", configured, "benchmarks"),
             ("arms", len(about["arms"]), "count", configured, "arms"),
             ("runs", about["runs"]["asked"], "count", counted, "runs.asked"),

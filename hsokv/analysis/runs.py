@@ -75,7 +75,7 @@ def collect_runs(
             raise RecordError(f"{where}: {name} is no run of this configuration. Pass the records that it plans.")
         if run in records:
             raise RecordError(f"{where}: a second record of {name}. Pass each record once.")
-        _check_test_set(record, study["evaluate_on"], tests, f"{where}: {name}")
+        _check_test_set(record, study["split"], tests, f"{where}: {name}")
         records[run], places[run] = record, (path, line)
     rows = []
     for run in planned:
@@ -199,8 +199,8 @@ def _check_test_set(record: RunRecord, wanted: str, tests: dict[tuple, int], nam
     if record.status != "done":
         return
     rerun = "Delete the record and run `snakemake --cores 4 report` again."
-    if record.data["evaluate_on"] not in (wanted, "generated"):
-        raise RecordError(f"{name} was evaluated on {record.data['evaluate_on']!r}, not on {wanted!r}. {rerun}")
+    if record.data["split"] not in (wanted, "generated"):
+        raise RecordError(f"{name} was evaluated on {record.data['split']!r}, not on {wanted!r}. {rerun}")
     if record.outcomes:
         test = (record.benchmark, record.condition, None if record.shared_test else record.seed)
         size = tests.setdefault(test, len(record.outcomes))

@@ -140,7 +140,7 @@ def _flipped_count(kind: str) -> Callable[[Run], float | None]:
 
 def _capacity(run: Run) -> float | None:
     configured = run.record.configuration
-    found = configured.get("entries", configured.get("settings", {}).get("memory", {}).get("entries"))
+    found = configured.get("capacity", configured.get("settings", {}).get("memory", {}).get("capacity"))
     return found if run.entries is not None else None
 
 

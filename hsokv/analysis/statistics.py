@@ -73,10 +73,10 @@ def analyse(
 
     Args:
         found: each record with its file and line, in any order; missing ones become "not run: no record".
-        study: evaluate_on, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true. A
+        study: split, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true. A
             benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
             learn task after task, as `shots` the number of shots of the conditions that differ in it alone, and as
-            `elsewhere` conditions of others' with the overlay that runs each.
+            `run_in_overlay` conditions of others' with the overlay that runs each.
         scaling: what `hsokv.analysis.scaling.read_scaling` returns.
         time: what `read_time` returns.
 
@@ -114,7 +114,7 @@ def analyse(
     frames["memory_reads"], frames["most_read"], frames["flipped_examples"] = memory_of(
         records, samples, reasons, study
     )
-    frames["lineage"], about["lineage_averaged"] = lineage_of(records, study)
+    frames["lineage"], about["lineage_ensemble_size"] = lineage_of(records, study)
     frames["criteria"] = criteria_of(frames["scores"], frames["contrasts"], about, study)
     result = Study.of(about, frames)
     Numbers(result)  # two of one name are refused here, before anything is written
@@ -144,7 +144,7 @@ def _about(records: Records, runs: pd.DataFrame, study: Mapping[str, Any]) -> di
     wanted = [c.get("at_least", c.get("above")) for c in study["criteria"] if c.get("score") == "diversity"]
     return {
         "format": FORMAT,
-        "evaluate_on": study["evaluate_on"],
+        "split": study["split"],
         "small": bool(study.get("small", False)),
         "records": f"{study.get('results', 'results')}/records",
         "versions": sorted({record.version for record in records.values()}),
@@ -165,7 +165,7 @@ def _about_benchmark(name: str, records: Records, study: Mapping[str, Any]) -> d
         "arms": arms_of(study, name),
         "stream": is_stream(study, name),
         "shots": dict(benchmark.get("shots", {})),
-        "elsewhere": dict(benchmark.get("elsewhere", {})),
+        "run_in_overlay": dict(benchmark.get("run_in_overlay", {})),
         "synthetic": name.endswith("_synthetic") or any(part.get("synthetic") for part in data),
         "user_copy": any(part.get("kind") == "user copy" for part in data),
         "notes": sorted({part["note"] for part in data if part.get("note")}),
@@ -176,14 +176,14 @@ def _about_benchmark(name: str, records: Records, study: Mapping[str, Any]) -> d
 
 def _about_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """What is said of the data of a benchmark: source, classes with train and test examples, what was left out."""
-    found = {key: data[key] for key in ("kind", "evaluate_on", "note", "files") if data.get(key)}
+    found = {key: data[key] for key in ("kind", "split", "note", "files") if data.get(key)}
     examples = data.get("texts") or data.get("images")
     if not examples:
         return found
     train, test = examples.get("train", {}), examples.get("test", {})
     classes = {label: [train.get(label, 0), test.get(label, 0)] for label in examples["labels"]}
     # The sizes are those of the official or own test set, which development examples are not drawn from.
-    largest = max(test.values()) / sum(test.values()) if test and data["evaluate_on"] == "final" else None
+    largest = max(test.values()) / sum(test.values()) if test and data["split"] == "test" else None
     dropped = {reason: count for reason, count in examples.get("dropped", {}).items() if count}
     return found | {"classes": classes, "largest_class": largest, "dropped": dropped}
 

@@ -37,7 +37,7 @@ def swarm(
     check_known("--sharing", sharing, MODES)
     backend = backend or default_backend()
     check_known("--backend", backend, BACKENDS)
-    plan = make_plan(benchmark, {"candidates": 64, "starts": 2, "rounds": 5}, seed)
+    plan = make_plan(benchmark, {"candidates": 64, "episodes_per_candidate": 2, "rounds": 5}, seed)
     pool, best = open_pool(backend, plan, nodes, address=address), [0.0]
 
     if note := machine(nodes)["note"]:

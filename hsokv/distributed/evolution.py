@@ -17,23 +17,25 @@ TESTS = 64  # starts that a policy is scored on, the same for all
 
 
 class Evolution(NamedTuple):
-    """`candidates` a round, even and at least 2; `starts` of each, at least 1; `sigma` > 0, the noise's deviation;
-    `rate` > 0, Adam's."""
+    """`candidates` a round, even and at least 2; `episodes_per_candidate`, at least 1; `sigma` > 0, the noise's
+    deviation; `learning_rate` > 0, Adam's."""
 
     candidates: int
-    starts: int
+    episodes_per_candidate: int
     sigma: float
-    rate: float
+    learning_rate: float
 
 
 def check_evolution(settings: Evolution) -> Evolution:
     """Refuse what lies outside the ranges above; return the settings."""
     if settings.candidates < 2 or settings.candidates % 2:
         raise ConfigurationError(f"candidates: wanted an even number of at least 2, came {settings.candidates}")
-    if settings.starts < 1:
-        raise ConfigurationError(f"episodes of a candidate: wanted at least 1, came {settings.starts}")
-    if not (settings.sigma > 0 and settings.rate > 0):
-        raise ConfigurationError(f"sigma, rate: wanted positive numbers, came {settings.sigma} and {settings.rate}")
+    if settings.episodes_per_candidate < 1:
+        raise ConfigurationError(f"episodes of a candidate: wanted at least 1, came {settings.episodes_per_candidate}")
+    if not (settings.sigma > 0 and settings.learning_rate > 0):
+        raise ConfigurationError(
+            f"sigma, learning_rate: wanted positive numbers, came {settings.sigma} and {settings.learning_rate}"
+        )
     return settings
 
 
@@ -57,15 +59,15 @@ def improve(
     half = np.stack([g.standard_normal((settings.candidates // 2, size), dtype=np.float32) for g in generators])
     noise = np.concatenate([half, -half], axis=1)
     # The candidates of a manager start from the same places, so that chance tells none from another.
-    starts = np.stack([task.draw_starts(g, settings.starts) for g in generators], axis=1)[:, :, None]
-    starts = np.broadcast_to(starts, (4, managers, settings.candidates, settings.starts))
+    starts = np.stack([task.draw_starts(g, settings.episodes_per_candidate) for g in generators], axis=1)[:, :, None]
+    starts = np.broadcast_to(starts, (4, managers, settings.candidates, settings.episodes_per_candidate))
     candidates = learners[:, None, :size] + np.float32(settings.sigma) * noise
     scores, steps = task.rollout(
-        candidates.reshape(-1, size), starts.reshape(4, managers * settings.candidates, settings.starts)
+        candidates.reshape(-1, size), starts.reshape(4, managers * settings.candidates, settings.episodes_per_candidate)
     )
     weights = _centred_ranks(scores.mean(-1).reshape(managers, settings.candidates))
     slope = np.einsum("mc,mcp->mp", weights, noise) / np.float32(settings.candidates * settings.sigma)
-    return _adam(learners, slope, np.asarray(rounds)[:, None], np.float32(settings.rate)), steps.reshape(
+    return _adam(learners, slope, np.asarray(rounds)[:, None], np.float32(settings.learning_rate)), steps.reshape(
         managers, -1
     ).sum(-1)
 

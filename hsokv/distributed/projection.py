@@ -62,12 +62,12 @@ def service_of(row: Mapping[str, Any]) -> Service:
     """The service that one worker was measured to give."""
     work, transfer, merge = (np.maximum(row["service"][name], 0.0) for name in ("work", "transfer", "merge"))
     # Two starts a candidate, as measured; the evaluation counts as it does in the store.
-    steps = STEPS * row["payload"] * (row["rounds"] * row["candidates"] * row["starts"] + TESTS)
+    steps = STEPS * row["payload"] * (row["rounds"] * row["candidates"] * row["episodes_per_candidate"] + TESTS)
     return Service(work, merge, transfer, steps)
 
 
 def validate(
-    rows: Sequence[Mapping[str, Any]], periods: int, starts: int, seed: int, ceiling: float
+    rows: Sequence[Mapping[str, Any]], periods: int, episodes_per_candidate: int, seed: int, ceiling: float
 ) -> list[dict[str, Any]]:
     """Throughput of two workers as predicted from one worker alone and as measured, and the relative error, by
     configuration.
@@ -81,7 +81,7 @@ def validate(
             continue
         two = next(r for r in rows if r["workers"] == 2 and all(r[k] == one[k] for k in ("payload", "rounds")))
         draws = np.random.default_rng([seed, one["payload"], one["rounds"]])
-        service = service_of({**one, "starts": starts})
+        service = service_of({**one, "episodes_per_candidate": episodes_per_candidate})
         service = service._replace(work=service.work * 2 / ceiling)
         predicted = project(service, 2, periods, "asynchronous", draws).throughput
         low, high = _ends(predicted)

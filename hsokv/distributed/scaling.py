@@ -26,9 +26,9 @@ TASKS = {"cartpole": cartpole, "swing_up": swing_up}
 
 
 def make_plan(task: str, settings: Mapping[str, Any], seed: int) -> Plan:
-    """A plan with `candidates`, `starts` and `rounds` of the settings and the task's own sigma and rate."""
+    """A plan with the settings' candidates, episodes and rounds, and the task's sigma and learning rate."""
     module = TASKS[task]
-    evolution = Evolution(settings["candidates"], settings["starts"], module.SIGMA, module.RATE)
+    evolution = Evolution(settings["candidates"], settings["episodes_per_candidate"], module.SIGMA, module.RATE)
     return Plan(module.__name__, check_evolution(evolution), seed, settings["rounds"])
 
 
@@ -60,10 +60,10 @@ def measure_learning(
         single = make_plan("swing_up", {**settings, "candidates": 2 * settings["candidates"]}, seed)
         for arm, own, count, where, many in [*arms, ("sequential", single, 1, "single", 1)]:
             pool = open_pool(where, own, many, address=address if where == "ray" else None)
-            sharing = Sharing(arm if arm in MODES else "none", every=settings["every"])
+            sharing = Sharing(arm if arm in MODES else "none", sync_every=settings["sync_every"])
             rows.append({"arm": arm, "seed": seed, **_learn(pool, own, sharing, count, settings["steps"])})
         start = time.perf_counter()
-        score, steps = random_search(swing_up, settings["steps"], settings["starts"], seed)
+        score, steps = random_search(swing_up, settings["steps"], settings["episodes_per_candidate"], seed)
         reached = score >= swing_up.TARGET
         rows.append(
             {
@@ -80,7 +80,7 @@ def measure_learning(
 
 def _learn(pool: Pool, plan: Plan, sharing: Sharing, managers: int, steps: float) -> dict[str, Any]:
     """The curve of the best score so far against steps, what it took to the target, and what was exchanged."""
-    each = swing_up.STEPS * (plan.rounds * plan.evolution.candidates * plan.evolution.starts + TESTS)
+    each = swing_up.STEPS * (plan.rounds * plan.evolution.candidates * plan.evolution.episodes_per_candidate + TESTS)
     periods, store = max(1, int(steps // (managers * each))), first_store("swing_up", managers, plan.seed)
     try:
         outcome = supervise(store, plan, sharing, periods, pool, target=swing_up.TARGET)

@@ -24,13 +24,13 @@ FAILURES = 3  # NaN pushes of one owner in a row after which a run ends
 
 
 class Sharing(NamedTuple):
-    """`mode`, one of `MODES`; `share` in (0, 0.5] and `alike` in [-1, 1] as in `store.choose`; `every` >= 1: periods
-    of an owner between two looks at others."""
+    """`mode`, one of `MODES`; `share` in (0, 0.5] and `alike` in [-1, 1] as in `store.choose`; `sync_every` >= 1:
+    periods of an owner between two looks at others."""
 
     mode: str
     share: float = 0.25
     alike: float = 0.99
-    every: int = 1
+    sync_every: int = 1
 
 
 class Limits(NamedTuple):
@@ -102,7 +102,7 @@ def supervise(
 def check_sharing(sharing: Sharing) -> Sharing:
     """Refuse an unknown mode and what lies outside the ranges above; return the settings."""
     check_known("sharing", sharing.mode, MODES)
-    if not (0 < sharing.share <= 0.5 and -1 <= sharing.alike <= 1 and sharing.every >= 1):
+    if not (0 < sharing.share <= 0.5 and -1 <= sharing.alike <= 1 and sharing.sync_every >= 1):
         raise ConfigurationError(f"sharing: wanted share in (0, 0.5], alike in [-1, 1], every >= 1; came {sharing}")
     return sharing
 
@@ -237,7 +237,7 @@ class _Run:
                 return []
             self.shared = turn
             owners = list(range(len(self.store.score)))
-        looking = [owner for owner in owners if self.store.periods[owner] % self.sharing.every == 0]
+        looking = [owner for owner in owners if self.store.periods[owner] % self.sharing.sync_every == 0]
         looking = [owner for owner in looking if self.store.parent[owner] == owner and self.store.periods[owner] > 0]
         chosen = [(i, choose(self.store, i, self.sharing.share, self.sharing.alike)) for i in looking]
         news = []

@@ -43,7 +43,7 @@ def _run_lines(run: Mapping[str, Any]) -> list[str]:
     data, flops, terms = run["data"], run["flops"], run["terms"]
     rows = [f"| {seed} | {score['accuracy']:.4f} | {score['log_loss']:.4f} |" for seed, score in run["scores"].items()]
     facts = [
-        f"Tested on: {data['evaluate_on']}" + (" (synthetic data)" if data["synthetic"] else ""),
+        f"Tested on: {data['split']}" + (" (synthetic data)" if data["synthetic"] else ""),
         f"Floating-point operations, counted: {flops['spent']:.3g} of {flops['allowed']:.3g} allowed",
         f"Encoder: {data['encoder'].get('name', 'none')}",
         "From a small study, which shows that the machinery works and nothing else" if run["small"] else "",

@@ -24,7 +24,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         encoder: makes vectors [n, dim] of a list of texts: a function, or an object with the method `encode` (a model
             of hsokv.hub, a TextEncoder, a SentenceTransformer). None: X are vectors.
         n_neighbors: how many of the nearest entries are read.
-        sharpness: the inverse temperature b > 0.
+        inverse_temperature: the inverse temperature b > 0.
         capacity: entries at most; where there are more, a quota per class stays and the rest is averaged into it.
 
     Attributes:
@@ -40,12 +40,12 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         self,
         encoder: Callable[[list[str]], Any] | Any = None,
         n_neighbors: int = 16,
-        sharpness: float = 16.0,
+        inverse_temperature: float = 16.0,
         capacity: int = 1000,
     ) -> None:
         self.encoder = encoder
         self.n_neighbors = n_neighbors
-        self.sharpness = sharpness
+        self.inverse_temperature = inverse_temperature
         self.capacity = capacity
 
     def fit(self, X: Any, y: Iterable[Any]) -> "MemoryClassifier":
@@ -68,7 +68,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         labels = np.unique(np.concatenate(parts))
         if held is None or len(labels) > held.classes:
             capacity, k = check_count(self.capacity, "capacity"), check_count(self.n_neighbors, "n_neighbors")
-            memory = KeyValueMemory(vectors.shape[1], len(labels), capacity, k, float(self.sharpness))
+            memory = KeyValueMemory(vectors.shape[1], len(labels), capacity, k, float(self.inverse_temperature))
             memory.to(vectors.dtype if held is None else held.keys.dtype)
             if held is not None:
                 moved = torch.from_numpy(np.searchsorted(labels, self.classes_))

@@ -61,7 +61,11 @@ def make_model(
 
 
 def text_memory(
-    labels: Iterable[str], source: EncoderSource = MINILM, capacity: int = 1000, k: int = 16, sharpness: float = 16.0
+    labels: Iterable[str],
+    source: EncoderSource = MINILM,
+    capacity: int = 1000,
+    k: int = 16,
+    inverse_temperature: float = 16.0,
 ) -> HSOKVForSequenceClassification:
     """A model of texts that has learnt nothing: an empty memory behind the study's text encoder, to be told all.
 
@@ -70,7 +74,7 @@ def text_memory(
         source: which encoder, of a folder or of the hub; its files are found or downloaded.
         capacity: entries at most; a full memory averages further ones into those of their class.
         k: how many of the nearest entries are read.
-        sharpness: the inverse temperature b > 0 of a reading.
+        inverse_temperature: the inverse temperature b > 0 of a reading.
 
     Returns:
         The model, which says 1 / classes until it remembers.
@@ -87,11 +91,13 @@ def text_memory(
     labels = check_class_names(labels)
     check_count(len(labels), "the number of labels")
     capacity, k = check_count(capacity, "capacity"), check_count(k, "k")
-    if not (isinstance(sharpness, Real) and math.isfinite(sharpness) and sharpness > 0):
-        raise ConfigurationError(f"sharpness must be finite and above 0, got {sharpness!r}: 16 is a fair start")
+    if not (isinstance(inverse_temperature, Real) and math.isfinite(inverse_temperature) and inverse_temperature > 0):
+        raise ConfigurationError(
+            f"inverse_temperature must be finite and above 0, got {inverse_temperature!r}: 16 is a fair start"
+        )
     encoder = load_text_encoder(resolve_encoder(source))
     width = encoder.model.config.hidden_size
-    memory = Branch(kv.init(1, width), None, k, torch.tensor([float(sharpness)]))
+    memory = Branch(kv.init(1, width), None, k, torch.tensor([float(inverse_temperature)]))
     head = init_head((1,), width, len(labels))
     predictor = Ensemble(head, torch.ones(1), len(labels), memory, gate=torch.tensor(1.0))
     return make_model(predictor, labels, TextInputs.of(encoder), encoder.tokenizer, capacity=capacity)

@@ -66,10 +66,11 @@ def recall(model: Ensemble, x: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     """Slots [k], cosines [k] and shares [k] of the entries that are heaviest for one query x [key_dim], heaviest first,
     at most as many as are read.
 
-    The share of entry j is n_j e^{b cos_j} over the sum of all that is read, averaged over the members' sharpness b.
+    The share of entry j is n_j e^{b cos_j} over the sum of all that is read, averaged over the members'
+    inverse temperatures b.
     """
     nearest = kv.Retrieval(*(part[0] for part in read(model.memory, x[None])))
-    weight = nearest.count.log() + model.memory.sharpness[:, None] * nearest.similarity
+    weight = nearest.count.log() + model.memory.inverse_temperature[:, None] * nearest.similarity
     share = weight.softmax(-1).mean(0)
     order = share.argsort(descending=True, stable=True)[: min(k, int((nearest.count > 0).sum()))]
     return nearest.slots[order], nearest.similarity[order], share[order]

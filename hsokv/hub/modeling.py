@@ -93,7 +93,7 @@ class HSOKVForSequenceClassification(SavedModel):
             raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(extra['predictor'])}")
         self.predictor = TupleModule(zeros(kind, extra["predictor"])).to(self.device)
         for name, part in list(self.predictor.named_parameters()):
-            if name in own and own[name].shape == part.shape:  # the very same, for its optimiser
+            if name in own and own[name].shape == part.shape:  # the very same, for its optimizer
                 head, _, last = name.rpartition(".")
                 setattr(self.predictor.get_submodule(head), last, own[name])
         self._name_classes(extra["labels"], extra["added"])

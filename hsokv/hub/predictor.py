@@ -92,7 +92,7 @@ class TupleModule(WideModule):
     def keep(self, value: Any) -> None:
         """Hold what a tuple of the same structure holds, of whatever shapes.
 
-        What is held already stays the very tensor that it is, so that an optimiser of it goes on.
+        What is held already stays the very tensor that it is, so that an optimizer of it goes on.
         """
         for name, part in value._asdict().items():
             if isinstance(part, tuple):

@@ -11,14 +11,15 @@ from torch import Tensor
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import writing
 from hsokv.hub.trainer import HSOKVTrainer, counted
-from hsokv.swarm.state import Box
+from hsokv.swarm.state import SearchSpace
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, finish, start, supervisor_round
 from hsokv.training.budget import Budget
 
 MakeTrainer = Callable[[Mapping[str, Any], Path | None], HSOKVTrainer]
 """(hyperparameters, checkpoint) -> what trains one agent for one round: from the model in the folder `checkpoint`, or
-from a new one where that is None. `hyperparameters` are those of the box by name, "strategy", a name of the box, and
-"seed", another number for every agent and round. The trainer's eval_dataset is what agents are ranked on."""
+from a new one where that is None. `hyperparameters` are those of the search space by name, "optimizer", one
+of its names, and "seed", another number for every agent and round. The trainer's eval_dataset is what agents are
+ranked on."""
 
 
 class Found(NamedTuple):
@@ -31,12 +32,17 @@ class Found(NamedTuple):
 
 
 def swarm_search(
-    make_trainer: MakeTrainer, box: Box, settings: SwarmSettings, folder: Path, flops: int, seed: int = 0
+    make_trainer: MakeTrainer,
+    search_space: SearchSpace,
+    settings: SwarmSettings,
+    folder: Path,
+    flops: int,
+    seed: int = 0,
 ) -> Found:
-    """Rounds of training; after each the worst agents of a group copy one of its best, and move on in the box.
+    """Rounds of training; after each the worst agents of a group copy one of its best, and move on in the search space.
 
     The rules are those of hsokv.swarm: agents whose loss is no number are never copied, and the best agent of all
-    migrates. A copy takes the weights and the memory of its source; its optimiser starts anew, as every agent's does in
+    migrates. A copy takes the weights and the memory of its source; its optimizer starts anew, as every agent's does in
     each round. `folder`, empty or new, holds the models of the agents in `folder`/<number>. `flops` are for all
     trainings and scorings, counted; after the first, no round is begun where less is left than the last one took.
 
@@ -46,12 +52,12 @@ def swarm_search(
         raise ConfigurationError(f"folder of a search: wanted an empty or a new one, came {folder}")
     budget, scores = Budget(flops), {-1: torch.nan}
 
-    def train(checkpoints: Tensor, values: dict[str, Tensor], strategy: Tensor) -> Tensor:
+    def train(checkpoints: Tensor, values: dict[str, Tensor], optimizer: Tensor) -> Tensor:
         trained = torch.empty_like(checkpoints)
         for agent in range(checkpoints.numel()):
             number, source = len(scores) - 1, int(checkpoints.flatten()[agent])
             point = {name: float(value.flatten()[agent]) for name, value in values.items()}
-            point |= {"strategy": box.strategies[int(strategy.flatten()[agent])], "seed": number}
+            point |= {"optimizer": search_space.optimizers[int(optimizer.flatten()[agent])], "seed": number}
             trainer = make_trainer(point, folder / str(source) if source >= 0 else None)
             trainer.train()
             found, scoring = counted(trainer.evaluate)
@@ -65,14 +71,14 @@ def swarm_search(
         return torch.tensor([scores[int(number)] for number in checkpoints.flatten()]).view_as(checkpoints)
 
     new = torch.full((settings.managers, settings.agents), -1)
-    progress = start(new, box, settings, budget, torch.Generator().manual_seed(seed))
+    progress = start(new, search_space, settings, budget, torch.Generator().manual_seed(seed))
     while not progress.over:
-        progress = supervisor_round(progress, box, settings, train, score, budget)
+        progress = supervisor_round(progress, search_space, settings, train, score, budget)
         kept = set(map(str, progress.state.learners.flatten().tolist()))
         with writing(folder):
             for path in folder.iterdir():
                 if path.name not in kept:
                     shutil.rmtree(path)
-    swarm = finish(progress, box, settings)
+    swarm = finish(progress, search_space, settings)
     best = {name: float(value[0]) for name, value in swarm.values.items()}
     return Found(folder / str(int(swarm.learners[0])), float(swarm.score[0]), best, swarm)

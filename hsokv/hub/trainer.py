@@ -44,7 +44,7 @@ class HSOKVTrainer(Trainer):
                 "differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
             )
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
-        self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimiser
+        self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer
         self._step_flops = 0
         self._has_memory = getattr(self.model.predictor.value(), "memory", None) is not None
         self._check()
@@ -52,7 +52,7 @@ class HSOKVTrainer(Trainer):
             self.callback_handler.callbacks.insert(0, _Writing(self))  # before those that read what was written
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        """One step of the gradient, counted; its inputs are written to the memory when the optimiser has moved."""
+        """One step of the gradient, counted; its inputs are written to the memory when the optimizer has moved."""
         loss, self._step_flops = counted(super().training_step, model, inputs, num_items_in_batch)
         if self._has_memory:
             self._trained.append(inputs)

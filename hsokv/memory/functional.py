@@ -171,21 +171,24 @@ def cosines(keys: Tensor, queries: Tensor, slots: Tensor) -> Tensor:
     return (found.view(*slots.shape, keys.shape[-1]) * queries.unsqueeze(-2)).sum(-1).clamp(0, 1)
 
 
-def label_distribution(retrieval: Retrieval, sharpness: Tensor | float, classes: int) -> Tensor:
+def label_distribution(retrieval: Retrieval, inverse_temperature: Tensor | float, classes: int) -> Tensor:
     """What the retrieved entries say about the label: p_c ∝ e^{-b} + sum_{j: y_j = c} n_j e^{-b (1 - cos_j)}.
 
     n_j is the count of an entry: it weighs what the examples it stands for would. The constant is the evidence of one
     example at right angles, so that no class is impossible (for b under 100, where float32 ends).
-    `sharpness` b > 0 is the inverse temperature of the branch (broadcast against [..., n]); returns [..., n, classes],
-    rows sum to 1.
+    `inverse_temperature` b > 0 is broadcast against [..., n]; returns [..., n, classes], rows sum to 1.
 
     >>> one = Retrieval(torch.ones(1, 1), torch.tensor([[1]]), torch.ones(1, 1), torch.tensor([[0]]))
     >>> label_distribution(one, 50.0, 2)
     tensor([[1.9287e-22, 1.0000e+00]])
     """
-    if not isinstance(sharpness, Tensor) and not (math.isfinite(sharpness) and sharpness > 0):
-        raise ConfigurationError(f"a memory wants a finite sharpness > 0, got {sharpness!r}: 10 is a fair start")
-    b = torch.as_tensor(sharpness, dtype=retrieval.similarity.dtype).unsqueeze(-1)
+    if not isinstance(inverse_temperature, Tensor) and not (
+        math.isfinite(inverse_temperature) and inverse_temperature > 0
+    ):
+        raise ConfigurationError(
+            f"a memory wants a finite inverse_temperature > 0, got {inverse_temperature!r}: 10 is a fair start"
+        )
+    b = torch.as_tensor(inverse_temperature, dtype=retrieval.similarity.dtype).unsqueeze(-1)
     # All is divided by e^{-b (1 - top)}, top the nearest similarity, so that a sharp read does not underflow. It
     # cancels, so that no gradient is lost by taking top as a constant.
     top = retrieval.similarity.detach().amax(-1, keepdim=True)

@@ -20,9 +20,9 @@ class KeyValueMemory(Storage):
     p_mem(c | q) ∝ e^{-b} + sum_{j: y_j = c} n_j e^{-b (1 - cos(q, x_j))}, j among the k nearest entries.
 
     An entry is a feature x_j [key_dim], kept as a unit vector, its label y_j in 0..classes-1 and the number n_j of
-    examples it stands for: 1, until a memory that is full averages further ones into it. `sharpness` b > 0 is the
-    inverse temperature; its logarithm is a parameter. `origin` names this memory as a writer: memories that are to be
-    merged need different ones. Everything is saved by `state_dict`, and computed in float32 or wider, under autocast
+    examples it stands for: 1, until a memory that is full averages further ones into it. The logarithm of
+    `inverse_temperature` b > 0 is a parameter. `origin` names this memory as a writer: memories that are to be merged
+    need different ones. Everything is saved by `state_dict`, and computed in float32 or wider, under autocast
     too. Values are checked at each call; inside `torch.func.vmap`, where they cannot be, use
     `hsokv.memory.functional`, and a compiled or exported read does not check them.
 
@@ -32,8 +32,8 @@ class KeyValueMemory(Storage):
     they are copied first. Threads may write and read at once: writes take turns, a read sees all of a write or nothing.
     Under activation checkpointing, which reads again in the backward pass, write after it.
 
-    Raises ConfigurationError for a number below 1, a sharpness that is not finite and positive, or an index that is
-    unknown or not installed.
+    Raises ConfigurationError for a number below 1, an inverse temperature that is not finite and positive, or an index
+    that is unknown or not installed.
 
     >>> memory = KeyValueMemory(key_dim=2, classes=2)
     >>> memory.write(torch.eye(2), torch.tensor([0, 1]))
@@ -47,7 +47,7 @@ class KeyValueMemory(Storage):
         classes: int,
         capacity: int = 1000,
         k: int = 16,
-        sharpness: float = 10.0,
+        inverse_temperature: float = 10.0,
         origin: int = 0,
         index: str | None = None,
         max_megabytes: int = kv.MEGABYTES,
@@ -56,8 +56,10 @@ class KeyValueMemory(Storage):
         for name, value in sizes.items():
             if not isinstance(value, int) or value < 1:
                 raise ConfigurationError(f"a memory wants {name} a whole number >= 1, got {value!r}: give at least 1")
-        if not (math.isfinite(sharpness) and sharpness > 0):
-            raise ConfigurationError(f"a memory wants a finite sharpness > 0, got {sharpness!r}: 10 is a fair start")
+        if not (math.isfinite(inverse_temperature) and inverse_temperature > 0):
+            raise ConfigurationError(
+                f"a memory wants a finite inverse_temperature > 0, got {inverse_temperature!r}: 10 is a fair start"
+            )
         if not isinstance(origin, int):
             raise ConfigurationError(
                 f"a memory wants a whole number as its origin, got {origin!r}: number your writers"
@@ -67,17 +69,17 @@ class KeyValueMemory(Storage):
         super().__init__(kv.init(capacity, key_dim, dtype=dtype))
         self.key_dim, self.classes, self.k, self.writer = key_dim, classes, k, origin
         self.index, self.max_megabytes = index, max_megabytes
-        self._sharpness_at_first = sharpness
+        self._inverse_temperature_at_first = inverse_temperature
         self._search = None  # the index, once made
         # No other tensor has an axis of classes: this one lets a checkpoint of other classes be recognised by shape.
         self.register_buffer("label_set", torch.zeros(classes, dtype=torch.bool))
         self.register_buffer("projection", None)
-        self.log_sharpness = nn.Parameter(torch.full((), math.log(sharpness), dtype=dtype))
+        self.log_inverse_temperature = nn.Parameter(torch.full((), math.log(inverse_temperature), dtype=dtype))
 
     @property
-    def sharpness(self) -> Tensor:
+    def inverse_temperature(self) -> Tensor:
         """The inverse temperature b, a scalar."""
-        return self.log_sharpness.exp()
+        return self.log_inverse_temperature.exp()
 
     # --- what changes the memory; each checks first, so that an error leaves everything as it was
 
@@ -211,10 +213,10 @@ class KeyValueMemory(Storage):
     @torch.inference_mode(False)
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Empty the memory and set the sharpness back; needed after `to_empty`, which leaves chance in every tensor."""
+        """Empty the memory and set the inverse temperature back; needed after `to_empty`, which leaves it undefined."""
         self._keep(kv.init(self.capacity, self.key_dim, dtype=self.keys.dtype, device=self.keys.device))
         self.label_set = torch.zeros_like(self.label_set)
-        self.log_sharpness.fill_(math.log(self._sharpness_at_first))
+        self.log_inverse_temperature.fill_(math.log(self._inverse_temperature_at_first))
 
     # --- what only reads
 
@@ -245,8 +247,8 @@ class KeyValueMemory(Storage):
     def forward(self, queries: Tensor) -> Tensor:
         """log p_mem(label | query) [..., n, classes]; `queries` as in `read`; an empty memory says 1 / classes.
 
-        Logarithms, because `nll_loss` wants them and `mix` needs them. At a sharpness beyond 80 they end at the
-        logarithm of the least positive float, -87 in float32, not at minus infinity.
+        Logarithms, because `nll_loss` wants them and `mix` needs them. At an inverse temperature beyond 80 they end at
+        the logarithm of the least positive float, -87 in float32, not at minus infinity.
         """
         return self._log_probs(self.read(queries))
 
@@ -324,7 +326,7 @@ class KeyValueMemory(Storage):
         return kv.read(state._replace(count=state.count.to(dtype)), queries, k, self.max_megabytes)
 
     def _log_probs(self, retrieval: kv.Retrieval) -> Tensor:
-        p = kv.label_distribution(retrieval, self.sharpness, self.classes)
+        p = kv.label_distribution(retrieval, self.inverse_temperature, self.classes)
         return p.clamp_min(torch.finfo(p.dtype).tiny).log()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:

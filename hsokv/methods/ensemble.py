@@ -15,13 +15,13 @@ class Branch(NamedTuple):
     """A memory, or one of every problem (leading axis problems), and how it is read.
 
     Queries, less `centre` [key_dim] (None: nothing), go through `projection` [key_dim, new_dim] as the keys did (None:
-    as they are); then the nearest `k` entries count, at `sharpness` [members].
+    as they are); then the nearest `k` entries count, at `inverse_temperature` [members].
     """
 
     state: kv.MemoryState
     projection: Tensor | None
     k: int
-    sharpness: Tensor
+    inverse_temperature: Tensor
     centre: Tensor | None = None
 
 
@@ -36,9 +36,9 @@ def read(branch: Branch, x: Tensor) -> kv.Retrieval:
     return kv.read(branch.state, place(branch, x), branch.k)
 
 
-def heaviest(retrieval: kv.Retrieval, sharpness: Tensor) -> Tensor:
+def heaviest(retrieval: kv.Retrieval, inverse_temperature: Tensor) -> Tensor:
     """Slot [members, n] of the entry that weighs most, n_j e^{b cos_j}; of equals the first; -1 in an empty memory."""
-    weight = retrieval.count.log() + sharpness[:, None, None] * retrieval.similarity
+    weight = retrieval.count.log() + inverse_temperature[:, None, None] * retrieval.similarity
     best = weight.argmax(-1, keepdim=True)
     slots = retrieval.slots.expand(weight.shape).gather(-1, best)
     return torch.where(retrieval.count.expand(weight.shape).gather(-1, best) > 0, slots, -1).squeeze(-1)
@@ -67,7 +67,7 @@ class Ensemble(NamedTuple):
             log_probs=unseen(mixed.log(), self.classes),
             without_memory=unseen(param.log(), self.classes),
             gate=self.gate.expand(len(x)),
-            top_entries=heaviest(retrieval, self.memory.sharpness),
+            top_entries=heaviest(retrieval, self.memory.inverse_temperature),
             top_similarity=retrieval.similarity[:, 0],
         )
 
@@ -80,6 +80,6 @@ class Ensemble(NamedTuple):
         return self.by_member(x).mean(0)
 
     def remembered(self, retrieval: kv.Retrieval) -> Tensor:
-        """What a memory says of the classes that the heads have seen, [n, seen], the members' sharpness averaged."""
+        """What a memory says of the classes that the heads have seen, [n, seen], averaged over the members."""
         seen = self.head.bias.shape[-1]
-        return kv.label_distribution(retrieval, self.memory.sharpness[:, None], seen).mean(0)
+        return kv.label_distribution(retrieval, self.memory.inverse_temperature[:, None], seen).mean(0)

@@ -16,7 +16,7 @@ from hsokv.methods.linear import Linear
 from hsokv.model.calibration import fit_temperature
 from hsokv.model.head import Head, gradient, init_head, logits
 from hsokv.training.budget import Budget, count_flops
-from hsokv.training.optimisers import STRATEGIES, OptimiserState, init_state, update
+from hsokv.training.optimizers import OPTIMIZERS, OptimizerState, init_state, update
 
 RATE_SPEED = 10
 """How much faster the one number of the inner rate moves than the many of the map."""
@@ -102,10 +102,10 @@ def outer_gradient(learnt: Learnt, task: Task, steps: int) -> Learnt:
 
 
 def outer_step(
-    learnt: Learnt, moments: tuple[OptimiserState, OptimiserState], task: Task, inner_steps: int, outer_rate: float
-) -> tuple[Learnt, tuple[OptimiserState, OptimiserState]]:
+    learnt: Learnt, moments: tuple[OptimizerState, OptimizerState], task: Task, inner_steps: int, outer_rate: float
+) -> tuple[Learnt, tuple[OptimizerState, OptimizerState]]:
     """One step of Adam on the loss of one task."""
-    adam, no_decay = torch.tensor(STRATEGIES.index("adam_norm")), torch.tensor(0.0)
+    adam, no_decay = torch.tensor(OPTIMIZERS.index("adam_norm")), torch.tensor(0.0)
     rates = torch.tensor(outer_rate), torch.tensor(RATE_SPEED * outer_rate)
     slope = outer_gradient(learnt, task, inner_steps)
     (new_map, of_map), (log_rate, of_rate) = (

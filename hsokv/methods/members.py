@@ -18,7 +18,7 @@ from hsokv.model.calibration import fit_gate, fit_temperature, label_log_prob, l
 from hsokv.model.discriminant import key_projection
 from hsokv.model.head import Head, logits
 from hsokv.training.loop import Hyperparameters, Learners, Problems, Scores
-from hsokv.training.optimisers import STRATEGIES
+from hsokv.training.optimizers import OPTIMIZERS
 
 EXAMPLE, DESCRIPTION = range(2)
 """Origins of entries: what they were written from."""
@@ -27,19 +27,21 @@ EXAMPLE, DESCRIPTION = range(2)
 def default_hyperparameters(head: Mapping[str, Any]) -> Hyperparameters:
     """The default agent's hyperparameters, for one member: tensors of shape [1]."""
     return Hyperparameters(
-        torch.tensor([STRATEGIES.index(head["strategy"])]),
+        torch.tensor([OPTIMIZERS.index(head["optimizer"])]),
         torch.tensor([float(head["learning_rate"])]),
         torch.tensor([float(head["weight_decay"])]),
     )
 
 
-def write_memories(episode: Episode, problems: Problems, settings: Mapping[str, Any], sharpness: Tensor) -> Branch:
+def write_memories(
+    episode: Episode, problems: Problems, settings: Mapping[str, Any], inverse_temperature: Tensor
+) -> Branch:
     """One memory per problem, holding what the problem may learn from: descriptions of the labels, then shots.
 
     `settings` are the arm's: `memory`, and `keys` where keys are to live on discriminative directions, which takes a
     task that brings a background; elsewhere keys are the features themselves.
     """
-    capacity = min(settings["memory"]["entries"], problems.x.shape[1])
+    capacity = min(settings["memory"]["capacity"], problems.x.shape[1])
     states = []
     for x, y, mask in zip(problems.x, problems.y, problems.mask.bool(), strict=True):
         x, y = x[mask], y[mask]
@@ -52,7 +54,7 @@ def write_memories(episode: Episode, problems: Problems, settings: Mapping[str, 
     if "keys" in settings and episode.background is not None:
         projection = key_projection(episode.background.within, episode.background.between, **settings["keys"])
         state = kv.project(state, projection)
-    return Branch(state, projection, settings["memory"]["k"], sharpness)
+    return Branch(state, projection, settings["memory"]["k"], inverse_temperature)
 
 
 def read_problem(branch: Branch, problem: int | slice, x: Tensor) -> kv.Retrieval:
@@ -74,13 +76,13 @@ def fold_temperature(head: Head, problems: Problems, scores: Scores) -> Tensor:
 
 def fold_log_loss(
     learners: Learners,
-    sharpness: Tensor | None,
+    inverse_temperature: Tensor | None,
     retrieval: kv.Retrieval | None,
     classes: int,
     problems: Problems,
     scores: Scores,
 ) -> Tensor:
-    """Log-loss of each agent [...] on what its folds hold out, in nats; `sharpness` [...] of its memory.
+    """Log-loss of each agent [...] on what its folds hold out, in nats; `inverse_temperature` [...] of its memory.
 
     Raw log-loss ranks calibration, not recognition: each agent's temperature, and its gate where it has a memory, are
     fitted inside the folds first.
@@ -92,7 +94,7 @@ def fold_log_loss(
     mask = scores.mask.flatten()
     if retrieval is None:
         return -(at_label * mask).sum(-1) / mask.sum()
-    memory = kv.label_distribution(retrieval, sharpness[..., None, None], classes)
+    memory = kv.label_distribution(retrieval, inverse_temperature[..., None, None], classes)
     return least_log_loss(at_label, label_log_prob(memory, scores.y).flatten(-2), mask.expand(at_label.shape))
 
 
@@ -127,7 +129,7 @@ def finish(learners: Learners, branch: Branch | None, episode: Episode, problems
         predict._replace(gate=gate),
         instruments={
             **instruments,
-            "sharpness": branch.sharpness.tolist(),
+            "inverse_temperature": branch.inverse_temperature.tolist(),
             "gate": float(gate),
             "memory": {
                 "labels": held.labels.tolist(),

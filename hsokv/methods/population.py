@@ -13,7 +13,7 @@ from hsokv.data.episode import Episode
 from hsokv.methods.interface import Fitted
 from hsokv.methods.members import finish, fold_log_loss, read_problem, write_memories
 from hsokv.swarm.manager import ManagerSettings
-from hsokv.swarm.state import Axis, Box
+from hsokv.swarm.state import Axis, SearchSpace
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, run_swarm
 from hsokv.training.budget import Budget
 from hsokv.training.loop import (
@@ -26,28 +26,28 @@ from hsokv.training.loop import (
     train,
     train_managers,
 )
-from hsokv.training.optimisers import STRATEGIES
+from hsokv.training.optimizers import OPTIMIZERS
 
 
-def search_box(settings: Mapping[str, Any]) -> Box:
+def search_space_of(settings: Mapping[str, Any]) -> SearchSpace:
     """The region around the defaults that the swarm searches; the memory's axis only where there is a memory."""
     defaults = {name: settings["head"][name] for name in ("learning_rate", "weight_decay")}
     if "memory" in settings:
-        defaults["sharpness"] = settings["memory"]["sharpness"]
-    ranges = settings["swarm"]["box"]
+        defaults["inverse_temperature"] = settings["memory"]["inverse_temperature"]
+    ranges = settings["swarm"]["search_space"]
     axes = tuple(Axis(name, *map(float, ranges[name]), default=float(value)) for name, value in defaults.items())
-    return Box(axes, STRATEGIES, settings["head"]["strategy"])
+    return SearchSpace(axes, OPTIMIZERS, settings["head"]["optimizer"])
 
 
 def swarm_settings(settings: Mapping[str, Any]) -> SwarmSettings:
     """The shape of the swarm as the configuration has it."""
     shape = settings["swarm"]
-    manager = ManagerSettings(shape["exploited"], shape["perturbation"], shape["resampled"])
-    return SwarmSettings(shape["managers"], shape["agents"], shape["rounds"], shape["averaged"], manager)
+    manager = ManagerSettings(shape["truncation_fraction"], shape["perturb_scale"], shape["resample_prob"])
+    return SwarmSettings(shape["managers"], shape["agents"], shape["rounds"], shape["ensemble_size"], manager)
 
 
 def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator: torch.Generator) -> Fitted:
-    """Agents train heads and search the hyperparameters, the memory's sharpness among them; the best are averaged."""
+    """Agents train heads and search hyperparameters, the inverse temperature among them; the best are averaged."""
     return fit_swarm(episode, settings, swarm_settings(settings), budget, generator)
 
 
@@ -70,8 +70,8 @@ def fit_swarm(
         branch = budget.run(write_memories, episode, problems, settings, torch.tensor([]))
         on_folds = budget.run(read_problem, branch, slice(problems.folds), scores.x)
 
-    def train_step(learners: Learners, values: dict[str, Tensor], strategy: Tensor) -> Learners:
-        hyperparameters = Hyperparameters(strategy, values["learning_rate"], values["weight_decay"])
+    def train_step(learners: Learners, values: dict[str, Tensor], optimizer: Tensor) -> Learners:
+        hyperparameters = Hyperparameters(optimizer, values["learning_rate"], values["weight_decay"])
         steps = settings["head"]["steps"] // shape.rounds
         kept = budget.allowed // 4
         if spread is None:
@@ -79,13 +79,13 @@ def fit_swarm(
         return train_managers(spread, learners, hyperparameters, problems, steps, budget, reserve=kept)[0]
 
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
-        sharpness = values.get("sharpness")
-        return budget.run(fold_log_loss, learners, sharpness, on_folds, episode.classes, problems, scores)
+        inverse_temperature = values.get("inverse_temperature")
+        return budget.run(fold_log_loss, learners, inverse_temperature, on_folds, episode.classes, problems, scores)
 
     learners = init_learners((shape.managers, shape.agents), problems, episode.classes)
-    swarm = run_swarm(learners, search_box(settings), shape, train_step, score, budget, generator)
+    swarm = run_swarm(learners, search_space_of(settings), shape, train_step, score, budget, generator)
     if branch:
-        branch = branch._replace(sharpness=swarm.values["sharpness"])
+        branch = branch._replace(inverse_temperature=swarm.values["inverse_temperature"])
     fitted = budget.run(finish, swarm.learners, branch, episode, problems, scores)
     return with_history(fitted, swarm)
 
@@ -94,8 +94,8 @@ def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     """Add what the swarm did to what goes into the record."""
     best = [float(step.score.min()) for step in swarm.history]
     failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]
-    spread = [_diversity(step.strategy, step.point) for step in swarm.history]
-    initial = _diversity(swarm.initial.strategy, swarm.initial.point)
+    spread = [_diversity(step.optimizer, step.point) for step in swarm.history]
+    initial = _diversity(swarm.initial.optimizer, swarm.initial.point)
     trained = [swarm.initial, *swarm.history[:-1]]  # a round trains what the one before left
     return replace(
         fitted,
@@ -112,7 +112,7 @@ def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
             "members": {name: value.tolist() for name, value in swarm.values.items()},
             "lineage": [step.parent.tolist() for step in swarm.history],
             "points": [of.point.double().round(decimals=4).tolist() for of in trained],
-            "strategies": [of.strategy.tolist() for of in trained],
+            "optimizers": [of.optimizer.tolist() for of in trained],
             "scores": [_finite(step.score) for step in swarm.history],
         },
     )
@@ -123,5 +123,5 @@ def _finite(scores: Tensor) -> list[list[float | None]]:
     return [[score if math.isfinite(score) else None for score in group] for group in scores.tolist()]
 
 
-def _diversity(strategy: Tensor, point: Tensor) -> float:
-    return float(diversity(strategy.flatten().numpy(), len(STRATEGIES), point.flatten(0, 1).numpy()))
+def _diversity(optimizer: Tensor, point: Tensor) -> float:
+    return float(diversity(optimizer.flatten().numpy(), len(OPTIMIZERS), point.flatten(0, 1).numpy()))

@@ -1,4 +1,7 @@
-"""`kv_random_search`: the swarm's box, folds, agent-steps and averaging without the swarm (Bergstra & Bengio 2012)."""
+"""`kv_random_search`: the swarm's search space, folds, agent-steps and averaging without the swarm.
+
+Bergstra and Bengio 2012.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace

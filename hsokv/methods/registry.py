@@ -31,7 +31,7 @@ METHODS: dict[str, Method] = {
     "kv_closed_form": Method(("head", "memory", "keys"), f"{_M}.single", f"{_S}.single"),
     "kv_random_search": Method(("head", "memory", "keys", "swarm"), f"{_M}.random_search", f"{_S}.random_search"),
     "kv_flat_population": Method(("head", "memory", "keys", "swarm"), f"{_M}.flat_population"),
-    "single_all_compute": Method(("head", "memory", "keys", "swarm"), f"{_M}.single_all_compute"),
+    "single_agent_equal_flops": Method(("head", "memory", "keys", "swarm"), f"{_M}.single_agent_equal_flops"),
     "knn": Method(("knn",), f"{_M}.knn", f"{_S}.knn"),
     "prototypes": Method((), f"{_M}.prototypes", f"{_S}.prototypes"),
     "ridge": Method(("ridge",), f"{_M}.ridge", f"{_S}.ridge"),

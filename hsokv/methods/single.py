@@ -30,12 +30,12 @@ def fit(episode: Episode, settings: Mapping[str, Any], budget: Budget, generator
     )
     branch = None
     if "memory" in settings:
-        sharpness = torch.tensor([float(settings["memory"]["sharpness"])])
-        branch = budget.run(write_memories, episode, problems, settings, sharpness)
+        inverse_temperature = torch.tensor([float(settings["memory"]["inverse_temperature"])])
+        branch = budget.run(write_memories, episode, problems, settings, inverse_temperature)
     scores = stack_scores(episode)
     on_folds = budget.run(read_problem, branch, slice(problems.folds), scores.x) if branch else None
-    sharpness = branch.sharpness if branch else None
-    loss = budget.run(fold_log_loss, learners, sharpness, on_folds, episode.classes, problems, scores)
+    inverse_temperature = branch.inverse_temperature if branch else None
+    loss = budget.run(fold_log_loss, learners, inverse_temperature, on_folds, episode.classes, problems, scores)
     curves = {"fold_log_loss": [float(loss)], "spent": [budget.spent]}
     fitted = budget.run(finish, learners, branch, episode, problems, scores)
     return replace(fitted, curves=curves, instruments={**fitted.instruments, "steps": steps})

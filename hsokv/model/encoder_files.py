@@ -38,7 +38,7 @@ class Reads(NamedTuple):
     pooling: tuple[str, ...]
 
 
-READS = {
+MODALITIES = {
     "texts": Reads("text encoder", "input_ids", (ARCHITECTURE, WEIGHTS, TOKENIZER), ("mean", "cls")),
     "images": Reads("image encoder", "pixel_values", (ARCHITECTURE, WEIGHTS, PREPROCESSOR), ("pooler", "mean", "cls")),
 }
@@ -46,38 +46,38 @@ READS = {
 
 @dataclass(frozen=True)
 class EncoderSource:
-    """An encoder: a repository of the hub (`hub`) at a `revision`, or a `folder`, and how its states are read.
+    """An encoder: a repository of the hub (`repo_id`) at a `revision`, or a `folder`, and how its states are read.
 
-    `reads`: "texts" or "images". `pooling`: "mean" of the states of a text or an image, "cls", the first of them, or,
-    of images, "pooler", what the model itself makes of them. `tokens`: how many of a text are read. `sha256`: what
+    `modality`: "texts" or "images". `pooling`: "mean" of the states of a text or an image, "cls", the first of them,
+    or, of images, "pooler", what the model itself makes of them. `tokens`: how many of a text are read. `sha256`: what
     files must have, by file name, and the tokens themselves by VOCABULARY. Where both are given, the folder is a copy
     of the hub's. Raises ConfigurationError where neither is, or a repository without its revision, or where texts are
     asked for what images have, or the other way round.
     """
 
-    hub: str | None = None
+    repo_id: str | None = None
     revision: str | None = None
     folder: str | None = None
     pooling: str = "mean"
     tokens: int = 256
     sha256: Mapping[str, str] = field(default_factory=dict)
-    reads: str = "texts"
+    modality: str = "texts"
 
     def __post_init__(self) -> None:
-        check_known("reads", self.reads, READS)
-        if self.hub is None and self.folder is None:
+        check_known("modality", self.modality, MODALITIES)
+        if self.repo_id is None and self.folder is None:
             raise ConfigurationError(f"{self.kind.name}: wanted hub or folder, came neither")
-        if self.hub is not None and self.revision is None:
-            raise ConfigurationError(f"{self.kind.name}: wanted a revision of {self.hub}, 40 digits, came none")
+        if self.repo_id is not None and self.revision is None:
+            raise ConfigurationError(f"{self.kind.name}: wanted a revision of {self.repo_id}, 40 digits, came none")
         check_known(f"pooling of the {self.kind.name}", self.pooling, self.kind.pooling)
         for file in self.sha256:
-            known = (*self.kind.files, *([VOCABULARY] if self.reads == "texts" else []))
+            known = (*self.kind.files, *([VOCABULARY] if self.modality == "texts" else []))
             check_known(f"sha256 of the {self.kind.name}", file, known)
 
     @property
     def kind(self) -> Reads:
         """What it has in common with others that read the same."""
-        return READS[self.reads]
+        return MODALITIES[self.modality]
 
     @property
     def name(self) -> str:
@@ -86,11 +86,11 @@ class EncoderSource:
         >>> MINILM.name
         'all-MiniLM-L6-v2'
         """
-        return self.hub.rpartition("/")[2] if self.hub else Path(self.folder).name
+        return self.repo_id.rpartition("/")[2] if self.repo_id else Path(self.folder).name
 
 
 MINILM = EncoderSource(
-    hub="sentence-transformers/all-MiniLM-L6-v2",
+    repo_id="sentence-transformers/all-MiniLM-L6-v2",
     revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
     sha256={
         WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -116,7 +116,8 @@ def unavailable_message(source: EncoderSource) -> str:
     >>> unavailable_message(MINILM)[:60]
     'the text encoder sentence-transformers/all-MiniLM-L6-v2 is n'
     """
-    return f"the {source.kind.name} {source.hub} is not on this machine and could not be downloaded from huggingface.co"
+    name = f"the {source.kind.name} {source.repo_id}"
+    return f"{name} is not on this machine and could not be downloaded from huggingface.co"
 
 
 def resolve_encoder(source: EncoderSource = MINILM, download: bool = True) -> EncoderFiles:
@@ -165,7 +166,11 @@ def _verify(source: EncoderSource, path: Path, origin: str) -> EncoderFiles:
         digest = _vocabulary_sha256(path / file) if name == VOCABULARY else came[name]
         if digest != wanted:
             which = f"{path / file} ({'its vocabulary, ' if name == VOCABULARY else ''}{origin})"
-            told = f"take the file from {source.hub} at revision {source.revision}" if source.hub else "see your copy"
+            told = (
+                f"take the file from {source.repo_id} at revision {source.revision}"
+                if source.repo_id
+                else "see your copy"
+            )
             raise EncoderError(f"{which}: wanted SHA-256 {wanted}, came {digest}: {told}")
     return EncoderFiles(source, path, origin, came)
 
@@ -184,9 +189,9 @@ def _hub_cache(source: EncoderSource) -> Path | None:
 
 
 def _mirror(source: EncoderSource) -> Path | None:
-    if source.hub not in MIRRORS:
+    if source.repo_id not in MIRRORS:
         return None
-    found = importlib.util.find_spec(MIRRORS[source.hub])  # reads no code of a top-level package
+    found = importlib.util.find_spec(MIRRORS[source.repo_id])  # reads no code of a top-level package
     if found is None or found.origin is None:
         return None
     folder = Path(found.origin).parent / "model"
@@ -209,7 +214,7 @@ def _hub_files(source: EncoderSource, local_files_only: bool) -> Path | None:
     logging.set_verbosity_error()
     try:
         paths = [
-            hf_hub_download(source.hub, name, revision=source.revision, local_files_only=local_files_only)
+            hf_hub_download(source.repo_id, name, revision=source.revision, local_files_only=local_files_only)
             for name in source.kind.files
         ]
     except OSError:  # not in the cache, no network, refused: the hub's errors all derive from it

@@ -32,9 +32,9 @@ HEAD_SCALE = 10.0  # s: vectors have length 1, features of pairs up to 2.8
 
 
 class TuningSettings(NamedTuple):
-    """`rate` of Adam, passes over the examples (`epochs`), examples a step (`batch`, 2 or more), T (`temperature`)."""
+    """Adam's `learning_rate`, passes (`epochs`), examples a step (`batch`, at least 2), `temperature`."""
 
-    rate: float = 1e-4
+    learning_rate: float = 1e-4
     epochs: int = 1
     batch: int = 32
     temperature: float = 0.1
@@ -113,12 +113,12 @@ def project(x: Tensor, labels: Tensor, settings: TuningSettings) -> Tensor:
     moments = torch.zeros_like(weight), torch.zeros_like(weight)
     for step in range(settings.epochs):
         loss = contrast(functional.normalize(x @ weight, dim=1), labels, settings.temperature)
-        _adam(weight, *torch.autograd.grad(loss, [weight]), *moments, step + 1, settings.rate)
+        _adam(weight, *torch.autograd.grad(loss, [weight]), *moments, step + 1, settings.learning_rate)
     return weight.detach()
 
 
-def pseudo_labels(described: Tensor, labels: Tensor, pool: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """(rows, labels): the pool's texts that descriptions of the labels are surest of, `share` of the pool a class.
+def pseudo_labels(described: Tensor, labels: Tensor, pool: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
+    """(rows, labels): the pool's texts that descriptions of the labels are surest of, `fraction` of the pool a class.
 
     A text's class is that of the nearest mean by cosine, it is the surer the further the second is; descriptions and
     pool are centred, each on its own mean. A class that has fewer texts than its share gives what it has.
@@ -126,24 +126,24 @@ def pseudo_labels(described: Tensor, labels: Tensor, pool: Tensor, share: float)
     Args:
         described: vectors [m, width] of the descriptions, of classes `labels` int64 [m], every class among them.
         pool: vectors [n, width] of texts without labels.
-        share: in (0, 1 / classes].
+        fraction: in (0, 1 / classes].
 
     Raises:
-        ConfigurationError: a share outside its range, or one that is less than a text.
+        ConfigurationError: a fraction outside its range, or one that is less than a text.
         DataError: a class without a description, or one that no text of the pool is nearest to.
 
     >>> described, pool = torch.tensor([[1.0, 0], [-1, 0]]), torch.tensor([[3.0, 1], [1, 1], [-3, -1], [-1, -1]])
-    >>> pseudo_labels(described, torch.tensor([0, 1]), pool, share=0.25)
+    >>> pseudo_labels(described, torch.tensor([0, 1]), pool, fraction=0.25)
     (tensor([0, 2]), tensor([0, 1]))
     """
     described_texts = torch.bincount(labels)
-    classes, count = len(described_texts), int(share * len(pool))
+    classes, count = len(described_texts), int(fraction * len(pool))
     if classes < 2 or int(described_texts.min()) == 0:
         raise DataError(f"pseudo labels: wanted descriptions of two classes or more, came {described_texts.tolist()}")
-    if not 0 < share <= 1 / classes or count < 1:
+    if not 0 < fraction <= 1 / classes or count < 1:
         raise ConfigurationError(
-            f"share: wanted a part of the pool in (0, {1 / classes:.3g}] and at least one text, "
-            f"came {share} of {len(pool)} texts"
+            f"pseudo_label_fraction: wanted a part of the pool in (0, {1 / classes:.3g}] and at least one text, "
+            f"came {fraction} of {len(pool)} texts"
         )
     around, found = (functional.normalize(x - x.mean(0), dim=1) for x in (described, pool))
     means = functional.normalize(torch.stack([around[labels == label].mean(0) for label in range(classes)]), dim=1)
@@ -186,7 +186,7 @@ def _descend(
     layers = _each(layers, lambda weight: weight.clone().requires_grad_())
     head = head and Head(*(w.requires_grad_() for w in head))
     weights = [w for layer in layers for affine in layer for w in affine]
-    rates = [settings.rate] * len(weights) + [100 * settings.rate] * len(head or ())
+    rates = [settings.learning_rate] * len(weights) + [100 * settings.learning_rate] * len(head or ())
     weights += head or ()
     moments = [(torch.zeros_like(weight), torch.zeros_like(weight)) for weight in weights]
     batches = -(-len(labels) // settings.batch)
@@ -221,10 +221,10 @@ def _each(layers: Sequence[Layer], change: Callable[[Tensor], Tensor]) -> tuple[
 def _check(examples: int, labels: Tensor, settings: TuningSettings) -> None:
     if len(labels) != examples or examples < 2:
         raise DataError(f"wanted at least two examples and a label of each, came {examples} and {len(labels)}")
-    rate, epochs, batch, temperature = settings
-    if rate <= 0 or epochs < 1 or batch < 2 or temperature <= 0:
+    learning_rate, epochs, batch, temperature = settings
+    if learning_rate <= 0 or epochs < 1 or batch < 2 or temperature <= 0:
         raise ConfigurationError(
-            f"wanted rate and temperature above 0, at least 1 epoch and 2 examples a batch, came {settings}"
+            f"wanted learning_rate and temperature above 0, at least 1 epoch and 2 examples a batch, came {settings}"
         )
 
 

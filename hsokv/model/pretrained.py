@@ -44,9 +44,9 @@ def load_pretrained(files: EncoderFiles) -> "PreTrainedModel":
             logging.enable_progress_bar()
     if model.main_input_name != kind.input:
         raise EncoderError(
-            f"{files.path / ARCHITECTURE}: wanted an encoder that reads {source.reads} ({kind.input}), came a "
+            f"{files.path / ARCHITECTURE}: wanted an encoder that reads {source.modality} ({kind.input}), came a "
             f"{model.config.model_type}, which reads {model.main_input_name}: name another; of a model that reads "
-            f"both, save the half that reads {source.reads} alone"
+            f"both, save the half that reads {source.modality} alone"
         )
     if missing := sorted(key for key in told["missing_keys"] if not key.startswith("pooler.")):
         raise EncoderError(f"{files.path / WEIGHTS}: wanted the weights of {source.name}, misses {missing[0]}")

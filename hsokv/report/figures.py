@@ -340,7 +340,7 @@ def lineage(study: Study) -> Figure:
     parents, scores = (rows[column].to_numpy().reshape(rounds, -1) for column in ("parent", "score"))
     group = rows["group"].to_numpy().reshape(rounds, -1)[0]
     place = np.arange(len(group)) + group  # a free row between groups
-    averaged = np.argsort(scores[-1], kind="stable")[: study.about["lineage_averaged"]]
+    averaged = np.argsort(scores[-1], kind="stable")[: study.about["lineage_ensemble_size"]]
     _descent(axes, parents.astype(int), place, group, averaged)
     at = np.broadcast_to(np.arange(1, rounds + 1)[:, None], scores.shape)
     limits = {"vmin": np.nanmin(scores), "vmax": np.nanquantile(scores, WORST)}

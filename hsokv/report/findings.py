@@ -20,7 +20,7 @@ CONTROLS = {  # arms without which a gain of `full` over `kv_only` could not be 
     "kv_closed_form": "the same memory with the same keys and no swarm",
     "kv_random_search": "random search in the same space with the same averaging",
     "kv_flat_population": "the same swarm in one group",
-    "single_all_compute": "one agent that takes all the steps of the swarm",
+    "single_agent_equal_flops": "one agent that takes all the steps of the swarm",
 }
 
 

@@ -34,7 +34,7 @@ ARM_COLOURS += ("#332288", "#7F9A1B", "#AA4499", "#8A8A8A")
 ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "d")  # colours alone do not suffice
 KINDS = {"variant": (BLUE, "o"), "baseline": (ORANGE, "s"), "control": (GREY, "D")}
 SUBJECT = "full"
-SWARM_CONTROLS = ("kv_closed_form", "kv_random_search", "kv_flat_population", "single_all_compute")
+SWARM_CONTROLS = ("kv_closed_form", "kv_random_search", "kv_flat_population", "single_agent_equal_flops")
 Panels = dict[str, list[Axes]]
 
 

@@ -134,7 +134,7 @@ def main(view: View) -> pd.DataFrame:
         rows.append((("always the largest class",), *((largest.get(name, DASH),) for name in view.benchmarks)))
     seeds = ", ".join(f"{name} {{{name}.seeds}}" for name in view.benchmarks)
     streams = ", ".join(name for name, benchmark in view.benchmarks.items() if benchmark["stream"])
-    note = [f"Test set: {{study.evaluate_on}}. Seeds: {seeds}."]
+    note = [f"Test set: {{study.split}}. Seeds: {seeds}."]
     note += [f"{streams}: class-incremental, after the last task."] if streams else []
     note += [UNDEFINED] if any((DASH,) in row for row in rows) else []
     return frame(["arm", *map(view.title, view.benchmarks)], rows, " ".join(note))
@@ -145,7 +145,7 @@ def conditions(view: View, benchmark: str) -> pd.DataFrame:
     about = view.benchmarks[benchmark]
     arms = [(arm, arm) for arm in about["arms"]] + [(arm, f"{arm} (control)") for arm in about["controls"]]
     rows = [((words,), *(view.accuracy(benchmark, c, arm) for c in about["conditions"])) for arm, words in arms]
-    elsewhere = ", ".join(f"{condition} ({overlay})" for condition, overlay in about["elsewhere"].items())
+    elsewhere = ", ".join(f"{condition} ({overlay})" for condition, overlay in about["run_in_overlay"].items())
     note = "\N{DAGGER} counts in the headline." + (f" Not run in the default study: {elsewhere}." if elsewhere else "")
     columns = [f"{c} \N{DAGGER}" if c in about["headline"] else c for c in about["conditions"]]
     return frame(["arm", *columns], rows if not about["stream"] else [], note)

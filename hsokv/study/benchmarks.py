@@ -40,7 +40,7 @@ def selected(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
         if definition is not None and (only is None or name in only)
     }
     if only is not None:
-        study["cartpole"] = study["cartpole"] if "cartpole" in only else None
+        study["distributed"] = study["distributed"] if "cartpole" in only else None
         for key in ("contrasts", "criteria"):
             study[key] = [entry for entry in study[key] if entry["benchmark"] in only]
     return study, [name for name in configuration["benchmarks"] if name not in study["benchmarks"]]
@@ -76,6 +76,6 @@ def task_of(definition: Mapping[str, Any], arm: str, device: str = "cpu") -> dic
         **({"device": device} if METHODS[arm].images and device != "cpu" else {}),
         "protocol": KINDS[definition["kind"]].protocol,
         "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
-        **{key: definition[key] for key in ("folds", "entries") if key in definition},
+        **{key: definition[key] for key in ("folds", "capacity") if key in definition},
         "flops_allowed": int(definition["flops_allowed"]),
     }

@@ -6,7 +6,7 @@ from typing import Any
 DESCRIPTIONS = "descriptions"
 """The way of tuning an encoder that does not learn from the shots: descriptions guess the labels of other texts."""
 
-UNLABELLED = ("descriptions", "unlabelled", "share")
+UNLABELLED = ("descriptions", "unlabelled", "pseudo_label_fraction")
 """What that way of tuning wants to know, and no other does."""
 
 

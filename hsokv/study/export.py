@@ -74,7 +74,7 @@ def export_model(
     run = {key: getattr(record, key) for key in told} | {"scores": of_seeds, "terms": terms, "small": small}
     from hsokv.hub import make_model
 
-    capacity = definition.get("entries", record.configuration["settings"].get("memory", {}).get("entries", 1000))
+    capacity = definition.get("capacity", record.configuration["settings"].get("memory", {}).get("capacity", 1000))
     return make_model(fitted.predict, capacity=capacity, entries=entries, run=run, **parts)
 
 
@@ -103,7 +103,7 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
     kept_back = read_provenance(features / f"seed{record.seed}.npz")["encoder"].get("tuning_flops", 0)
     task = task_of(definition, record.arm) | {
         "conditions": {record.condition: record.configuration["condition"]},
-        **{key: record.configuration[key] for key in ("folds", "entries") if key in record.configuration},
+        **{key: record.configuration[key] for key in ("folds", "capacity") if key in record.configuration},
     }
     common = {key: getattr(record, key) for key in ("benchmark", "condition", "seed")}
     found = import_module(protocol.module).run(

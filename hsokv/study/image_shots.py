@@ -34,9 +34,9 @@ def encode_shots(
     conditions: Mapping[str, Mapping[str, Any]],
     source: Mapping[str, Any],
     root: Path | None,
-    centroids: int,
+    num_patches: int,
     encoder: EncoderSource | None,
-    evaluate_on: str,
+    split: str,
     development_images: int,
     manifests: tuple[Mapping[str, Any], ...],
     folder: Path,
@@ -54,14 +54,14 @@ def encode_shots(
     missing = [key for key, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    described = describe_data(manifests[0], evaluate_on)
+    described = describe_data(manifests[0], split)
     if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     import torch
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    pool, evaluation = load_images(source, root, evaluate_on, development_images)
-    encoding = _pretrained(encoder, device) if encoder else _dictionary(pool, centroids, device)
+    pool, evaluation = load_images(source, root, split, development_images)
+    encoding = _pretrained(encoder, device) if encoder else _dictionary(pool, num_patches, device)
     for key in missing:
         if key == "evaluation":
             parts, arrays = {"test": evaluation}, {}
@@ -80,7 +80,7 @@ def encode_shots(
         report(f"{paths[key].stem}: {sum(len(part.labels) for part in parts.values())} images encoded")
 
 
-def _dictionary(pool: Examples, centroids: int, device: str) -> Encoding:
+def _dictionary(pool: Examples, num_patches: int, device: str) -> Encoding:
     """One dictionary of patches for all seeds, learnt without labels on the whole pool.
 
     Features are standard scores by the first images of the pool. It is learnt on the CPU, whatever the `device`.
@@ -92,7 +92,7 @@ def _dictionary(pool: Examples, centroids: int, device: str) -> Encoding:
     from hsokv.training.budget import count_flops
 
     learnt_on = torch.from_numpy(pool.inputs)
-    dictionary, training_flops = count_flops(learn_dictionary, learnt_on, centroids, generator("patches of a pool"))
+    dictionary, training_flops = count_flops(learn_dictionary, learnt_on, num_patches, generator("patches of a pool"))
     first = encode_images(pool.inputs[:SCALED_ON], dictionary, device)
     mean, scale = (part.numpy() for part in scaling(torch.from_numpy(first)))
 
@@ -103,7 +103,7 @@ def _dictionary(pool: Examples, centroids: int, device: str) -> Encoding:
     arrays = {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     told = {
         "name": "patch dictionary",
-        "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "scaled_on": len(first)},
+        "settings": {"num_patches": num_patches, "patches": PATCHES, "steps": STEPS, "scaled_on": len(first)},
         "training_flops": training_flops + encoder_flops(len(first), dictionary),
         **({} if device == "cpu" else {"device": device}),
     }

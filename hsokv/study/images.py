@@ -22,15 +22,15 @@ CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
 def load_images(
-    source: Mapping[str, Any], root: Path | None, evaluate_on: str, development_images: int
+    source: Mapping[str, Any], root: Path | None, split: str, development_images: int
 ) -> tuple[Examples, Examples]:
     """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 
-    Evaluation is the development set, carved out of the train images, or, where `evaluate_on` is "final", the final
+    Evaluation is the development set, carved out of the train images, or, where `split` is "test", the final
     test, beside all of train.
     """
     train, final, _ = read_dataset(source, root)
-    return (train, final) if evaluate_on == "final" else development_split(train, development_images)
+    return (train, final) if split == "test" else development_split(train, development_images)
 
 
 def class_order(seed: int, classes: int) -> np.ndarray:
@@ -49,8 +49,8 @@ def encode_stream(
     source: Mapping[str, Any],
     root: Path | None,
     tasks: int,
-    centroids: int,
-    evaluate_on: str,
+    num_patches: int,
+    split: str,
     development_images: int,
     data: Mapping[str, Any],
     path: Path,
@@ -65,7 +65,7 @@ def encode_stream(
     clustering would lead rounding to other centroids. `data` tells what was found of the data; where they were not, the
     file says `not run` and why. Raises DataError where the tasks cannot share the classes out evenly.
     """
-    described = describe_data(data, evaluate_on)
+    described = describe_data(data, split)
     if data["reason"]:
         write_features(path, not_run(data["reason"], described), {})
         report(f"not run: {data['reason']}")
@@ -76,14 +76,14 @@ def encode_stream(
     from hsokv.training.budget import count_flops
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    train, test = load_images(source, root, evaluate_on, development_images)
+    train, test = load_images(source, root, split, development_images)
     classes = len(train.names)
     if classes % tasks:
         raise DataError(f"{data['name']}: wanted a number of tasks that divides its {classes} classes, came {tasks}")
     order = class_order(seed, classes)
     arrival = np.argsort(order)
     first = torch.from_numpy(train.inputs[arrival[train.labels] < classes // tasks])
-    dictionary, training_flops = count_flops(learn_dictionary, first, centroids, generator(f"patches {seed}"))
+    dictionary, training_flops = count_flops(learn_dictionary, first, num_patches, generator(f"patches {seed}"))
     arrays = {"order": order, "names": np.array(train.names)[order]}
     arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     for part, examples in (("train", train), ("test", test)):
@@ -92,7 +92,7 @@ def encode_stream(
     images = len(train.labels) + len(test.labels)
     encoder = {
         "name": "patch dictionary",
-        "settings": {"centroids": centroids, "patches": PATCHES, "steps": STEPS, "first_classes": classes // tasks},
+        "settings": {"num_patches": num_patches, "patches": PATCHES, "steps": STEPS, "first_classes": classes // tasks},
         "training_flops": training_flops,
         "flops": encoder_flops(images, dictionary),
         **({} if device == "cpu" else {"device": device}),
@@ -104,24 +104,24 @@ def encode_stream(
 def store_images(
     source: Mapping[str, Any],
     root: Path | None,
-    evaluate_on: str,
+    split: str,
     development_images: int,
     data: Mapping[str, Any],
     path: Path,
 ) -> None:
     """Write the images themselves, train/x and test/x uint8 [n, 3072], in the order of every seed's feature file."""
-    described = describe_data(data, evaluate_on)
+    described = describe_data(data, split)
     if data["reason"]:
         return write_features(path, not_run(data["reason"], described), {})
-    parts = zip(("train", "test"), load_images(source, root, evaluate_on, development_images), strict=True)
+    parts = zip(("train", "test"), load_images(source, root, split, development_images), strict=True)
     arrays = {f"{name}/x": examples.inputs.reshape(len(examples.inputs), -1) for name, examples in parts}
     return write_features(path, done("", 0, True, described, {}), arrays)
 
 
-def describe_data(data: Mapping[str, Any], evaluate_on: str) -> dict[str, Any]:
+def describe_data(data: Mapping[str, Any], split: str) -> dict[str, Any]:
     """What records say of the data."""
     found = {key: data[key] for key in ("name", "kind", "synthetic", "files", "images") if key in data}
-    return found | {"evaluate_on": evaluate_on}
+    return found | {"split": split}
 
 
 def encode_images(

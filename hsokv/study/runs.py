@@ -123,7 +123,7 @@ def run_arm(
         configuration = {
             "condition": dict(definition),
             "settings": {name: settings[name] for name in sorted(settings)},
-            **{key: task[key] for key in ("folds", "entries") if key in task},
+            **{key: task[key] for key in ("folds", "capacity") if key in task},
             "flops_allowed": int(definition.get("flops_allowed", task["flops_allowed"])),
         }
         return {

@@ -47,7 +47,7 @@ def run(
     else:
         stream = load_stream(path, definition["tasks"])
     classes, key_dim = len(stream.tasks) * stream.classes_per_task, stream.tasks[0].x.shape[1]
-    shape = StreamShape(classes, stream.classes_per_task, key_dim, definition["passes"], task["entries"], dictionary)
+    shape = StreamShape(classes, stream.classes_per_task, key_dim, definition["passes"], task["capacity"], dictionary)
     return run_stream(learn, stream, shape, settings, budget, generator)
 
 

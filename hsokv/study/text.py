@@ -17,15 +17,15 @@ SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
 
 
 def load_texts(
-    source: Mapping[str, Any], root: Path | None, evaluate_on: str, development_rows: int
+    source: Mapping[str, Any], root: Path | None, split: str, development_rows: int
 ) -> tuple[Examples, Examples]:
     """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
 
-    Evaluation is the development set, carved out of the train file, or, where `evaluate_on` is "final", the final test.
+    Evaluation is the development set, carved out of the train file, or, where `split` is "test", the final test.
     """
     train, final, _ = read_dataset(source, root)
     pool, development = development_split(train, development_rows)
-    return pool, final if evaluate_on == "final" else development
+    return pool, final if split == "test" else development
 
 
 def encode_shots(
@@ -33,7 +33,7 @@ def encode_shots(
     conditions: Mapping[str, Mapping[str, Any]],
     source: Mapping[str, Any],
     root: Path | None,
-    evaluate_on: str,
+    split: str,
     development_rows: int,
     encoder: EncoderSource,
     manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
@@ -55,13 +55,13 @@ def encode_shots(
     if not missing:
         return
     data = manifests[0]
-    described = describe_data(data, source, evaluate_on, encoder.name)
+    described = describe_data(data, source, split, encoder.name)
     if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 
     files = resolve_encoder(encoder)
-    pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
+    pool, evaluation = load_texts(source, root, split, development_rows)
     classes = len(pool.names)
     dropped = ", ".join(f"{count} {reason}" for reason, count in data["texts"]["dropped"].items())
     report(f"left out of the train file: {dropped}")
@@ -85,12 +85,12 @@ def encode_shots(
             write(paths[key], dict(_draw(pool, conditions, key)))
 
 
-def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], evaluate_on: str, encoder: str) -> dict[str, Any]:
+def describe_data(data: Mapping[str, Any], source: Mapping[str, Any], split: str, encoder: str) -> dict[str, Any]:
     """What feature files say of the data they were made from; `data` is the manifest of `source`."""
     told = {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts") if key in data}
     if encoder in SAW.get(source["source"], ()):
         told["note"] = f"{encoder} saw SNLI and MultiNLI in its own training"
-    return told | {"evaluate_on": evaluate_on}
+    return told | {"split": split}
 
 
 def arrays_of(parts: Mapping[str, Examples], features: Iterable[np.ndarray]) -> dict[str, np.ndarray]:

@@ -48,7 +48,7 @@ def tune_again(
     top, read = read_layers(encoder)[frozen:], partial(read_examples, encoder, layers=frozen)
     texts = texts.tolist()
     if tuning["by"] == DESCRIPTIONS or x.shape[1] > WIDTH:
-        pool, _ = load_texts(source, root, "development", development_rows)
+        pool, _ = load_texts(source, root, "validation", development_rows)
         train, dev = draw_shots(pool, condition["shots"], seed)
         texts = train.inputs
     shots = read(texts)

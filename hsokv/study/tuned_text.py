@@ -33,7 +33,7 @@ def encode_shots(
     conditions: Mapping[str, Mapping[str, Any]],
     source: Mapping[str, Any],
     root: Path | None,
-    evaluate_on: str,
+    split: str,
     development_rows: int,
     encoder: EncoderSource,
     manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
@@ -51,7 +51,7 @@ def encode_shots(
     missing = [seed for seed, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    described = describe_data(manifests[0], source, evaluate_on, encoder.name)
+    described = describe_data(manifests[0], source, split, encoder.name)
     if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     import torch
@@ -62,7 +62,7 @@ def encode_shots(
     torch.set_num_threads(1)  # the last digits differ between thread counts
     files = resolve_encoder(encoder)
     loaded = load_text_encoder(files)
-    pool, evaluation = load_texts(source, root, evaluate_on, development_rows)
+    pool, evaluation = load_texts(source, root, split, development_rows)
     classes, tuning = len(pool.names), condition["tuning"]
     frozen = LAYERS - tuning["layers"]
     top, read = read_layers(loaded)[frozen:], partial(read_examples, loaded, layers=frozen)
@@ -129,7 +129,7 @@ def tune_on_guesses(
     states = read(unlabelled.inputs)
     below = partial(vectors, ())
     labels = torch.from_numpy(described.labels)
-    rows, guessed = pseudo_labels(below(read(described.inputs)), labels, below(states), tuning["share"])
+    rows, guessed = pseudo_labels(below(read(described.inputs)), labels, below(states), tuning["pseudo_label_fraction"])
     found = tune(top, take(states, rows), guessed, _settings(tuning), generator)
     reading = encoder_flops(encoder.lengths(described.inputs + unlabelled.inputs)) * (LAYERS - len(top)) // LAYERS
     right = float((torch.from_numpy(unlabelled.labels)[rows] == guessed).double().mean())

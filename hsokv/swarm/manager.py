@@ -12,38 +12,40 @@ from hsokv.swarm.state import SwarmState
 
 
 class ManagerSettings(NamedTuple):
-    """`exploited` in (0, 0.5]: share of a group that copies; `perturbation` > 0: step in unit coordinates;
-    `resampled` in [0, 1]: probability that a copy draws its strategy anew."""
+    """`truncation_fraction` in (0, 0.5]: share of a group that copies; `perturb_scale` > 0: step in unit coordinates;
+    `resample_prob` in [0, 1]: probability that a copy draws its optimizer anew."""
 
-    exploited: float
-    perturbation: float
-    resampled: float
+    truncation_fraction: float
+    perturb_scale: float
+    resample_prob: float
 
 
 def check_manager(settings: ManagerSettings) -> ManagerSettings:
     """Refuse what lies outside the ranges above; return the settings."""
-    exploited, perturbation, resampled = settings
-    if not 0 < exploited <= 0.5:
-        raise ConfigurationError(f"exploited: wanted a share in (0, 0.5] of a group, got {exploited}")
-    if not 0 < perturbation < math.inf:
-        raise ConfigurationError(f"perturbation: wanted a positive step in unit coordinates, got {perturbation}")
-    if not 0 <= resampled <= 1:
-        raise ConfigurationError(f"resampled: wanted a probability in [0, 1], got {resampled}")
+    truncation_fraction, perturb_scale, resample_prob = settings
+    if not 0 < truncation_fraction <= 0.5:
+        raise ConfigurationError(
+            f"truncation_fraction: wanted a share in (0, 0.5] of a group, got {truncation_fraction}"
+        )
+    if not 0 < perturb_scale < math.inf:
+        raise ConfigurationError(f"perturb_scale: wanted a positive step in unit coordinates, got {perturb_scale}")
+    if not 0 <= resample_prob <= 1:
+        raise ConfigurationError(f"resample_prob: wanted a probability in [0, 1], got {resample_prob}")
     return settings
 
 
 def manager_step(
-    group: SwarmState, settings: ManagerSettings, strategies: int, generator: torch.Generator
+    group: SwarmState, settings: ManagerSettings, optimizers: int, generator: torch.Generator
 ) -> SwarmState:
     """The worst agents of a group copy one drawn among its best, whole, and move a step away.
 
-    A copy takes weights, optimiser state, hyperparameters and score. Each of its coordinates then moves by plus or
-    minus `perturbation`, clamped to the box. A failed agent (score +inf) ranks last and is never copied; where the
-    whole group has failed nothing is copied. A manager knows its own group alone, so it may run anywhere.
+    A copy takes weights, optimizer state, hyperparameters and score. Each of its coordinates then moves by plus or
+    minus `perturb_scale`, clamped to the search space. A failed agent (score +inf) ranks last and is never copied;
+    where the whole group has failed nothing is copied. A manager knows its own group alone, so it may run anywhere.
 
     Args:
         group: the group's part of a swarm: every tensor leads with [agents], at least one.
-        strategies: how many update strategies there are, at least 1.
+        optimizers: how many update rules there are, at least 1.
         generator: drawn from as often whatever the scores are, so that one group's luck never shifts another's.
 
     >>> settings, generator = ManagerSettings(0.5, 0.1, 0.0), torch.Generator().manual_seed(0)
@@ -52,25 +54,25 @@ def manager_step(
     tensor([0, 0])
     """
     check_manager(settings)
-    if group.score.ndim != 1 or len(group.score) == 0 or strategies < 1:
+    if group.score.ndim != 1 or len(group.score) == 0 or optimizers < 1:
         raise ConfigurationError(
-            f"a manager wants one group [agents] of at least one agent, and at least one strategy; got scores "
-            f"{list(group.score.shape)} and {strategies} strategies"
+            f"a manager wants one group [agents] of at least one agent, and at least one optimizer; got scores "
+            f"{list(group.score.shape)} and {optimizers} optimizers"
         )
     agents, axes = group.point.shape
-    replaced = min(math.ceil(settings.exploited * agents), agents // 2)
+    replaced = min(math.ceil(settings.truncation_fraction * agents), agents // 2)
     ranking = group.score.argsort(stable=True)
     best = ranking[:replaced][group.score[ranking[:replaced]].isfinite()]
     drawn = torch.randint(0, 2**31, (replaced,), generator=generator)
     signs = torch.randint(0, 2, (replaced, axes), generator=generator) * 2.0 - 1
-    fresh = torch.randint(0, strategies, (replaced,), generator=generator)
-    resample = torch.rand(replaced, generator=generator) < settings.resampled
+    fresh = torch.randint(0, optimizers, (replaced,), generator=generator)
+    resample = torch.rand(replaced, generator=generator) < settings.resample_prob
     if len(best) == 0:
         return group
     worst = ranking[-replaced:]
     group = copy_agents(group, best[drawn % len(best)], worst)
-    group.point[worst] = (group.point[worst] + settings.perturbation * signs).clamp(0, 1)
-    group.strategy[worst] = torch.where(resample, fresh, group.strategy[worst])
+    group.point[worst] = (group.point[worst] + settings.perturb_scale * signs).clamp(0, 1)
+    group.optimizer[worst] = torch.where(resample, fresh, group.optimizer[worst])
     return group
 
 

@@ -9,11 +9,11 @@ from torch.utils._pytree import tree_map
 
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
 from hsokv.swarm.manager import ManagerSettings, check_manager, copy_agents, manager_step
-from hsokv.swarm.state import Box, SwarmState, check_box, init_swarm
+from hsokv.swarm.state import SearchSpace, SwarmState, check_search_space, init_swarm
 from hsokv.typing import Account
 
 TrainStep = Callable[[Any, dict[str, Tensor], Tensor], Any]
-"""(learners, hyperparameters by name [managers, agents], strategy [managers, agents]) -> learners, charged."""
+"""(learners, hyperparameters by name [managers, agents], optimizer [managers, agents]) -> learners, charged."""
 
 Score = Callable[[Any, dict[str, Tensor]], Tensor]
 """(learners, hyperparameters by name) -> log-loss on folds [managers, agents], charged; NaN means failed."""
@@ -25,7 +25,7 @@ class SwarmSettings(NamedTuple):
     managers: int
     agents: int
     rounds: int
-    averaged: int
+    ensemble_size: int
     manager: ManagerSettings
 
 
@@ -36,7 +36,7 @@ class Round(NamedTuple):
     score: Tensor
     spent: int
     point: Tensor
-    strategy: Tensor
+    optimizer: Tensor
     parent: Tensor
 
 
@@ -77,7 +77,7 @@ class Swarm(NamedTuple):
 
 def run_swarm(
     learners: Any,
-    box: Box,
+    search_space: SearchSpace,
     settings: SwarmSettings,
     train: TrainStep,
     score: Score,
@@ -89,25 +89,33 @@ def run_swarm(
     `start`, then `supervisor_round` until it is over, then `finish`: who calls these may stop after any round, save
     what there is, and go on later to the same bytes.
     """
-    progress = start(learners, box, settings, budget, generator)
+    progress = start(learners, search_space, settings, budget, generator)
     while not progress.over:
-        progress = supervisor_round(progress, box, settings, train, score, budget)
-    return finish(progress, box, settings)
+        progress = supervisor_round(progress, search_space, settings, train, score, budget)
+    return finish(progress, search_space, settings)
 
 
-def start(learners: Any, box: Box, settings: SwarmSettings, budget: Account, generator: torch.Generator) -> Progress:
-    """The swarm before its first round; raises ConfigurationError for a box or a shape that cannot be."""
-    if settings.rounds < 1 or settings.averaged < 1:
+def start(
+    learners: Any, search_space: SearchSpace, settings: SwarmSettings, budget: Account, generator: torch.Generator
+) -> Progress:
+    """The swarm before its first round; raises ConfigurationError for a search space or a shape that cannot be."""
+    if settings.rounds < 1 or settings.ensemble_size < 1:
         raise ConfigurationError(
-            f"a swarm wants at least one round and one member at the end, got {settings.rounds} and {settings.averaged}"
+            "a swarm wants at least one round and one member at the end, "
+            f"got {settings.rounds} and {settings.ensemble_size}"
         )
     check_manager(settings.manager)
-    state = init_swarm(learners, check_box(box), settings.managers, settings.agents, generator)
+    state = init_swarm(learners, check_search_space(search_space), settings.managers, settings.agents, generator)
     return Progress(state, state, (), budget.spent, generator.get_state(), over=False)
 
 
 def supervisor_round(
-    progress: Progress, box: Box, settings: SwarmSettings, train: TrainStep, score: Score, budget: Account
+    progress: Progress,
+    search_space: SearchSpace,
+    settings: SwarmSettings,
+    train: TrainStep,
+    score: Score,
+    budget: Account,
 ) -> Progress:
     """One round: train and score all agents, then, but for the last round, let the managers step and one agent migrate.
 
@@ -117,38 +125,38 @@ def supervisor_round(
     score is NaN.
     """
     state, history = progress.state, progress.history
-    before, values = budget.spent, box.values(state.point)
-    learners = train(state.learners, values, state.strategy)
+    before, values = budget.spent, search_space.values(state.point)
+    learners = train(state.learners, values, state.optimizer)
     scores = score(learners, values)
     scores = scores.where(scores.isfinite(), torch.inf)
     state = state._replace(learners=learners, score=scores, parent=progress.initial.parent)
     if torch.isinf(scores).all():
         raise SwarmCollapsedError(
             f"all {scores.numel()} agents failed in round {len(history) + 1} (their log-loss is NaN); "
-            "lower the learning rates of the swarm's box"
+            "lower the learning rates of the swarm's search space"
         )
     over = len(history) + 1 == settings.rounds or not budget.affords(budget.spent - before)
     generator = torch.Generator()
     generator.set_state(progress.generator)
     if not over:
-        state = _migrate(_manage(state, settings.manager, len(box.strategies), generator))
-    history = (*history, Round(scores, budget.spent, state.point, state.strategy, state.parent))
+        state = _migrate(_manage(state, settings.manager, len(search_space.optimizers), generator))
+    history = (*history, Round(scores, budget.spent, state.point, state.optimizer, state.parent))
     return Progress(state, progress.initial, history, budget.spent, generator.get_state(), over)
 
 
-def finish(progress: Progress, box: Box, settings: SwarmSettings) -> Swarm:
+def finish(progress: Progress, search_space: SearchSpace, settings: SwarmSettings) -> Swarm:
     """The best few agents of the last round, without those that failed."""
     state = progress.state
-    kept = state.score.flatten().argsort(stable=True)[: settings.averaged]
+    kept = state.score.flatten().argsort(stable=True)[: settings.ensemble_size]
     kept = kept[torch.isfinite(state.score.flatten()[kept])]
     members = tree_map(lambda part: part.flatten(0, 1)[kept], (state.learners, state.point, state.score))
-    return Swarm(members[0], box.values(members[1]), members[2], progress.history, progress.initial)
+    return Swarm(members[0], search_space.values(members[1]), members[2], progress.history, progress.initial)
 
 
-def _manage(state: SwarmState, settings: ManagerSettings, strategies: int, generator: torch.Generator) -> SwarmState:
+def _manage(state: SwarmState, settings: ManagerSettings, optimizers: int, generator: torch.Generator) -> SwarmState:
     """Every manager's step on its own group."""
     groups = [
-        manager_step(tree_map(lambda part, g=g: part[g], state), settings, strategies, generator)
+        manager_step(tree_map(lambda part, g=g: part[g], state), settings, optimizers, generator)
         for g in range(len(state.score))
     ]
     return tree_map(lambda *parts: torch.stack(parts), *groups)

@@ -11,7 +11,7 @@ from hsokv.data.episode import Episode, Shots
 from hsokv.exceptions import BudgetError, ConfigurationError
 from hsokv.model.head import Head, gradient, init_head
 from hsokv.training.budget import Budget, count_flops
-from hsokv.training.optimisers import UNIT_RATES, OptimiserState, apply_rule, init_state, rule
+from hsokv.training.optimizers import UNIT_RATES, OptimizerState, apply_rule, init_state, rule
 
 Spread = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
 """(function of one part, parts) -> what it returns for each, in their order: `map`, or `distributed.open_spread`'s."""
@@ -46,14 +46,14 @@ class Learners(NamedTuple):
     """Heads in training: leading axes [..., problems], where `...` are the agents' axes."""
 
     head: Head
-    moments: tuple[OptimiserState, OptimiserState]
+    moments: tuple[OptimizerState, OptimizerState]
 
 
 class Hyperparameters(NamedTuple):
-    """What training one agent needs, all of shape [...]: strategy int64, learning rate > 0 relative to the unit rate of
-    that strategy, weight decay >= 0 in examples: it pulls a head to zero as so many examples pull it to them."""
+    """What training one agent needs, all of shape [...]: optimizer int64, learning rate > 0 relative to the unit rate
+    of that optimizer, weight decay >= 0 in examples: it pulls a head to zero as so many examples pull it to them."""
 
-    strategy: Tensor
+    optimizer: Tensor
     learning_rate: Tensor
     weight_decay: Tensor
 
@@ -103,8 +103,8 @@ def _arranged(learners: Learners) -> Learners:
     return Learners(
         Head(arranged(weight.mT).mT, arranged(bias)),
         (
-            OptimiserState(*(arranged(part.mT).mT for part in of_weight[:2]), of_weight.steps),
-            OptimiserState(*(arranged(part) for part in of_bias[:2]), of_bias.steps),
+            OptimizerState(*(arranged(part.mT).mT for part in of_weight[:2]), of_weight.steps),
+            OptimizerState(*(arranged(part) for part in of_bias[:2]), of_bias.steps),
         ),
     )
 
@@ -112,10 +112,10 @@ def _arranged(learners: Learners) -> Learners:
 def train_step(learners: Learners, hyperparameters: Hyperparameters, problems: Problems) -> Learners:
     """One gradient step of every agent on every problem, on the mean loss plus decay / (2 examples) ||W||^2."""
     grads = gradient(learners.head, problems.x, problems.y, problems.mask)
-    rate = hyperparameters.learning_rate * torch.tensor(UNIT_RATES, dtype=torch.float64)[hyperparameters.strategy]
+    rate = hyperparameters.learning_rate * torch.tensor(UNIT_RATES, dtype=torch.float64)[hyperparameters.optimizer]
     steps = learners.moments[0].steps  # those of the bias are the same
     decay = hyperparameters.weight_decay.unsqueeze(-1) / problems.examples
-    numbers = rule(steps, hyperparameters.strategy.unsqueeze(-1), rate.unsqueeze(-1), decay)
+    numbers = rule(steps, hyperparameters.optimizer.unsqueeze(-1), rate.unsqueeze(-1), decay)
     square = grads.weight.square().mean((-2, -1))  # of the bias too: its own is mostly noise
     moved = [
         apply_rule(parameter, grad, moments, numbers, square)
@@ -166,7 +166,7 @@ def train_managers(
 
     Each manager gets an equal share of what may be spent, which affords as many steps as all of it affords to all.
     """
-    managers = len(hyperparameters.strategy)
+    managers = len(hyperparameters.optimizer)
     share = (budget.allowed - budget.spent - reserve) // managers
     # A copy: the pickle of a part that is no copy holds the whole.
     whole = (learners, hyperparameters)

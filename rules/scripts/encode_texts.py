@@ -18,7 +18,7 @@ if __name__ == "__main__":
             conditions=params.conditions,
             source=params.source,
             root=Path(params.root) if params.root else None,
-            evaluate_on=params.evaluate_on,
+            split=params.split,
             development_rows=params.development_rows,
             encoder=encoder_source(params.encoder, params.encoder_folder),
             manifests=(data, encoder),
@@ -26,7 +26,7 @@ if __name__ == "__main__":
             stamp=value_digest(
                 [
                     params.conditions,
-                    params.evaluate_on,
+                    params.split,
                     params.development_rows,
                     data["files"],
                     params.source.get("columns"),

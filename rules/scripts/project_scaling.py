@@ -12,8 +12,8 @@ def main(measured: Path, settings: dict, output: Path) -> None:
     found = read_sealed(measured)
     rows, speed = found["configurations"], found["settings"]["speed"]
     one = next(row for row in rows if row["workers"] == 1 and row["payload"] == 4)
-    service = service_of({**one, "starts": speed["starts"]})
-    validation = validate(rows, speed["periods"], speed["starts"], seed=0, ceiling=found["ceiling"])
+    service = service_of({**one, "episodes_per_candidate": speed["episodes_per_candidate"]})
+    validation = validate(rows, speed["periods"], speed["episodes_per_candidate"], seed=0, ceiling=found["ceiling"])
     swept = sweep(service, settings["nodes"], settings["latencies"], settings["periods"], seed=0)
     write_sealed(output, {"projected": True, "validation": validation, "sweep": swept})
 

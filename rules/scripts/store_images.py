@@ -12,7 +12,7 @@ if __name__ == "__main__":
         store_images(
             source=params.source,
             root=Path(params.root) if params.root else None,
-            evaluate_on=params.evaluate_on,
+            split=params.split,
             development_images=params.development_images,
             data=read_json(Path(snakemake.input.data)),
             path=Path(snakemake.output[0]),

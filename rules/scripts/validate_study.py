@@ -17,12 +17,14 @@ def main(statistics: Path, allowed: list[str], log: Path) -> str:
     write_text(log, page)
     print(page)
     if failed:
-        raise HsokvError(f"criteria not met: {', '.join(failed)}; known ones: --config 'allow=[{','.join(failed)}]'")
+        raise HsokvError(
+            f"criteria not met: {', '.join(failed)}; known ones: --config 'expected_failures=[{','.join(failed)}]'"
+        )
     return page
 
 
 if __name__ == "__main__":
     try:
-        main(Path(snakemake.input[0]).parent, list(snakemake.params.allow), Path(snakemake.log[0]))
+        main(Path(snakemake.input[0]).parent, list(snakemake.params.expected_failures), Path(snakemake.log[0]))
     except HsokvError as error:
         sys.exit(f"error: {error}")

@@ -31,7 +31,7 @@ def configuration(**changes) -> dict:
         "arms": ARMS,
     }
     return {
-        "evaluate_on": "final",
+        "split": "test",
         "benchmarks": {"rare_words": rare_words, "sst2": dict(SHOTS16), "sst2_synthetic": dict(SHOTS16)},
         "arms": ARMS,
         "variants": ["full", "kv_only"],
@@ -73,7 +73,7 @@ def record(benchmark: str, condition: str, arm: str, seed: int, **changes) -> Ru
         "configuration": {"shots": 1},
         "stamp": {"configuration": "a", "code": "b", "data": "c"},
         "version": "0.1.0",
-        "data": {"name": benchmark, "synthetic": benchmark.endswith("_synthetic"), "evaluate_on": "final"},
+        "data": {"name": benchmark, "synthetic": benchmark.endswith("_synthetic"), "split": "test"},
         "flops": {"allowed": 2_000_000, "spent": 1_500_000},
         "scores": scores,
         "outcomes": "1" * hits + "0" * (20 - hits),

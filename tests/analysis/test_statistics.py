@@ -83,7 +83,7 @@ def test_tracks_name_the_encoder_its_cost_and_the_best_baseline():
 
     def make(benchmark, condition, arm, seed):
         tuning = {"configuration": {"condition": {"tuning": {"by": "cross_entropy"}}}}
-        data = {"synthetic": False, "evaluate_on": "final", "encoder": {"name": "e", "tuning_flops": 10**9 * seed}}
+        data = {"synthetic": False, "split": "test", "encoder": {"name": "e", "tuning_flops": 10**9 * seed}}
         if condition == "absent":
             return not_run(benchmark, condition, arm, seed)
         return record(benchmark, condition, arm, seed, **tuning | {"data": data} if condition == "tuned" else {})
@@ -185,7 +185,7 @@ def test_one_seed_has_no_interval():
     [
         [record("mnli", "shots16", "knn", 13)],
         [record("sst2", "shots16", "knn", 13)] * 2,
-        [record("sst2", "shots16", "knn", 13, data={"synthetic": False, "evaluate_on": "development"})],
+        [record("sst2", "shots16", "knn", 13, data={"synthetic": False, "split": "validation"})],
         [
             record("sst2", "shots16", "knn", 13),
             record("sst2", "shots16", "knn", 21, outcomes="1", scores={"accuracy": 1.0}),

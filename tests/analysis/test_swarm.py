@@ -96,7 +96,7 @@ def test_the_lineage_is_that_of_one_named_run_and_a_record_without_one_says_so()
     first = found.lineage[found.lineage["round"] == 1]
     assert first["parent"].tolist() == [0, 1, 0, 3, 2, 5]
     assert set(zip(first["condition"], first["arm"], first["seed"], strict=True)) == {("two_senses_level1", "full", 1)}
-    assert found.about["lineage_averaged"] == 2
+    assert found.about["lineage_ensemble_size"] == 2
     silent = analysed(configuration(), lambda *run: searching(*run, instruments={"lineage": LINEAGE}))
     assert silent.lineage["reason"].tolist() == [NO_LINEAGE]
     assert analyse([], with_arms(["knn"], contrasts=[], criteria=[])).lineage.empty

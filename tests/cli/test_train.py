@@ -19,7 +19,7 @@ RECORD = {
     "configuration": {},
     "stamp": {"configuration": "", "code": "", "data": ""},
     "version": "0",
-    "data": {"synthetic": False, "evaluate_on": "generated"},
+    "data": {"synthetic": False, "split": "generated"},
     "flops": {"allowed": 10, "spent": 5},
     "scores": {"accuracy": 0.5},
     "outcomes": "01",

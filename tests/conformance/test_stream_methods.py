@@ -135,7 +135,7 @@ def test_no_more_examples_are_carried_than_the_cap(learn, arm):
         if arm == "joint":
             assert kept["entries_bytes"] == sum(part.nbytes for shots in stream.tasks[: task + 1] for part in shots)
         else:
-            assert kept["entries_bytes"] <= SHAPE.entries * (4 * KEY_DIM + overhead)
+            assert kept["entries_bytes"] <= SHAPE.capacity * (4 * KEY_DIM + overhead)
 
 
 def test_renaming_the_classes_of_a_task_renames_the_answers(learn, arm):
@@ -195,7 +195,7 @@ def test_bad_tasks_are_refused(learn, arm, bad):
     assert budget.spent == 0
 
 
-@pytest.mark.parametrize("change", [{"entries": 2 * CLASSES - 1}, {"passes": 0}])
+@pytest.mark.parametrize("change", [{"capacity": 2 * CLASSES - 1}, {"passes": 0}])
 def test_a_shape_that_cannot_be_is_refused(learn, arm, change):
     with pytest.raises(ConfigurationError, match="at least 12 entries"):
         next(iter(learn(arm, draw_stream().tasks, shape=SHAPE._replace(**change))))
@@ -203,7 +203,7 @@ def test_a_shape_that_cannot_be_is_refused(learn, arm, change):
 
 def test_the_smallest_cap_and_the_smallest_tasks_are_enough(learn, arm):
     stream = draw_stream(per_class=2, noise=0.1)
-    answers = list(learn(arm, stream.tasks, shape=SHAPE._replace(entries=2 * CLASSES)))
+    answers = list(learn(arm, stream.tasks, shape=SHAPE._replace(capacity=2 * CLASSES)))
     assert len(answers) == TASKS
     assert answers[-1].predict(stream.test.x).log_probs.exp().sum(-1).isfinite().all()
 

@@ -10,7 +10,12 @@ from hsokv.distributed.store import init_store
 from hsokv.distributed.supervisor import Limits, Sharing, supervise
 
 PERIODS = 4
-PLAN = Plan("hsokv.distributed.cartpole", Evolution(candidates=4, starts=1, sigma=0.5, rate=0.2), seed=0, rounds=1)
+PLAN = Plan(
+    "hsokv.distributed.cartpole",
+    Evolution(candidates=4, episodes_per_candidate=1, sigma=0.5, learning_rate=0.2),
+    seed=0,
+    rounds=1,
+)
 PATIENT = Limits(seconds=60, restarts=20)
 
 

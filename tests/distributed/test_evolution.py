@@ -9,7 +9,7 @@ from hsokv.distributed import cartpole, swing_up
 from hsokv.distributed.evolution import Evolution, check_evolution, evaluate, improve, init
 from hsokv.exceptions import ConfigurationError
 
-SETTINGS = Evolution(candidates=16, starts=2, sigma=0.5, rate=0.2)
+SETTINGS = Evolution(candidates=16, episodes_per_candidate=2, sigma=0.5, learning_rate=0.2)
 
 
 def quadratic(parameters, starts):
@@ -69,9 +69,9 @@ def test_scores_do_not_depend_on_when_they_are_taken():
     ("change", "message"),
     [
         ({"candidates": 3}, "even number of at least 2, came 3"),
-        ({"starts": 0}, "episodes of a candidate: wanted at least 1, came 0"),
+        ({"episodes_per_candidate": 0}, "episodes of a candidate: wanted at least 1, came 0"),
         ({"sigma": 0.0}, "positive"),
-        ({"rate": float("nan")}, "positive"),
+        ({"learning_rate": float("nan")}, "positive"),
     ],
 )
 def test_settings_out_of_range_are_refused(change, message):

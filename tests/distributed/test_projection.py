@@ -11,7 +11,7 @@ from hsokv.distributed.scaling import first_store, machine, make_plan, measure_c
 from hsokv.distributed.supervisor import MODES
 from hsokv.exceptions import BackendError
 
-SMALL = {"candidates": 2, "starts": 1, "rounds": 1}
+SMALL = {"candidates": 2, "episodes_per_candidate": 1, "rounds": 1}
 
 
 def row(workers, payload=1, rounds=2, throughput=1.0, **service):
@@ -24,7 +24,7 @@ def test_a_prediction_that_is_exact_has_no_error():
     steps = 500 * (2 * 8 * 2 + 64)  # of a manager in a period of one second
     for ceiling in (2.0, 1.6):
         rows = [row(1), row(2, throughput=ceiling * steps)]
-        (found,) = validate(rows, periods=5, starts=2, seed=0, ceiling=ceiling)
+        (found,) = validate(rows, periods=5, episodes_per_candidate=2, seed=0, ceiling=ceiling)
         assert found["predicted"] == pytest.approx(ceiling * steps)
         assert found["error"] == pytest.approx(0)
 
@@ -32,7 +32,7 @@ def test_a_prediction_that_is_exact_has_no_error():
 def test_configurations_hold_medians_over_turns_and_the_jobs_of_all(monkeypatch):
     # One process instead of each worker, or most of the time would go into starting them.
     monkeypatch.setattr("hsokv.distributed.projection.open_pool", lambda _, plan, workers: SingleProcess(plan))
-    settings = {"candidates": 8, "starts": 1, "rounds": 1, "periods": 1, "repeats": 2}
+    settings = {"candidates": 8, "episodes_per_candidate": 1, "rounds": 1, "periods": 1, "repeats": 2}
     rows = measure_configurations(settings, "processes")
     places = [(row["payload"], row["rounds"], row["workers"]) for row in rows]
     assert places == [(payload, rounds, workers) for payload in (1, 4) for rounds in (1, 4) for workers in (1, 2)]
@@ -47,11 +47,11 @@ def test_a_machine_lets_two_processes_do_some_multiple_of_one():
 
 
 def test_times_under_the_clocks_grain_count_as_nothing():
-    assert service_of({**row(1, transfer=[-1e-6, 0.5]), "starts": 2}).transfer.tolist() == [0.0, 0.5]
+    assert service_of({**row(1, transfer=[-1e-6, 0.5]), "episodes_per_candidate": 2}).transfer.tolist() == [0.0, 0.5]
 
 
 def test_a_sweep_has_a_row_for_every_place_and_falls_with_latency():
-    rows = sweep(service_of({**row(1), "starts": 2}), [1, 2], [0.0, 1.0], periods=3, seed=0)
+    rows = sweep(service_of({**row(1), "episodes_per_candidate": 2}), [1, 2], [0.0, 1.0], periods=3, seed=0)
     assert len(rows) == 8
     near, far = (next(r for r in rows if r["latency"] == latency and r["nodes"] == 2) for latency in (0.0, 1.0))
     assert far["throughput"] == pytest.approx(near["throughput"] / 3)
@@ -67,7 +67,7 @@ def test_a_timed_run_counts_all_its_steps_and_jobs():
 
 
 def test_every_arm_learns_with_as_many_steps():
-    settings = {**SMALL, "every": 1, "steps": 150_000, "seeds": [0]}
+    settings = {**SMALL, "sync_every": 1, "steps": 150_000, "seeds": [0]}
     rows = {row["arm"]: row for row in measure_learning(settings, 2, "single", 1)}
     assert set(rows) == {*MODES, "sequential", "random_search"}
     for arm in MODES:

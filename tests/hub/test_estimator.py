@@ -62,7 +62,9 @@ def test_one_example_at_a_time_with_new_classes_equals_fit():
 
 
 def test_probabilities_are_those_of_the_equation():
-    model = MemoryClassifier(n_neighbors=2, sharpness=3.0).fit([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]], [0, 1, 1])
+    model = MemoryClassifier(n_neighbors=2, inverse_temperature=3.0).fit(
+        [[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]], [0, 1, 1]
+    )
     cosine = np.array([0.6, 0.8])
     weights = np.exp(-3 * (1 - cosine)) + np.exp(-3)
     np.testing.assert_allclose(model.predict_proba([[3.0, 4.0]])[0], weights / weights.sum(), atol=1e-9)
@@ -111,7 +113,7 @@ def test_a_model_of_the_hub_is_an_encoder():
         (lambda: MemoryClassifier(encoder=letters).fit(X, Y), r"texts\[0\]"),
         (lambda: MemoryClassifier(encoder=letters).fit(TEXTS, KINDS).predict("apple"), "texts"),
         (lambda: MemoryClassifier(capacity=0).fit(X, Y), "capacity"),
-        (lambda: MemoryClassifier(sharpness=-9).fit(X, Y), "sharpness"),
+        (lambda: MemoryClassifier(inverse_temperature=-9).fit(X, Y), "inverse_temperature"),
         (lambda: MemoryClassifier().fit(X, Y).kneighbors(X, 0), "n_neighbors"),
         (lambda: MemoryClassifier().fit(X, Y).kneighbors(X, 91), "90"),
         (lambda: MemoryClassifier().fit(X, Y).partial_fit(X[:1], ["a"]), "numbers beside strings"),

@@ -128,9 +128,9 @@ def test_a_mistake_is_refused_at_once_and_changes_nothing(model, call):
         {"labels": ["a", "a"]},
         {"labels": [None, "a"]},
         {"labels": ["a", "\udcff"]},
-        {"sharpness": -9},
-        {"sharpness": float("nan")},
-        {"sharpness": "16"},
+        {"inverse_temperature": -9},
+        {"inverse_temperature": float("nan")},
+        {"inverse_temperature": "16"},
         {"k": 0},
         {"k": 2.5},
         {"capacity": 0},
@@ -143,7 +143,7 @@ def test_a_memory_that_cannot_be_is_refused_before_its_encoder_is_loaded(given, 
 
 
 def test_numbers_of_numpy_are_numbers(source, tmp_path):
-    model = text_memory(["a", "b"], source, capacity=np.int64(9), k=np.int32(2), sharpness=np.float32(8))
+    model = text_memory(["a", "b"], source, capacity=np.int64(9), k=np.int32(2), inverse_temperature=np.float32(8))
     model.remember(["dull"], ["b"])
     assert len(model.recall("dull", k=np.int64(3))) == 1
     model.save_pretrained(tmp_path / "model")
@@ -288,7 +288,7 @@ def test_a_state_dict_brings_its_texts_classes_and_shapes(model):
     assert answers(other) == answers(model)
 
 
-def test_an_optimiser_goes_on_after_a_state_dict_is_loaded(model):
+def test_an_optimizer_goes_on_after_a_state_dict_is_loaded(model):
     heads = list(model.predictor.head.parameters())
     best = copy.deepcopy(model.state_dict())
     model.remember(TEXTS, LABELS)

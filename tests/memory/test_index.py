@@ -91,11 +91,11 @@ def test_entries_that_moved_or_left_are_read_as_they_are_now(index):
 
 
 @pytest.mark.parametrize("index", INDICES)
-def test_gradients_reach_queries_and_sharpness(index):
+def test_gradients_reach_queries_and_inverse_temperature(index):
     memory, queries = filled(index), vectors()[:5].clone().requires_grad_()
     memory(queries)[:, 0].sum().backward()
     assert queries.grad.count_nonzero()
-    assert memory.log_sharpness.grad.isfinite()
+    assert memory.log_inverse_temperature.grad.isfinite()
 
 
 def test_a_few_entries_need_no_index_and_a_projection_has_none():

@@ -24,10 +24,10 @@ def test_sizes_below_one_are_refused(name, value):
         KeyValueMemory(**{"key_dim": 2, "classes": 2, name: value})
 
 
-@pytest.mark.parametrize("sharpness", [0.0, -1.0, math.inf, math.nan])
-def test_a_sharpness_that_is_no_temperature_is_refused(sharpness):
-    with pytest.raises(ConfigurationError, match=r"finite sharpness > 0, got .*: 10"):
-        empty(sharpness=sharpness)
+@pytest.mark.parametrize("inverse_temperature", [0.0, -1.0, math.inf, math.nan])
+def test_an_inverse_temperature_that_is_no_temperature_is_refused(inverse_temperature):
+    with pytest.raises(ConfigurationError, match=r"finite inverse_temperature > 0, got .*: 10"):
+        empty(inverse_temperature=inverse_temperature)
 
 
 def test_an_origin_is_a_whole_number():
@@ -50,10 +50,10 @@ def test_it_says_what_it_is():
     assert repr(filled(7)) == "KeyValueMemory(capacity=20, entries=7, classes=3, k=4)"
 
 
-def test_only_the_sharpness_is_learned_at_first():
-    memory = empty(sharpness=25.0)
-    assert [name for name, _ in memory.named_parameters()] == ["log_sharpness"]
-    torch.testing.assert_close(memory.sharpness.detach(), torch.tensor(25.0))
+def test_only_the_inverse_temperature_is_learned_at_first():
+    memory = empty(inverse_temperature=25.0)
+    assert [name for name, _ in memory.named_parameters()] == ["log_inverse_temperature"]
+    torch.testing.assert_close(memory.inverse_temperature.detach(), torch.tensor(25.0))
 
 
 def test_made_on_the_meta_device_then_elsewhere_it_is_as_new():
@@ -88,7 +88,7 @@ def test_what_is_written_is_found():
 
 
 def test_it_does_what_the_functions_do():
-    memory = filled(sharpness=7.0)
+    memory = filled(inverse_temperature=7.0)
     state = kv.write(kv.init(20, KEY_DIM), draw(12, KEY_DIM), draw_labels(12))
     assert all(torch.equal(a, b) for a, b in zip(memory.state, state, strict=True))
     queries = normalize(draw(5, KEY_DIM, seed=1), dim=-1)
@@ -104,8 +104,8 @@ def test_a_full_memory_keeps_its_capacity_and_every_example():
 
 def test_rows_are_distributions_and_no_label_is_impossible():
     queries = draw(9, KEY_DIM, seed=1)
-    for sharpness in (1e-3, 10.0, 1e4):
-        log_probs = filled(sharpness=sharpness)(queries)
+    for inverse_temperature in (1e-3, 10.0, 1e4):
+        log_probs = filled(inverse_temperature=inverse_temperature)(queries)
         assert log_probs.isfinite().all()
         torch.testing.assert_close(log_probs.exp().sum(-1).detach(), torch.ones(9))
 
@@ -136,7 +136,7 @@ def test_while_it_fills_free_slots_count_nothing():
     found = memory.read(queries)
     assert found.labels.shape == (5, 4)
     assert (found.count > 0).tolist() == [[True, True, False, False]] * 5
-    exact = kv.label_distribution(memory.read(queries, k=2), memory.sharpness, CLASSES)
+    exact = kv.label_distribution(memory.read(queries, k=2), memory.inverse_temperature, CLASSES)
     torch.testing.assert_close(memory(queries).exp(), exact)
 
 
@@ -183,7 +183,7 @@ def test_what_was_changed_in_inference_mode_can_be_trained_on(change):
     with torch.inference_mode():
         change(memory)
     memory(draw(5, KEY_DIM, seed=1).requires_grad_()).sum().backward()
-    assert memory.log_sharpness.grad.isfinite()
+    assert memory.log_inverse_temperature.grad.isfinite()
     assert unchanged(memory, snapshot(expected))
 
 

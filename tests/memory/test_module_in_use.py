@@ -96,7 +96,9 @@ def test_two_memories_can_be_merged_into_each_other_at_once():
 def test_a_memory_that_was_made_in_inference_mode_can_be_trained_and_written_to():
     with torch.inference_mode():
         memory = filled(20, capacity=24)
-    memory.log_sharpness = nn.Parameter(memory.log_sharpness.clone())  # a parameter is torch's to heal
+    memory.log_inverse_temperature = nn.Parameter(
+        memory.log_inverse_temperature.clone()
+    )  # a parameter is torch's to heal
     memory(draw(5, KEY_DIM, seed=1).requires_grad_()).sum().backward()
     for _ in range(2):
         memory.write(draw(4, KEY_DIM, seed=2), draw_labels(4))
@@ -165,7 +167,7 @@ def test_a_compiled_read_is_the_read_itself_and_sees_what_is_written(entries):
         model.memory.write(draw(3, KEY_DIM, seed=2), torch.full((3,), label))
         torch.testing.assert_close(compiled(queries), model(queries))
     compiled(queries).sum().backward()
-    assert model.memory.log_sharpness.grad.isfinite()
+    assert model.memory.log_inverse_temperature.grad.isfinite()
 
 
 def test_an_exported_read_is_the_read_itself_for_any_number_of_queries():
@@ -211,11 +213,11 @@ def test_a_k_that_is_no_number_of_entries_is_refused(k):
         filled().read(draw(1, KEY_DIM), k=k)
 
 
-@pytest.mark.parametrize("sharpness", [-9, 0, math.nan, math.inf])
-def test_a_sharpness_that_is_no_temperature_is_refused_by_the_function_too(sharpness):
+@pytest.mark.parametrize("inverse_temperature", [-9, 0, math.nan, math.inf])
+def test_an_inverse_temperature_that_is_no_temperature_is_refused_by_the_function_too(inverse_temperature):
     found = kv.read(filled().state, torch.eye(KEY_DIM), 2)
-    with pytest.raises(ConfigurationError, match="sharpness"):
-        kv.label_distribution(found, sharpness, CLASSES)
+    with pytest.raises(ConfigurationError, match="inverse_temperature"):
+        kv.label_distribution(found, inverse_temperature, CLASSES)
 
 
 # --- several ranks
@@ -251,7 +253,7 @@ def test_ranks_keep_the_rows_of_all(tmp_path):
     for _ in range(2):
         for rank in range(2):
             expected.write(draw(rank + 1, KEY_DIM, seed=rank), torch.full((rank + 1,), rank))
-    names = set(one) - {"log_sharpness"}
+    names = set(one) - {"log_inverse_temperature"}
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert all(torch.equal(one[name], expected.state_dict()[name]) for name in names)
     assert alone == 1

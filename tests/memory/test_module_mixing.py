@@ -74,19 +74,19 @@ def test_what_cannot_be_mixed_is_refused(log_param, gate, message):
 
 
 def test_gradients_reach_all_that_can_learn():
-    memory = filled(sharpness=3.0)
+    memory = filled(inverse_temperature=3.0)
     projection = nn.Parameter(draw(KEY_DIM, 4, seed=5))
     memory.set_projection(projection)
     queries, gate = draw(5, KEY_DIM, seed=1).requires_grad_(), torch.full((5,), 0.3).requires_grad_()
     log_param = draw(5, CLASSES).log_softmax(-1).requires_grad_()
     nll_loss(memory.mix(log_param, queries, gate), draw_labels(5)).backward()
-    for leaf in (queries, gate, log_param, memory.log_sharpness, projection):
+    for leaf in (queries, gate, log_param, memory.log_inverse_temperature, projection):
         assert leaf.grad.isfinite().all()
         assert leaf.grad.count_nonzero()
 
 
 def test_gradients_are_those_of_the_function():
-    memory = filled(sharpness=3.0).double()
+    memory = filled(inverse_temperature=3.0).double()
     projection = nn.Parameter(draw(KEY_DIM, 4, seed=5, dtype=torch.float64))
     memory.set_projection(projection)
     leaves = (
@@ -96,13 +96,13 @@ def test_gradients_are_those_of_the_function():
     )
     leaves = tuple(leaf.requires_grad_() for leaf in leaves)
 
-    def mixed(log_param, queries, gate, log_sharpness, projection):
-        parts = {"log_sharpness": log_sharpness, "projection": projection}
+    def mixed(log_param, queries, gate, log_inverse_temperature, projection):
+        parts = {"log_inverse_temperature": log_inverse_temperature, "projection": projection}
         return torch.func.functional_call(
             _Mixed(memory), {f"memory.{k}": v for k, v in parts.items()}, (log_param, queries, gate)
         )
 
-    assert torch.autograd.gradcheck(mixed, (*leaves, memory.log_sharpness, projection))
+    assert torch.autograd.gradcheck(mixed, (*leaves, memory.log_inverse_temperature, projection))
 
 
 class _Mixed(nn.Module):

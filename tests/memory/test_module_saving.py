@@ -20,7 +20,7 @@ from .modules import CLASSES, KEY_DIM, ROOT, draw, draw_labels, empty, filled, s
 @pytest.mark.parametrize("projected", [False, True])
 @pytest.mark.parametrize("entries", [0, 7, 50])
 def test_save_and_load_are_inverse(entries, projected, tmp_path):
-    saved, loaded = filled(entries, sharpness=7.0), filled(5, seed=9)
+    saved, loaded = filled(entries, inverse_temperature=7.0), filled(5, seed=9)
     if projected:
         saved.set_projection(nn.Parameter(draw(KEY_DIM, 2, seed=5)))
         loaded.set_projection(torch.zeros(KEY_DIM, 2))
@@ -171,11 +171,11 @@ def test_the_loop_of_the_readme_runs_and_its_loss_falls():
     assert len(names["memory"]) == 320
 
 
-def test_a_projection_and_a_sharpness_learn():
+def test_a_projection_and_an_inverse_temperature_learn():
     """Labels follow three of eight axes, and the others are louder: a projection can shut them out."""
     x, y = next(toy(1, size=200, seed=1))
     x[:, 3:] *= 10
-    memory = KeyValueMemory(8, 3, sharpness=1.0)
+    memory = KeyValueMemory(8, 3, inverse_temperature=1.0)
     memory.write(x[:100], y[:100])
     memory.set_projection(nn.Parameter(torch.eye(8)))
     optimizer = torch.optim.Adam(memory.parameters(), lr=0.05)
@@ -187,4 +187,4 @@ def test_a_projection_and_a_sharpness_learn():
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.7 * losses[0]
-    assert memory.sharpness > 1
+    assert memory.inverse_temperature > 1

@@ -102,22 +102,28 @@ def test_the_gradient_reaches_everything(capacity):
     chosen = kv.read(kv.project(state, projection), queries, 3)
     assert (chosen.similarity > 0).any()
 
-    def loss(queries, projection, keys, count, sharpness):
+    def loss(queries, projection, keys, count, inverse_temperature):
         now = kv.project(state._replace(keys=keys, count=count), projection)
-        return kv.label_distribution(kv.read(now, queries, 3), sharpness, CLASSES)
+        return kv.label_distribution(kv.read(now, queries, 3), inverse_temperature, CLASSES)
 
-    sharpness = torch.tensor(3.0, dtype=torch.float64)
-    inputs = [part.clone().requires_grad_() for part in (queries, projection, state.keys, state.count, sharpness)]
+    inverse_temperature = torch.tensor(3.0, dtype=torch.float64)
+    inputs = [
+        part.clone().requires_grad_() for part in (queries, projection, state.keys, state.count, inverse_temperature)
+    ]
     for gradient in torch.autograd.grad(loss(*inputs)[..., 0].sum(), inputs):
         assert gradient.isfinite().all()
         assert gradient.count_nonzero() > 0
 
-    def of_entries(queries, projection, keys, count, sharpness):  # a key that is zero has no direction to differentiate
+    def of_entries(
+        queries, projection, keys, count, inverse_temperature
+    ):  # a key that is zero has no direction to differentiate
         pad = torch.nn.functional.pad
-        return loss(queries, projection, pad(keys, (0, 0, 0, capacity - 5)), pad(count, (0, capacity - 5)), sharpness)
+        return loss(
+            queries, projection, pad(keys, (0, 0, 0, capacity - 5)), pad(count, (0, capacity - 5)), inverse_temperature
+        )
 
-    queries, projection, keys, count, sharpness = (part.detach() for part in inputs)
-    inputs = (queries, projection, keys[:5].clone(), count[:5].clone(), sharpness)
+    queries, projection, keys, count, inverse_temperature = (part.detach() for part in inputs)
+    inputs = (queries, projection, keys[:5].clone(), count[:5].clone(), inverse_temperature)
     assert torch.autograd.gradcheck(of_entries, [part.requires_grad_() for part in inputs])
 
 
@@ -165,8 +171,10 @@ def test_label_distribution_is_a_distribution_however_sharp(exponent, seed, writ
     torch.testing.assert_close(p.sum(-1), torch.ones(4))
 
 
-def test_one_sharpness_per_member_equals_one_at_a_time():
+def test_one_inverse_temperature_per_member_equals_one_at_a_time():
     found = kv.read(kv.write(kv.init(5, 3), unit(5, 3), torch.arange(5) % CLASSES), unit(4, 3, seed=1), 3)
-    sharpness = torch.tensor([1.0, 10.0])
-    together = kv.label_distribution(found, sharpness[:, None], CLASSES)
-    torch.testing.assert_close(together, torch.stack([kv.label_distribution(found, b, CLASSES) for b in sharpness]))
+    inverse_temperature = torch.tensor([1.0, 10.0])
+    together = kv.label_distribution(found, inverse_temperature[:, None], CLASSES)
+    torch.testing.assert_close(
+        together, torch.stack([kv.label_distribution(found, b, CLASSES) for b in inverse_temperature])
+    )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hsokv.methods import flat_population, population, random_search, single, single_all_compute
+from hsokv.methods import flat_population, population, random_search, single, single_agent_equal_flops
 from hsokv.training.budget import Budget
 
 GROUPS = ("head", "memory", "keys", "swarm")
@@ -31,7 +31,7 @@ def test_random_search_copies_nobody_and_trains_once(episode, settings):
     found, _ = fit(random_search, episode, settings)
     lineage = torch.tensor(found.instruments["lineage"])
     assert lineage.tolist() == [[list(range(6))]]
-    assert len(found.instruments["temperature"]) == settings["swarm"]["averaged"]
+    assert len(found.instruments["temperature"]) == settings["swarm"]["ensemble_size"]
 
 
 def test_the_curve_of_a_random_search_is_its_best_so_far(episode, settings):
@@ -42,7 +42,7 @@ def test_the_curve_of_a_random_search_is_its_best_so_far(episode, settings):
 
 
 def test_one_agent_with_all_the_compute_takes_the_steps_of_the_swarm(episode, settings):
-    found, _ = fit(single_all_compute, episode, settings)
+    found, _ = fit(single_agent_equal_flops, episode, settings)
     assert found.instruments["steps"] == 12 * 6
     settings["head"]["steps"] = 12 * 6
     same, _ = fit(single, episode, settings)

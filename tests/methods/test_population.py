@@ -11,7 +11,7 @@ from hsokv.methods.members import fold_log_loss, read_problem, write_memories
 from hsokv.model.calibration import GATES, TEMPERATURES, fit_gate
 from hsokv.training.budget import Budget
 from hsokv.training.loop import Hyperparameters, init_learners, stack_problems, stack_scores, train
-from hsokv.training.optimisers import STRATEGIES
+from hsokv.training.optimizers import OPTIMIZERS
 
 ALLOWED = 10**9
 
@@ -27,7 +27,7 @@ def fit(module, episode, settings, budget=None, seed=0):
 @pytest.mark.parametrize("kind", ["shots", "words"])
 @pytest.mark.parametrize("names", [("head", "memory"), ("head",)])
 def test_one_manager_one_agent_one_round_is_the_single_agent(make_episode, settings, kind, names):
-    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
+    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "ensemble_size": 1}
     episode = make_episode(kind)
     swarm = fit(population, episode, groups(settings, "swarm", *names))
     alone = fit(single, episode, groups(settings, *names))
@@ -36,12 +36,12 @@ def test_one_manager_one_agent_one_round_is_the_single_agent(make_episode, setti
 
 
 def test_the_memory_axis_is_searched_only_where_there_is_a_memory(settings):
-    with_memory = population.search_box(settings)
-    without = population.search_box(groups(settings, "head", "swarm"))
-    assert [axis.name for axis in with_memory.axes] == ["learning_rate", "weight_decay", "sharpness"]
+    with_memory = population.search_space_of(settings)
+    without = population.search_space_of(groups(settings, "head", "swarm"))
+    assert [axis.name for axis in with_memory.axes] == ["learning_rate", "weight_decay", "inverse_temperature"]
     assert [axis.name for axis in without.axes] == ["learning_rate", "weight_decay"]
     defaults = with_memory.values(with_memory.default_point())
-    assert float(defaults["sharpness"]) == pytest.approx(settings["memory"]["sharpness"], rel=1e-5)
+    assert float(defaults["inverse_temperature"]) == pytest.approx(settings["memory"]["inverse_temperature"], rel=1e-5)
 
 
 def trained(episode, agents=3):
@@ -58,17 +58,17 @@ def trained(episode, agents=3):
 def test_fold_log_loss_equals_a_plain_loop(make_episode, kind, memory):
     episode = make_episode(kind, noise=0.5)
     learners, problems = trained(episode)
-    sharpness = torch.tensor([[2.0, 10.0, 30.0]])
-    branch = write_memories(episode, problems, {"memory": {"entries": 100, "k": 5}}, torch.tensor([]))
+    inverse_temperature = torch.tensor([[2.0, 10.0, 30.0]])
+    branch = write_memories(episode, problems, {"memory": {"capacity": 100, "k": 5}}, torch.tensor([]))
     state, scores = branch.state, stack_scores(episode)
     retrieval = read_problem(branch, slice(problems.folds), scores.x) if memory else None
-    found = fold_log_loss(learners, sharpness, retrieval, episode.classes, problems, scores)
+    found = fold_log_loss(learners, inverse_temperature, retrieval, episode.classes, problems, scores)
     for agent in range(3):
         logits, recalled, labels = [], [], []
         for f, fold in enumerate(episode.folds):
             logits.append(fold.score.x @ learners.head.weight[0, agent, f] + learners.head.bias[0, agent, f])
             own = kv.read(kv.MemoryState(*(part[f] for part in state)), fold.score.x, 5)
-            recalled.append(kv.label_distribution(own, float(sharpness[0, agent]), episode.classes))
+            recalled.append(kv.label_distribution(own, float(inverse_temperature[0, agent]), episode.classes))
             labels.append(fold.score.y)
         logits, recalled, labels = torch.cat(logits), torch.cat(recalled), torch.cat(labels)
         rows = torch.arange(len(labels))
@@ -112,22 +112,22 @@ def test_history_goes_into_the_record(make_episode, settings):
     }
     assert fitted.instruments["diversity_initial"] == fitted.curves["diversity"][0]
     assert fitted.instruments["diversity"] == fitted.curves["diversity"][1]
-    assert len(fitted.instruments["members"]["learning_rate"]) == settings["swarm"]["averaged"]
+    assert len(fitted.instruments["members"]["learning_rate"]) == settings["swarm"]["ensemble_size"]
     assert len(fitted.instruments["lineage"]) == rounds
     assert fitted.curves["spent"] == sorted(set(fitted.curves["spent"]))
     assert [min(map(min, step)) for step in fitted.instruments["scores"]] == fitted.curves["fold_log_loss"]
 
 
-def test_points_and_strategies_in_the_record_are_those_that_were_trained(make_episode, settings):
+def test_points_and_optimizers_in_the_record_are_those_that_were_trained(make_episode, settings):
     """The place of the best agent of the last round gives the best member's hyperparameters."""
     fitted = fit(population, make_episode("words"), settings)
-    told, box = fitted.instruments, population.search_box(settings)
+    told, search_space = fitted.instruments, population.search_space_of(settings)
     points, last = torch.tensor(told["points"]), torch.tensor(told["scores"][-1])
-    assert points.shape == (settings["swarm"]["rounds"], 2, 3, len(box.axes))
-    assert torch.tensor(told["strategies"]).shape == points.shape[:-1]
-    for name, value in box.values(points[-1].flatten(0, 1)[last.argmin()]).items():
+    assert points.shape == (settings["swarm"]["rounds"], 2, 3, len(search_space.axes))
+    assert torch.tensor(told["optimizers"]).shape == points.shape[:-1]
+    for name, value in search_space.values(points[-1].flatten(0, 1)[last.argmin()]).items():
         assert float(value) == pytest.approx(told["members"][name][0], rel=1e-3)
-    torch.testing.assert_close(points[0, 0, 0], box.default_point(), atol=1e-4, rtol=0)
+    torch.testing.assert_close(points[0, 0, 0], search_space.default_point(), atol=1e-4, rtol=0)
 
 
 def test_more_rounds_than_steps_are_refused(make_episode, settings):
@@ -139,9 +139,9 @@ def test_more_rounds_than_steps_are_refused(make_episode, settings):
 @pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
 def test_agents_that_overflow_are_counted_and_left_out(make_episode, settings, names):
     """SGD at rates near the largest float fails; the default agent and its like do not."""
-    settings["head"] |= {"strategy": "adam_norm", "steps": 6}
-    settings["swarm"] |= {"rounds": 1, "averaged": 6}
-    settings["swarm"]["box"]["learning_rate"] = [0.02, 1e38]
+    settings["head"] |= {"optimizer": "adam_norm", "steps": 6}
+    settings["swarm"] |= {"rounds": 1, "ensemble_size": 6}
+    settings["swarm"]["search_space"]["learning_rate"] = [0.02, 1e38]
     episode = make_episode("shots")
     fitted = fit(population, episode, groups(settings, *names))
     failed = fitted.curves["failed_agents"][0]
@@ -153,9 +153,12 @@ def test_agents_that_overflow_are_counted_and_left_out(make_episode, settings, n
 
 @pytest.mark.parametrize("names", [("head", "swarm", "memory"), ("head", "swarm")])
 def test_a_swarm_that_fails_whole_is_an_error(make_episode, settings, names):
-    settings["head"] |= {"strategy": "sgd", "learning_rate": 2e38, "weight_decay": 1e-40}
-    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
-    settings["swarm"]["box"] |= {"learning_rate": [1e38, 3e38], "weight_decay": [1e-41, 1e-39]}  # stronger ones hold it
+    settings["head"] |= {"optimizer": "sgd", "learning_rate": 2e38, "weight_decay": 1e-40}
+    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "ensemble_size": 1}
+    settings["swarm"]["search_space"] |= {
+        "learning_rate": [1e38, 3e38],
+        "weight_decay": [1e-41, 1e-39],
+    }  # stronger ones hold it
     with pytest.raises(SwarmCollapsedError, match="lower the learning rates"):
         fit(population, make_episode("shots"), groups(settings, *names))
 
@@ -175,7 +178,7 @@ def test_a_small_budget_is_never_exceeded(make_episode, settings, allowed):
 
 
 def test_more_members_than_agents_are_all_agents(make_episode, settings):
-    settings["swarm"]["averaged"] = 50
+    settings["swarm"]["ensemble_size"] = 50
     assert len(fit(population, make_episode("shots"), settings).instruments["temperature"]) == 6
 
 
@@ -186,7 +189,7 @@ def test_the_gate_is_fitted_on_dev_with_what_dev_was_learnt_from_and_mixes_the_t
     fitted = fit(single, episode, groups(settings, "head", "memory"))
     problems = stack_problems(episode)
     learners = init_learners((1,), problems, episode.classes)
-    sgd = torch.tensor([STRATEGIES.index("sgd")])
+    sgd = torch.tensor([OPTIMIZERS.index("sgd")])
     default = Hyperparameters(sgd, torch.tensor([1.0]), torch.tensor([1.0]))
     head = train(learners, default, problems, settings["head"]["steps"], Budget(ALLOWED))[0].head
 

@@ -43,7 +43,7 @@ def test_the_mirror_is_verified_and_its_code_stays_unread():
 
 def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, nowhere, monkeypatch):
     source, folder = tiny
-    on_hub = replace(source, hub="a/b", revision="0" * 40, folder=None)
+    on_hub = replace(source, repo_id="a/b", revision="0" * 40, folder=None)
     monkeypatch.setattr(encoder_files, "hub_in_reach", lambda: True)
     monkeypatch.setattr(encoder_files, "_hub_files", lambda *_, **__: folder)
     assert resolve_encoder(on_hub).origin == "hub"
@@ -54,7 +54,7 @@ def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, 
 
 
 def test_only_a_mirrored_model_has_a_mirror():
-    assert encoder_files._mirror(replace(MINILM, hub="sentence-transformers/all-mpnet-base-v2")) is None
+    assert encoder_files._mirror(replace(MINILM, repo_id="sentence-transformers/all-mpnet-base-v2")) is None
 
 
 def test_other_weights_are_refused_with_both_checksums(tiny):
@@ -66,7 +66,7 @@ def test_other_weights_are_refused_with_both_checksums(tiny):
     ):
         resolve_encoder(source)
     with pytest.raises(EncoderError, match=rf"came {came}: take the file from a/b at revision 0000"):
-        resolve_encoder(replace(source, hub="a/b", revision="0" * 40))
+        resolve_encoder(replace(source, repo_id="a/b", revision="0" * 40))
     files = resolve_encoder(replace(source, sha256={}))
     assert files.sha256["model.safetensors"] == came
 
@@ -75,22 +75,25 @@ def test_a_source_names_a_place_and_a_revision():
     with pytest.raises(ConfigurationError, match="wanted hub or folder, came neither"):
         EncoderSource()
     with pytest.raises(ConfigurationError, match="wanted a revision of a/b, 40 digits, came none"):
-        EncoderSource(hub="a/b")
+        EncoderSource(repo_id="a/b")
     with pytest.raises(ConfigurationError, match="image encoder: wanted a revision of a/b, 40 digits, came none"):
-        EncoderSource(hub="a/b", reads="images", pooling="cls")
+        EncoderSource(repo_id="a/b", modality="images", pooling="cls")
     assert (EncoderSource(folder="/x/mine").name, replace(MINILM, folder="/x").name) == ("mine", "all-MiniLM-L6-v2")
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"reads": "sounds"}, "reads: unknown name 'sounds'"),
+        ({"modality": "sounds"}, "modality: unknown name 'sounds'"),
         ({"pooling": "pooler"}, "pooling of the text encoder: unknown name 'pooler'"),
         (
             {"sha256": {"preprocessor_config.json": "0"}},
             "sha256 of the text encoder: unknown name 'preprocessor_config",
         ),
-        ({"reads": "images", "sha256": {"vocabulary": "0"}}, "sha256 of the image encoder: unknown name 'vocabulary'"),
+        (
+            {"modality": "images", "sha256": {"vocabulary": "0"}},
+            "sha256 of the image encoder: unknown name 'vocabulary'",
+        ),
     ],
 )
 def test_an_encoder_of_texts_has_not_what_one_of_images_has(asked, message):

@@ -14,7 +14,7 @@ from hsokv.training.budget import count_flops
 
 TEXTS = ("a charming film .", "it's dull", "elegant , tender and bright comedy", "a waste of time", "", "the plot")
 LABELS = torch.tensor([1, 0, 1, 0, 0, 1])
-FAST = TuningSettings(rate=1e-3, epochs=2, batch=3)
+FAST = TuningSettings(learning_rate=1e-3, epochs=2, batch=3)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_every_pass_is_reported(top, states, tuning):
 
 def test_a_projector_draws_a_class_together_and_draws_nothing(top, states):
     x, drawn = vectors(top, states), torch.get_rng_state()
-    settings = TuningSettings(rate=1e-3, epochs=5)
+    settings = TuningSettings(learning_rate=1e-3, epochs=5)
     found = project(x, LABELS, settings)
     projected = torch.nn.functional.normalize(x @ found, dim=1)
     assert contrast(projected, LABELS, 0.1) < contrast(x, LABELS, 0.1)
@@ -213,7 +213,7 @@ def test_pseudo_labels_find_the_clearest_texts_of_every_class():
     around = torch.eye(3).repeat_interleave(10, dim=0) + 0.1 * torch.randn(30, 3, generator=generator())
     undecided = torch.ones(60, 3) + 0.1 * torch.randn(60, 3, generator=generator(1))
     pool = torch.cat([undecided, around])[torch.arange(89, -1, -1)]
-    rows, labels = pseudo_labels(torch.eye(3), torch.arange(3), pool, share=0.1)
+    rows, labels = pseudo_labels(torch.eye(3), torch.arange(3), pool, fraction=0.1)
     assert len(rows) == len(set(rows.tolist()))
     assert torch.bincount(labels).tolist() == [9, 9, 9]
     assert torch.equal(pool[rows].argmax(1), labels)
@@ -222,15 +222,15 @@ def test_pseudo_labels_find_the_clearest_texts_of_every_class():
 
 def test_pseudo_labels_leave_the_rest_of_a_small_class_out():
     pool = torch.tensor([[5.0, 0], [-1, 0.1], [-1, 0], [-1, 0.2], [-2, 0]])
-    rows, labels = pseudo_labels(torch.tensor([[1.0, 0], [-1, 0]]), torch.tensor([0, 1]), pool, share=0.5)
+    rows, labels = pseudo_labels(torch.tensor([[1.0, 0], [-1, 0]]), torch.tensor([0, 1]), pool, fraction=0.5)
     assert labels.tolist() == [0, 1, 1]
     assert rows[0] == 0
 
 
-@pytest.mark.parametrize("share", [0, 0.51, 0.1])
-def test_a_share_that_cannot_be_is_refused(share):
-    with pytest.raises(ConfigurationError, match=r"share: wanted a part of the pool in \(0, 0.5\]"):
-        pseudo_labels(torch.eye(2), torch.arange(2), torch.eye(2), share)
+@pytest.mark.parametrize("pseudo_label_fraction", [0, 0.51, 0.1])
+def test_a_fraction_that_cannot_be_is_refused(pseudo_label_fraction):
+    with pytest.raises(ConfigurationError, match=r"pseudo_label_fraction: wanted a part of the pool in \(0, 0.5\]"):
+        pseudo_labels(torch.eye(2), torch.arange(2), torch.eye(2), pseudo_label_fraction)
 
 
 def test_a_class_that_is_not_described_or_not_met_is_refused():
@@ -242,9 +242,9 @@ def test_a_class_that_is_not_described_or_not_met_is_refused():
 
 
 @both_losses
-@pytest.mark.parametrize("wrong", [{"rate": 0.0}, {"epochs": 0}, {"batch": 1}, {"temperature": 0.0}])
+@pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"epochs": 0}, {"batch": 1}, {"temperature": 0.0}])
 def test_settings_out_of_range_are_refused(top, states, tuning, wrong):
-    with pytest.raises(ConfigurationError, match="wanted rate and temperature above 0"):
+    with pytest.raises(ConfigurationError, match="wanted learning_rate and temperature above 0"):
         tuning(top, states, LABELS, TuningSettings()._replace(**wrong), generator())
 
 

@@ -39,11 +39,11 @@ def images():
 def copy(folders, tmp_path):
     """A ViT to be damaged: its source and its folder."""
     shutil.copytree(folders["vit"], tmp_path, dirs_exist_ok=True)
-    return EncoderSource(folder=str(tmp_path), pooling="pooler", reads="images"), tmp_path
+    return EncoderSource(folder=str(tmp_path), pooling="pooler", modality="images"), tmp_path
 
 
 def load(folder, pooling="pooler", **options):
-    source = EncoderSource(folder=str(folder), pooling=pooling, reads="images")
+    source = EncoderSource(folder=str(folder), pooling=pooling, modality="images")
     return load_image_encoder(resolve_encoder(source), **options)
 
 

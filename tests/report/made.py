@@ -47,12 +47,12 @@ def made_up(*, seeds=2, best=0.1, small=False) -> Study:
             "headline": ["c1"],
             "seeds": list(range(seeds)),
         }
-        | {"elsewhere": {}, "notes": [], "shots": {}, "user_copy": False, "stream": name == "split_cifar10"}
+        | {"run_in_overlay": {}, "notes": [], "shots": {}, "user_copy": False, "stream": name == "split_cifar10"}
         | {"synthetic": name.endswith("_synthetic")}
         for name in ("rare_words", "sst2", "sst2_synthetic", "split_cifar10")
     }
     about = {"format": "hsokv-statistics/2", "arms": ARMS, "variants": ARMS[:3], "baselines": BASELINES, "small": small}
-    about |= {"benchmarks": benchmarks, "evaluate_on": "final", "versions": ["1"], "time": None, "scaling": None}
+    about |= {"benchmarks": benchmarks, "split": "test", "versions": ["1"], "time": None, "scaling": None}
     about["runs"] = {"asked": 9, "done": 7, "not_run": 2}
     rows = {name: [] for name in ("runs", "scores", "contrasts", "costs", "tracks", "criteria", "most_read")}
     for name in benchmarks:

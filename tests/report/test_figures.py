@@ -36,7 +36,12 @@ def made_up(*, small=False, seeds=3, contrasts=True, memory=True) -> Study:
         for name in NAMES
     }
     about = {"small": small, "arms": VARIANTS + BASELINES, "variants": VARIANTS, "baselines": BASELINES}
-    about |= {"benchmarks": benchmarks, "diversity_wanted": 0.8, "lineage_averaged": 2, "format": "hsokv-statistics/2"}
+    about |= {
+        "benchmarks": benchmarks,
+        "diversity_wanted": 0.8,
+        "lineage_ensemble_size": 2,
+        "format": "hsokv-statistics/2",
+    }
 
     def row(status="done", **values):
         mean, ends = number(), seeds > 1 and status == "done"

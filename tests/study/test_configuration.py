@@ -77,7 +77,7 @@ def test_a_condition_that_is_null_is_left_out(configuration):
 
 
 def test_conditions_that_are_run_elsewhere_are_those_of_the_overlay_that_is_named(configuration):
-    named = {name: definition.get("elsewhere", {}) for name, definition in configuration["benchmarks"].items()}
+    named = {name: definition.get("run_in_overlay", {}) for name, definition in configuration["benchmarks"].items()}
     assert set(named["mnli"]) == {"shots16_contrast", "shots16_fine_tuned"}
     for name, elsewhere in named.items():
         for condition, overlay in elsewhere.items():
@@ -109,7 +109,7 @@ def test_every_arm_reads_groups_that_the_study_has(configuration):
 
 
 BAD = [
-    ("evaluateon", "final", "evaluateon", "'evaluate_on'"),
+    ("splitt", "test", "splitt", "'split'"),
     ("methods.head.step", 3, "methods.head.step", "'steps'"),
     ("benchmarks.sst2.seed", [1], "benchmarks.sst2.seed", "'seeds'"),
     ("methods.head.steps", "many", "", "many"),
@@ -120,10 +120,10 @@ BAD = [
     ("methods.head.learning_rate", float("inf"), "", "above 0"),
     ("small", "yes", "", "yes"),
     ("methods.memory.k", 0, "", "at least 1"),
-    ("methods.swarm.exploited", 0.6, "", "at most 0.5"),
+    ("methods.swarm.truncation_fraction", 0.6, "", "at most 0.5"),
     ("methods.head.learning_rate", 0, "", "above 0"),
-    ("methods.head.strategy", "lion", "", "adam_norm, sgd, rmsprop_norm"),
-    ("evaluate_on", "test", "", "development, final"),
+    ("methods.head.optimizer", "lion", "", "adam_norm, sgd, rmsprop_norm"),
+    ("split", "final", "", "validation, test"),
     ("benchmarks.sst2.kind", "text", "", "texts"),
     ("benchmarks.sst2", {"seeds": [1]}, "benchmarks.sst2.kind", "texts"),
     ("benchmarks.sst2", 3, "", "3"),
@@ -161,11 +161,11 @@ BAD = [
     ("benchmarks.sst2.conditions.shots16_contrast.tuning.by", "luck", "", "cross_entropy"),
     ("benchmarks.sst2.seeds", [], "", "at least 1"),
     ("benchmarks.sst2.seeds", [1, 1], "", "once"),
-    ("benchmarks.rare_words.elsewhere", {}, "", "only for kind texts"),
+    ("benchmarks.rare_words.run_in_overlay", {}, "", "only for kind texts"),
     ("benchmarks.rare_words.folds", 4, "", "only for kind images or texts"),
     ("benchmarks.rare_words.conditions.one_sense_level1.level", "level9", "", "level"),
     ("benchmarks.rare_words.conditions.one_sense_level1.senses", True, "", "true"),
-    ("benchmarks.mnli.elsewhere", {1: "x"}, "", "got 1"),
+    ("benchmarks.mnli.run_in_overlay", {1: "x"}, "", "got 1"),
     (
         "benchmarks.rare_words.conditions.one_sense_level1.senses",
         2,
@@ -179,17 +179,17 @@ BAD = [
     ("benchmarks.rare_words.seeds", [1], "", "1000"),
     ("benchmarks.Mine", None, "benchmarks", "Mine"),
     ("benchmarks", {}, "", "at least one"),
-    ("evaluate_on", "development", "benchmarks.rare_words.seeds", "1000"),
+    ("split", "validation", "benchmarks.rare_words.seeds", "1000"),
     ("only", ["sst3"], "", "'sst2'"),
     ("only", [], "", "at least 1"),
     ("only", ["cartpole"], "benchmarks", "at least one"),
     ("variants", ["fulll"], "variants.0", "'full'"),
     ("baselines", ["knn", "full"], "", "full"),
     ("methods.swarm.rounds", 101, "", "head.steps = 50"),
-    ("methods.swarm.averaged", 17, "", "16"),
-    ("methods.swarm.box.sharpness", [20.0, 5.0], "", "low < high"),
-    ("methods.swarm.box.learning_rate", [0.1, 0.2], "", "head.learning_rate = 1.0"),
-    ("methods.swarm.box.weight_decay", [0.1], "", "2"),
+    ("methods.swarm.ensemble_size", 17, "", "16"),
+    ("methods.swarm.search_space.inverse_temperature", [20.0, 5.0], "", "low < high"),
+    ("methods.swarm.search_space.learning_rate", [0.1, 0.2], "", "head.learning_rate = 1.0"),
+    ("methods.swarm.search_space.weight_decay", [0.1], "", "2"),
     ("contrasts.0.benchmark", "sst3", "contrasts.full_over_kv_only_rare_words.benchmark", "'sst2'"),
     ("contrasts.0.a", "kv_only", "contrasts.full_over_kv_only_rare_words", "kv_only"),
     ("contrasts.0.b", "kv_olny", "", "'kv_only'"),
@@ -213,14 +213,14 @@ def test_a_mistake_is_named_with_its_key(configuration, place, value, key, tells
 @pytest.fixture
 def with_encoders(configuration):
     """The study with an encoder of images and conditions that name encoders."""
-    configuration["encoders"]["pictures"] = {"folder": "/x", "reads": "images", "pooling": "cls"}
+    configuration["encoders"]["pictures"] = {"folder": "/x", "modality": "images", "pooling": "cls"}
     configuration["benchmarks"]["cifar10"] = {
         "kind": "images",
         "source": "cifar10",
         "seeds": [1],
         "headline": ["own"],
         "conditions": {"own": {"shots": 1}, "other": {"shots": 1, "encoder": "pictures"}},
-        "centroids": 9,
+        "num_patches": 9,
         "folds": 2,
         "flops_allowed": 1.0e9,
     }
@@ -238,12 +238,12 @@ MPNET, OWN = "benchmarks.sst2.conditions.shots16_mpnet", "benchmarks.cifar10.con
         (f"{MPNET}.encoder", "mpnt", "", "'mpnet'"),
         (
             f"{MPNET}.tuning",
-            {"by": "contrast", "layers": 1, "rate": 1, "epochs": 1, "batch": 2, "temperature": 1},
+            {"by": "contrast", "layers": 1, "learning_rate": 1, "epochs": 1, "batch": 2, "temperature": 1},
             MPNET,
             "minilm",
         ),
         ("encoders.third", {"pooling": "mean", "tokens": 9}, "", "hub or folder"),
-        ("encoders.third", {"hub": "a/third", "pooling": "mean", "tokens": 9}, "", "revision"),
+        ("encoders.third", {"repo_id": "a/third", "pooling": "mean", "tokens": 9}, "", "revision"),
         ("encoders.third", {"folder": "/x", "pooling": "pooler", "tokens": 9}, "", "pooler"),
         ("encoders.third", {"folder": "/x", "pooling": "mean"}, "encoders.third.tokens", "required"),
         ("encoders.third", {"folder": "/x", "tokens": 9}, "encoders.third.pooling", "missing"),
@@ -310,7 +310,7 @@ def test_what_only_names_is_run_and_what_hangs_on_others_is_left_out(configurati
     study, left_out = selected(configuration)
     assert list(study["benchmarks"]) == ["sst2"]
     assert {*left_out, "sst2"} == {*configuration["benchmarks"]}
-    assert study["cartpole"] is None
+    assert study["distributed"] is None
     for key in ("contrasts", "criteria"):
         assert study[key] == [entry for entry in configuration[key] if entry["benchmark"] == "sst2"] != []
     del configuration["only"]
@@ -322,12 +322,12 @@ def test_what_only_names_is_run_and_what_hangs_on_others_is_left_out(configurati
 def test_the_distributed_swarm_is_run_where_only_names_it(configuration):
     configuration["only"] = ["sst2", "cartpole"]
     study, _ = selected(configuration)
-    assert study["cartpole"] == configuration["cartpole"]
+    assert study["distributed"] == configuration["distributed"]
     assert {entry["benchmark"] for entry in study["criteria"]} == {"sst2", "cartpole"}
 
 
 def test_what_is_not_run_need_not_fit_the_test_set(configuration):
-    configuration |= {"only": ["sst2"], "evaluate_on": "development"}
+    configuration |= {"only": ["sst2"], "split": "validation"}
     check_configuration(configuration)
 
 

@@ -131,7 +131,7 @@ def test_the_registry_digest_does_not_cover_the_methods():
 def test_the_digest_of_the_swarm_covers_all_it_uses():
     closure = set()
     digest._follow(digest._find("hsokv.methods.population"), closure)
-    used = {"supervisor.py", "manager.py", "state.py", "functional.py", "loop.py", "optimisers.py", "budget.py"}
+    used = {"supervisor.py", "manager.py", "state.py", "functional.py", "loop.py", "optimizers.py", "budget.py"}
     assert used <= {path.name for path in closure}
     assert "knn.py" not in {path.name for path in closure}
 

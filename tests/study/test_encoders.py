@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def asked():
-    table = {name: {"hub": f"a/{name}", "revision": "0" * 40, "tokens": 9} for name in ("minilm", "other", "third")}
-    table["pictures"] = {"folder": "/x", "reads": "images", "pooling": "cls"}
+    table = {name: {"repo_id": f"a/{name}", "revision": "0" * 40, "tokens": 9} for name in ("minilm", "other", "third")}
+    table["pictures"] = {"folder": "/x", "modality": "images", "pooling": "cls"}
     conditions = {"own": {"shots": 1}, "tuned": {"shots": 1, "tuning": {}}, "named": {"shots": 1, "encoder": "third"}}
     benchmarks = {"sst2": {"kind": "texts", "conditions": conditions}, "words": {"kind": "words", "conditions": {}}}
     benchmarks["shapes"] = {"kind": "images", "conditions": {"own": {"shots": 1}}}

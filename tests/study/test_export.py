@@ -59,7 +59,7 @@ def texts(tmp_path_factory):
         x = generator.normal(size=(count, 384)) + 3 * np.eye(2, 384)[y]
         return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32), y
 
-    data = {"name": "sst2_synthetic", "kind": "generated", "synthetic": True, "evaluate_on": "generated", "files": {}}
+    data = {"name": "sst2_synthetic", "kind": "generated", "synthetic": True, "split": "generated", "files": {}}
     provenance = done("s", 2, True, data, {"name": "e"})
     (x, y), (dev_x, dev_y), (test_x, test_y) = draw(8), draw(8), draw(30)
     arrays = {"shots4/train/x": x, "shots4/train/y": y, "shots4/dev/x": dev_x, "shots4/dev/y": dev_y}

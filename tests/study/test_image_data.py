@@ -33,17 +33,17 @@ def shapes(tmp_path, monkeypatch):
     return yaml.safe_load((ROOT / "examples/own-images.yaml").read_text())["benchmarks"]["shapes"]
 
 
-def study(benchmark, evaluate_on="development"):
+def study(benchmark, split="validation"):
     return {
-        "evaluate_on": evaluate_on,
+        "split": split,
         "data": {"development_rows": 1, "development_images": 1},
         "encoder": "minilm",
         "benchmarks": {"shapes": benchmark},
     }
 
 
-def found(benchmark, root=None, manifests=NOWHERE, evaluate_on="development"):
-    return check_data(study(benchmark, evaluate_on), root, manifests)["files_shapes"]
+def found(benchmark, root=None, manifests=NOWHERE, split="validation"):
+    return check_data(study(benchmark, split), root, manifests)["files_shapes"]
 
 
 def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
@@ -55,8 +55,8 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
         source=source,
         root=None,
         tasks=3,
-        centroids=8,
-        evaluate_on="final",
+        num_patches=8,
+        split="test",
         development_images=4,
         data=data | describe_contents(source, None),
         path=tmp_path / "features/default/seed1.npz",
@@ -109,7 +109,7 @@ def test_images_are_not_read_again_while_their_checksums_stay(shapes, tmp_path, 
     [
         ({"conditions": {"four": {"tasks": 4, "passes": 1}}}, "4 tasks in four"),
         ({"development_images": 11}, "11 development images and 2 .* the smallest, cross, has 12 "),
-        ({"entries": 11}, "11 entries .* 12 "),
+        ({"capacity": 11}, "11 entries .* 12 "),
         ({"folder": "elsewhere"}, "shapes: .* folder of images at .*elsewhere"),
     ],
 )
@@ -119,7 +119,7 @@ def test_what_images_cannot_give_is_refused_before_any_work(shapes, change, mess
 
 
 def test_the_final_test_needs_no_development_images(shapes):
-    found(shapes | {"development_images": 100}, evaluate_on="final")
+    found(shapes | {"development_images": 100}, split="test")
 
 
 def test_broken_images_are_named_before_any_work(shapes):

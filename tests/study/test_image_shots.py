@@ -19,7 +19,9 @@ from hsokv.study.runs import run_arm
 from tests.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
-SHAPES = yaml.safe_load((ROOT / "examples/own-image-shots.yaml").read_text())["benchmarks"]["shapes"] | {"centroids": 8}
+SHAPES = yaml.safe_load((ROOT / "examples/own-image-shots.yaml").read_text())["benchmarks"]["shapes"] | {
+    "num_patches": 8
+}
 FOLDER = ROOT / SHAPES["folder"]
 
 
@@ -29,8 +31,8 @@ def encode(folder, stamp="stamp", reason=None, **changes):
         "conditions": SHAPES["conditions"],
         "source": source_of(SHAPES) | {"folder": str(FOLDER)},
         "root": None,
-        "centroids": SHAPES["centroids"],
-        "evaluate_on": "final",
+        "num_patches": SHAPES["num_patches"],
+        "split": "test",
         "development_images": 4,
         "encoder": None,
         "manifests": ({"name": "shapes", "kind": "own file", "synthetic": False, "reason": reason, "files": {}},),
@@ -105,7 +107,7 @@ def test_what_was_not_found_is_not_run_and_says_why(settings, tmp_path):
 
 def test_more_shots_than_a_class_has_images_are_refused_before_any_work():
     described = describe_contents(source_of(SHAPES) | {"folder": str(FOLDER)}, None)
-    study = {"evaluate_on": "development", "data": {"development_rows": 1, "development_images": 4}}
+    study = {"split": "validation", "data": {"development_rows": 1, "development_images": 4}}
     check_contents("shapes", described, SHAPES, study)
     with pytest.raises(DataError, match=r"4 development images and 10 .* the smallest, cross, has 12"):
         check_contents("shapes", described, SHAPES | {"conditions": {"shots5": {"shots": 5}}}, study)

@@ -27,7 +27,7 @@ def encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encoders") / "tiny"
     folder.mkdir()
     save_image_encoder(folder, "vit")
-    return EncoderSource(folder=str(folder), reads="images", pooling="cls")
+    return EncoderSource(folder=str(folder), modality="images", pooling="cls")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def write(out, folder, encoder, reason=None, conditions=SHOTS):
         conditions=conditions,
         source={"source": "files", "folder": str(folder)},
         root=None,
-        centroids=4,
+        num_patches=4,
         encoder=encoder,
-        evaluate_on="final",
+        split="test",
         development_images=1,
         manifests=(DATA, found) if encoder else (DATA,),
         folder=out,
@@ -121,7 +121,7 @@ def test_there_is_no_model_of_a_condition_with_an_encoder(tmp_path, folder, enco
 
 
 def test_an_encoder_that_is_not_to_be_had_leaves_its_reason(tmp_path, folder):
-    far = EncoderSource(hub="a/far", revision="0" * 40, reads="images", pooling="cls")
+    far = EncoderSource(repo_id="a/far", revision="0" * 40, modality="images", pooling="cls")
     arrays, provenance = write(tmp_path, folder, far, reason="out of reach")
     assert set(arrays) == {"provenance"}
     assert (provenance["status"], provenance["reason"]) == ("not run", "out of reach")

@@ -22,14 +22,14 @@ def _small_data(monkeypatch):
     monkeypatch.setitem(data_manifest.GENERATORS, SOURCE["source"], lambda: SMALL)
 
 
-def write(path, seed=13, tasks=5, evaluate_on="final", data=DATA):
+def write(path, seed=13, tasks=5, split="test", data=DATA):
     encode_stream(
         seed=seed,
         source=SOURCE,
         root=None,
         tasks=tasks,
-        centroids=4,
-        evaluate_on=evaluate_on,
+        num_patches=4,
+        split=split,
         development_images=3,
         data=data,
         path=path,
@@ -45,9 +45,9 @@ def learnt_on(monkeypatch):
     """The images that dictionaries were learnt on, in place of one; pixels stand for the features."""
     seen = []
 
-    def learn(given, centroids, generator):
+    def learn(given, num_patches, generator):
         seen.append(given)
-        return PatchDictionary(torch.eye(108), torch.zeros(108), torch.zeros(centroids, 108))
+        return PatchDictionary(torch.eye(108), torch.zeros(108), torch.zeros(num_patches, 108))
 
     monkeypatch.setattr("hsokv.model.patch_encoder.learn_dictionary", learn)
     monkeypatch.setattr(
@@ -72,10 +72,10 @@ def test_the_file_holds_what_the_contract_says(tmp_path):
     assert all(np.isfinite(arrays[name]).all() for name in ("train/x", "test/x"))
     assert (found["status"], found["classes"], found["shared_test"]) == ("done", 10, True)
     assert found["data"] == {"name": "small/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}} | {
-        "evaluate_on": "final"
+        "split": "test"
     }
     assert found["encoder"]["name"] == "patch dictionary"
-    assert found["encoder"]["settings"] == {"centroids": 4, "patches": 50_000, "steps": 20, "first_classes": 2}
+    assert found["encoder"]["settings"] == {"num_patches": 4, "patches": 50_000, "steps": 20, "first_classes": 2}
     assert found["encoder"]["flops"] == 110 * 27**2 * 2 * (108**2 + 110 * 4)
     assert found["encoder"]["training_flops"] > 0
     assert is_current(tmp_path / "seed13.npz", "s")
@@ -102,14 +102,14 @@ def test_the_dictionary_sees_the_first_task_alone(tmp_path, learnt_on):
 
 def test_development_never_reads_the_final_test(tmp_path, monkeypatch, learnt_on):
     final = {digest: row for row, digest in enumerate(digests(SMALL[1]))}
-    train, development = load_images(SOURCE, None, "development", 3)
+    train, development = load_images(SOURCE, None, "validation", 3)
     assert np.bincount(development.labels).tolist() == [3] * 10
     assert len(train.labels) == 50
     assert not final.keys() & set(digests(train) + digests(development))
-    arrays = write(tmp_path / "a.npz", evaluate_on="development")
+    arrays = write(tmp_path / "a.npz", split="validation")
     assert (len(arrays["train/y"]), len(arrays["test/y"])) == (50, 30)
     assert np.array_equal(arrays["test/x"], development.inputs.reshape(-1, 3072)[:, :16])
-    assert read_provenance(tmp_path / "a.npz")["data"]["evaluate_on"] == "development"
+    assert read_provenance(tmp_path / "a.npz")["data"]["split"] == "validation"
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_another_order(tmp_path):

@@ -21,7 +21,7 @@ def texts(**sources):
     return {
         "data": {"development_rows": 1},
         "encoder": "minilm",
-        "encoders": {"minilm": {"hub": "a/b", "revision": "0" * 40}},
+        "encoders": {"minilm": {"repo_id": "a/b", "revision": "0" * 40}},
         "benchmarks": {"rare_words": {"kind": "words", "conditions": {}}, **benchmarks},
     }
 

@@ -9,7 +9,7 @@ from hsokv.study.features import done, load_episode, not_run, write_features
 from hsokv.study.runs import complete_records, run_arm
 from tests.runs import read_run
 
-DATA = {"name": "d", "kind": "generated", "synthetic": True, "evaluate_on": "generated", "files": {}}
+DATA = {"name": "d", "kind": "generated", "synthetic": True, "split": "generated", "files": {}}
 DONE = done("s", 2, True, DATA, {"name": "e"})
 TASK = {
     "conditions": {"easy": {"shots": 4}, "hard": {"shots": 4}},
@@ -176,7 +176,7 @@ def test_a_new_seed_and_a_new_condition_add_lines_and_one_left_out_takes_them_aw
 def made_up(condition, seed, code="c"):
     stamp = {"configuration": "a", "code": code, "data": "d"}
     return RunRecord(
-        *("b", condition, "knn", seed, "done", None, {}, stamp, "1", {"synthetic": False, "evaluate_on": "final"}),
+        *("b", condition, "knn", seed, "done", None, {}, stamp, "1", {"synthetic": False, "split": "test"}),
         *({"allowed": 1, "spent": 1}, {"accuracy": 0.5}, "10", True, {}, {}),
     )
 

@@ -15,7 +15,7 @@ from hsokv.training.budget import Budget
 from ..methods.streams.draws import CLASSES, PER_TASK, SHAPE, draw_stream
 
 TASKS = CLASSES // PER_TASK
-TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "entries": SHAPE.entries}
+TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "capacity": SHAPE.capacity}
 
 
 def stream_run(arm, settings, stream, learn=None):

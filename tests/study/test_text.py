@@ -29,14 +29,14 @@ def manifests(source, root=None, encoder=MINILM):
     return data, {"reason": None, "revision": files.source.revision, "files": dict(files.sha256)}
 
 
-def encode(folder, source, conditions, evaluate_on, development_rows, data=None, encoder=MINILM):
+def encode(folder, source, conditions, split, development_rows, data=None, encoder=MINILM):
     said = []
     encode_shots(
         seeds=SEEDS,
         conditions=conditions,
         source=source,
         root=None,
-        evaluate_on=evaluate_on,
+        split=split,
         development_rows=development_rows,
         encoder=encoder,
         manifests=data or manifests(source, encoder=encoder),
@@ -56,7 +56,7 @@ def messages(monkeypatch):
 
 def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     source, conditions = source_of(messages), messages["conditions"]
-    said = encode(tmp_path / "features/default", source, conditions, "final", messages["development_rows"])
+    said = encode(tmp_path / "features/default", source, conditions, "test", messages["development_rows"])
     assert said[0].startswith("left out of the train file: 0 repeated")
     provenance = read_provenance(tmp_path / "features/default/seed1.npz")
     assert provenance["classes"] == 3
@@ -76,13 +76,13 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
         report=lambda _: None,
     )
     record = read_run("messages", "shots8", "ridge", 1, tmp_path / "records")
-    assert (record.status, record.data["evaluate_on"], len(record.outcomes)) == ("done", "final", 24)
-    assert encode(tmp_path / "features/default", source, conditions, "final", 8) == []  # all current, nothing to do
+    assert (record.status, record.data["split"], len(record.outcomes)) == ("done", "test", 24)
+    assert encode(tmp_path / "features/default", source, conditions, "test", 8) == []  # all current, nothing to do
 
 
 def test_fewer_and_more_shots_are_conditions_of_one_benchmark(messages, tmp_path):
     conditions = {f"shots{shots}": {"shots": shots} for shots in (1, 2, 4, 8)}
-    encode(tmp_path, source_of(messages), conditions, "development", 8)
+    encode(tmp_path, source_of(messages), conditions, "validation", 8)
     for name, condition in conditions.items():
         episode = load_episode(tmp_path, 1, name, classes=3, folds=4)
         assert len(episode.train.y) == 3 * condition["shots"]
@@ -101,7 +101,7 @@ def pairs(tmp_path, monkeypatch):
 
 
 def test_pairs_are_encoded_once_a_text_and_shown_as_people_would_read_them(pairs, tmp_path):
-    said = encode(tmp_path / "features", pairs, {"shots2": {"shots": 2}}, "final", 1)
+    said = encode(tmp_path / "features", pairs, {"shots2": {"shots": 2}}, "test", 1)
     assert said[1] == "evaluation: 4 examples, 6 texts encoded"
     episode = load_episode(tmp_path / "features", 1, "shots2", classes=2, folds=2)
     assert episode.train.x.shape == (4, 768)
@@ -123,18 +123,18 @@ def test_a_pair_is_direction_and_distance():
 
 def test_every_file_of_mnli_says_what_the_encoder_had_seen(tmp_path):
     absent = {"name": "mnli", "kind": "none", "synthetic": False, "reason": "not there", "files": {}}
-    said = encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "final", 1, (absent, {"reason": None}))
+    said = encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "test", 1, (absent, {"reason": None}))
     assert said == ["not run: not there"]
     provenance = read_provenance(tmp_path / "evaluation.npz")
     assert (provenance["status"], provenance["encoder"]["name"]) == ("not run", "all-MiniLM-L6-v2")
     assert provenance["data"]["note"] == "all-MiniLM-L6-v2 saw SNLI and MultiNLI in its own training"
-    assert "note" not in describe_data(absent, {"source": "mnli"}, "final", "another")
+    assert "note" not in describe_data(absent, {"source": "mnli"}, "test", "another")
 
 
 def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):
     source = source_of(messages)
-    pool, development = load_texts(source, None, "development", 8)
-    again, final = load_texts(source, None, "final", 8)
+    pool, development = load_texts(source, None, "validation", 8)
+    again, final = load_texts(source, None, "test", 8)
     assert pool.inputs == again.inputs
     assert np.bincount(development.labels).tolist() == np.bincount(final.labels).tolist() == [8, 8, 8]
     assert not set(pool.inputs) & set(development.inputs)
@@ -145,7 +145,7 @@ def test_another_encoder_from_a_folder_makes_the_features(messages, tmp_path):
     (tmp_path / "tiny").mkdir()
     save_encoder(tmp_path / "tiny", "mpnet")
     encoder = EncoderSource(folder=str(tmp_path / "tiny"), pooling="cls", tokens=20)
-    encode(tmp_path / "features", source_of(messages), {"shots2": {"shots": 2}}, "final", 8, encoder=encoder)
+    encode(tmp_path / "features", source_of(messages), {"shots2": {"shots": 2}}, "test", 8, encoder=encoder)
     episode = load_episode(tmp_path / "features", 1, "shots2", classes=3, folds=2)
     assert episode.train.x.shape == (6, 24)
     told = read_provenance(tmp_path / "features/seed1.npz")["encoder"]

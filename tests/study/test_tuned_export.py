@@ -33,7 +33,7 @@ def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, nam
     made = export_model(record, definition, features, {1: record.scores}, Texts(development_rows=ROWS))
     made.save_pretrained(tmp_path / "model")
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model")
-    test = load_texts(SOURCE, None, "development", ROWS)[1]
+    test = load_texts(SOURCE, None, "validation", ROWS)[1]
     said = [next(iter(row)) for row in model.predict(test.inputs)]
     right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))
     assert right == record.outcomes
@@ -45,7 +45,7 @@ def test_pairs_are_answered_as_the_record_says(settings, tmp_path):
     encode(tmp_path / "features", source=PAIRS, conditions={name: CONDITIONS[name] for name in ("plain", "contrast")})
     record, definition = run(tmp_path / "features", tmp_path / "records", settings, "contrast", PAIRS)
     model = export_model(record, definition, tmp_path / "features", {}, Texts(development_rows=ROWS))
-    test = load_texts(PAIRS, None, "development", ROWS)[1]
+    test = load_texts(PAIRS, None, "validation", ROWS)[1]
     pairs = [tuple(text.split(PAIR)) for text in test.inputs]
     said = [next(iter(row)) for row in model.predict(pairs)]
     right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))

@@ -19,7 +19,7 @@ from tests.runs import read_run
 
 SOURCE = {"source": "sst2_synthetic"}
 PAIRS = {"source": "mnli_synthetic"}
-TUNING = {"layers": 1, "rate": 1e-4, "epochs": 1, "batch": 4, "temperature": 0.1}
+TUNING = {"layers": 1, "learning_rate": 1e-4, "epochs": 1, "batch": 4, "temperature": 0.1}
 OPINIONS = {"templates": ["{}"], "words": [["bad"], ["good"]]}
 CONDITIONS = {
     "plain": {"shots": 2},
@@ -27,7 +27,13 @@ CONDITIONS = {
     "cross_entropy": {"shots": 2, "tuning": {"by": "cross_entropy", **TUNING}, "flops_allowed": 10**12},
     "guesses": {
         "shots": 2,
-        "tuning": {"by": "descriptions", **TUNING, "unlabelled": 20, "share": 0.2, "descriptions": OPINIONS},
+        "tuning": {
+            "by": "descriptions",
+            **TUNING,
+            "unlabelled": 20,
+            "pseudo_label_fraction": 0.2,
+            "descriptions": OPINIONS,
+        },
         "flops_allowed": 10**12,
     },
 }
@@ -42,7 +48,7 @@ def manifests(source=SOURCE):
 
 def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
     said = []
-    common = {"seeds": [1], "source": source, "root": None, "evaluate_on": "development", "development_rows": 5}
+    common = {"seeds": [1], "source": source, "root": None, "split": "validation", "development_rows": 5}
     common |= {"encoder": MINILM, "manifests": found or manifests(source), "stamp": "stamp", "report": said.append}
     frozen = {name: condition for name, condition in conditions.items() if "tuning" not in condition}
     text.encode_shots(conditions=frozen, folder=folder / "default", **common)
@@ -89,7 +95,7 @@ def test_what_is_there_is_kept(features):
 
 
 def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs, tmp_path):
-    pool, evaluation = text.load_texts(PAIRS, None, "development", 5)
+    pool, evaluation = text.load_texts(PAIRS, None, "validation", 5)
     train, dev = draw_shots(pool, 2, 1)
     encoder = load_text_encoder(resolve_encoder(download=False))
     pairs = [pair for part in (train, dev, evaluation) for pair in part.inputs]

@@ -7,7 +7,7 @@ from hsokv.exceptions import ConfigurationError
 from hsokv.swarm.manager import ManagerSettings, copy_agents, manager_step
 from hsokv.swarm.state import SwarmState
 
-SETTINGS = ManagerSettings(exploited=0.25, perturbation=0.1, resampled=0.0)
+SETTINGS = ManagerSettings(truncation_fraction=0.25, perturb_scale=0.1, resample_prob=0.0)
 
 
 def group(scores):
@@ -33,35 +33,37 @@ def test_the_worst_copies_the_best_whole():
     assert after.parent.tolist() == [0, 1, 1, 3]
     assert after.learners["moments"][0].tolist() == [0.0, 1.0, 1.0, 3.0]
     assert after.score.tolist() == [3.0, 1.0, 1.0, 4.0]
-    assert after.strategy.tolist() == [0, 1, 1, 0]
+    assert after.optimizer.tolist() == [0, 1, 1, 0]
 
 
 def test_a_copy_moves_one_step_on_every_axis_and_the_others_stay():
     before = group([3.0, 1.0, 9.0, 4.0])
     after = step(before)
     moved = (after.point[2] - before.point[1]).abs()
-    torch.testing.assert_close(moved, torch.full((2,), SETTINGS.perturbation))
+    torch.testing.assert_close(moved, torch.full((2,), SETTINGS.perturb_scale))
     assert torch.equal(after.point[[0, 1, 3]], before.point[[0, 1, 3]])
 
 
 def test_a_step_leaves_its_argument_alone():
     before, same = group([3.0, 1.0, 9.0, 4.0]), group([3.0, 1.0, 9.0, 4.0])
-    step(before, settings=SETTINGS._replace(resampled=1.0))
+    step(before, settings=SETTINGS._replace(resample_prob=1.0))
     assert torch.equal(before.point, same.point)
-    assert torch.equal(before.strategy, same.strategy)
+    assert torch.equal(before.optimizer, same.optimizer)
     assert torch.equal(owners(before), owners(same))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_copy_stays_in_the_box(seed):
-    after = step(group([3.0, 1.0, 9.0, 4.0]), settings=SETTINGS._replace(perturbation=0.9), seed=seed)
+    after = step(group([3.0, 1.0, 9.0, 4.0]), settings=SETTINGS._replace(perturb_scale=0.9), seed=seed)
     assert ((after.point >= 0) & (after.point <= 1)).all()
     assert set(after.point[2].tolist()) <= {0.0, 1.0}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_failed_agent_is_replaced_and_never_copied(seed):
-    after = step(group([math.inf, 2.0, math.inf, math.inf]), settings=SETTINGS._replace(exploited=0.5), seed=seed)
+    after = step(
+        group([math.inf, 2.0, math.inf, math.inf]), settings=SETTINGS._replace(truncation_fraction=0.5), seed=seed
+    )
     assert owners(after).tolist() == [0, 1, 1, 1]
     assert after.score.tolist() == [math.inf, 2.0, 2.0, 2.0]
 
@@ -83,8 +85,8 @@ def test_one_agent_has_nobody_to_copy():
 
 
 def test_resampling_draws_among_all_strategies():
-    settings = SETTINGS._replace(resampled=1.0)
-    drawn = {int(step(group([3.0, 1.0, 9.0, 4.0]), settings=settings, seed=seed).strategy[2]) for seed in range(30)}
+    settings = SETTINGS._replace(resample_prob=1.0)
+    drawn = {int(step(group([3.0, 1.0, 9.0, 4.0]), settings=settings, seed=seed).optimizer[2]) for seed in range(30)}
     assert drawn == {0, 1, 2}
 
 
@@ -92,7 +94,7 @@ def test_the_same_generator_gives_the_same_step():
     settings = ManagerSettings(0.5, 0.2, 0.5)
     one, same = (step(group([3.0, 1.0, 9.0, 4.0]), settings=settings, seed=3) for _ in range(2))
     assert torch.equal(one.point, same.point)
-    assert torch.equal(one.strategy, same.strategy)
+    assert torch.equal(one.optimizer, same.optimizer)
     assert torch.equal(owners(one), owners(same))
 
 
@@ -109,12 +111,15 @@ def test_luck_of_one_group_does_not_depend_on_another_having_failed():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (SETTINGS._replace(exploited=0.0), r"exploited: wanted a share in \(0, 0.5\] of a group, got 0.0"),
-        (SETTINGS._replace(exploited=0.6), "exploited: .* got 0.6"),
-        (SETTINGS._replace(perturbation=0.0), "perturbation: wanted a positive step in unit coordinates, got 0.0"),
-        (SETTINGS._replace(perturbation=math.nan), "perturbation: .* got nan"),
-        (SETTINGS._replace(resampled=1.5), r"resampled: wanted a probability in \[0, 1\], got 1.5"),
-        (SETTINGS._replace(resampled=-0.1), "resampled: .* got -0.1"),
+        (
+            SETTINGS._replace(truncation_fraction=0.0),
+            r"truncation_fraction: wanted a share in \(0, 0.5\] of a group, got 0.0",
+        ),
+        (SETTINGS._replace(truncation_fraction=0.6), "truncation_fraction: .* got 0.6"),
+        (SETTINGS._replace(perturb_scale=0.0), "perturb_scale: wanted a positive step in unit coordinates, got 0.0"),
+        (SETTINGS._replace(perturb_scale=math.nan), "perturb_scale: .* got nan"),
+        (SETTINGS._replace(resample_prob=1.5), r"resample_prob: wanted a probability in \[0, 1\], got 1.5"),
+        (SETTINGS._replace(resample_prob=-0.1), "resample_prob: .* got -0.1"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
@@ -128,7 +133,7 @@ def test_what_is_not_a_group_is_refused():
         step(whole)
     with pytest.raises(ConfigurationError, match="at least one agent"):
         step(group([]))
-    with pytest.raises(ConfigurationError, match=r"at least one strategy.* 0 strategies"):
+    with pytest.raises(ConfigurationError, match=r"at least one optimizer.* 0 optimizers"):
         manager_step(group([1.0]), SETTINGS, 0, torch.Generator())
 
 

@@ -6,12 +6,14 @@ import torch
 
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
 from hsokv.swarm.manager import ManagerSettings
-from hsokv.swarm.state import Axis, Box, SwarmState
+from hsokv.swarm.state import Axis, SearchSpace, SwarmState
 from hsokv.swarm.supervisor import Progress, Round, SwarmSettings, finish, run_swarm, start, supervisor_round
 from hsokv.training.budget import Budget
 
-BOX = Box((Axis("a", 0.0, 1.0, 0.3, log=False), Axis("b", 0.0, 1.0, 0.6, log=False)), ("adam", "sgd"), "adam")
-EXPLOIT = ManagerSettings(exploited=0.25, perturbation=0.1, resampled=0.25)
+SEARCH_SPACE = SearchSpace(
+    (Axis("a", 0.0, 1.0, 0.3, log=False), Axis("b", 0.0, 1.0, 0.6, log=False)), ("adam", "sgd"), "adam"
+)
+EXPLOIT = ManagerSettings(truncation_fraction=0.25, perturb_scale=0.1, resample_prob=0.25)
 
 
 def distance(learners, values):
@@ -19,7 +21,7 @@ def distance(learners, values):
     return (values["a"] - 0.7).abs() + (values["b"] - 0.7).abs()
 
 
-def count(learners, values, strategy):
+def count(learners, values, optimizer):
     return {"steps": learners["steps"] + 1, "owner": learners["owner"]}
 
 
@@ -27,10 +29,14 @@ def population(managers, agents):
     return {"steps": torch.zeros(managers, agents), "owner": torch.arange(managers * agents).reshape(managers, agents)}
 
 
-def run(managers=2, agents=4, rounds=3, averaged=2, train=count, score=distance, budget=None, seed=0, exploit=EXPLOIT):
-    settings = SwarmSettings(managers, agents, rounds, averaged, exploit)
+def run(
+    managers=2, agents=4, rounds=3, ensemble_size=2, train=count, score=distance, budget=None, seed=0, exploit=EXPLOIT
+):
+    settings = SwarmSettings(managers, agents, rounds, ensemble_size, exploit)
     generator = torch.Generator().manual_seed(seed)
-    return run_swarm(population(managers, agents), BOX, settings, train, score, budget or Budget(10**9), generator)
+    return run_swarm(
+        population(managers, agents), SEARCH_SPACE, settings, train, score, budget or Budget(10**9), generator
+    )
 
 
 def test_members_are_the_best_of_the_last_round_best_first():
@@ -50,7 +56,7 @@ def test_the_best_score_never_gets_worse():
 def test_the_last_round_copies_and_moves_nothing():
     last = run().history[-1]
     assert torch.equal(last.parent.flatten(), torch.arange(8))
-    torch.testing.assert_close(distance(None, BOX.values(last.point)), last.score)
+    torch.testing.assert_close(distance(None, SEARCH_SPACE.values(last.point)), last.score)
 
 
 def test_one_manager_one_agent_one_round_is_plain_training_of_the_default():
@@ -90,7 +96,12 @@ def test_the_weakest_group_receives_the_best_agent():
     """Scores are fixed by the agent's owner: group 1 is the weakest, and agent 0 the best."""
     fixed = torch.tensor([0.1, 0.5, 0.6, 0.9, 1.0, 2.0])
     swarm = run(
-        2, 3, 2, 6, score=lambda learners, values: fixed[learners["owner"]], exploit=EXPLOIT._replace(exploited=0.01)
+        2,
+        3,
+        2,
+        6,
+        score=lambda learners, values: fixed[learners["owner"]],
+        exploit=EXPLOIT._replace(truncation_fraction=0.01),
     )
     assert swarm.history[0].parent.tolist() == [[0, 1, 0], [3, 0, 3]]
 
@@ -99,7 +110,12 @@ def test_nobody_migrates_to_the_group_that_holds_the_best():
     """One group alone: what it copies is the manager's doing, and nobody comes from outside."""
     fixed = torch.tensor([0.1, 0.5, 0.6, 0.9])
     swarm = run(
-        1, 4, 2, 4, score=lambda learners, values: fixed[learners["owner"]], exploit=EXPLOIT._replace(exploited=0.01)
+        1,
+        4,
+        2,
+        4,
+        score=lambda learners, values: fixed[learners["owner"]],
+        exploit=EXPLOIT._replace(truncation_fraction=0.01),
     )
     assert swarm.history[0].parent.tolist() == [[0, 1, 2, 0]]
 
@@ -142,9 +158,9 @@ def test_rounds_stop_before_the_budget_is_exceeded(allowed):
     """A round costs one operation here."""
     budget = Budget(allowed)
 
-    def train(learners, values, strategy):
+    def train(learners, values, optimizer):
         budget.charge(1)
-        return count(learners, values, strategy)
+        return count(learners, values, optimizer)
 
     swarm = run(train=train, budget=budget, rounds=5)
     assert budget.spent == min(allowed, 5) == len(swarm.history)
@@ -153,15 +169,21 @@ def test_rounds_stop_before_the_budget_is_exceeded(allowed):
 
 def test_the_initial_state_is_kept_as_it_was():
     swarm = run()
-    assert torch.equal(swarm.initial.point[0, 0], BOX.default_point())
+    assert torch.equal(swarm.initial.point[0, 0], SEARCH_SPACE.default_point())
     assert swarm.initial.learners["steps"].sum() == 0
 
 
 def test_a_reversed_box_is_refused():
-    box = BOX._replace(axes=(Axis("a", 1.0, 0.0, 0.5, log=False),))
+    search_space = SEARCH_SPACE._replace(axes=(Axis("a", 1.0, 0.0, 0.5, log=False),))
     with pytest.raises(ConfigurationError, match="a: wanted finite low < high"):
         run_swarm(
-            population(1, 1), box, SwarmSettings(1, 1, 1, 1, EXPLOIT), count, distance, Budget(1), torch.Generator()
+            population(1, 1),
+            search_space,
+            SwarmSettings(1, 1, 1, 1, EXPLOIT),
+            count,
+            distance,
+            Budget(1),
+            torch.Generator(),
         )
 
 
@@ -171,12 +193,15 @@ def test_a_reversed_box_is_refused():
         ({"managers": 0}, "at least one manager and one agent, got 0 and 4"),
         ({"agents": 0}, "at least one manager and one agent, got 2 and 0"),
         ({"rounds": 0}, "at least one round and one member at the end, got 0 and 2"),
-        ({"averaged": 0}, "at least one round and one member at the end, got 3 and 0"),
-        ({"exploit": EXPLOIT._replace(exploited=0.6)}, r"exploited: wanted a share in \(0, 0.5\] of a group, got 0.6"),
+        ({"ensemble_size": 0}, "at least one round and one member at the end, got 3 and 0"),
+        (
+            {"exploit": EXPLOIT._replace(truncation_fraction=0.6)},
+            r"truncation_fraction: wanted a share in \(0, 0.5\] of a group, got 0.6",
+        ),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused_before_any_training(change, message):
-    def train(learners, values, strategy):
+    def train(learners, values, optimizer):
         raise AssertionError("trained")
 
     with pytest.raises(ConfigurationError, match=message):
@@ -186,9 +211,9 @@ def test_a_shape_that_cannot_be_is_refused_before_any_training(change, message):
 def paid(budget):
     """A train step that moves the learners by what the hyperparameters are, and costs one operation."""
 
-    def train(learners, values, strategy):
+    def train(learners, values, optimizer):
         budget.charge(1)
-        return {"steps": learners["steps"] + values["a"] * (1 + strategy), "owner": learners["owner"]}
+        return {"steps": learners["steps"] + values["a"] * (1 + optimizer), "owner": learners["owner"]}
 
     return train
 
@@ -209,22 +234,22 @@ def saved_and_loaded(progress):
 @pytest.mark.parametrize("stop", range(6))
 @pytest.mark.parametrize("allowed", [5, 100])
 def test_a_run_that_stops_after_any_round_and_goes_on_ends_as_one_that_does_not(stop, allowed):
-    settings = SwarmSettings(3, 4, 6, 5, EXPLOIT._replace(resampled=0.5))
+    settings = SwarmSettings(3, 4, 6, 5, EXPLOIT._replace(resample_prob=0.5))
 
     def rounds(progress, budget, count):
         for _ in range(count):
             if not progress.over:
-                progress = supervisor_round(progress, BOX, settings, paid(budget), score_learners, budget)
+                progress = supervisor_round(progress, SEARCH_SPACE, settings, paid(budget), score_learners, budget)
         return progress
 
     budget, generator = Budget(allowed), torch.Generator().manual_seed(3)
-    whole = run_swarm(population(3, 4), BOX, settings, paid(budget), score_learners, budget, generator)
+    whole = run_swarm(population(3, 4), SEARCH_SPACE, settings, paid(budget), score_learners, budget, generator)
     first = Budget(allowed)
-    begun = start(population(3, 4), BOX, settings, first, torch.Generator().manual_seed(3))
+    begun = start(population(3, 4), SEARCH_SPACE, settings, first, torch.Generator().manual_seed(3))
     loaded = saved_and_loaded(rounds(begun, first, stop))
     second = Budget(allowed)
     second.charge(loaded.spent)
-    resumed = finish(rounds(loaded, second, 6), BOX, settings)
+    resumed = finish(rounds(loaded, second, 6), SEARCH_SPACE, settings)
     wanted, found = (torch.utils._pytree.tree_leaves(swarm) for swarm in (whole, resumed))
     assert len(wanted) == len(found)
     for one, other in zip(wanted, found, strict=True):
@@ -234,9 +259,9 @@ def test_a_run_that_stops_after_any_round_and_goes_on_ends_as_one_that_does_not(
 
 def test_a_round_leaves_its_arguments_alone_and_repeats():
     settings, budget = SwarmSettings(2, 4, 3, 2, EXPLOIT), Budget(100)
-    progress = start(population(2, 4), BOX, settings, budget, torch.Generator().manual_seed(0))
+    progress = start(population(2, 4), SEARCH_SPACE, settings, budget, torch.Generator().manual_seed(0))
     before = [part.clone() for part in torch.utils._pytree.tree_leaves(progress) if isinstance(part, torch.Tensor)]
-    one, same = (supervisor_round(progress, BOX, settings, count, distance, budget) for _ in range(2))
+    one, same = (supervisor_round(progress, SEARCH_SPACE, settings, count, distance, budget) for _ in range(2))
     after = [part for part in torch.utils._pytree.tree_leaves(progress) if isinstance(part, torch.Tensor)]
     assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
     assert torch.equal(one.state.point, same.state.point)

@@ -18,7 +18,7 @@ from hsokv.training.loop import (
     train_managers,
     train_step,
 )
-from hsokv.training.optimisers import STRATEGIES, UNIT_RATES, OptimiserState
+from hsokv.training.optimizers import OPTIMIZERS, UNIT_RATES, OptimizerState
 
 CLASSES = 4
 
@@ -28,7 +28,7 @@ def agents(count):
 
 
 def fit(problems, hyperparameters, steps=6):
-    learners = init_learners(hyperparameters.strategy.shape, problems, CLASSES)
+    learners = init_learners(hyperparameters.optimizer.shape, problems, CLASSES)
     return train(learners, hyperparameters, problems, steps, Budget(10**12))[0]
 
 
@@ -145,57 +145,59 @@ def exactly(problems):
 
 def fit_exactly(problems, hyperparameters, steps=20):
     """Training in float64, from heads that are not at zero, so that nothing is symmetric."""
-    learners = init_learners(hyperparameters.strategy.shape, problems, CLASSES)
+    learners = init_learners(hyperparameters.optimizer.shape, problems, CLASSES)
     weight, bias = (torch.full_like(part, 0.1, dtype=torch.float64) for part in learners.head)
     weight[..., 0] += torch.linspace(-1, 1, weight.shape[-2], dtype=torch.float64)
-    moments = tuple(OptimiserState(m.first.double(), m.second.double(), m.steps) for m in learners.moments)
+    moments = tuple(OptimizerState(m.first.double(), m.second.double(), m.steps) for m in learners.moments)
     learners = Learners(Head(weight, bias), moments)
     return Head(*(part.clone() for part in learners.head)), train(
         learners, hyperparameters, problems, steps, Budget(10**12)
     )[0]
 
 
-def by_torch(weight, bias, x, y, strategy, rate, decay, steps=20):
+def by_torch(weight, bias, x, y, optimizer, rate, decay, steps=20):
     """One head by torch's SGD, or by the adaptive rule written out for it alone; then the decay, implicit."""
     parameters = [weight.clone().requires_grad_(), bias.clone().requires_grad_()]
-    optimiser = torch.optim.SGD(parameters, rate, momentum=0.9)
+    optimizer = torch.optim.SGD(parameters, rate, momentum=0.9)
     square, means = 0.0, [torch.zeros_like(parameter) for parameter in parameters]
     for t in range(1, steps + 1):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.nn.functional.cross_entropy(x @ parameters[0] + parameters[1], y).backward()
-        if strategy == "sgd":
-            optimiser.step()
+        if optimizer == "sgd":
+            optimizer.step()
         square = 0.999 * square + 0.001 * float(parameters[0].grad.square().mean())
         with torch.no_grad():
             for i, parameter in enumerate(parameters):
                 means[i] = 0.9 * means[i] + 0.1 * parameter.grad
                 scale = (square / (1 - 0.999**t)) ** 0.5 + 1e-8
-                if strategy != "sgd":
-                    parameter -= rate * (means[i] / (1 - 0.9**t) if strategy == "adam_norm" else parameter.grad) / scale
+                if optimizer != "sgd":
+                    parameter -= (
+                        rate * (means[i] / (1 - 0.9**t) if optimizer == "adam_norm" else parameter.grad) / scale
+                    )
                 parameter /= 1 + rate * decay
     return [parameter.detach() for parameter in parameters]
 
 
 @pytest.mark.parametrize("kind", ["shots", "described", "words"])
 @pytest.mark.parametrize("shape", [(1,), (3,), (2, 3)])
-def test_a_swarm_equals_the_optimisers_of_torch_run_for_each_agent_and_problem(make_episode, kind, shape):
+def test_a_swarm_equals_the_optimizers_of_torch_run_for_each_agent_and_problem(make_episode, kind, shape):
     problems = exactly(stack_problems(make_episode(kind)))
     count = torch.Size(shape).numel()
     drawn = torch.arange(count), torch.linspace(0.5, 1.5, count), torch.linspace(2.0, 0.0, count)
-    for shift in range(len(STRATEGIES)):
+    for shift in range(len(OPTIMIZERS)):
         hyperparameters = Hyperparameters(
             (drawn[0] + shift).remainder(3).view(shape), *(part.double().view(shape) for part in drawn[1:])
         )
         start, learners = fit_exactly(problems, hyperparameters)
         for place in torch.cartesian_prod(*map(torch.arange, (*shape, len(problems.x)))).tolist():
             agent, problem, kept = tuple(place[:-1]), place[-1], problems.mask[place[-1]].bool()
-            strategy = int(hyperparameters.strategy[agent])
+            optimizer = int(hyperparameters.optimizer[agent])
             plain = by_torch(
                 *(part[tuple(place)] for part in start),
                 problems.x[problem][kept],
                 problems.y[problem][kept],
-                STRATEGIES[strategy],
-                float(hyperparameters.learning_rate[agent]) * UNIT_RATES[strategy],
+                OPTIMIZERS[optimizer],
+                float(hyperparameters.learning_rate[agent]) * UNIT_RATES[optimizer],
                 float(hyperparameters.weight_decay[agent]) / int(kept.sum()),
             )
             for found, wanted in zip(learners.head, plain, strict=True):
@@ -217,7 +219,7 @@ def test_how_learners_lie_in_memory_does_not_matter(make_episode):
     learners = init_learners((2,), problems, CLASSES)
     plain = Learners(
         Head(*(part.contiguous() for part in learners.head)),
-        tuple(OptimiserState(*(part.contiguous() for part in moments)) for moments in learners.moments),
+        tuple(OptimizerState(*(part.contiguous() for part in moments)) for moments in learners.moments),
     )
     assert plain.head.weight.stride() != learners.head.weight.stride()
     one, other = (train(start, agents(2), problems, 6, Budget(10**12))[0] for start in (learners, plain))
@@ -235,7 +237,7 @@ def test_managers_dealt_out_train_as_they_do_together_and_pay_the_same(make_epis
     shape = (3, 2)
     drawn = torch.Generator().manual_seed(0)
     hyperparameters = Hyperparameters(
-        torch.arange(6).reshape(shape) % len(STRATEGIES), 1 + torch.rand(shape, generator=drawn), torch.ones(shape)
+        torch.arange(6).reshape(shape) % len(OPTIMIZERS), 1 + torch.rand(shape, generator=drawn), torch.ones(shape)
     )
     learners, found = init_learners(shape, problems, 4), []
     for way in (train, partial(train_managers, lambda function, parts: [function(part) for part in parts])):

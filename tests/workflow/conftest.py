@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "config", "rules", "profiles", "envs", "report", "examples", "hsokv")
 
 # Some of the arms, so that the study is built in a minute: both protocols, every kind of rule.
-VARIANTS = ["full", "kv_only", "single_all_compute"]
+VARIANTS = ["full", "kv_only", "single_agent_equal_flops"]
 BASELINES = ["ridge", "fine_tune"]
 
 

@@ -27,8 +27,8 @@ def test_validate_tells_every_criterion_and_fails_where_one_fails_that_is_not_kn
     code, output = built.run("validate")
     assert code != 0
     assert "NOT MET: kv_hit_rate, on rare_words" in output
-    failed = output.partition("--config 'allow=[")[2].partition("]'")[0]
-    code, output = built.run("validate", overlay=f"allow: [{failed}]")
+    failed = output.partition("--config 'expected_failures=[")[2].partition("]'")[0]
+    code, output = built.run("validate", overlay=f"expected_failures: [{failed}]")
     assert code == 0, output
     assert "(known, allowed)" in output
 

@@ -38,7 +38,7 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
             ["benchmarks.sst2.conditions.shots16.shots", "at least 1"],
         ),
         ("benchmarks: {sst2: {conditions: {shots16: {shots: 5000}}}}", ["sst2", "10000"]),
-        ("methods: {swarm: {box: {sharpness: [20, 5]}}}", ["sharpness", "low < high"]),
+        ("methods: {swarm: {search_space: {inverse_temperature: [20, 5]}}}", ["inverse_temperature", "low < high"]),
         ("benchmarks: {rare_words: {world: {values: 1}}}", ["benchmarks.rare_words.world.values", "at least 2"]),
         ("only: [sst3]", ["only", "'sst3'", "did you mean 'sst2'"]),
     ],

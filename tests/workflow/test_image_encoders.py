@@ -17,8 +17,8 @@ def test_an_encoder_in_a_folder_is_run_beside_the_dictionary_and_one_out_of_reac
     overlay = {
         "only": ["shapes"],
         "encoders": {
-            "tiny": {"folder": str(tmp_path / "tiny"), "reads": "images", "pooling": "cls"},
-            "far": {"hub": "a/far", "revision": "0" * 40, "reads": "images", "pooling": "pooler"},
+            "tiny": {"folder": str(tmp_path / "tiny"), "modality": "images", "pooling": "cls"},
+            "far": {"repo_id": "a/far", "revision": "0" * 40, "modality": "images", "pooling": "pooler"},
         },
         "benchmarks": {
             "shapes": {
@@ -33,7 +33,7 @@ def test_an_encoder_in_a_folder_is_run_beside_the_dictionary_and_one_out_of_reac
                     "there": {"shots": 2, "encoder": "far"},
                 },
                 "development_images": 4,
-                "centroids": 8,
+                "num_patches": 8,
                 "folds": 2,
                 "flops_allowed": 1e12,
             }
@@ -62,7 +62,7 @@ def test_an_encoder_of_texts_is_refused_on_images_before_any_work(tmp_path, data
         "seeds": [1],
         "headline": ["wrong"],
         "conditions": {"wrong": {"shots": 2, "encoder": "minilm"}},
-        "centroids": 8,
+        "num_patches": 8,
         "folds": 2,
         "flops_allowed": 1e12,
     }

@@ -29,7 +29,7 @@ def test_an_encoder_in_a_folder_is_run_and_one_out_of_reach_is_not_until_it_is_i
     overlay = {
         "encoders": {
             "tiny": {"folder": str(tmp_path / "tiny"), "pooling": "cls", "tokens": 20},
-            "far": {"hub": "a/far", "revision": "0" * 40, "pooling": "mean", "tokens": 20},
+            "far": {"repo_id": "a/far", "revision": "0" * 40, "pooling": "mean", "tokens": 20},
         },
         "benchmarks": {
             "sst2": {

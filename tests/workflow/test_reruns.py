@@ -90,7 +90,7 @@ def test_a_changed_line_of_the_swarm_reruns_the_arms_that_use_it(built, changed)
     changed("hsokv/swarm/manager.py", "* 2.0 - 1", "* 2.0 - 1.0")
     training = arms_that_read("swarm")
     for benchmark in PROTOCOLS:  # it reads the size of the swarm and none of its code
-        del training[f"{benchmark}: single_all_compute"]
+        del training[f"{benchmark}: single_agent_equal_flops"]
     assert built.planned() == training + STATISTICS + PAGES
 
 

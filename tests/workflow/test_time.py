@@ -11,7 +11,7 @@ TINY = {
     "only": None,  # which would leave the criterion out: the time is that of a whole study
     "variants": ["kv_only"],
     "baselines": ["knn"],
-    "cartpole": None,
+    "distributed": None,
     "contrasts": [],
     "criteria": [  # with others, on what is not here, a part of the study would be timed
         {"name": "study_time", "benchmark": "study", "arm": "full", "score": "minutes", "kind": "rate", "below": 30.0}

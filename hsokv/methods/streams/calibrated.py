@@ -25,12 +25,12 @@ def _stacked(held: Shots) -> tuple[Problems, Scores]:
 
 
 def held_out_log_loss(
-    learners: Learners, branch: Branch | None, sharpness: Tensor | None, held: Shots, classes: int
+    learners: Learners, branch: Branch | None, inverse_temperature: Tensor | None, held: Shots, classes: int
 ) -> Tensor:
     """Log-loss of each agent [...] on the held-out examples, in nats, its temperature and gate fitted there first."""
     problems, scores = _stacked(held)
     retrieval = read_problem(branch, slice(1), scores.x) if branch else None
-    return members.fold_log_loss(learners, sharpness, retrieval, classes, problems, scores)
+    return members.fold_log_loss(learners, inverse_temperature, retrieval, classes, problems, scores)
 
 
 def finish(learners: Learners, branch: Branch | None, held: Shots, classes: int, shape: StreamShape) -> Fitted:

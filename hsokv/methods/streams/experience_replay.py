@@ -28,6 +28,6 @@ def learn(
         rest, held = hold_out(shots, shape, generator)
         replayed = kept if len(kept.y) else None
         learners = train_default(head, rest, classes, shape, settings, budget, generator, replayed)
-        head, kept = learners.head, thin(join(kept, rest), shape.entries, generator)
+        head, kept = learners.head, thin(join(kept, rest), shape.capacity, generator)
         fitted = budget.run(finish, learners, None, held, classes, shape)
         yield replace(fitted, instruments=fitted.instruments | {"carried": carried(list(kept), [], list(head))})

@@ -23,7 +23,7 @@ that is pulled to zero while it learns a task forgets the earlier ones (docs/lab
 
 def begin(head: Head | None, agents: tuple[int, ...], key_dim: int, classes: int) -> Learners:
     """The heads so far (None: none) with room for `classes` classes: those that are new start at zero, and so do the
-    optimisers."""
+    optimizers."""
     none = torch.empty(1, 0)
     empty = Problems(torch.empty(1, 0, key_dim), none, none, torch.zeros(1), folds=1, dev=0, train=0)
     learners = init_learners(agents, empty, classes)

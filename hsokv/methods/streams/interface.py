@@ -18,7 +18,7 @@ class StreamShape(NamedTuple):
     """What a method knows of a stream beforehand.
 
     `classes` in all, `classes_per_task`, the features' `key_dim`; `passes` >= 1 over each task's examples for arms that
-    learn by gradient (1: every example is seen once); `entries`: the cap on past examples carried from task to task,
+    learn by gradient (1: every example is seen once); `capacity`: the cap on past examples carried from task to task,
     held-out ones included. `dictionary`: the encoder, for a method that learns from images.
     """
 
@@ -26,7 +26,7 @@ class StreamShape(NamedTuple):
     classes_per_task: int
     key_dim: int
     passes: int
-    entries: int
+    capacity: int
     dictionary: PatchDictionary | None = None
 
 
@@ -44,10 +44,10 @@ def arriving(tasks: Iterator[Shots], shape: StreamShape) -> Iterator[tuple[int, 
     Raises ConfigurationError where the cap leaves no room for an entry and a held-out example of every class, or there
     is no pass; DataError for what `check_task` refuses.
     """
-    if shape.entries < 2 * shape.classes or shape.passes < 1:
+    if shape.capacity < 2 * shape.classes or shape.passes < 1:
         raise ConfigurationError(
             f"a stream of {shape.classes} classes wants at least {2 * shape.classes} entries (one to keep and one held "
-            f"out of every class) and one pass, got {shape.entries} and {shape.passes}"
+            f"out of every class) and one pass, got {shape.capacity} and {shape.passes}"
         )
     for task, shots in enumerate(tasks):
         yield (task + 1) * shape.classes_per_task, check_task(shots, task, shape.classes_per_task, shape.key_dim)

@@ -23,6 +23,6 @@ def learn(
     """Keep a class-balanced sample of all that came."""
     kept = nothing(shape.key_dim)
     for classes, shots in arriving(tasks, shape):
-        kept = thin(join(kept, shots), shape.entries, generator)
+        kept = thin(join(kept, shots), shape.capacity, generator)
         predict = Neighbours(*kept, min(settings["knn"]["k"], len(kept.y)), classes, shape.classes)
         yield Fitted(predict, instruments={"carried": carried(list(kept), [], [])})

@@ -24,7 +24,7 @@ class StreamMemory(NamedTuple):
 
 def empty(shape: StreamShape, settings: Mapping[str, Any]) -> StreamMemory:
     """Room for what the cap leaves beside the held-out examples; statistics where the settings have a group `keys`."""
-    capacity = shape.entries - shape.classes * held_per_class(shape)
+    capacity = shape.capacity - shape.classes * held_per_class(shape)
     moments = init_moments(shape.classes, shape.key_dim) if "keys" in settings else None
     return StreamMemory(kv.init(capacity, shape.key_dim), moments)
 
@@ -36,7 +36,7 @@ def remember(memory: StreamMemory, shots: Shots, classes: int) -> StreamMemory:
     return StreamMemory(kv.write(memory.entries, *shots, EXAMPLE), moments)
 
 
-def branch(memory: StreamMemory, settings: Mapping[str, Any], sharpness: Tensor) -> Branch:
+def branch(memory: StreamMemory, settings: Mapping[str, Any], inverse_temperature: Tensor) -> Branch:
     """How the memory is read now: a stack of one problem, its keys on the directions that tell the classes apart.
 
     Those are seen from the mean of the class means, and shrunken by a formula of the statistics, since both move as
@@ -53,4 +53,4 @@ def branch(memory: StreamMemory, settings: Mapping[str, Any], sharpness: Tensor)
         projection = class_directions(means, counts, covariance, shrinkage, settings["keys"]["directions"]).float()
         centre = means.mean(0).float()
         state = kv.project(state._replace(keys=state.keys - centre), projection)
-    return Branch(state, projection, state.labels.shape[-1], sharpness, centre)
+    return Branch(state, projection, state.labels.shape[-1], inverse_temperature, centre)

@@ -1,4 +1,4 @@
-"""`kv_random_search` on a stream: the swarm's box, allowance and averaging without the swarm."""
+"""`kv_random_search` on a stream: the swarm's search space, allowance and averaging without the swarm."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

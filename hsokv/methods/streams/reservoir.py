@@ -41,7 +41,7 @@ def thin(shots: Shots, capacity: int, generator: torch.Generator) -> Shots:
 
 def held_per_class(shape: StreamShape) -> int:
     """How many examples of a class are held out: its share of a fifth of the cap, and at least one."""
-    return max(1, shape.entries // (HELD_OUT * shape.classes))
+    return max(1, shape.capacity // (HELD_OUT * shape.classes))
 
 
 def hold_out(shots: Shots, shape: StreamShape, generator: torch.Generator) -> tuple[Shots, Shots]:

@@ -36,9 +36,9 @@ def learn(
         learners = train_default(head, rest, classes, shape, settings, budget, generator)
         head, branch, entries, statistics = learners.head, None, [], []
         if remembered is not None:
-            sharpness = torch.tensor([float(settings["memory"]["sharpness"])])
+            inverse_temperature = torch.tensor([float(settings["memory"]["inverse_temperature"])])
             remembered = budget.run(memory.remember, remembered, rest, classes)
-            branch = budget.run(memory.branch, remembered, settings, sharpness)
+            branch = budget.run(memory.branch, remembered, settings, inverse_temperature)
             entries, statistics = [*remembered.entries, *held], list(remembered.moments or ())
         fitted = budget.run(finish, learners, branch, held, classes, shape)
         kept = carried(entries, statistics, list(head))

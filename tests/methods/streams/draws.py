@@ -7,7 +7,7 @@ from hsokv.data.stream import Stream, split_stream, standardise_on_first
 from hsokv.methods.streams.interface import StreamShape
 
 CLASSES, PER_TASK, KEY_DIM = 6, 2, 12
-SHAPE = StreamShape(CLASSES, PER_TASK, KEY_DIM, passes=1, entries=36)
+SHAPE = StreamShape(CLASSES, PER_TASK, KEY_DIM, passes=1, capacity=36)
 
 
 def draw(generator, per_class, noise):

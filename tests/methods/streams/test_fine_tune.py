@@ -28,7 +28,7 @@ def striped(count, classes, seed):
 def shape():
     images = striped(40, [0, 1], 9).x.unflatten(1, (3, 32, 32))
     dictionary = learn_dictionary(images, 8, torch.Generator().manual_seed(0), patches=400, steps=2)
-    return StreamShape(4, 2, 3 * 32 * 32, passes=1, entries=100, dictionary=dictionary)
+    return StreamShape(4, 2, 3 * 32 * 32, passes=1, capacity=100, dictionary=dictionary)
 
 
 @pytest.fixture(scope="module")

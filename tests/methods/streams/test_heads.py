@@ -53,7 +53,7 @@ def test_old_heads_are_left_as_they_are():
 
 def test_all_steps_are_paid_or_none_is_taken():
     learners, default = begin(None, (1,), 3, 2), Hyperparameters(*torch.tensor([[1.0], [0.1], [0.0]]))
-    default = default._replace(strategy=torch.tensor([1]))
+    default = default._replace(optimizer=torch.tensor([1]))
     budget = Budget(10**6)
     train(learners, default, minibatches(shots(64), 1, generator()), 2, budget)
     short = Budget(budget.spent - 1)

@@ -41,7 +41,7 @@ def test_held_out_examples_are_the_same_number_of_every_class_and_no_part_of_the
     task = draw_stream().tasks[0]
     rest, held = hold_out(task, SHAPE, generator())
     assert torch.bincount(held.y).tolist() == [held_per_class(SHAPE)] * 2
-    assert held_per_class(SHAPE) == SHAPE.entries // (HELD_OUT * CLASSES)
+    assert held_per_class(SHAPE) == SHAPE.capacity // (HELD_OUT * CLASSES)
     rows = {tuple(row) for row in task.x.tolist()}
     assert {tuple(row) for row in rest.x.tolist()} == rows - {tuple(row) for row in held.x.tolist()}
     assert len(rest.y) + len(held.y) == len(task.y)
@@ -49,7 +49,7 @@ def test_held_out_examples_are_the_same_number_of_every_class_and_no_part_of_the
 
 def test_at_most_half_of_a_class_is_held_out():
     few = Shots(torch.eye(5), torch.tensor([0, 0, 1, 1, 1]))
-    rest, held = hold_out(few, SHAPE._replace(entries=10**4), generator())
+    rest, held = hold_out(few, SHAPE._replace(capacity=10**4), generator())
     assert torch.bincount(held.y).tolist() == [1, 1]
     assert torch.bincount(rest.y).tolist() == [1, 2]
 

@@ -11,7 +11,7 @@ from hsokv.training.budget import Budget
 
 from .draws import CLASSES, PER_TASK, SHAPE, draw_stream
 
-CAPACITY = SHAPE.entries - CLASSES * held_per_class(SHAPE)
+CAPACITY = SHAPE.capacity - CLASSES * held_per_class(SHAPE)
 
 
 def learn(module, settings, *names, tasks=None, shape=SHAPE, seed=0):
@@ -48,7 +48,7 @@ def test_a_memory_changes_nothing_of_the_head(settings):
 
 @pytest.mark.parametrize("names", [("head", "memory"), ("head", "memory", "keys")])
 def test_a_swarm_of_one_is_the_single_agent(settings, names, monkeypatch):
-    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
+    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "ensemble_size": 1}
     stream = draw_stream()
     # The swarm takes one number from the generator before its first task.
     alone = torch.Generator().manual_seed(0)
@@ -62,7 +62,7 @@ def test_a_swarm_of_one_is_the_single_agent(settings, names, monkeypatch):
 def test_agents_go_on_with_their_hyperparameters(settings):
     """Random search never moves them, so the members of every task are among the agents of the first draw."""
     names = ("head", "memory", "keys", "swarm")
-    settings["swarm"]["averaged"] = 6
+    settings["swarm"]["ensemble_size"] = 6
     answers = learn(random_search, settings, *names)
     drawn = [sorted(fitted.instruments["members"]["learning_rate"]) for fitted in answers]
     assert drawn[0] == drawn[1] == drawn[2]
@@ -82,9 +82,12 @@ def test_the_history_is_that_of_the_whole_stream(settings):
 
 
 def test_a_swarm_that_fails_whole_is_an_error(settings):
-    settings["head"] |= {"strategy": "sgd", "learning_rate": 2e38, "weight_decay": 1e-40}
-    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "averaged": 1}
-    settings["swarm"]["box"] |= {"learning_rate": [1e38, 3e38], "weight_decay": [1e-41, 1e-39]}  # stronger ones hold it
+    settings["head"] |= {"optimizer": "sgd", "learning_rate": 2e38, "weight_decay": 1e-40}
+    settings["swarm"] |= {"managers": 1, "agents": 1, "rounds": 1, "ensemble_size": 1}
+    settings["swarm"]["search_space"] |= {
+        "learning_rate": [1e38, 3e38],
+        "weight_decay": [1e-41, 1e-39],
+    }  # stronger ones hold it
     with pytest.raises(SwarmCollapsedError, match="lower the learning rates"):
         learn(population, settings, "head", "swarm")
 

@@ -1,4 +1,4 @@
-"""`single_all_compute`: one default agent that takes all the steps of the swarm."""
+"""`single_agent_equal_flops`: one default agent that takes all the steps of the swarm."""
 
 from collections.abc import Mapping
 from typing import Any
