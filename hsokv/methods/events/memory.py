@@ -1,6 +1,6 @@
-"""`kv_only`, `knn` and `full` on events: a key-value memory, alone or beside the closed-form head of `ridge`.
+"""`kv_only`, `knn` and `full` on events: a key-value memory, alone or beside the class means of `prototypes`.
 
-An event changes the rows of the memory that it names, and for `full` the sums of `ridge`. Nothing is searched for while
+An event changes the rows of the memory that it names, and for `full` the sums of its labels. No swarm searches while
 events come: a setting that was chosen on an example would remember it. So what is withdrawn is gone to the bit, on one
 condition, that the memory has room for all examples in force: then none is averaged into another.
 """
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hsokv.memory.kernel_ridge import kernel_ridge_weights
 from hsokv.memory.module import KeyValueMemory
-from hsokv.methods.events import ridge
+from hsokv.methods.events import prototypes
 from hsokv.methods.events.interface import Answer, EventShape, Rows, masked
 
 BLOCK = 512  # queries that are read at a time
@@ -31,7 +31,7 @@ class Learner:
         self.memory = KeyValueMemory(shape.key_dim, shape.labels, capacity=shape.examples, k=self.neighbours)
         self.memory.requires_grad_(False)
         self.ids = torch.zeros(0, dtype=torch.int64)  # of the entries, in the order of the slots
-        self.head = ridge.Learner(shape, settings, generator) if "event_heads" in settings else None
+        self.head = prototypes.Learner(shape, settings, generator) if "event_heads" in settings else None
 
     def add(self, rows: Rows) -> None:
         """Write an entry for each example."""
@@ -61,9 +61,7 @@ class Learner:
             self.head.withdraw(rows)
 
     def settle(self) -> None:
-        """Solve for the head."""
-        if self.head:
-            self.head.settle()
+        """Nothing is left to do."""
 
     def predict(self, x: Tensor, in_force: Tensor) -> Answer:
         """What memory and head say."""
