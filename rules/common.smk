@@ -18,7 +18,13 @@ from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import hub_in_reach
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import KINDS, module_of, selected, task_of
+from hsokv.study.benchmarks import (
+    KINDS,
+    module_of,
+    selected,
+    settings_of,
+    task_of,
+)
 from hsokv.study.config import check_configuration, check_keys
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.encoders import encoder_of, encoders_of
@@ -128,7 +134,7 @@ def headline_encoder(benchmark):
     definition = BENCHMARKS[benchmark]
     condition = definition["conditions"][definition["headline"][0]]
     return ENCODERS.get(
-        definition["kind"] == "texts" and encoder_of(condition, config["encoder"])
+        definition["kind"] in ("texts", "events") and encoder_of(condition, config["encoder"])
     )
 
 

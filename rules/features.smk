@@ -38,7 +38,7 @@ rule encode_texts:
     benchmark:
         f"{R}/benchmarks/encode/{{benchmark}}.{{encoding}}.jsonl"
     wildcard_constraints:
-        benchmark=names_of("texts"),
+        benchmark=names_of("texts", "events"),
     conda:
         ENVIRONMENT
     threads: 1

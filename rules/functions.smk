@@ -8,9 +8,9 @@ def encodings_of(benchmark):
     return list(dict.fromkeys(encoding_of(*item) for item in conditions.items()))
 
 
-def names_of(kind):
-    """The benchmarks of a kind, as a constraint on a wildcard; one that matches nothing where there is none."""
-    return "|".join(name for name, _ in of_kind(kind)) or "(?!)"
+def names_of(*kinds):
+    """The benchmarks of some kinds, as a constraint on a wildcard; one that matches nothing where there is none."""
+    return "|".join(name for kind in kinds for name, _ in of_kind(kind)) or "(?!)"
 
 
 def encoded(wildcards):
@@ -29,7 +29,7 @@ def is_tuned(wildcards):
 
 def encoder_in(wildcards):
     """The name of the encoder of an encoding; None where images go through a dictionary of patches."""
-    of_texts = BENCHMARKS[wildcards.benchmark]["kind"] == "texts"
+    of_texts = BENCHMARKS[wildcards.benchmark]["kind"] in ("texts", "events")
     condition = next(iter(encoded(wildcards).values()))
     return encoder_of(condition, config["encoder"] if of_texts else None)
 
@@ -56,6 +56,8 @@ def encoder_path(wildcards):
 
 
 def encoding_module(wildcards):
+    if BENCHMARKS[wildcards.benchmark]["kind"] == "events":
+        return "hsokv.study.event_texts"
     return f"hsokv.study.{'tuned_text' if is_tuned(wildcards) else 'text'}"
 
 

@@ -25,7 +25,8 @@ rule run_arm:
             BENCHMARKS[wildcards.benchmark], wildcards.arm
         ),
         settings=lambda wildcards: {
-            name: config["methods"][name] for name in METHODS[wildcards.arm].settings
+            name: config["methods"][name]
+            for name in settings_of(BENCHMARKS[wildcards.benchmark], wildcards.arm)
         },
         task=lambda wildcards: task_of(
             BENCHMARKS[wildcards.benchmark], wildcards.arm, config["device"]

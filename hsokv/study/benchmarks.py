@@ -8,8 +8,8 @@ from hsokv.methods.registry import METHODS
 
 
 class Kind(NamedTuple):
-    """`protocol`: how arms learn, an `episode` at once or a `stream` task after task; `own`: the keys that say where a
-    user's own data are."""
+    """`protocol`: how arms learn, an `episode` at once, a `stream` task after task, or `events` as they come; `own`: the
+    keys that say where a user's own data are."""
 
     protocol: str
     own: tuple[str, ...]
@@ -20,6 +20,7 @@ KINDS: Mapping[str, Kind] = {
     "texts": Kind("episode", own=("files", "columns")),
     "images": Kind("episode", own=("folder",)),
     "stream": Kind("stream", own=("folder",)),
+    "events": Kind("events", own=("files",)),
 }
 
 
@@ -57,6 +58,12 @@ def module_of(definition: Mapping[str, Any], arm: str) -> str:
     return getattr(METHODS[arm], KINDS[definition["kind"]].protocol)
 
 
+def settings_of(definition: Mapping[str, Any], arm: str) -> tuple[str, ...]:
+    """The groups of settings that an arm reads under the protocol of a benchmark."""
+    events = KINDS[definition["kind"]].protocol == "events"
+    return METHODS[arm].event_settings if events else METHODS[arm].settings
+
+
 def source_of(definition: Mapping[str, Any]) -> dict[str, Any] | None:
     """Where the data of a benchmark come from, where a user's own are included; None for one without data."""
     keys = ("source", *KINDS[definition["kind"]].own)
@@ -71,9 +78,10 @@ def manifest_of(name: str, definition: Mapping[str, Any]) -> str | None:
 
 def task_of(definition: Mapping[str, Any], arm: str, device: str = "cpu") -> dict[str, Any]:
     """What an arm has to know of a benchmark of the configuration, its seeds apart; arms of images use the device."""
+    images = METHODS[arm].images and definition["kind"] == "stream"
     return {
-        **({"images": True} if METHODS[arm].images else {}),
-        **({"device": device} if METHODS[arm].images and device != "cpu" else {}),
+        **({"images": True} if images else {}),
+        **({"device": device} if images and device != "cpu" else {}),
         "protocol": KINDS[definition["kind"]].protocol,
         "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
         **{key: definition[key] for key in ("folds", "capacity") if key in definition},

@@ -212,6 +212,17 @@ class StreamCondition(Model):
     passes: int = Field(ge=1, le=10_000, description="Passes over a task's examples, for arms that learn by gradient.")
 
 
+class EventsCondition(Model):
+    encoder: Name = Field(None, description="In place of the study's own.")
+    tasks: int = Field(None, ge=1, le=1000, description="Steps in which labels come; a divisor of their number.")
+    shots: Million = Field(None, description="Texts per label.")
+    wrong: Probability = Field(None, description="Share of the texts that come under a wrong label, corrected later.")
+    changed: Probability = Field(None, description="Share of the labels that are renamed or merged.")
+    withdrawn: Probability = Field(None, description="Share of the texts that are withdrawn.")
+    withdrawn_labels: Probability = Field(None, description="Share of the labels that are withdrawn whole.")
+    steps: Thousand = Field(None, description="Steps of each part after the labels have come.")
+
+
 class Level(Model):
     expressed: Natural = Field(description="Attributes expressed in a context.")
     noise_words: int = Field(ge=0, description="Words without meaning in a context.")
@@ -337,7 +348,29 @@ class Stream(Pictures):
     capacity: Many = Field(description="Most past examples that an arm may carry from task to task.")
 
 
-AnyBenchmark = Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")]
+class EventFiles(Model):
+    events: Text = Field(description="Table of time, event, text, label and new_label (docs/own-data.md).")
+    validation: Text = Field(description="Queries for `split: validation`: text and label, empty where out of scope.")
+    test: Text = Field(description="Queries for `split: test`.")
+
+
+class Events(Benchmark):
+    kind: Literal["events"] = Field(description="Labelled texts that come, change and go.")
+    source: Annotated[str, *_one_of(["clinc150", OWN])] = Field(description="Data set, or `files` for your own events.")
+    files: EventFiles = Field(None, description="For `source: files`: below the data root, else the working directory.")
+    conditions: dict[Name, EventsCondition | None] = Field(description="Variations by name; null leaves one out.")
+
+    @model_validator(mode="after")
+    def _check_events(self) -> Self:
+        for name, condition in self.conditions.items():
+            for key in EventsCondition.model_fields if condition else ():
+                value = getattr(condition, key)
+                if key != "encoder" and (value is None) != (self.source == OWN):
+                    raise _wrong(f"conditions.{name}.{key}", f"{_verb(value)} for `source: {self.source}`")
+        return self
+
+
+AnyBenchmark = Annotated[Words | Texts | Images | Stream | Events, Field(discriminator="kind")]
 
 
 class Learning(Model):
@@ -438,6 +471,24 @@ class LinearProbe(Model):
     steps: Million = Field(description="Most steps of the solver.")
 
 
+class EventMemory(Model):
+    neighbours: Thousand = Field(description="Entries read per query.")
+    inverse_temperature: Rate = Field(description="b in the kernel exp(b (cos - 1)).")
+    noise: Rate = Field(description="Added to the kernel's diagonal: how far a label is trusted less than the kernel.")
+    scale: Rate = Field(description="Factor of what the memory says of a label, before the softmax.")
+    gate: Share = Field(description="Share of the memory's probabilities beside those of the class means.")
+
+
+class EventHeads(Model):
+    scale: Rate = Field(description="Factor of the cosine with a class mean, before the softmax.")
+    shrinkage: Share = Field(description="ridge: share of the covariance replaced by a multiple of the identity.")
+    temperature: Rate = Field(description="ridge: divides the discriminant scores.")
+    strength: Positive = Field(description="joint, linear_probe: inverse regularisation C.")
+    learning_rate: Rate = Field(description="fine_tune, experience_replay: step size.")
+    steps: Count = Field(description="fine_tune, experience_replay: gradient steps after each step of events.")
+    replayed: Count = Field(description="experience_replay: past examples beside the new ones in each step.")
+
+
 class Methods(Model):
     head: Head = Field(description="The linear head of the default agent.")
     memory: Memory = Field(description="The key-value memory of the default agent.")
@@ -448,6 +499,9 @@ class Methods(Model):
     linear_probe: LinearProbe = Field(description="Logistic regression.")
     maml: Maml = Field(description="First-order meta-learning (ANIL) of a linear map of the features.")
     fine_tune: FineTune = Field(description="Training of the encoder and its head.")
+
+    event_memory: EventMemory = Field(description="The memory on benchmarks of events, read by kernel ridge regression.")
+    event_heads: EventHeads = Field(description="The other arms on benchmarks of events.")
 
     @model_validator(mode="after")
     def _check_swarm(self) -> Self:

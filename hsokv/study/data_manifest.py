@@ -7,6 +7,7 @@ from typing import Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.cifar10 import read_cifar10
+from hsokv.data.events import NEEDS, check_events, read_events, read_queries
 from hsokv.data.examples import Dataset, Examples, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
 from hsokv.data.sources import DataFiles, cache_folder, fetch, locate, locate_own
@@ -21,7 +22,7 @@ from hsokv.model.encoder_files import resolve_encoder
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
 
-KEYS = ("texts", "images")
+KEYS = ("texts", "images", "events")
 """Under which of them a manifest describes what it tells of."""
 
 GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
@@ -88,10 +89,17 @@ def describe_source(
 
 
 def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
-    """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why.
+    """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why; of a user's
+    own `events` the number of each kind.
 
-    Raises DataError where the data are damaged.
+    Raises DataError where the data are damaged, or events do not fit each other.
     """
+    if "events" in source.get("files", {}):
+        paths = locate_data(source["source"], source, root).paths
+        events = check_events(read_events(paths["events"]), str(paths["events"]))
+        for split in ("validation", "test"):
+            read_queries(paths[split], events.names)
+        return {"events": {kind: int((events.kind == number).sum()) for number, kind in enumerate(NEEDS)}}
     train, test, dropped = read_dataset(source, root)
     kind = "images" if train.are_images else "texts"
     return {kind: {"labels": list(train.names), "train": train.counts(), "test": test.counts(), "dropped": dropped}}
@@ -102,13 +110,23 @@ def check_contents(
 ) -> None:
     """Raise DataError where a benchmark asks for more than the data have that `described` tells of."""
     defaults = configuration["data"]
-    if "texts" in described:
+    if benchmark["kind"] == "events":
+        _check_events(name, described.get("texts"), benchmark["conditions"])
+    elif "texts" in described:
         rows = benchmark.get("development_rows", defaults["development_rows"])
         _check_texts(name, described["texts"], benchmark["conditions"], rows)
     if "images" in described:
         images = benchmark.get("development_images", defaults["development_images"])
         aside = images if configuration["split"] == "validation" else 0
         _check_images(name, described["images"], benchmark, aside)
+
+
+def _check_events(name: str, described: Mapping[str, Any] | None, conditions: Mapping[str, Any]) -> None:
+    """Of drawn events the tasks divide the labels, and every label has texts enough; own events were read through."""
+    for condition_name, condition in conditions.items() if described else ():
+        if (labels := len(described["labels"])) % condition["tasks"]:
+            raise DataError(f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {labels} labels")
+        _check_smallest(name, described, 0, 2 * condition["shots"], "texts")
 
 
 def _check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str, Any], development_rows: int) -> None:

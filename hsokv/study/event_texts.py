@@ -15,20 +15,20 @@ from hsokv.study.encoders import describe_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
 from hsokv.study.text import describe_data
 
-PARTS = {"development": "val", "final": "test"}
-"""The part of CLINC150 that is read, by test set of the study."""
+PARTS = {"validation": "val", "test": "test"}
+"""The part of CLINC150 that is asked, by split."""
 
 
 def load_events(
-    source: Mapping[str, Any], root: Path | None, evaluate_on: str, definition: Mapping[str, Any], seed: int
+    source: Mapping[str, Any], root: Path | None, split: str, definition: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, np.ndarray], Examples]:
     """(arrays of the events of a seed, queries); own events are the same for every seed."""
     paths = locate_data(source["source"], source, root).paths
     if source["source"] == OWN:
         events = check_events(read_events(paths["events"]), str(paths["events"]))
-        queries = read_queries(paths["validation" if evaluate_on == "development" else "test"], events.names)
+        queries = read_queries(paths[split], events.names)
     else:
-        pool, queries = read_clinc150(paths["all"], PARTS[evaluate_on])
+        pool, queries = read_clinc150(paths["all"], PARTS[split])
         events = check_events(draw_life(pool, seed, **definition), "drawn events")
     return {name: np.array(part) for name, part in events._asdict().items()}, queries
 
@@ -38,7 +38,7 @@ def encode_shots(
     conditions: Mapping[str, Mapping[str, Any]],
     source: Mapping[str, Any],
     root: Path | None,
-    evaluate_on: str,
+    split: str,
     development_rows: int,
     encoder: EncoderSource,
     manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
@@ -52,7 +52,7 @@ def encode_shots(
     missing = [key for key, path in paths.items() if not is_current(path, stamp)]
     if not missing:
         return
-    described = describe_data(manifests[0], source, evaluate_on, encoder.name)
+    described = describe_data(manifests[0], source, split, encoder.name)
     if write_not_run(paths.values(), manifests, described, encoder, report):
         return
     from hsokv.model.text_encoder import encoder_flops, load_text_encoder
@@ -70,7 +70,7 @@ def encode_shots(
         for name, condition in conditions.items():
             definition = {option: value for option, value in condition.items() if option != "encoder"}
             seed = seeds[0] if key == "evaluation" else key
-            events, queries = load_events(source, root, evaluate_on, definition, seed)
+            events, queries = load_events(source, root, split, definition, seed)
             names = queries.names
             if key == "evaluation":
                 texts = list(queries.inputs)
