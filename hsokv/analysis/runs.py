@@ -1,6 +1,7 @@
 """The runs that a study plans, the records at hand, and from these one long frame of values."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.scores import JOINT, Run, examples_of, scores_of
 from hsokv.exceptions import ConfigurationError, RecordError
-from hsokv.records import RunRecord, read_records
+from hsokv.records import RunRecord, costs_path, read_costs, read_records
 
 NO_RECORD = "no record"
 CELL = ["benchmark", "condition", "arm"]
@@ -19,9 +20,19 @@ Records = Mapping[RunKey, RunRecord]
 
 
 def read_runs(paths: Iterable[Path]) -> Iterator[tuple[RunRecord, str, int]]:
-    """Every record with its file and its line, from 1; raises RecordError where one is damaged."""
+    """Every record with its file and its line, from 1; raises RecordError where one is damaged.
+
+    A run that was timed in parts gets these times as curves, and their means as scores: they are measurements, kept
+    beside the records, which hold nothing that another run would not repeat.
+    """
     for path in paths:
-        for line, record in enumerate(read_records(path), start=1):
+        records = read_records(path)
+        timed = any("update_flops" in record.curves for record in records) and costs_path(path).exists()
+        seconds = {(cost.condition, cost.seed): cost.seconds for cost in read_costs(path)} if timed else {}
+        for line, record in enumerate(records, start=1):
+            if of_run := seconds.get((record.condition, record.seed)):
+                means = {name: float(np.mean(times)) for name, times in of_run.items()}
+                record = replace(record, curves=record.curves | of_run, scores=record.scores | means)
             yield record, Path(path).as_posix(), line
 
 

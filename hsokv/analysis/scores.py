@@ -118,6 +118,16 @@ def _excess(name: str) -> Callable[[Run], float | None]:
     return excess
 
 
+def _saving(name: str) -> Callable[[Run], float | None]:
+    """How many times more `joint` takes than the arm."""
+
+    def saving(run: Run) -> float | None:
+        joint = run.joint.scores.get(name) if run.joint else None
+        return joint / run.record.scores[name] if joint and run.record.scores.get(name) else None
+
+    return saving
+
+
 def _carried(*parts: str) -> Callable[[Run], float | None]:
     def carried(run: Run) -> float | None:
         told = run.record.instruments.get("carried")
@@ -223,6 +233,20 @@ SCORES = {
               _read(lambda e: e.reads[e.top_tenth].sum() / e.reads.sum())),
         Score("memory_top_tenth_right", "share", "right reads of the most read tenth of entries", 0, 1,
               _read(lambda e: e.right[e.top_tenth].sum() / e.reads[e.top_tenth].sum())),
+        Score("update_flops", "FLOPs", "operations of an update"),
+        Score("update_flops_saving", "times", "operations of retraining over those of an update",
+              of_run=_saving("update_flops")),
+        Score("update_seconds", "ms", "time of an update"),
+        Score("update_seconds_saving", "times", "seconds of retraining over those of an update",
+              of_run=_saving("update_seconds")),
+        Score("answer_flops", "FLOPs", "operations of an answer"),
+        Score("exact_answers", "share", "answers equal to the bit to those of an arm that never saw the withdrawn", 0, 1),
+        Score("withdrawn_accuracy", "share", "accuracy on what was withdrawn", 0, 1),
+        Score("withdrawn_excess", "points", "accuracy on what was withdrawn beyond an arm that never saw it", -1, 1),
+        Score("auroc", "share", "out of scope, AUROC by the arm's best signal", 0, 1),
+        Score("auroc_softmax", "share", "out of scope, AUROC of the largest probability", 0, 1),
+        Score("auroc_similarity", "share", "out of scope, AUROC of the nearest similarity", 0, 1),
+        Score("auroc_both", "share", "out of scope, AUROC of the product of both", 0, 1),
         Score("speed_up", "ratio", "speed-up over one process"),  # of the distributed swarm, which has no records
         Score("minutes", "minutes", "minutes"),  # of the whole study
     )
@@ -269,7 +293,7 @@ def score_range(score: str, *, difference: bool = False) -> tuple[float, float]:
 PRINTED = {"share": "percent", "lift": "percent", "ratio": "", "text": "", "count": "", "p": "", "score": ""}
 PRINTED |= {"steps": "M steps", "steps/s": "M steps/s", "traffic": "kB", "memory": "MiB"}
 """The unit of the text, where it is another than the one that the value is kept in."""
-SCALED = {"steps": (1e6, 1), "steps/s": (1e6, 2), "seconds": (1, 1), "traffic": (1e3, 0), "memory": (2**20, 0)}
+SCALED = {"steps": (1e6, 1), "steps/s": (1e6, 2), "seconds": (1, 1), "ms": (1e-3, 1), "traffic": (1e3, 0), "memory": (2**20, 0)}
 SCALED |= {"minutes": (1, 1), "bytes": (1, 0)}
 """What a unit of measured things is divided by when it is printed, and the decimals then shown."""
 
@@ -291,6 +315,8 @@ def format_value(value: float | str, unit: str) -> str:
     if unit in SCALED:
         divisor, decimals = SCALED[unit]
         return f"{value / divisor:.{decimals}f}"
+    if unit == "times":
+        return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
     if unit in ("entries", "examples", "writes"):
         return f"{value:.1f}".removesuffix(".0")
     if unit == "p":

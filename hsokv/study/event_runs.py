@@ -142,7 +142,7 @@ def run_events(
         generator.set_state(state)
         return Life(start(EventShape(*shape), settings, generator), x, len(events.names))
 
-    life, curves, kinds = begin(), {}, []
+    life, curves = begin(), {}
     for part in steps_of(events):
         began = time.perf_counter()
         _, flops = count_flops(life.tell, part)
@@ -152,13 +152,14 @@ def run_events(
         found |= {"update_flops": flops, "update_seconds": seconds}
         for name, value in found.items():
             curves.setdefault(name, []).append(value)
-        kinds.append(KINDS[part.kind[0]])
+        curves.setdefault("event", []).append(int(part.kind[0]))
     twin = begin()
     for part in steps_of(without_withdrawn(events)):
         twin.tell(part)
     carried = {part: 0 for part in ("entries", "statistics", "weights")}
     carried |= {name: sum(part.nbytes for part in parts) for name, parts in life.learner.carried().items()}
     seconds = curves.pop("update_seconds")
+    curves["accuracy_in_force"] = curves.pop("accuracy")
     return {
         "scores": {
             "accuracy": accuracy(predicted, labels),
@@ -169,7 +170,7 @@ def run_events(
         },
         "outcomes": outcomes(predicted, labels),
         "curves": curves,
-        "instruments": {"events": kinds, "carried": {f"{name}_bytes": size for name, size in carried.items()}},
+        "instruments": {"carried": {f"{name}_bytes": size for name, size in carried.items()}},
         "seconds": {"update_seconds": seconds},
     }
 
