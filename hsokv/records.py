@@ -8,7 +8,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, fields
+from dataclasses import field as make_field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,7 +70,7 @@ class CostRecord:
     host: str
     device: str
     threads: int
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = make_field(default_factory=dict)
 
 
 Entry = TypeVar("Entry", RunRecord, CostRecord)

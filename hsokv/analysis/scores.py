@@ -240,7 +240,7 @@ SCORES = {
         Score("update_seconds_saving", "times", "seconds of retraining over those of an update",
               of_run=_saving("update_seconds")),
         Score("answer_flops", "FLOPs", "operations of an answer"),
-        Score("exact_answers", "share", "answers equal to the bit to those of an arm that never saw the withdrawn", 0, 1),
+        Score("exact_answers", "share", "answers equal, to the bit, to those of one that never saw the withdrawn", 0, 1),
         Score("withdrawn_accuracy", "share", "accuracy on what was withdrawn", 0, 1),
         Score("withdrawn_excess", "points", "accuracy on what was withdrawn beyond an arm that never saw it", -1, 1),
         Score("auroc", "share", "out of scope, AUROC by the arm's best signal", 0, 1),
@@ -293,7 +293,14 @@ def score_range(score: str, *, difference: bool = False) -> tuple[float, float]:
 PRINTED = {"share": "percent", "lift": "percent", "ratio": "", "text": "", "count": "", "p": "", "score": ""}
 PRINTED |= {"steps": "M steps", "steps/s": "M steps/s", "traffic": "kB", "memory": "MiB"}
 """The unit of the text, where it is another than the one that the value is kept in."""
-SCALED = {"steps": (1e6, 1), "steps/s": (1e6, 2), "seconds": (1, 1), "ms": (1e-3, 1), "traffic": (1e3, 0), "memory": (2**20, 0)}
+SCALED = {
+    "steps": (1e6, 1),
+    "steps/s": (1e6, 2),
+    "seconds": (1, 1),
+    "ms": (1e-3, 1),
+    "traffic": (1e3, 0),
+    "memory": (2**20, 0),
+}
 SCALED |= {"minutes": (1, 1), "bytes": (1, 0)}
 """What a unit of measured things is divided by when it is printed, and the decimals then shown."""
 

@@ -34,7 +34,15 @@ from hsokv.exceptions import RecordError
 from hsokv.files import read_json
 from hsokv.records import RunRecord
 
-HEADLINE_CURVES = ("diversity", "copied", "failed", "accuracy_seen", "accuracy_in_force", "update_flops", "event")  # whose means over the headline are kept
+HEADLINE_CURVES = (
+    "diversity",
+    "copied",
+    "failed",
+    "accuracy_seen",
+    "accuracy_in_force",
+    "update_flops",
+    "event",
+)  # whose means over the headline are kept
 
 
 def compute(

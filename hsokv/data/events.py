@@ -1,4 +1,4 @@
-"""Labelled texts that come, change and go: a table of events, read, checked and drawn; queries that are asked meanwhile.
+"""Labelled texts that come, change and go: a table of events, read, checked or drawn; queries asked meanwhile.
 
 A table has the columns time, event, text and label, and new_label where a label changes:
 

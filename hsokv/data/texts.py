@@ -77,9 +77,7 @@ def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]
     )
 
 
-def read_table(
-    path: Path, columns: Sequence[str], quoted: bool | None = None, empty: bool = False
-) -> "pd.DataFrame":
+def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None, empty: bool = False) -> "pd.DataFrame":
     """The `columns` of a table as text, blanks around them dropped; the index is the row in the file, the header's 1.
 
     The name says the format: .csv, .tsv or .txt (separated by tabs), .jsonl or .parquet, each also with .gz behind.

@@ -7,11 +7,12 @@ from torch import Tensor
 def kernel_ridge_weights(
     similarity: Tensor, gram: Tensor, occupied: Tensor, inverse_temperature: float, noise: float
 ) -> Tensor:
-    """The weight of each retrieved entry: w = (K + noise I)^-1 k, K_ij = exp(b (cos_ij - 1)), k_i = exp(b (cos_i - 1)).
+    """The weight of each retrieved entry: w = (K + noise I)^-1 k.
 
-    It is the mean of a Gaussian process on the neighbours alone. Entries that resemble each other share one weight, so
-    ten near copies of a wrong label do not outvote the one entry that fits. A kernel-weighted average, which takes k for
-    w, counts them ten times. What is learnt is the entries alone: a write, a new label and a deletion cost one row.
+    K_ij = exp(b (cos_ij - 1)) and k_i = exp(b (cos_i - 1)): the mean of a Gaussian process on the neighbours alone.
+    Entries that resemble each other share one weight, so ten near copies do not outvote one entry that fits as well; a
+    kernel-weighted average, which takes k for w, counts them ten times. Nothing is learnt but the entries: a write, a
+    new label and a deletion cost one row.
 
     Args:
         similarity: [..., n, k], cosines of the queries with their neighbours, as a read gives them.

@@ -274,7 +274,9 @@ def _phases(above: Axes, below: Axes, kinds: pd.DataFrame) -> None:
     for place, (first, end) in enumerate(itertools.pairwise(starts)):
         for axes in (above, below) if place % 2 else ():
             axes.axvspan(first + 0.5, end + 0.5, color="0.94", zorder=0)
-        above.text((first + end + 1) / 2, 0.02, names[first], transform=above.get_xaxis_transform(), ha="center", fontsize=6)
+        above.text(
+            (first + end + 1) / 2, 0.02, names[first], transform=above.get_xaxis_transform(), ha="center", fontsize=6
+        )
 
 
 def flops(study: Study) -> Figure:

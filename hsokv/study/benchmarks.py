@@ -8,8 +8,10 @@ from hsokv.methods.registry import METHODS
 
 
 class Kind(NamedTuple):
-    """`protocol`: how arms learn, an `episode` at once, a `stream` task after task, or `events` as they come; `own`: the
-    keys that say where a user's own data are."""
+    """`protocol`: how arms learn, an `episode` at once, a `stream` task after task, or `events` as they come.
+
+    `own`: the keys that say where a user's own data are.
+    """
 
     protocol: str
     own: tuple[str, ...]

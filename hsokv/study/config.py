@@ -500,7 +500,9 @@ class Methods(Model):
     maml: Maml = Field(description="First-order meta-learning (ANIL) of a linear map of the features.")
     fine_tune: FineTune = Field(description="Training of the encoder and its head.")
 
-    event_memory: EventMemory = Field(description="The memory on benchmarks of events, read by kernel ridge regression.")
+    event_memory: EventMemory = Field(
+        description="The memory on benchmarks of events, read by kernel ridge regression."
+    )
     event_heads: EventHeads = Field(description="The other arms on benchmarks of events.")
 
     @model_validator(mode="after")

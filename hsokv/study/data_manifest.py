@@ -89,8 +89,9 @@ def describe_source(
 
 
 def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
-    """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why; of a user's
-    own `events` the number of each kind.
+    """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why.
+
+    Of a user's own `events` the number of each kind.
 
     Raises DataError where the data are damaged, or events do not fit each other.
     """

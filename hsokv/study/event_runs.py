@@ -1,7 +1,7 @@
 """One run on a stream of events: after every step ask, count what the update took, and in the end look for traces."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +91,9 @@ class Life:
                 for one in gone:
                     del self.labels[one]
             else:
-                for example, old, new in zip(events.example[rows], events.label[rows], events.new_label[rows]):
-                    self.change(int(example), int(old), int(new))
+                named = (events.example[rows], events.label[rows], events.new_label[rows])
+                for example, old, new in zip(*(part.tolist() for part in named), strict=True):
+                    self.change(example, old, new)
         self.learner.settle()
 
     def change(self, example: int, label: int, new_label: int) -> None:
@@ -156,7 +157,7 @@ def run_events(
     twin = begin()
     for part in steps_of(without_withdrawn(events)):
         twin.tell(part)
-    carried = {part: 0 for part in ("entries", "statistics", "weights")}
+    carried = dict.fromkeys(("entries", "statistics", "weights"), 0)
     carried |= {name: sum(part.nbytes for part in parts) for name, parts in life.learner.carried().items()}
     seconds = curves.pop("update_seconds")
     curves["accuracy_in_force"] = curves.pop("accuracy")

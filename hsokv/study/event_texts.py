@@ -1,4 +1,4 @@
-"""The features of benchmarks of events: the events of every seed with their texts, one set of queries for all of them."""
+"""The features of benchmarks of events: the events of every seed with their texts, and one set of queries."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -42,7 +42,11 @@ NEGLIGIBLE = {
     *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),
     *("full_like", "new_zeros", "scalar_tensor", "empty", "repeat", "as_strided_"),
     *("promote_types", "diag_embed", "fill_", "index_fill_", "cumsum", "_record_function_enter_new"),
-    *("_record_function_exit", "select_backward", "slice_backward",),
+    *(
+        "_record_function_exit",
+        "select_backward",
+        "slice_backward",
+    ),
     # Of encoders of images: norms, pools, and places drawn over to another size of image.
     *("native_layer_norm", "native_batch_norm", "cudnn_batch_norm", "avg_pool2d", "hardswish"),
     *("upsample_bilinear2d", "upsample_bicubic2d"),
