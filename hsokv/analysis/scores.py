@@ -240,7 +240,7 @@ SCORES = {
         Score("update_seconds_saving", "times", "seconds of retraining over those of an update",
               of_run=_saving("update_seconds")),
         Score("answer_flops", "FLOPs", "operations of an answer"),
-        Score("exact_answers", "share", "answers equal, to the bit, to those of one that never saw the withdrawn", 0, 1),
+        Score("exact_answers", "share", "answers equal to the bit to those of one that never saw the withdrawn", 0, 1),
         Score("withdrawn_accuracy", "share", "accuracy on what was withdrawn", 0, 1),
         Score("withdrawn_excess", "points", "accuracy on what was withdrawn beyond an arm that never saw it", -1, 1),
         Score("auroc", "share", "out of scope, AUROC by the arm's best signal", 0, 1),

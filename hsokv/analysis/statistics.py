@@ -169,7 +169,7 @@ def _about_benchmark(name: str, records: Records, study: Mapping[str, Any]) -> d
     benchmark, data = study["benchmarks"][name], [run.data for key, run in records.items() if key[0] == name]
     encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
-        **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls")},
+        **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls", "published")},
         "arms": arms_of(study, name),
         "stream": is_stream(study, name),
         "shots": dict(benchmark.get("shots", {})),

@@ -373,6 +373,18 @@ def published(view: View) -> pd.DataFrame:
     return frame(["method", "from", "class-incremental (%)", "task-incremental (%)"], rows)
 
 
+def published_accuracy(view: View) -> pd.DataFrame:
+    """What others published of a benchmark, above this study's arms."""
+    rows = []
+    for name, about in view.benchmarks.items():
+        for entry in about.get("published", ()):
+            cells = (Verbatim(entry["name"]),), ("published",), (f"{100 * entry['accuracy']:.1f}",)
+            rows.append(((view.title(name),), *cells, (Verbatim(entry["source"]),)))
+        for arm in about["arms"] if about.get("published") else ():
+            rows.append(((view.title(name),), (arm,), ("this study",), view.accuracy(name, HEADLINE, arm), ()))
+    return frame(["benchmark", "method", "from", "accuracy (%)", "source"], rows)
+
+
 def sharing(view: View) -> pd.DataFrame:
     """How soon each way of sharing reaches the target, and what it sends."""
     rows = []
@@ -451,12 +463,14 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         f"over seeds alone. {DASH}: nothing to show."),
     "events": Entry(events, "Labels that come, change and go: after the last step, with 95 % intervals",
         "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
-        "machine. Exact: share of the answers that equal, to the bit, those of a twin, the same arm that never saw what "
-        "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where an arm has one."),
+        "machine. Exact: share of the answers that equal, to the bit, those of a twin, the same arm that never saw "
+        "what is withdrawn. Out of scope: by the largest probability, times the nearest similarity where an arm has one."),
     "published": Entry(published,
         f"{COMPARED}: arms of this study below published figures of training from scratch",
         "Published: Buzzega et al. (2020), ResNet-18 trained whole on 50,000 images in 50 passes a task. Here heads "
         "and memories learn on frozen features, under an allowance of operations."),
+    "published_accuracy": Entry(published_accuracy, "Published results beside this study's",
+        "Published results are those of their authors, on their own draws of the same number of shots."),
     "memory": Entry(memory, "What the memory was worth, with 95 % intervals",
         "Chance: the hit rate of an entry drawn blindly. Intervals of hits are over seeds alone."),
     "occupancy": Entry(occupancy, "What the memory held, and how its reads were spread",

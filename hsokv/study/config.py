@@ -301,12 +301,19 @@ class Columns(Model):
     label: Text = Field(description="Column of labels; the classes are the labels of the train file, sorted.")
 
 
+class Published(Model):
+    name: Text = Field(description="Method, as it is printed.")
+    accuracy: Probability = Field(description="Published accuracy, 0 to 1.")
+    source: Text = Field(description="Where it was published.")
+
+
 class Texts(Benchmark):
     kind: Literal["texts"] = Field(description="Few-shot classification of texts or of pairs of texts.")
     source: TextSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     files: Files = Field(None, description="For `source: files`: below the data root, else the working directory.")
     columns: Columns = Field(None, description="For `source: files`: columns that are read.")
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
+    published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
     run_in_overlay: dict[str, Text] = Field(
         {}, description="Conditions that another overlay runs, by name; tables say so."
     )

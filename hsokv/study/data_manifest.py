@@ -31,6 +31,9 @@ GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
     "split_cifar10_synthetic": generate_split_cifar10_synthetic,
 }
 
+OWN_VALIDATION = {"clinc150": "val"}
+"""Sources with a part for validation, by name: nothing is carved out of their train texts."""
+
 FEWEST = 2
 """Train images of a class: one to learn from and one held out."""
 
@@ -50,8 +53,11 @@ def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progres
     return locate(source["source"], root, cache_folder())
 
 
-def read_dataset(source: Mapping[str, Any], root: Path | None) -> Dataset:
-    """The examples of `source`, deduplicated; raises what `locate_data` does, and DataError where they do not fit."""
+def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test") -> Dataset:
+    """The examples of `source`, deduplicated; of CLINC150 with its `part` as the test.
+
+    Raises what `locate_data` does, and DataError where they do not fit.
+    """
     name, others = source["source"], {}
     if name in SYNTHETIC:
         return deduplicate(*GENERATORS[name]())
@@ -63,7 +69,7 @@ def read_dataset(source: Mapping[str, Any], root: Path | None) -> Dataset:
         train, test = read_texts(paths["train"], paths["test"], Task(tuple(columns["text"]), columns["label"]))
     elif name in TASKS:
         files = list(paths.values())
-        train, test = read_texts(files[0], files[-1], TASKS[name])
+        train, test = read_texts(files[0], files[-1], TASKS[name], part)
     else:
         train, test = read_cifar10(paths)
     dataset = deduplicate(train, test)
@@ -115,6 +121,7 @@ def check_contents(
         _check_events(name, described.get("texts"), benchmark["conditions"])
     elif "texts" in described:
         rows = benchmark.get("development_rows", defaults["development_rows"])
+        rows = 0 if benchmark["source"] in OWN_VALIDATION else rows
         _check_texts(name, described["texts"], benchmark["conditions"], rows)
     if "images" in described:
         images = benchmark.get("development_images", defaults["development_images"])

@@ -18,8 +18,13 @@ from hsokv.training.budget import Budget
 SETTINGS = {
     "event_memory": {"neighbours": 8, "inverse_temperature": 2.0, "noise": 0.3, "scale": 20.0, "gate": 0.7},
     "event_heads": {
-        **{"scale": 20.0, "shrinkage": 0.9, "temperature": 1.0, "strength": 100.0},
-        **{"learning_rate": 5.0, "steps": 20, "replayed": 20},
+        "scale": 20.0,
+        "shrinkage": 0.9,
+        "temperature": 1.0,
+        "strength": 100.0,
+        "learning_rate": 5.0,
+        "steps": 20,
+        "replayed": 20,
     },
     "knn": {"k": 1},
 }
@@ -99,7 +104,7 @@ def test_answers_are_probabilities_among_the_labels_in_force(arm):
 
 @pytest.mark.parametrize("arm", EXACT)
 def test_how_events_are_batched_changes_no_bit(arm):
-    events, x, queries = cluster_world(4)
+    _, x, queries = cluster_world(4)
     rows = Rows(torch.arange(len(x)), x, torch.arange(len(x)) % 3)
     whole, single = (start(arm, 3, WIDTH, len(x)) for _ in range(2))
     whole.add(rows)

@@ -57,7 +57,7 @@ def test_what_was_withdrawn_cannot_be_withdrawn_again():
 def test_a_label_of_a_query_that_no_event_knows_is_refused(tmp_path):
     path = tmp_path / "queries.csv"
     path.write_text("text,label\nhello,\nwhere is it,card\nmore,cart\n")
-    with pytest.raises(DataError, match="row 4.*'cart'"):
+    with pytest.raises(DataError, match=r"row 4.*'cart'"):
         read_queries(path, ("card", "refund"))
 
 
