@@ -463,7 +463,7 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         f"over seeds alone. {DASH}: nothing to show."),
     "events": Entry(events, "Labels that come, change and go: after the last step, with 95 % intervals",
         "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
-        "machine. Exact: share of the answers that equal, to the bit, those of a twin, the same arm that never saw what "
+        "machine. Exact: share of the answers that equal to the bit those of a twin, the same arm that never saw what "
         "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where there is one."),
     "published": Entry(published,
         f"{COMPARED}: arms of this study below published figures of training from scratch",
