@@ -1,4 +1,4 @@
-"""Benchmarks of events from configuration to features and a run: the example of docs/own-data.md, and what is refused."""
+"""Benchmarks of events from configuration to features: the example of docs/own-data.md, and what is refused."""
 
 from pathlib import Path
 
@@ -51,5 +51,5 @@ def test_own_events_are_played_through_before_anything_runs(tmp_path):
     bad = tmp_path / "events.csv"
     bad.write_text((BASE / SOURCE["files"]["events"]).read_text() + "7,withdraw,,loans,\n")
     source = SOURCE | {"files": SOURCE["files"] | {"events": str(bad)}}
-    with pytest.raises(DataError, match="row 22.*'loans'"):
+    with pytest.raises(DataError, match=r"row 22.*'loans'"):
         describe_contents(source, BASE)
