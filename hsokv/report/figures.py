@@ -261,7 +261,7 @@ def events(study: Study) -> Figure:
                 ends[curve][arm] = (100 * end if scale == 100 else np.log10(end), look["color"])
         below.set_yscale("log")
         _phases(above, below, kinds)
-        above.set(xlim=(0.5, last + 0.1), ylabel="accuracy on labels in force (%)")
+        above.set(xlim=(0.5, last + 0.1), ylim=(0, 103), ylabel="accuracy on labels in force (%)")
         below.set(xlim=(0.5, last + 0.1), ylabel="FLOPs of the update", xlabel="steps of events")
         parts.label_ends(above, last, ends["accuracy_in_force"], 2.2)
     return figure
@@ -274,9 +274,8 @@ def _phases(above: Axes, below: Axes, kinds: pd.DataFrame) -> None:
     for place, (first, end) in enumerate(itertools.pairwise(starts)):
         for axes in (above, below) if place % 2 else ():
             axes.axvspan(first + 0.5, end + 0.5, color="0.94", zorder=0)
-        above.text(
-            (first + end + 1) / 2, 0.02, names[first], transform=above.get_xaxis_transform(), ha="center", fontsize=6
-        )
+        middle, height = (first + end + 1) / 2, 0.02 + 0.05 * (place % 2)  # neighbours may be narrower than their names
+        above.text(middle, height, names[first], transform=above.get_xaxis_transform(), ha="center", fontsize=6)
 
 
 def flops(study: Study) -> Figure:
