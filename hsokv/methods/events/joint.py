@@ -8,8 +8,8 @@ from torch import Tensor
 
 from hsokv.methods.events.interface import Answer, EventShape, Kept, masked
 
-TOLERANCE = 1e-5
-"""Largest absolute gradient entry at which the solution is taken as found."""
+TOLERANCE = 1e-4
+"""Largest absolute gradient entry at which the solution is taken as found: the default of scikit-learn."""
 MOST_STEPS = 500
 
 
