@@ -63,7 +63,7 @@ def encoding_module(wildcards):
 
 def own_root(wildcards, output):
     """As a parameter that is not compared (with `output` as an argument): the folder of a user's own copies."""
-    return str(data_root(config["data"]["root"]) or "")
+    return str(data_root() or "")
 
 
 def own_encoder_folder(wildcards, output):
@@ -104,8 +104,8 @@ def features_of(benchmark, arm):
 def code_of_arm(wildcards):
     """The digest of what runs an arm under the protocol of a benchmark."""
     definition = BENCHMARKS[wildcards.benchmark]
-    protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
-    modules = ["hsokv.study.runs", protocol.module]
+    protocol = KINDS[definition["kind"]].protocol
+    modules = ["hsokv.study.runs", PROTOCOLS[protocol].module]
     return code_digest(
-        [*modules, module_of(definition, wildcards.arm)], [script_path("run_arm.py")]
+        [*modules, module_of(wildcards.arm, protocol)], [script_path("run_arm.py")]
     )

@@ -22,14 +22,14 @@ rule run_arm:
     threads: 1
     params:
         module=lambda wildcards: module_of(
-            BENCHMARKS[wildcards.benchmark], wildcards.arm
+            wildcards.arm, KINDS[BENCHMARKS[wildcards.benchmark]["kind"]].protocol
         ),
         settings=lambda wildcards: {
             name: config["methods"][name]
             for name in settings_of(BENCHMARKS[wildcards.benchmark], wildcards.arm)
         },
         task=lambda wildcards: task_of(
-            BENCHMARKS[wildcards.benchmark], wildcards.arm, config["device"]
+            BENCHMARKS[wildcards.benchmark], wildcards.arm, DEVICE
         ),
         seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
         code=code_of_arm,

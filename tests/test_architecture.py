@@ -16,20 +16,22 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BELOW = {
     "exceptions": set(),
     "typing": set(),
+    "metrics": set(),
     "files": {"exceptions"},
+    "machine": {"exceptions"},
     "memory": {"exceptions", "files"},
     "swarm": {"exceptions", "typing"},
     "distributed": {"exceptions", "files"},
-    "data": {"exceptions", "files"},
-    "model": {"exceptions", "files", "memory"},
+    "data": {"exceptions", "files", "machine"},
     "records": {"exceptions", "files"},
-    "analysis": {"exceptions", "files", "records"},
-    "training": {"exceptions", "typing", "analysis", "data", "model", "swarm"},
-    "methods": {"exceptions", "typing", "analysis", "data", "memory", "model", "swarm", "training"},
-    "hub": {"exceptions", "files", "analysis", "data", "memory", "methods", "model", "swarm", "training", ""},
+    "analysis": {"exceptions", "files", "metrics", "records"},
+    "learning": {"exceptions", "typing", "data", "swarm"},
+    "model": {"exceptions", "files", "memory", "learning"},
+    "arms": {"exceptions", "typing", "data", "memory", "model", "swarm", "learning"},
+    "hub": {"exceptions", "files", "metrics", "data", "memory", "arms", "model", "swarm", "learning", ""},
     "report": {"exceptions", "files", "analysis"},
     "archive": {"exceptions", "files", "records", "analysis", "report"},
-    "study": {"exceptions", "files", "analysis", "data", "hub", "methods", "model", "records", "training", ""},
+    "study": {"exceptions", "files", "machine", "metrics", "data", "hub", "arms", "model", "records", "learning", ""},
     "cli": {
         "exceptions",
         "files",
@@ -38,7 +40,9 @@ BELOW = {
         "data",
         "distributed",
         "hub",
-        "methods",
+        "arms",
+        "machine",
+        "metrics",
         "model",
         "records",
         "report",
@@ -122,7 +126,7 @@ def loaded_by(module):
     return map(set, json.loads(run.stdout))
 
 
-@pytest.mark.parametrize("module", ["hsokv.memory.functional", "hsokv.methods.population"])
+@pytest.mark.parametrize("module", ["hsokv.memory.functional", "hsokv.arms.population"])
 def test_the_core_loads_torch_and_numpy_alone(module):
     added, everything = loaded_by(module)
     assert added == {"hsokv"}
@@ -130,7 +134,7 @@ def test_the_core_loads_torch_and_numpy_alone(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["hsokv.records", "hsokv.analysis.diversity", "hsokv.report.tables", "hsokv.study.runs"]
+    "module", ["hsokv.records", "hsokv.swarm.diversity", "hsokv.report.tables", "hsokv.study.runs"]
 )
 def test_what_only_reads_numbers_needs_no_torch(module):
     """Nor what checks the configuration, which was done before the job began."""

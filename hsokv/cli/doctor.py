@@ -10,8 +10,8 @@ import typer
 from hsokv.cli.common import Json, Root, print_json
 from hsokv.cli.data import found as found_data
 from hsokv.data.catalogue import SOURCES
-from hsokv.data.sources import data_root
 from hsokv.exceptions import DataUnavailableError, HsokvError
+from hsokv.machine import data_root
 from hsokv.model.encoder_files import resolve_encoder
 
 ENCODER = "text encoder"

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from hsokv.exceptions import DataError
 from hsokv.hub.inputs import Text
-from hsokv.hub.predictor import TupleModule, WideModule, wide_zeros
+from hsokv.learning.modules import TupleModule, WideModule, wide_zeros
 from hsokv.model import context_encoder, patch_encoder
 from hsokv.model.context_encoder import ContextEncoder
 from hsokv.model.encoder_layers import pair_features

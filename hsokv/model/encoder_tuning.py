@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.learning.head import Head
 from hsokv.model.encoder_layers import Affine, Layer, States, run_layers, take, text_vectors
-from hsokv.model.head import Head
 from hsokv.model.text_encoder import INNER, WIDTH
 
 WARM_UP = 0.1  # share of the steps over which the rate rises

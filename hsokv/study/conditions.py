@@ -6,9 +6,6 @@ from typing import Any
 DESCRIPTIONS = "descriptions"
 """The way of tuning an encoder that does not learn from the shots: descriptions guess the labels of other texts."""
 
-UNLABELLED = ("descriptions", "unlabelled", "pseudo_label_fraction")
-"""What that way of tuning wants to know, and no other does."""
-
 
 def encoding_of(name: str, condition: Mapping[str, Any]) -> str:
     """The encoding whose features a condition reads, a folder of its benchmark's features.

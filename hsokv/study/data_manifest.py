@@ -10,7 +10,7 @@ from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.events import NEEDS, check_events, read_events, read_queries
 from hsokv.data.examples import Dataset, Examples, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
-from hsokv.data.sources import DataFiles, cache_folder, fetch, locate, locate_own
+from hsokv.data.sources import DataFiles, fetch, locate, locate_own
 from hsokv.data.synthetic import (
     generate_mnli_synthetic,
     generate_split_cifar10_synthetic,
@@ -18,6 +18,7 @@ from hsokv.data.synthetic import (
 )
 from hsokv.data.texts import TASKS, Task, read_texts
 from hsokv.exceptions import DataError
+from hsokv.machine import cache_folder
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source

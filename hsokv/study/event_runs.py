@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.analysis.classification import accuracy, outcomes
-from hsokv.analysis.out_of_scope import auroc
 from hsokv.data.events import NEEDS, OUT_OF_SCOPE, Events, without_withdrawn
+from hsokv.metrics.classification import accuracy, outcomes
+from hsokv.metrics.out_of_scope import auroc
 from hsokv.study.features import opened
 
 if TYPE_CHECKING:
     import torch
 
+    from hsokv.arms.events.interface import EventLearner, Start
     from hsokv.data.episode import Shots
-    from hsokv.methods.events.interface import EventLearner, Start
-    from hsokv.training.budget import Budget
+    from hsokv.learning.budget import Budget
 
 KINDS = list(NEEDS)
 
@@ -44,8 +44,8 @@ def load(features: Path, seed: int, condition: str) -> "tuple[Events, torch.Tens
     """The events of a seed, the features of their texts, and the queries, on the grid that keeps sums exact."""
     import torch
 
+    from hsokv.arms.events.interface import on_grid
     from hsokv.data.episode import Shots
-    from hsokv.methods.events.interface import on_grid
 
     with opened(features / f"seed{seed}.npz") as arrays:
         parts = {name: arrays[f"{condition}/{name}"] for name in Events._fields}
@@ -73,7 +73,7 @@ class Life:
         """Examples in force with their labels of today."""
         import torch
 
-        from hsokv.methods.events.interface import Rows
+        from hsokv.arms.events.interface import Rows
 
         ids = torch.tensor(examples, dtype=torch.int64)
         return Rows(ids, self.x[ids], torch.tensor([self.labels[one] for one in examples], dtype=torch.int64))
@@ -132,13 +132,13 @@ def run_events(
     generator: "torch.Generator",
 ) -> dict[str, Any]:
     """What `run` gives, of events and features at hand."""
-    from hsokv.training.budget import count_flops
+    from hsokv.learning.budget import count_flops
 
     shape = (len(events.names), x.shape[1], len(events.texts))  # room for every text: no entry is averaged
     state = generator.get_state()
 
     def begin() -> Life:
-        from hsokv.methods.events.interface import EventShape
+        from hsokv.arms.events.interface import EventShape
 
         generator.set_state(state)
         return Life(start(EventShape(*shape), settings, generator), x, len(events.names))
@@ -186,7 +186,7 @@ def steps_of(events: Events) -> Iterator[Events]:
 def ask(life: Life, queries: "Shots") -> tuple[dict[str, float], np.ndarray, np.ndarray]:
     """(scores, answers, true labels): scores on the queries whose label is in force and on those out of scope, answers
     on the former."""
-    from hsokv.training.budget import count_flops
+    from hsokv.learning.budget import count_flops
 
     in_force = life.in_force()
     labels = life.called[queries.y.clamp_min(0)]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.rare_words import Settings, draw_background, make_world
 from hsokv.exceptions import RecordError
-from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, EncoderSource
 from hsokv.records import RunRecord
 from hsokv.study.benchmarks import KINDS, module_of, source_of, task_of
@@ -20,14 +20,14 @@ from hsokv.study.rare_words import spell, train_encoders, world_settings
 from hsokv.study.runs import PROTOCOLS, root_seed
 
 if TYPE_CHECKING:
+    from hsokv.arms.interface import Fitted
     from hsokv.hub import HSOKVForSequenceClassification
-    from hsokv.methods.interface import Fitted
     from hsokv.model.patch_encoder import PatchDictionary
 
 NAMES = {"sst2": ["negative", "positive"], "sst2_synthetic": ["negative", "positive"]}
 """What classes are called that a source only numbers."""
 
-SOURCE = ("shot", "description")  # by the origins of hsokv.methods.members
+SOURCE = ("shot", "description")  # by the origins of hsokv.arms.members
 
 
 class Texts(NamedTuple):
@@ -85,12 +85,12 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
     """
     import torch
 
+    from hsokv.learning.budget import Budget
     from hsokv.study.features import read_provenance
-    from hsokv.training.budget import Budget
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
-    method = getattr(import_module(module_of(definition, record.arm)), protocol.method)
+    method = getattr(import_module(module_of(record.arm)), protocol.method)
     answers: list[Fitted] = []
 
     def kept(*arguments: Any) -> Any:

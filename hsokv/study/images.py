@@ -72,8 +72,8 @@ def encode_stream(
         return
     import torch
 
+    from hsokv.learning.budget import count_flops
     from hsokv.model.patch_encoder import PATCHES, STEPS, encoder_flops, learn_dictionary
-    from hsokv.training.budget import count_flops
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     train, test = load_images(source, root, split, development_images)

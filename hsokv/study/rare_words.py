@@ -47,8 +47,8 @@ def encode_seed(
     """
     import torch
 
+    from hsokv.learning.budget import count_flops
     from hsokv.model.context_encoder import encode
-    from hsokv.training.budget import count_flops
 
     world = make_world(settings, seed)
     background = draw_background(world)
@@ -128,7 +128,7 @@ def _statistics(x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     """The background's second-order statistics: pooled within-word covariance, its degrees of freedom, between-word."""
     import torch
 
-    from hsokv.model.moments import add, between, init_moments, within
+    from hsokv.learning.moments import add, between, init_moments, within
 
     moments = add(init_moments(int(labels.max()) + 1, x.shape[1]), torch.from_numpy(x), torch.from_numpy(labels))
     scatter, degrees = within(moments)

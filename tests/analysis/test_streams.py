@@ -66,7 +66,7 @@ def test_the_accuracy_on_each_task_is_a_mean_over_seeds(study):
 
 
 def test_arms_run_where_they_are_defined(study):
-    assert study.about["runs"] == {"asked": 10, "done": 10, "not_run": 0}
+    assert study.about["runs"] == {"expected": 10, "done": 10, "not_run": 0}
     assert ("sst2", "joint") not in set(zip(study.costs["benchmark"], study.costs["arm"], strict=True))
     pairs = set(zip(study.contrasts["benchmark"], study.contrasts["b"], strict=True))
     assert pairs == {("split_cifar10", "ridge"), ("split_cifar10", "joint"), ("sst2", "ridge")}

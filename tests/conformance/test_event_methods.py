@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from hsokv.arms.events.interface import EventShape, Rows, on_grid
+from hsokv.arms.registry import METHODS
 from hsokv.data.episode import Shots
 from hsokv.data.events import check_events, draw_life
 from hsokv.data.examples import Examples
-from hsokv.methods.events.interface import EventShape, Rows, on_grid
-from hsokv.methods.registry import METHODS
+from hsokv.learning.budget import Budget
 from hsokv.study.event_runs import run_events
-from hsokv.training.budget import Budget
 
 SETTINGS = {
     "event_memory": {"neighbours": 8, "inverse_temperature": 2.0, "noise": 0.3, "scale": 20.0, "gate": 0.7},
@@ -38,7 +38,7 @@ def start(arm, *shape):
     method = METHODS[arm]
     settings = {group: SETTINGS[group] for group in method.event_settings}
     generator = torch.Generator().manual_seed(0)
-    return import_module(method.events).Learner(EventShape(*shape), settings, generator)
+    return import_module(f"hsokv.arms.events.{method.events}").Learner(EventShape(*shape), settings, generator)
 
 
 def cluster_world(seed):
@@ -62,7 +62,13 @@ def cluster_world(seed):
 def lived(arm, seed=1):
     budget, generator = Budget(10**12), torch.Generator().manual_seed(seed)
     settings = {group: SETTINGS[group] for group in METHODS[arm].event_settings}
-    return run_events(import_module(METHODS[arm].events).Learner, *cluster_world(seed), settings, budget, generator)
+    return run_events(
+        import_module(f"hsokv.arms.events.{METHODS[arm].events}").Learner,
+        *cluster_world(seed),
+        settings,
+        budget,
+        generator,
+    )
 
 
 @pytest.mark.parametrize("arm", EXACT)

@@ -6,10 +6,10 @@ import signal
 import pytest
 import torch
 
+from hsokv.arms.population import fit_swarm, swarm_settings
 from hsokv.distributed.spread import open_spread
 from hsokv.exceptions import BackendError, ConfigurationError
-from hsokv.methods.population import fit_swarm, swarm_settings
-from hsokv.training.budget import Budget
+from hsokv.learning.budget import Budget
 
 
 def end(part):

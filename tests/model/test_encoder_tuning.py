@@ -6,11 +6,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.learning.budget import count_flops
 from hsokv.model.encoder_files import resolve_encoder
 from hsokv.model.encoder_layers import States, read_layers, read_states, run_layers, take, text_vectors, vectors
 from hsokv.model.encoder_tuning import TuningSettings, contrast, fine_tune, project, pseudo_labels, step_flops, tune
 from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
-from hsokv.training.budget import count_flops
 
 TEXTS = ("a charming film .", "it's dull", "elegant , tender and bright comedy", "a waste of time", "", "the plot")
 LABELS = torch.tensor([1, 0, 1, 0, 0, 1])

@@ -9,9 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.exceptions import ConfigurationError, DataError, EncoderError
 from hsokv.files import checksum
+from hsokv.learning.budget import count_flops
 from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.model.image_encoder import _pixels, _vectors, load_image_encoder
-from hsokv.training.budget import count_flops
 from tests.model.encoders import save_encoder, save_image_encoder
 
 KINDS = ("vit", "dinov2", "resnet")

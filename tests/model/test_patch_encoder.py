@@ -4,8 +4,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from hsokv.exceptions import DataError
+from hsokv.learning.budget import count_flops
 from hsokv.model.patch_encoder import DIM, PatchDictionary, encode, encoder_flops, features, learn_dictionary
-from hsokv.training.budget import count_flops
 
 
 def generator(seed=0):

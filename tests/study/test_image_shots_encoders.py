@@ -111,7 +111,7 @@ def test_there_is_no_model_of_a_condition_with_an_encoder(tmp_path, folder, enco
     write(tmp_path / "tiny", folder, encoder, conditions=shapes["conditions"])
     groups, records = {"ridge": settings["ridge"]}, tmp_path / "records"
     run_arm(
-        *("shapes", "ridge", module_of(shapes, "ridge"), groups, task_of(shapes, "ridge"), [7]),
+        *("shapes", "ridge", module_of("ridge"), groups, task_of(shapes, "ridge"), [7]),
         *(tmp_path, records, "code", lambda line: None),
     )
     record = read_run("shapes", "tiny", "ridge", 7, records)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.sources import locate_own
-from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents
@@ -66,7 +66,7 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     run_arm(
         benchmark="messages",
         arm="ridge",
-        module=module_of(messages, "ridge"),
+        module=module_of("ridge"),
         settings={name: settings[name] for name in METHODS["ridge"].settings},
         task=task_of(messages, "ridge"),
         seeds=SEEDS,

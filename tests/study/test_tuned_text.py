@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.examples import PAIR, draw_shots
 from hsokv.exceptions import DataError
-from hsokv.methods.registry import METHODS
 from hsokv.model.encoder_files import MINILM, resolve_encoder
 from hsokv.model.encoder_tuning import step_flops
 from hsokv.model.text_encoder import encoder_flops, load_text_encoder
@@ -124,7 +124,7 @@ def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name)
     run_arm(
         benchmark="b",
         arm="ridge",
-        module=module_of(benchmark, "ridge"),
+        module=module_of("ridge"),
         settings={group: settings[group] for group in METHODS["ridge"].settings},
         task=task_of(benchmark, "ridge"),
         seeds=[1],
