@@ -14,7 +14,10 @@ from hsokv.analysis.verdicts import summary
 from hsokv.exceptions import HsokvError
 from hsokv.machine import data_root, device
 from hsokv.arms.registry import METHODS
-from hsokv.model.encoder_files import hub_in_reach
+from hsokv.encoders.files import hub_in_reach
+from hsokv.files import write_text
+from hsokv.arms.registry import METHODS
+from hsokv.encoders.files import hub_in_reach
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
 from hsokv.study.benchmarks import module_of, settings_of, task_of

@@ -34,7 +34,7 @@ rule fetch_data:
             in_reach if wildcards.source.startswith("encoder_") else lambda: True,
         ),
         code=code_of(
-            ["hsokv.data.sources", "hsokv.model.encoder_files"],
+            ["hsokv.data.sources", "hsokv.encoders.files"],
             [script_path("fetch_data.py")],
         ),
     message:

@@ -39,14 +39,7 @@ def contrasts_of(runs: Runs, samples: Samples) -> pd.DataFrame:
 
 
 def _contrast(
-    runs: Runs,
-    samples: Samples,
-    name: str,
-    benchmark: str,
-    a: str,
-    b: str,
-    family: bool = False,
-    score: str = ACCURACY,
+    runs: Runs, samples: Samples, name: str, benchmark: str, a: str, b: str, family: bool = False, score: str = ACCURACY
 ) -> dict[str, Any]:
     """The headline score of a minus that of b, paired by seed; for accuracy also its lift; p in the family alone."""
     row = {"name": name, "benchmark": benchmark, "a": a, "b": b, "score": score, "family": family}

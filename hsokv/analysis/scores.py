@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -113,7 +113,7 @@ class Score(NamedTuple):
     by_example: Callable[[Run], np.ndarray] | None = None
 
 
-def _absent(name: str) -> None:
+def _absent(name: str) -> NoReturn:
     raise KeyError(name)
 
 

@@ -14,8 +14,8 @@ from hsokv.arms.interface import Answers, Fitted, Prediction, Settings, StreamSh
 from hsokv.arms.minibatches import minibatches, steps_of
 from hsokv.arms.predictors import Predictor
 from hsokv.data.stream import scaling, standardise
+from hsokv.encoders.patches import CHANNELS, SIDE, PatchDictionary, features
 from hsokv.learning.budget import Budget, count_flops
-from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary, features
 
 STRIDE = 3
 AT_ONCE = 8  # images that are encoded at a time where no gradient is wanted

@@ -9,9 +9,9 @@ from torch import Generator, Tensor
 
 from hsokv.data.episode import Episode, Shots
 from hsokv.data.stream import check_task
+from hsokv.encoders.patches import PatchDictionary
 from hsokv.exceptions import ConfigurationError
 from hsokv.learning.budget import Budget
-from hsokv.model.patch_encoder import PatchDictionary
 
 
 class Prediction(NamedTuple):

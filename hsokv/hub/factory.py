@@ -11,6 +11,8 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from hsokv.arms.predictors import Ensemble, Predictor
+from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import TextInputs
@@ -18,8 +20,6 @@ from hsokv.hub.inputs import check_class_names, check_count
 from hsokv.hub.modeling import PREDICTORS, HSOKVForSequenceClassification, Transform
 from hsokv.learning.head import init_head
 from hsokv.memory import KeyValueMemory
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
-from hsokv.model.text_encoder import load_text_encoder
 
 
 def make_model(

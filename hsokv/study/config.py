@@ -18,7 +18,7 @@ from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.texts import TASKS
 from hsokv.exceptions import ConfigurationError, nearest
-from hsokv.study.encoders import TUNED, encoder_source, encoders_named
+from hsokv.study.encoders import encoder_source, encoders_named
 from hsokv.study.rare_words import world_settings
 
 TUNING_WORLDS = 1000
@@ -154,7 +154,7 @@ class Descriptions(Model):
 
 class Tuning(Model):
     by: Literal["contrast", "cross_entropy"] = Field(description="Loss on the shots.")
-    layers: int = Field(ge=1, le=6, description="Top layers that are tuned; those below stay frozen.")
+    layers: int = Field(ge=1, le=1000, description="Top layers that are tuned; those below stay frozen.")
     learning_rate: Fraction = Field(description="Largest step size of Adam.")
     epochs: Few = Field(description="Passes over the texts or pairs.")
     batch: Pair = Field(description="Texts or pairs per step.")
@@ -184,13 +184,20 @@ class ShotsCondition(Model):
 
 class TextsCondition(ShotsCondition):
     descriptions: Descriptions = Field(None, description="Texts about the labels, learnt from before the shots.")
+    layer: Few = Field(None, description="Layer of the encoder after which it is cut; left out: the last.")
     tuning: AnyTuning = Field(None, description="The encoder is tuned first: a track of its own, charged to every arm.")
+    learn_pseudo_labels: bool = Field(
+        None,
+        description="For `by: descriptions`: arms learn from the pseudo-labelled texts, before the shots; features are "
+        "centred on the mean of these texts.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for key in ("encoder", "descriptions"):
-            if self.tuning and getattr(self, key) is not None:
-                raise _wrong("", f"expected `{key}` or `tuning` (of {TUNED}), got both; make them two conditions")
+        if self.tuning and self.descriptions:
+            raise _wrong("", "expected `descriptions` or `tuning`, got both; make them two conditions")
+        if self.learn_pseudo_labels and not isinstance(self.tuning, SemiSupervisedTuning):
+            raise _wrong("learn_pseudo_labels", "allowed with a tuning `by: descriptions` only")
         return self
 
 

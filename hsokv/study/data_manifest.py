@@ -17,9 +17,9 @@ from hsokv.data.synthetic import (
     generate_sst2_synthetic,
 )
 from hsokv.data.texts import TASKS, Task, read_texts
+from hsokv.encoders.files import resolve_encoder
 from hsokv.exceptions import DataError
 from hsokv.machine import cache_folder
-from hsokv.model.encoder_files import resolve_encoder
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
 

@@ -9,9 +9,9 @@ import numpy as np
 from hsokv.data.catalogue import OWN
 from hsokv.data.events import check_events, draw_life, read_clinc150, read_events, read_queries
 from hsokv.data.examples import Examples
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import EncoderSource, resolve_encoder
 from hsokv.study.data_manifest import locate_data
-from hsokv.study.encoders import describe_encoder
+from hsokv.study.encoders import describe_encoder, load_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
 from hsokv.study.text import describe_data
 
@@ -55,10 +55,10 @@ def encode_shots(
     described = describe_data(manifests[0], source, split, encoder.name)
     if write_not_run(paths.values(), manifests, described, encoder, report):
         return
-    from hsokv.model.text_encoder import encoder_flops, load_text_encoder
+    from hsokv.encoders.texts import encoder_flops
 
-    files = resolve_encoder(encoder)
-    loaded, told, known = load_text_encoder(files, device), describe_encoder(files, device), {}
+    files, condition = resolve_encoder(encoder), next(iter(conditions.values()))
+    loaded, told, known = load_encoder(files, condition, device), describe_encoder(files, device, condition), {}
 
     def encode(texts: list[str]) -> np.ndarray:
         new = list(dict.fromkeys(text for text in texts if text not in known))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
+from hsokv.encoders.files import resolve_encoder
 from hsokv.exceptions import HsokvError
-from hsokv.model.encoder_files import resolve_encoder
 from hsokv.study.benchmarks import manifest_of, source_of
 from hsokv.study.data_manifest import KEYS, check_contents, describe_contents, locate_data
 from hsokv.study.encoders import encoder_source, encoders_of

@@ -21,7 +21,7 @@ from hsokv.data.rare_words import (
 from hsokv.study.features import done, is_current, write_features
 
 if TYPE_CHECKING:
-    from hsokv.model.context_encoder import ContextEncoder
+    from hsokv.encoders.contexts import ContextEncoder
 
 
 def world_settings(world: Mapping[str, Any]) -> Settings:
@@ -47,8 +47,8 @@ def encode_seed(
     """
     import torch
 
+    from hsokv.encoders.contexts import encode
     from hsokv.learning.budget import count_flops
-    from hsokv.model.context_encoder import encode
 
     world = make_world(settings, seed)
     background = draw_background(world)
@@ -78,7 +78,7 @@ def train_encoders(seed: int, settings: Settings, background: Contexts, steps: i
     """The encoders of a world, trained on the contexts of its frequent words."""
     import torch
 
-    from hsokv.model.context_encoder import train_context_encoders
+    from hsokv.encoders.contexts import train_context_encoders
 
     generator = torch.Generator().manual_seed(seed)
     return train_context_encoders(background.tokens, background.labels, settings.vocabulary, generator, steps)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from hsokv.arms.interface import Learn, StreamShape
     from hsokv.data.episode import Shots
     from hsokv.data.stream import Stream
+    from hsokv.encoders.patches import PatchDictionary
     from hsokv.learning.budget import Budget
-    from hsokv.model.patch_encoder import PatchDictionary
 
 
 def run(
@@ -37,7 +37,7 @@ def run(
     `images`, true where the method learns from the images themselves, on a `device` if it is not the CPU.
     """
     from hsokv.arms.interface import StreamShape
-    from hsokv.model.patch_encoder import PatchDictionary
+    from hsokv.encoders.patches import PatchDictionary
 
     definition, path = task["conditions"][condition], features / f"seed{seed}.npz"
     dictionary = None
@@ -73,7 +73,7 @@ def load_images(images: Path, path: Path, tasks: int) -> "tuple[Stream, PatchDic
 
     from hsokv.data.episode import Shots
     from hsokv.data.stream import split_stream
-    from hsokv.model.patch_encoder import PatchDictionary
+    from hsokv.encoders.patches import PatchDictionary
 
     with opened(images) as pixels, opened(path) as arrays:
         parts = [

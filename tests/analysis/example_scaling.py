@@ -7,7 +7,7 @@ def measured(cores=2, workers=(1, 2), up=1.5):
     shared = {"overhead": 0.05, "bytes_sent": 2000, "bytes_received": 1000}
     spent = {"work_seconds": 3.0, "supervisor_cpu_seconds": 0.1, "peak_memory_bytes": 2**28}
     speeds = {1: 1.0, 2: up, 4: 2 * up}
-    places = [("strong", "single", 1), *((s, "processes", count) for s in ("strong", "weak") for count in workers)]
+    turns = [("strong", "single", 1), *((s, "processes", count) for s in ("strong", "weak") for count in workers)]
     speed = [
         {"scaling": scaling, "backend": backend, "workers": count, "managers": 4, "repeat": repeat}
         | {"throughput": 1e6 * (repeat + 1) * (1.0 if backend == "single" else speeds[count])}
@@ -15,7 +15,7 @@ def measured(cores=2, workers=(1, 2), up=1.5):
         | spent
         | machine
         for repeat in (0, 1)
-        for scaling, backend, count in places
+        for scaling, backend, count in turns
     ]
     reached = {"best": 0.65, "steps_to_target": 4_000_000, "seconds_to_target": 8.0}
     missed = {"best": 0.1, "steps_to_target": None, "seconds_to_target": None}

@@ -10,8 +10,7 @@ from hsokv.analysis.verdicts import summary, validation_page
 from hsokv.exceptions import ConfigurationError
 
 from .study import CRITERION, analysed, configuration, not_run, record, row
-from .test_streams import asked as asked_streams
-from .test_streams import streaming
+from .test_streams import stream_study, streaming
 
 TIME = {"minutes": 29.9, "cores": 2, "configuration": "a", "machine": {}}
 
@@ -90,7 +89,7 @@ def test_what_cannot_be_measured_says_why(change, reason):
 )
 def test_what_the_thresholds_of_a_kind_mean(wanted, verdict):
     stream = CRITERION | {"benchmark": "split_cifar10", "score": "bwt_task_incremental"}
-    assert judged(asked_streams(criteria=[stream | wanted]), streaming)["verdict"] == verdict
+    assert judged(stream_study(criteria=[stream | wanted]), streaming)["verdict"] == verdict
 
 
 def test_a_criterion_on_tracks_is_read_on_the_best_of_them():

@@ -17,9 +17,9 @@ CRITERION = {"name": "speed_up", "benchmark": "cartpole", "arm": "full", "score"
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    asked = configuration()
-    asked["criteria"] = [*asked["criteria"], CRITERION | {"at_least": 2.0}]
-    return analysed(asked, with_memory, scaling=summarise(measured(), projected()))
+    study = configuration()
+    study["criteria"] = [*study["criteria"], CRITERION | {"at_least": 2.0}]
+    return analysed(study, with_memory, scaling=summarise(measured(), projected()))
 
 
 def test_texts():
@@ -77,6 +77,6 @@ def test_p_is_a_number_of_the_family_alone(study):
 def test_an_unknown_key_names_the_nearest_and_two_of_one_name_are_refused(study):
     with pytest.raises(ConfigurationError, match=r"rare_words\.headline\.full\.accuracy\.mean"):
         Numbers(study)["rare_words.headline.full.acuracy.mean"]
-    asked = configuration()
+    study = configuration()
     with pytest.raises(ConfigurationError, match=r"'ablation\.difference'"):
-        analyse([], asked | {"contrasts": [asked["contrasts"][0]] * 2})
+        analyse([], study | {"contrasts": [study["contrasts"][0]] * 2})

@@ -6,9 +6,9 @@ import torch
 from hsokv.arms import fine_tune
 from hsokv.arms.interface import StreamShape
 from hsokv.data.episode import Shots
+from hsokv.encoders.patches import PatchDictionary, learn_dictionary
 from hsokv.exceptions import BudgetError
 from hsokv.learning.budget import Budget
-from hsokv.model.patch_encoder import PatchDictionary, learn_dictionary
 
 SETTINGS = {"fine_tune": {"encoder_rate": 0.01, "head_rate": 1.0}}
 ALLOWED = 10**11

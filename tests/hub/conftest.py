@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from hsokv.arms.predictors import Ensemble, Linear
+from hsokv.encoders.contexts import FEATURES, HIDDEN, ContextEncoder
 from hsokv.hub.encoders import ContextInputs
 from hsokv.hub.factory import make_model
 from hsokv.hub.tokenizer import word_tokenizer
 from hsokv.memory import KeyValueMemory
-from hsokv.model.context_encoder import FEATURES, HIDDEN, ContextEncoder
 
 WORDS = [f"w{i}" for i in range(12)]
 

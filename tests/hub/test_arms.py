@@ -8,9 +8,9 @@ import torch
 from hsokv.arms import fine_tune
 from hsokv.arms.registry import METHODS
 from hsokv.data.episode import Shots
+from hsokv.encoders.patches import learn_dictionary
 from hsokv.hub import HSOKVForSequenceClassification, make_model
 from hsokv.learning.budget import Budget
-from hsokv.model.patch_encoder import learn_dictionary
 
 from ..arms.streams import SHAPE, draw_stream
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 from transformers import TrainingArguments
 
+from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.hub import text_memory
 from hsokv.hub.encoders import TextInputs
 from hsokv.hub.trainer import HSOKVTrainer
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.model.text_encoder import load_text_encoder
-from tests.model.encoders import save_encoder
+from tests.encoders.made import save_encoder
 
 TEXTS = ["a charming film", "dull", "the plot bears a comedy"]
 

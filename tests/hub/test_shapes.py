@@ -11,12 +11,12 @@ import pytest
 import torch
 from transformers import AutoTokenizer, pipeline
 
+from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError, DataError, HsokvError
 from hsokv.hub import HSOKVForSequenceClassification, make_model, text_memory
 from hsokv.hub.encoders import TextInputs
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.model.text_encoder import load_text_encoder
-from tests.model.encoders import save_encoder
+from tests.encoders.made import save_encoder
 
 from .conftest import answers, build, linear
 

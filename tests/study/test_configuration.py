@@ -237,12 +237,8 @@ MPNET, OWN = "benchmarks.sst2.conditions.shots16_mpnet", "benchmarks.cifar10.con
     [
         ("encoder", "minlm", "", "'minilm'"),
         (f"{MPNET}.encoder", "mpnt", "", "'mpnet'"),
-        (
-            f"{MPNET}.tuning",
-            {"by": "contrast", "layers": 1, "learning_rate": 1, "epochs": 1, "batch": 2, "temperature": 1},
-            MPNET,
-            "minilm",
-        ),
+        (f"{MPNET}.learn_pseudo_labels", True, "", "by: descriptions"),
+        (f"{MPNET}.layer", 0, "", "at least 1"),
         ("encoders.third", {"pooling": "mean", "tokens": 9}, "", "hub or folder"),
         ("encoders.third", {"repo_id": "a/third", "pooling": "mean", "tokens": 9}, "", "revision"),
         ("encoders.third", {"folder": "/x", "pooling": "pooler", "tokens": 9}, "", "pooler"),

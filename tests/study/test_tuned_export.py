@@ -27,7 +27,7 @@ def run(features, records, settings, name, source=SOURCE):
     return read_run(source["source"], name, arm, 1, records), definition
 
 
-@pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
+@pytest.mark.parametrize("name", ["plain", "contrast", "guesses", "learnt_guesses"])
 def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, name):
     record, definition = run(features, tmp_path / "records", settings, name)
     made = export_model(record, definition, features, {1: record.scores}, Texts(development_rows=ROWS))

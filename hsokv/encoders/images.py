@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hsokv.encoders.files import ARCHITECTURE, PREPROCESSOR, EncoderFiles
+from hsokv.encoders.pretrained import load_pretrained
 from hsokv.exceptions import ConfigurationError, DataError, EncoderError
-from hsokv.model.encoder_files import ARCHITECTURE, PREPROCESSOR, EncoderFiles
-from hsokv.model.pretrained import load_pretrained
 
 if TYPE_CHECKING:
     import torch

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.images import _pixels, _vectors, load_image_encoder
 from hsokv.exceptions import ConfigurationError, DataError, EncoderError
 from hsokv.files import checksum
 from hsokv.learning.budget import count_flops
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.model.image_encoder import _pixels, _vectors, load_image_encoder
-from tests.model.encoders import save_encoder, save_image_encoder
+from tests.encoders.made import save_encoder, save_image_encoder
 
 KINDS = ("vit", "dinov2", "resnet")
 POOLING = [(kind, pooling) for kind in KINDS for pooling in ("pooler", "mean", "cls")]

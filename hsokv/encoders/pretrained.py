@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from hsokv.encoders.files import ARCHITECTURE, WEIGHTS, EncoderFiles
 from hsokv.exceptions import EncoderError
-from hsokv.model.encoder_files import ARCHITECTURE, WEIGHTS, EncoderFiles
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsokv.encoders.patches import DIM, PatchDictionary, encode, encoder_flops, features, learn_dictionary
 from hsokv.exceptions import DataError
 from hsokv.learning.budget import count_flops
-from hsokv.model.patch_encoder import DIM, PatchDictionary, encode, encoder_flops, features, learn_dictionary
 
 
 def generator(seed=0):

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.texts import encoder_flops, load_text_encoder, pair_features
 from hsokv.exceptions import ConfigurationError, EncoderError
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.model.text_encoder import encoder_flops, load_text_encoder
-from tests.model.encoders import save_encoder
+from tests.encoders.made import save_encoder
 
 TEXTS = (
     "a charming film .",
@@ -65,6 +65,13 @@ def test_a_long_text_is_read_to_its_256th_token(encoder):
     np.testing.assert_allclose(encoder.encode(["word " * 400]), cut, atol=1e-6)
 
 
+def test_a_pair_is_direction_and_distance():
+    u, v = torch.eye(3)[[0, 1]], torch.eye(3)[[0, 2]]
+    found = pair_features(u, v)
+    assert found.tolist() == [[0] * 6, [0, 1, -1, 0, 1, 1]]  # the first is the same text twice
+    assert torch.equal(pair_features(v, u)[:, :3], -found[:, :3])
+
+
 def test_encoding_changes_no_state(encoder):
     threads, before = torch.get_num_threads(), torch.random.get_rng_state()
     encoder.encode(TEXTS[:2])
@@ -75,16 +82,16 @@ def test_encoding_changes_no_state(encoder):
 
 def test_no_texts_give_no_vectors_and_a_batch_of_none_is_refused(encoder):
     assert encoder.encode([]).shape == (0, 384)
-    with pytest.raises(ConfigurationError, match="batch and threads: wanted at least 1, came 0 and 1"):
+    with pytest.raises(ConfigurationError, match="batch and threads must be at least 1, got 0 and 1"):
         encoder.encode(["a"], batch=0)
-    with pytest.raises(ConfigurationError, match="wanted at least 1, came 64 and 0"):
+    with pytest.raises(ConfigurationError, match="got 64 and 0"):
         encoder.encode(["a"], threads=0)
 
 
 def test_the_formula_counts_what_the_counter_counts(encoder):
     with FlopCounterMode(display=False) as counter:
         encoder.encode(TEXTS)
-    assert encoder_flops(encoder.lengths(TEXTS)) == counter.get_total_flops()
+    assert encoder_flops(encoder.lengths(TEXTS), encoder.size) == counter.get_total_flops()
 
 
 @pytest.fixture(scope="module", params=["bert", "roberta", "mpnet"])
@@ -163,5 +170,5 @@ def test_code_that_comes_with_an_encoder_is_not_run(tmp_path):
 def test_all_is_computed_on_the_encoder_s_device(other):
     """The meta device computes nothing, and refuses a tensor of another device as a GPU would."""
     encoder = load_text_encoder(resolve_encoder(other), device="meta")
-    vectors = encoder._vectors(torch.zeros(2, 5, dtype=torch.int64, device="meta"))
-    assert (vectors.device.type, vectors.shape) == ("meta", (2, encoder.size.width))
+    states = encoder.states(["a film", "the plot"])
+    assert [(part.device.type, part.shape[1]) for part in states.tokens] == [("meta", encoder.size.width)] * 2

