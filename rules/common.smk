@@ -12,7 +12,13 @@ from hsokv.exceptions import HsokvError
 from hsokv.machine import device
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import manifest_of, module_of, source_of, task_of
+from hsokv.study.benchmarks import (
+    manifest_of,
+    module_of,
+    settings_of,
+    source_of,
+    task_of,
+)
 from hsokv.study.config import KINDS, check_configuration, check_keys, selected
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.conditions import encoding_of
@@ -137,9 +143,9 @@ def features_of(benchmark, arm):
 def code_of_arm(wildcards):
     """The digest of what runs an arm under the protocol of a benchmark."""
     definition = BENCHMARKS[wildcards.benchmark]
-    protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
-    arm = module_of(wildcards.arm)
-    modules = ["hsokv.study.runs", protocol.module, arm]
+    protocol = KINDS[definition["kind"]].protocol
+    arm = module_of(wildcards.arm, protocol)
+    modules = ["hsokv.study.runs", PROTOCOLS[protocol].module, arm]
     return code_digest(modules, [script_path("run_arm")])
 
 

@@ -49,7 +49,7 @@ STUDY = (
         "benchmarks": {
             name: {
                 key: list(definition.get(key, []))
-                for key in ("seeds", "headline", "conditions", "controls")
+                for key in ("seeds", "headline", "conditions", "controls", "published")
             }
             | {
                 "arms": arms_of(name),

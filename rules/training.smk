@@ -20,9 +20,12 @@ rule run_arm:
         ENVIRONMENT
     threads: 1
     params:
-        module=lambda wildcards: module_of(wildcards.arm),
+        module=lambda wildcards: module_of(
+            wildcards.arm, KINDS[BENCHMARKS[wildcards.benchmark]["kind"]].protocol
+        ),
         settings=lambda wildcards: {
-            name: config["methods"][name] for name in METHODS[wildcards.arm].settings
+            name: config["methods"][name]
+            for name in settings_of(BENCHMARKS[wildcards.benchmark], wildcards.arm)
         },
         task=lambda wildcards: task_of(
             BENCHMARKS[wildcards.benchmark], wildcards.arm, DEVICE

@@ -113,10 +113,9 @@ def by_arm(
 
 def by_row(view: View, name: str, columns: Mapping[str, str]) -> pd.DataFrame:
     """A row for each of a frame of the distributed swarm; a template of a cell by title, a dash for what is missing."""
-    keys = SCALING[name].partition("|")[0].split()
     rows = []
     for row in getattr(view.study, f"scaling_{name}").to_dict("records"):
-        stem = ".".join(["cartpole", name, *(f"{row[key]:g}" if key == "latency" else str(row[key]) for key in keys)])
+        stem = f"cartpole.{name}.{SCALING[name].format(**row)}"
         row |= {"milliseconds": f"{1e3 * row['latency']:g}"} if "latency" in row else {}
         rows.append(tuple(view.cell(template, stem, row) or (DASH,) for template in columns.values()))
     return frame(columns, rows)
@@ -262,6 +261,23 @@ def stream(view: View, benchmark: str) -> pd.DataFrame:
     return found.drop(columns="condition") if len(about["conditions"]) == 1 else found
 
 
+def events(view: View) -> pd.DataFrame:
+    """What arms are worth when labels come, change and go, and what an update takes."""
+    columns = {
+        "accuracy (%)": ("accuracy", True),
+        "out of scope, AUROC (%)": ("auroc", True),
+        "update (FLOPs)": ("update_flops", False),
+        "update (ms)": ("update_seconds", False),
+        "cheaper than joint (FLOPs)": ("update_flops_saving", False),
+        "faster than joint": ("update_seconds_saving", False),
+        "answer (FLOPs)": ("answer_flops", False),
+        "exact after withdrawal (%)": ("exact_answers", False),
+        "right on the withdrawn, beyond a twin (points)": ("withdrawn_excess", True),
+        "KiB carried": ("carried_total", False),
+    }
+    return view.of_scores(columns, beside=("accuracy", "carried_total"))
+
+
 def published(view: View) -> pd.DataFrame:
     """What was published of training from scratch on Split-CIFAR-10, above this study's arms on the same split."""
     about = view.benchmarks.get(COMPARED, {})
@@ -271,6 +287,18 @@ def published(view: View) -> pd.DataFrame:
         cells = (view.cell(f"{{{score}+}}", f"{COMPARED}.{HEADLINE}.{arm}") for score in BOTH)
         rows.append(((arm,), ("this study",), *(cell or ("not run",) for cell in cells)))
     return frame(["method", "from", "class-incremental (%)", "task-incremental (%)"], rows)
+
+
+def published_accuracy(view: View) -> pd.DataFrame:
+    """What others published of a benchmark, above this study's arms."""
+    rows = []
+    for name, about in view.benchmarks.items():
+        for entry in about.get("published", ()):
+            cells = (Verbatim(entry["name"]),), ("published",), (f"{100 * entry['accuracy']:.1f}",)
+            rows.append(((view.title(name),), *cells, (Verbatim(entry["source"]),)))
+        for arm in about["arms"] if about.get("published") else ():
+            rows.append(((view.title(name),), (arm,), ("this study",), view.accuracy(name, HEADLINE, arm), ()))
+    return frame(["benchmark", "method", "from", "accuracy (%)", "source"], rows)
 
 
 class Entry(NamedTuple):
@@ -301,10 +329,16 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "{title}{condition}: what the arms learn task after task, seen after the last one, with 95 % intervals",
         "Forgetting, excess and retention are class-incremental. Intervals of all but class-incremental accuracy are "
         f"over seeds alone. {DASH}: nothing to show."),
+    "events": Entry(events, "Labels that come, change and go: after the last step, with 95 % intervals",
+        "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
+        "machine. Exact: share of the answers that equal to the bit those of a twin, the same arm that never saw what "
+        "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where there is one."),
     "published": Entry(published,
         f"{COMPARED}: arms of this study below published figures of training from scratch",
         "Published: Buzzega et al. (2020), ResNet-18 trained whole on 50,000 images in 50 passes a task. Here heads "
         "and memories learn on frozen features, under an allowance of operations."),
+    "published_accuracy": Entry(published_accuracy, "Published results beside this study's",
+        "Published results are those of their authors, on their own draws of the same number of shots."),
     "memory": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}",
             "lost without memory (points)": "{accuracy_lost_without_memory+}", "hit rate (%)": "{hit_rate+}",
             "chance (%)": "{hit_chance}", "gate": "{gate_mean}", "gate entropy (bits)": "{gate_entropy}",

@@ -11,6 +11,7 @@ from hsokv.study.encoders import encoder_of
 SETTINGS = {
     "words": ("world", "encoder_steps", "keys", "maps"),
     "texts": ("development_rows",),
+    "events": ("development_rows",),
     "images": ("num_patches", "development_images"),
     "stream": ("num_patches", "development_images"),
 }
@@ -47,6 +48,7 @@ def _encoding(study: Mapping[str, Any], name: str, conditions: Mapping[str, Any]
     function = {
         "words": "hsokv.study.rare_words.encode_seeds",
         "texts": f"hsokv.study.{'tuned_text' if 'tuning' in first else 'text'}.encode_shots",
+        "events": "hsokv.study.event_texts.encode_shots",
         "images": "hsokv.study.image_shots.encode_shots",
         "stream": "hsokv.study.images.encode_stream",
     }[kind]
@@ -58,8 +60,8 @@ def _encoding(study: Mapping[str, Any], name: str, conditions: Mapping[str, Any]
     if kind != "words":
         settings |= {"source": source_of(benchmark), "split": study["split"]}
         settings |= {} if "tuning" in first else {"device": device()}
-    if kind in ("texts", "images"):
-        encoder = encoder_of(first, study["encoder"] if kind == "texts" else None)
+    if kind in ("texts", "events", "images"):
+        encoder = encoder_of(first, study["encoder"] if kind != "images" else None)
         settings["encoder"] = encoder and described(study, encoder)
     names = (manifest_of(name, benchmark), encoder and f"encoder_{encoder}")
     return Encoding(function, settings, encoder, [manifest for manifest in names if manifest])
