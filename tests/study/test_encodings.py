@@ -14,10 +14,10 @@ def study():
     others = {"c": {"shots": 1, "encoder": "tiny"}, "d": {"shots": 1, "tuning": {"layers": 1}}}
     return {
         "split": "test",
-        "device": "cpu",
         "encoder": "minilm",
         "encoders": {"minilm": {"repo_id": "a/b"}, "tiny": TINY},
         "data": {"development_rows": 5, "development_images": 6},
+        "methods": {"keys": {}, "maps": {}},
         "benchmarks": {
             "words": {"kind": "words", "world": {}, "encoder_steps": 3, "conditions": conditions},
             "texts": {"kind": "texts", "source": "sst2", "conditions": conditions | others},
