@@ -123,7 +123,8 @@ def headline_encoder(benchmark):
     definition = BENCHMARKS[benchmark]
     condition = definition["conditions"][definition["headline"][0]]
     return ENCODERS.get(
-        definition["kind"] in ("texts", "events") and encoder_of(condition, config["encoder"])
+        definition["kind"] in ("texts", "events")
+        and encoder_of(condition, config["encoder"])
     )
 
 
