@@ -201,7 +201,7 @@ def criteria(view: View) -> pd.DataFrame:
 def costs(view: View) -> pd.DataFrame:
     """Counted floating-point operations per run: what every arm may spend, then what each arm spent."""
     of = view.study.costs.set_index(["benchmark", "arm"])
-    allowed = of["flops_allowed"].groupby("benchmark", observed=True).agg(["max", "idxmax"])
+    allowed = of["flops_allowed"].dropna().groupby("benchmark", observed=True).agg(["max", "idxmax"])
     first, rows = [("allowed",)], []
     for name in view.benchmarks:
         known = name in allowed.index and allowed["max"][name] > 0
@@ -261,23 +261,6 @@ def stream(view: View, benchmark: str) -> pd.DataFrame:
     return found.drop(columns="condition") if len(about["conditions"]) == 1 else found
 
 
-def events(view: View) -> pd.DataFrame:
-    """What arms are worth when labels come, change and go, and what an update takes."""
-    columns = {
-        "accuracy (%)": ("accuracy", True),
-        "out of scope, AUROC (%)": ("auroc", True),
-        "update (FLOPs)": ("update_flops", False),
-        "update (ms)": ("update_seconds", False),
-        "cheaper than joint (FLOPs)": ("update_flops_saving", False),
-        "faster than joint": ("update_seconds_saving", False),
-        "answer (FLOPs)": ("answer_flops", False),
-        "exact after withdrawal (%)": ("exact_answers", False),
-        "right on the withdrawn, beyond a twin (points)": ("withdrawn_excess", True),
-        "KiB carried": ("carried_total", False),
-    }
-    return view.of_scores(columns, beside=("accuracy", "carried_total"))
-
-
 def published(view: View) -> pd.DataFrame:
     """What was published of training from scratch on Split-CIFAR-10, above this study's arms on the same split."""
     about = view.benchmarks.get(COMPARED, {})
@@ -329,7 +312,13 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "{title}{condition}: what the arms learn task after task, seen after the last one, with 95 % intervals",
         "Forgetting, excess and retention are class-incremental. Intervals of all but class-incremental accuracy are "
         f"over seeds alone. {DASH}: nothing to show."),
-    "events": Entry(events, "Labels that come, change and go: after the last step, with 95 % intervals",
+    "events": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}", "out of scope, AUROC (%)": "{auroc+}",
+            "update (FLOPs)": "{update_flops}", "update (ms)": "{update_seconds}",
+            "cheaper than joint (FLOPs)": "{update_flops_saving}", "faster than joint": "{update_seconds_saving}",
+            "answer (FLOPs)": "{answer_flops}", "exact after withdrawal (%)": "{exact_answers}",
+            "right on the withdrawn, beyond a twin (points)": "{withdrawn_excess+}", "KiB carried": "{carried_total}"},
+            of="auroc update_flops exact_answers"),
+        "Labels that come, change and go: after the last step, with 95 % intervals",
         "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
         "machine. Exact: share of the answers that equal to the bit those of a twin, the same arm that never saw what "
         "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where there is one."),
