@@ -39,7 +39,7 @@ if config["distributed"]:
         params:
             settings=config["distributed"]["projection"],
             code=code_of(
-                ["hsokv.distributed.projection"], [script_path("project_scaling.py")]
+                ["hsokv.distributed.simulation"], [script_path("project_scaling.py")]
             ),
         message:
             "Projecting the distributed swarm to more nodes"

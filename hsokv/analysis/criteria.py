@@ -116,7 +116,7 @@ def _judged(
         if measured["mean"] is None:
             return row | {"reason": measured["reason"]}
         found = Interval(measured["mean"], measured["low"], measured["high"])
-        return row | _decided(KINDS[kind], found, row["threshold"], bound)
+        return row | _decided(KINDS[kind], found, row["threshold"], bound) | {"evidence": measured["evidence"]}
     if score == "minutes":
         return row | _judged_time(criterion, row["threshold"], about, study)
     if reason := _not_measurable(criterion, about):

@@ -15,12 +15,11 @@ ENDS = ("mean", "low", "high")
 DIFFERENCE = ("difference", "low", "high")
 LIFT = ("lift", "lift_low", "lift_high")
 SCALING = {  # what tells the rows of a frame apart, and its numbers
-    "sharing": "arm | runs reached steps_to_target seconds_to_target best copies staleness bytes_sent bytes_received "
-    "overhead",
-    "speed": "scaling backend workers | throughput speed_up over_one overhead work_seconds supervisor_cpu_seconds "
-    "peak_memory_bytes bytes_sent bytes_received",
-    "validation": "payload rounds | predicted low high measured error",
-    "projection": "nodes sharing latency | throughput low high store_busy",
+    "sharing": "arm | runs reached steps_to_target seconds_to_target best copies diversity bytes_sent overhead",
+    "speed": "scaling backend node workers | throughput speed_up over_one overhead work_seconds supervisor_cpu_seconds "
+    "peak_memory_bytes bytes_sent",
+    "validation": "nodes latency | predicted low high measured error",
+    "projection": "nodes latency | throughput low high supervisor_busy",
 }
 SCALING_ALONE = {
     "error": ("share", "median over configurations"),
@@ -29,7 +28,7 @@ SCALING_ALONE = {
     "machine.load": ("ratio", "of that machine, before"),
     "learning.steps": ("steps", "set in the configuration"),
 }
-LARGE = {"bytes_sent": "traffic", "bytes_received": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
+LARGE = {"bytes_sent": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
 NO_INTERVAL = "fewer than 2 seeds"
 NO_TEXT = "the record holds no text of this entry"
 NO_LIFT = "the second arm's interval reaches under 5 points"

@@ -1,6 +1,5 @@
 """The swarm at work: `full` where the settings hold a memory, `swarm_only` where they do not."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hsokv.analysis.diversity import diversity
 from hsokv.data.episode import Episode
 from hsokv.methods.interface import Fitted
 from hsokv.methods.members import finish, fold_log_loss, read_problem, write_memories
+from hsokv.swarm.history import describe
 from hsokv.swarm.manager import ManagerSettings
 from hsokv.swarm.state import Axis, SearchSpace
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, run_swarm
@@ -92,36 +91,18 @@ def fit_swarm(
 
 def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     """Add what the swarm did to what goes into the record."""
-    best = [float(step.score.min()) for step in swarm.history]
-    failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]
-    spread = [_diversity(step.optimizer, step.point) for step in swarm.history]
-    initial = _diversity(swarm.initial.optimizer, swarm.initial.point)
-    trained = [swarm.initial, *swarm.history[:-1]]  # a round trains what the one before left
+    told = describe(swarm.initial, swarm.history, len(OPTIMIZERS))
     return replace(
         fitted,
         curves={
-            "fold_log_loss": best,
+            "fold_log_loss": [float(step.score.min()) for step in swarm.history],
             "spent": [step.spent for step in swarm.history],
-            "diversity": [initial, *spread],
-            "failed_agents": failed,
+            "diversity": told.pop("diversity_by_round"),
+            "failed_agents": [int(torch.isinf(step.score).sum()) for step in swarm.history],
         },
         instruments={
             **fitted.instruments,
-            "diversity": spread[0],
-            "diversity_initial": initial,
+            **told,
             "members": {name: value.tolist() for name, value in swarm.values.items()},
-            "lineage": [step.parent.tolist() for step in swarm.history],
-            "points": [of.point.double().round(decimals=4).tolist() for of in trained],
-            "optimizers": [of.optimizer.tolist() for of in trained],
-            "scores": [_finite(step.score) for step in swarm.history],
         },
     )
-
-
-def _finite(scores: Tensor) -> list[list[float | None]]:
-    """Scores [managers, agents] as JSON has them: none for an agent that failed."""
-    return [[score if math.isfinite(score) else None for score in group] for group in scores.tolist()]
-
-
-def _diversity(optimizer: Tensor, point: Tensor) -> float:
-    return float(diversity(optimizer.flatten().numpy(), len(OPTIMIZERS), point.flatten(0, 1).numpy()))

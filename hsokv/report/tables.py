@@ -357,39 +357,38 @@ def published(view: View) -> pd.DataFrame:
 
 
 def sharing(view: View) -> pd.DataFrame:
-    """How soon each way of sharing reaches the target, and what it sends."""
+    """How soon each way of searching reaches the target, and what it sends."""
     rows = []
     for row in view.study.scaling_sharing.itertuples():
         cell = view.row(f"sharing.{row.arm}", view.study.scaling_sharing)
-        sent = _both(cell["bytes_sent"], cell["bytes_received"])
-        alone = (cell[name] for name in ("steps_to_target", "seconds_to_target", "best", "copies", "staleness"))
-        rows.append(((row.arm,), (*cell["reached"], " of ", *cell["runs"]), *alone, sent, cell["overhead"]))
-    columns = ["arm", "reached 0.60", "M steps to it", "seconds to it", "best score", "copies", "staleness (pushes)"]
-    return frame([*columns, "kB to, from workers", "not work (%)"], rows)
+        names = "steps_to_target seconds_to_target best copies diversity bytes_sent overhead".split()
+        rows.append(((row.arm,), (*cell["reached"], " of ", *cell["runs"]), *(cell[name] for name in names)))
+    columns = ["arm", "reached 0.60", "M steps to it", "seconds to it", "best score", "copies", "diversity (%)"]
+    return frame([*columns, "kB to workers", "not work (%)"], rows)
 
 
 def speed(view: View) -> pd.DataFrame:
     """How fast the distributed swarm is, by backend and number of workers."""
     rows = []
     for row in view.study.scaling_speed.itertuples():
-        cell = view.row(f"speed.{row.scaling}.{row.backend}.{row.workers}", view.study.scaling_speed)
-        apart = ((str(getattr(row, name)),) for name in ("scaling", "backend", "workers", "managers"))
+        cell = view.row(f"speed.{row.scaling}.{row.backend}.{row.node}.{row.workers}", view.study.scaling_speed)
+        apart = ((str(getattr(row, name)),) for name in ("scaling", "backend", "node", "workers", "candidates"))
         ratios = (cell[name] for name in ("throughput", "speed_up", "over_one", "overhead"))
         work = _both(cell["work_seconds"], cell["supervisor_cpu_seconds"])
-        sent = _both(cell["bytes_sent"], cell["bytes_received"])
-        rows.append((*apart, *ratios, work, cell["peak_memory_bytes"], sent, (row.note,) if row.note else ()))
-    columns = ["scaling", "backend", "workers", "managers", "M steps/s", "speed-up", "over one worker", "not work (%)"]
-    return frame([*columns, "work, supervisor CPU (s)", "memory (MiB)", "kB to, from workers", "note"], rows)
+        rows.append((*apart, *ratios, work, cell["peak_memory_bytes"], cell["bytes_sent"]))
+    columns = ["scaling", "backend", "measured on", "workers", "candidates", "M steps/s", "speed-up", "over one worker"]
+    return frame([*columns, "not work (%)", "work, supervisor CPU (s)", "memory (MiB)", "kB to workers"], rows)
 
 
 def validation(view: View) -> pd.DataFrame:
-    """What the simulation projects of two workers, beside what was measured."""
+    """What the simulation predicts of the nodes that were measured, beside that."""
     rows = []
     for row in view.study.scaling_validation.itertuples():
-        stem = f"cartpole.validation.{row.payload}.{row.rounds}"
-        told = (view.measured(f"validation.{row.payload}.{row.rounds}.{name}") for name in ("measured", "error"))
-        rows.append(((str(row.payload),), (str(row.rounds),), interval(view.numbers, stem, "predicted"), *told))
-    columns = ["managers a worker", "rounds a period", "projected (M steps/s)", "measured (M steps/s)", "error (%)"]
+        stem = f"validation.{row.nodes}.{row.latency:g}"
+        told = (view.measured(f"{stem}.{name}") for name in ("measured", "error"))
+        apart = ((str(row.nodes),), (f"{1e3 * row.latency:g}",))
+        rows.append((*apart, interval(view.numbers, f"cartpole.{stem}", "predicted"), *told))
+    columns = ["nodes", "latency (ms)", "predicted (M steps/s)", "measured (M steps/s)", "error (%)"]
     return frame(columns, rows)
 
 
@@ -397,10 +396,10 @@ def projection(view: View) -> pd.DataFrame:
     """What the simulation projects of more nodes than there were."""
     rows = []
     for row in view.study.scaling_projection.itertuples():
-        stem = f"projection.{row.nodes}.{row.sharing}.{row.latency:g}"
-        told = (interval(view.numbers, f"cartpole.{stem}", "throughput"), view.measured(f"{stem}.store_busy"))
-        rows.append(((str(row.nodes),), (row.sharing,), (f"{1e3 * row.latency:g}",), *told))
-    return frame(["nodes", "sharing", "latency (ms)", "projected (M steps/s)", "store busy (%)"], rows)
+        stem = f"projection.{row.nodes}.{row.latency:g}"
+        told = (interval(view.numbers, f"cartpole.{stem}", "throughput"), view.measured(f"{stem}.supervisor_busy"))
+        rows.append(((str(row.nodes),), (f"{1e3 * row.latency:g}",), *told))
+    return frame(["nodes", "latency (ms)", "projected (M steps/s)", "supervisor busy (%)"], rows)
 
 
 def _both(one: Cell, other: Cell) -> Cell:
@@ -458,19 +457,21 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "Counted floating-point operations to fit a run, forward and backward, tuning and discarded agents included: "
         "spent of those allowed",
         "Means over the headline's runs. Predictions on the test set are charged to no arm."),
-    "sharing": Entry(sharing, "Sharing on swing-up, {cartpole.learning.steps} M environment steps, {seeds} seeds",
-        "Medians over the runs that reached the target, else means over seeds. sequential is one evolution strategy "
-        f"with twice the candidates; random search knows no copies. {MACHINE}"),
+    "sharing": Entry(sharing, "Ways of searching on swing-up, at most {cartpole.learning.steps} M environment steps, {seeds} seeds",
+        "Medians over the runs that reached the target, else means over seeds. one_search: one evolution strategy over "
+        "all workers; one_process: the same in one process; independent and population: as many candidates, divided "
+        f"among agents, without and with copies; sequential: one strategy with few candidates, in one process. {MACHINE}"),
     "speed": Entry(speed, "Speed of the distributed swarm, measured",
-        "Medians over turns. Speed-up is over the best single process on the same managers, turn by turn; the ratio "
-        "to one worker is no speed-up. Two unrelated processes at once do {cartpole.ceiling} of one's work here. "
+        "Medians over turns. Speed-up is over the single process on such a node with the same candidates, turn by turn; the "
+        "ratio to one worker is no speed-up. Equal-share nodes are workers that share cores of one machine, each held "
+        "to the same share of a core, the single process too. Two unrelated processes at once do {cartpole.ceiling} of one's work here. "
         f"Memory is the supervisor's peak. {MACHINE}"),
     "validation": Entry(validation,
-        "Two workers as projected from one, and as measured; median error {cartpole.error} %",
-        "The simulation was fitted to one worker alone, and to what two unrelated processes do at once on this "
-        "machine: {cartpole.ceiling} of one; 30 replications, the middle 95 % of them in brackets."),
+        "Nodes as predicted from one node, and as measured; median error {cartpole.error} %",
+        "Strong scaling. The simulation was fitted to one node alone; 30 replications, the middle 95 % of them in "
+        "brackets."),
     "projection": Entry(projection, "Projected, not measured: weak scaling of the distributed swarm",
-        "A discrete-event simulation of as many nodes with a core each and one store; 30 replications."),
+        "A simulation of as many nodes as the one that was measured, and one supervisor; 30 replications."),
 }  # fmt: skip
 SCALING = ("sharing", "speed", "validation", "projection")
 

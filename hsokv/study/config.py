@@ -341,36 +341,41 @@ AnyBenchmark = Annotated[Words | Texts | Images | Stream, Field(discriminator="k
 
 
 class Learning(Model):
-    candidates: int = Field(ge=2, le=100_000, multiple_of=2, description="Policies that a manager tries in a round.")
+    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
     episodes_per_candidate: Count = Field(description="Episodes of each policy.")
-    rounds: Count = Field(description="Rounds of a period, between two pushes.")
-    sync_every: Count = Field(description="Periods between two looks at what others pushed.")
-    steps: Positive = Field(description="Environment steps of a run, all managers together.")
+    rounds: Count = Field(description="Generations between two scores, after which agents of a population may copy.")
+    steps: Positive = Field(description="Environment steps that a run may make.")
     seeds: Seeds = Field(description="One run of each arm per seed.")
 
 
+class EqualShare(Model):
+    nodes: Several[Workers] = Field(description="Numbers of nodes.")
+    share: float = Field(gt=0, le=1, description="Share of a core that each node, and the single process, is held to.")
+
+
 class Speed(Model):
-    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies that a manager tries in a round.")
+    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
     episodes_per_candidate: Count = Field(description="Episodes of each policy.")
-    rounds: Count = Field(description="Rounds of a period: at least 200 ms of work, or the exchange is measured.")
-    periods: Count = Field(description="Periods that are timed, after one that is not.")
+    rounds: Count = Field(description="Generations between two scores.")
+    periods: Count = Field(description="Rounds that are timed, after one that is not.")
     repeats: Thousand = Field(description="Turns of all contestants.")
-    workers: Several[Workers] = Field(description="Numbers of workers, at most one a manager.")
-    backends: Several[Literal["processes", "ray"]] = Field(description="Pools beside the single process.")
+    workers: Several[Workers] = Field(description="Numbers of workers.")
+    backends: Several[Literal["processes", "ray"]] = Field(description="Backends beside the single process.")
+    equal_share: EqualShare | None = Field(description="Nodes of equal share, made as root; null: whole cores alone.")
 
 
 class Projection(Model):
     nodes: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(min_length=1, description="Nodes that are simulated.")
     latencies: list[Annotated[float, Field(ge=0)]] = Field(min_length=1, description="One-way latencies in seconds.")
-    periods: Count = Field(description="Periods of each simulated node.")
+    generations: Count = Field(description="Generations that are simulated.")
 
 
-class Cartpole(Model):
+class Distributed(Model):
     address: str | None = Field(description="Ray cluster, host:port or ray://host:port; null: Ray on this machine.")
-    managers: Workers = Field(description="Managers in all, for weak scaling per worker; a worker has at least one.")
-    learning: Learning = Field(description="Sharing arms on swing-up at equal environment steps.")
-    speed: Speed = Field(description="Throughput by number of workers.")
-    projection: Projection = Field(description="The simulation, fitted to one worker.")
+    managers: Workers = Field(description="Agents of the arms that search with several.")
+    learning: Learning = Field(description="Ways of searching on swing-up, with the same allowance of steps.")
+    speed: Speed = Field(description="Throughput of one search by number of workers.")
+    projection: Projection = Field(description="The simulation, fitted to one node; validated at these latencies.")
 
 
 class Head(Model):
@@ -516,7 +521,7 @@ class Study(Model):
     )
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
-    distributed: Cartpole | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
+    distributed: Distributed | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
     baselines: Distinct[Arm] = Field(description="Arms that can win.")
     methods: Methods = Field(description="Settings by group; an arm is rerun when a group that it reads changes.")
