@@ -20,7 +20,7 @@ POINTS = 200  # of a curve
 NODES = 4  # of the criterion on speed-up
 SPENT = ["overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_bytes"]
 TRAFFIC = ["bytes_sent"]
-WHOLE, EQUAL = "whole cores", "equal-share nodes"
+NODE_NAMES = {"cores": "whole cores", "equal_share": "equal-share nodes"}  # the better measurement first
 
 
 def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
@@ -46,7 +46,9 @@ def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict
     """The frames `sharing`, `curves`, `speed`, `validation` and `projection`; and `about`: the median `error` of the
     simulation, the `ceiling`, the `machine`, the settings of `learning` and the `speed_up`."""
     validation, speed = pd.DataFrame(projected["validation"]), pd.DataFrame(measured["speed"])
-    if speed[["scaling", "backend", "node", "workers", "repeat", "throughput"]].isna().any(axis=None):  # pandas would skip it
+    if (
+        speed[["scaling", "backend", "node", "workers", "repeat", "throughput"]].isna().any(axis=None)
+    ):  # pandas would skip it
         raise ValueError("a turn misses its workers or its throughput")
     learning = measured["settings"]["learning"]
     return {
@@ -81,11 +83,11 @@ def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Mapping
     Whole cores are taken where four were measured, else equal-share nodes.
     """
     ups = speed_ups(speed)
-    for node in (WHOLE, EQUAL):
+    for node, name in NODE_NAMES.items():
         turns = ups[(ups["workers"] == NODES) & (ups["node"] == node)].groupby("backend")["speed_up"]
         if len(turns):
-            best, found = max(((name, interval(own)) for name, own in turns), key=lambda pair: pair[1].mean)
-            return {**found._asdict(), "reason": None, "evidence": f"{NODES} {node}, {best}"}
+            best, found = max(((backend, interval(own)) for backend, own in turns), key=lambda pair: pair[1].mean)
+            return {**found._asdict(), "reason": None, "evidence": f"{NODES} {name}, {best}"}
     single = speed.loc[speed["backend"] == "single", "throughput"].median()
     words = [
         f"projected at {NODES} nodes: {row['throughput'] / single:.2f} "

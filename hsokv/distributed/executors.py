@@ -9,12 +9,14 @@ import multiprocessing
 import os
 import pickle
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from hsokv.exceptions import BackendError, ConfigurationError, check_known
@@ -123,7 +125,9 @@ class Executor:
                     todo.extendleft([] if part is None else [part])
                     continue
                 if failure:
-                    raise BackendError(f"worker {worker} cannot run {function.__module__}.{function.__name__}: {failure}")
+                    raise BackendError(
+                        f"worker {worker} cannot run {function.__module__}.{function.__name__}: {failure}"
+                    )
                 if part is None:
                     self.pids[worker] = result
                     continue
@@ -212,12 +216,13 @@ class Process:
     """A process of its own, started afresh, so that it inherits no threads and no locks."""
 
     def __init__(self) -> None:
-        self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _only_one_thread)
+        self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _end_with_supervisor)
         self.process: Any = None
 
     def submit(self, payload: bytes) -> Future:
         """Send the payload through the pool's pipe."""
-        future = self.pool.submit(run_payload, payload)
+        with patch.dict(os.environ, ONE_THREAD):  # the first payload starts the process
+            future = self.pool.submit(run_payload, payload)
         self.process = next(iter((self.pool._processes or {}).values()), self.process)
         return future
 
@@ -229,8 +234,14 @@ class Process:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _only_one_thread() -> None:
-    os.environ.update(ONE_THREAD)
+def _end_with_supervisor() -> None:
+    """Leave no process behind a supervisor that is killed: the pool's own processes would wait for ever."""
+
+    def wait_for_end() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
 
 
 class RayActor:

@@ -45,7 +45,9 @@ class PolicyMemory:
         Raises DataError and changes nothing where a value is not.
         """
         if not (parameters.isfinite().all() and ((scores >= 0) & (scores <= 1)).all()):
-            raise DataError("a memory of policies needs finite parameters and scores in [0, 1], got others: leave them out")
+            raise DataError(
+                "a memory of policies needs finite parameters and scores in [0, 1], got others: leave them out"
+            )
         first = int(self.memory.state.clock)
         self.memory.write(keys, (scores * SCORE_CLASSES).long().clamp(max=SCORE_CLASSES - 1))
         for i, (row, score) in enumerate(zip(parameters, scores.tolist(), strict=True)):

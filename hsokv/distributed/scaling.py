@@ -17,11 +17,10 @@ from hsokv.distributed.evolution import evaluate
 from hsokv.distributed.executors import Executor, cores, open_executor
 from hsokv.distributed.nodes import equal_share_nodes
 from hsokv.distributed.random_search import random_search
-from hsokv.distributed.search import Outcome, Plan, run_search
+from hsokv.distributed.search import Plan, run_search
 from hsokv.swarm.history import describe
 
-SEQUENTIAL = {"candidates": 64, "episodes": 1}  # of the single search that needs fewest steps; tuned on other seeds
-NODES = {"whole": "whole cores", "equal_share": "equal-share nodes"}
+SEQUENTIAL = {"candidates": 128, "episodes": 1}  # of the single search that needs fewest steps; tuned on other seeds
 
 
 def machine() -> dict[str, Any]:
@@ -159,7 +158,7 @@ def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> li
     the address of a cluster, whole cores are measured for as many workers as there are cores.
     """
     rows, counts = [], [count for count in settings["workers"] if address or count <= cores()]
-    kinds = [("whole", None, counts)]
+    kinds = [("cores", None, counts)]
     if settings["equal_share"]:
         kinds.append(("equal_share", settings["equal_share"]["share"], settings["equal_share"]["nodes"]))
     for node, share, workers in kinds:
@@ -167,7 +166,7 @@ def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> li
             executors = {("single", 1): stack.enter_context(open_executor("single", 1))}
             for backend in settings["backends"]:
                 for count in workers:
-                    where = address if backend == "ray" and node == "whole" else None
+                    where = address if backend == "ray" and node == "cores" else None
                     executors[backend, count] = stack.enter_context(open_executor(backend, count, address=where))
             for executor in executors.values():
                 timed(executor, speed_plan(settings), 1, None)  # in which workers load what they need
@@ -177,7 +176,7 @@ def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> li
                         if scaling == "weak" and backend == "single":
                             continue
                         plan = speed_plan(settings, count if scaling == "weak" else 1)
-                        row = {"scaling": scaling, "backend": backend, "node": NODES[node], "workers": count}
+                        row = {"scaling": scaling, "backend": backend, "node": node, "workers": count}
                         row |= {"candidates": plan.candidates, "repeat": repeat}
                         found = timed(executor, plan, settings["periods"], share)
                         rows.append(row | found | machine())

@@ -60,7 +60,9 @@ def simulate(
             f"expected at least 1 node and 1 generation and no negative latency, got {nodes}, {generations}, {latency}"
         )
     shape, turn = (replications, generations, nodes), service.handle * np.arange(1, nodes + 1)
-    away = generator.choice(service.work, shape) + generator.choice(service.transfer, shape) + 2 * latency * service.trips
+    away = (
+        generator.choice(service.work, shape) + generator.choice(service.transfer, shape) + 2 * latency * service.trips
+    )
     arrived = np.sort(turn + away, axis=-1)
     # done_k = max(done_(k-1), arrived_k) + handle, for all k at once
     done = (np.maximum.accumulate(arrived + service.handle - turn, axis=-1) + turn)[..., -1]

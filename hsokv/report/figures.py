@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hsokv.analysis.frames import Study
+from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
 from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, frame, grey, in_order, opened
@@ -414,7 +415,7 @@ def scaling(study: Study) -> Figure:
     strong, weak, nodes, busy = figure.subplots(1, 4)
     counts = sorted(speed["workers"].unique())
     strong.plot(counts, counts, **grey(DOTTED))
-    kinds = speed["backend"] + ", " + speed["node"]
+    kinds = speed["backend"] + ", " + speed["node"].map(NODE_NAMES)
     for node, single in speed[speed["backend"] == "single"].groupby("node")["throughput"].first().items():
         own = sorted(speed.loc[speed["node"] == node, "workers"].unique())
         weak.plot(own, [single * count / 1e6 for count in own], **grey(DOTTED))
@@ -422,7 +423,9 @@ def scaling(study: Study) -> Figure:
     for row in speed[speed["backend"] != "single"].itertuples():
         axes, name, unit = (strong, "speed_up", 1) if row.scaling == "strong" else (weak, "throughput", 1e-6)
         ends = unit * np.array(_range(row, name))
-        axes.errorbar(row.workers, unit * getattr(row, name), yerr=ends, **looks[f"{row.backend}, {row.node}"])
+        axes.errorbar(
+            row.workers, unit * getattr(row, name), yerr=ends, **looks[f"{row.backend}, {NODE_NAMES[row.node]}"]
+        )
     for axes, label, title in (
         (strong, "times a single process", "Strong, measured"),
         (weak, "M steps/s", "Weak, measured"),

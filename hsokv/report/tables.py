@@ -8,6 +8,7 @@ import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE, Study
 from hsokv.analysis.numbers import Number, Numbers
+from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.analysis.scores import format_value
 from hsokv.report.cells import DASH, STAND_IN, USER_COPY, Cell, Key, Table, Verbatim, fill, interval, plain
 
@@ -361,7 +362,7 @@ def sharing(view: View) -> pd.DataFrame:
     rows = []
     for row in view.study.scaling_sharing.itertuples():
         cell = view.row(f"sharing.{row.arm}", view.study.scaling_sharing)
-        names = "steps_to_target seconds_to_target best copies diversity bytes_sent overhead".split()
+        names = ["steps_to_target", "seconds_to_target", "best", "copies", "diversity", "bytes_sent", "overhead"]
         rows.append(((row.arm,), (*cell["reached"], " of ", *cell["runs"]), *(cell[name] for name in names)))
     columns = ["arm", "reached 0.60", "M steps to it", "seconds to it", "best score", "copies", "diversity (%)"]
     return frame([*columns, "kB to workers", "not work (%)"], rows)
@@ -372,7 +373,7 @@ def speed(view: View) -> pd.DataFrame:
     rows = []
     for row in view.study.scaling_speed.itertuples():
         cell = view.row(f"speed.{row.scaling}.{row.backend}.{row.node}.{row.workers}", view.study.scaling_speed)
-        apart = ((str(getattr(row, name)),) for name in ("scaling", "backend", "node", "workers", "candidates"))
+        apart = ((row.scaling,), (row.backend,), (NODE_NAMES[row.node],), (str(row.workers),), (str(row.candidates),))
         ratios = (cell[name] for name in ("throughput", "speed_up", "over_one", "overhead"))
         work = _both(cell["work_seconds"], cell["supervisor_cpu_seconds"])
         rows.append((*apart, *ratios, work, cell["peak_memory_bytes"], cell["bytes_sent"]))

@@ -521,7 +521,9 @@ class Study(Model):
     )
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
-    distributed: Distributed | None = Field(description="The distributed swarm on CartPole's physics; null leaves it out.")
+    distributed: Distributed | None = Field(
+        description="The distributed swarm on CartPole's physics; null leaves it out."
+    )
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
     baselines: Distinct[Arm] = Field(description="Arms that can win.")
     methods: Methods = Field(description="Settings by group; an arm is rerun when a group that it reads changes.")

@@ -50,7 +50,9 @@ def test_it_climbs_to_the_top_of_a_hill(monkeypatch):
 def test_cartpole_is_solved(seed):
     """At 475 in the mean over 100 episodes whose starts no generation saw."""
     starts = cartpole.draw_starts(np.random.default_rng(1000 + seed), 1, 100)
-    assert climb("cartpole", 100, seed=seed, until=lambda p: cartpole.rollout(p, starts)[0].mean() >= cartpole.TARGET)[0]
+    assert climb("cartpole", 100, seed=seed, until=lambda p: cartpole.rollout(p, starts)[0].mean() >= cartpole.TARGET)[
+        0
+    ]
 
 
 @pytest.mark.parametrize("task", ["cartpole", "swing_up"])

@@ -13,8 +13,8 @@ import pytest
 from hsokv.distributed.executors import Limits, open_executor
 from hsokv.exceptions import BackendError, ConfigurationError
 
-from . import runs
-from .runs import PATIENT, assert_same, run
+from . import jobs
+from .runs import PATIENT, PLANS, assert_same, run
 
 WITHOUT_RAY = "Ray is not installed: its tests need `pip install hsokv[ray]`"
 RAY = [
@@ -29,7 +29,7 @@ BACKENDS = ["processes", pytest.param("ray", marks=RAY)]
 
 
 @pytest.fixture(scope="module")
-def _ray():
+def ray_cluster():
     ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield ray
@@ -39,44 +39,44 @@ def _ray():
 @pytest.fixture
 def backend(request):
     if request.param == "ray":
-        request.getfixturevalue("_ray")
+        request.getfixturevalue("ray_cluster")
     return request.param
 
 
 @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 def test_parts_come_back_in_order_although_a_worker_is_killed_and_a_result_is_refused(backend, tmp_path):
     with open_executor(backend, 2, limits=PATIENT) as executor:
-        assert executor.map(runs.double, range(5)) == [0, 2, 4, 6, 8]
+        assert executor.map(jobs.double, range(5)) == [0, 2, 4, 6, 8]
         parts = [(str(tmp_path / "killed"), number) for number in range(4)]
-        assert executor.map(runs.killed_once, parts) == [0, 2, 4, 6]
+        assert executor.map(jobs.killed_once, parts) == [0, 2, 4, 6]
         assert len(executor.lost) >= 1
         parts = [(str(tmp_path / "nan"), number) for number in range(4)]
-        assert executor.map(runs.nan_once, parts, math.isfinite) == [0, 2, 4, 6]
+        assert executor.map(jobs.nan_once, parts, math.isfinite) == [0, 2, 4, 6]
 
 
 @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 def test_a_search_ends_with_the_bits_of_one_process(backend):
-    assert_same(run(backend, 2, runs.PLANS["population"]), run(plan=runs.PLANS["population"]))
+    assert_same(run(backend, 2, PLANS["population"]), run(plan=PLANS["population"]))
 
 
 def test_a_worker_that_does_not_answer_is_replaced(tmp_path):
     with open_executor("processes", 2, limits=PATIENT._replace(seconds=5)) as executor:
         parts = [(str(tmp_path / "stuck"), number) for number in range(3)]
-        assert executor.map(runs.stuck_once, parts) == [0, 2, 4]
+        assert executor.map(jobs.stuck_once, parts) == [0, 2, 4]
         assert executor.lost
 
 
 def test_the_workers_that_are_left_go_on(tmp_path):
     with open_executor("processes", 2, limits=PATIENT._replace(restarts=0)) as executor:
         parts = [(str(tmp_path / "killed"), number) for number in range(6)]
-        assert executor.map(runs.killed_once, parts) == [0, 2, 4, 6, 8, 10]
+        assert executor.map(jobs.killed_once, parts) == [0, 2, 4, 6, 8, 10]
 
 
 @pytest.mark.parametrize(
     ("function", "parts", "words"),
     [
-        (runs.always_killed, [1], "no worker is left"),
-        (runs.fails, [1], "ValueError: there is no such policy"),
+        (jobs.always_killed, [1], "no worker is left"),
+        (jobs.fails, [1], "ValueError: there is no such policy"),
     ],
 )
 def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(function, parts, words):
@@ -167,10 +167,9 @@ class TestCluster:
 
     pytestmark = RAY[1:]
 
-    def test_cores_that_are_taken_are_said_with_numbers(self, _ray):
-        with open_executor("ray", 2):
-            with pytest.raises(BackendError, match="2 cores, 0 of them free"):
-                open_executor("ray", 1)
+    def test_cores_that_are_taken_are_said_with_numbers(self, ray_cluster):
+        with open_executor("ray", 2), pytest.raises(BackendError, match="2 cores, 0 of them free"):
+            open_executor("ray", 1)
         with pytest.raises(BackendError, match="3 need one core each, but the Ray cluster has 2 cores"):
             open_executor("ray", 3)
 
@@ -184,9 +183,9 @@ class TestCluster:
         cluster.wait_for_nodes()
         try:
             with open_executor("ray", 2, address=cluster.address, limits=Limits(60, 120, 3)) as executor:
-                assert executor.map(runs.double, range(4)) == [0, 2, 4, 6]
+                assert executor.map(jobs.double, range(4)) == [0, 2, 4, 6]
                 cluster.remove_node(nodes[0], allow_graceful=False)
-                assert executor.map(runs.double, range(40)) == [2 * number for number in range(40)]
+                assert executor.map(jobs.double, range(40)) == [2 * number for number in range(40)]
         finally:
             ray.shutdown()
             cluster.shutdown()

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -17,11 +18,15 @@ DRIVER = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.distributed.runs import PLANS, run
+from hsokv.distributed.executors import open_executor
+from hsokv.distributed.search import run_search
+from tests.distributed.runs import PLANS
 if __name__ == "__main__":
     def watch(event):
         os.kill(os.getpid(), signal.SIGKILL)
-    run("processes", 2, PLANS["population"], checkpoint=Path(sys.argv[1]), watch=watch)
+    with open_executor("processes", 2) as executor:
+        print(*executor.pids.values(), flush=True)
+        run_search(PLANS["population"], executor, rounds=3, checkpoint=Path(sys.argv[1]), watch=watch)
 """
 
 
@@ -72,12 +77,16 @@ def test_a_run_continues_from_its_checkpoint_to_the_same_bits(tmp_path):
     assert_same(run(checkpoint=path), run())
 
 
-def test_a_killed_supervisor_leaves_a_run_that_is_continued(tmp_path):
+def test_a_killed_supervisor_leaves_no_worker_and_a_run_that_is_continued(tmp_path):
     script, path = tmp_path / "driver.py", tmp_path / "run.pt"
     script.write_text(DRIVER)
     root = Path(__file__).parents[2]
-    ended = subprocess.run([sys.executable, script, path, root], check=False, cwd=root)
-    assert ended.returncode == -9
+    arguments = [sys.executable, script, path, root]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, cwd=root) as driver:
+        workers = [psutil.Process(int(pid)) for pid in driver.stdout.readline().split()]
+    assert driver.returncode == -9
+    assert len(workers) == 2
+    assert not psutil.wait_procs(workers, timeout=60)[1]
     assert_same(run(plan=PLANS["population"], checkpoint=path), run(plan=PLANS["population"]))
 
 
