@@ -3,7 +3,7 @@
 Contestants take turns, and a ratio is the median of the ratios within a turn, so that what else runs on the machine
 weighs on both sides. Steps per second of the environment: gymnasium's own vector CartPole and ours, on the same batch
 and the same actions, new starts included. Workers against the single process: one search with the same candidates, on
-whole cores and, as root, on equal-share nodes, each held to .45 of a core, the single process too. Seconds to the target
+whole cores and, as root, on equal-share nodes, each held to .45 of a core, the single process too. Seconds to target
 of the swing-up with two workers over one process, over ten seeds. The last line holds the ratios.
 """
 
@@ -113,8 +113,8 @@ def compare_seconds(backend: str) -> None:
 
 
 def compare_workers(settings: dict) -> tuple[float, float]:
-    """Print throughput by backend, node and workers; return the lower of the backends' speed-ups at 2 whole cores and at
-    4 equal-share nodes, NaN for what was not measured."""
+    """Print throughput by backend, node and workers; return the lower of the backends' speed-ups at 2 cores and at 4
+    equal-share nodes, NaN for what was not measured."""
     rows = pd.DataFrame(measure_speed(settings))
     turn = ["node", "repeat"]
     strong = rows[rows["scaling"] == "strong"]

@@ -112,7 +112,7 @@ def _sharing(learning: pd.DataFrame) -> pd.DataFrame:
 
 
 def _curves(learning: pd.DataFrame) -> pd.DataFrame:
-    """The best score so far of each way of searching at `POINTS` numbers of steps, mean over runs; 0 before the first."""
+    """The best score so far of each arm at `POINTS` numbers of steps, mean over runs; 0 before the first."""
     steps = np.linspace(0, max(curve[-1][0] for curve in learning["curve"]), POINTS)
     rows = []
     for arm in (arm for arm in ARMS if (learning["arm"] == arm).any()):

@@ -59,7 +59,7 @@ def run_payload(payload: bytes) -> tuple[float, Any, str | None]:
     """Seconds, result and None; or 0, None and the reason why the function cannot be loaded or has failed."""
     start = time.perf_counter()
     try:
-        function, part = pickle.loads(payload)  # made by the supervisor of this run, never read from a file
+        function, part = pickle.loads(payload)  # noqa: S301 - made by this run's supervisor, never read from a file
         result = function(part)
     except Exception as error:
         return 0.0, None, f"{type(error).__name__}: {error}"

@@ -39,7 +39,7 @@ def equal_share_nodes(executor: Executor, share: float) -> Iterator[None]:
     """
     if not 0 < share <= 1 or share * executor.workers > cores():
         raise ConfigurationError(
-            f"share: expected a share of a core in (0, 1], and {executor.workers} of them on {cores()} cores, got {share}"
+            f"share: expected a share of a core in (0, 1], for {executor.workers} nodes on {cores()} cores, got {share}"
         )
     folders = [ROOT / f"hsokv-{os.getpid()}-{worker}" for worker in range(executor.workers)]
     losses, supervisor = len(executor.lost), str(os.getpid())

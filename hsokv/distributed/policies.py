@@ -1,4 +1,4 @@
-"""The shared memory of policies: a `KeyValueMemory` whose key is what a policy does, beside its parameters and score."""
+"""The shared memory of policies: a `KeyValueMemory` by what a policy does, beside its parameters and score."""
 
 from typing import Any, NamedTuple
 

@@ -151,11 +151,11 @@ def speed_plan(settings: Mapping[str, Any], nodes: int = 1) -> Plan:
 
 
 def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> list[dict[str, Any]]:
-    """Environment steps a second by backend, workers and kind of node, in turns, so that other load weighs on all alike.
+    """Environment steps a second by backend, workers and node, in turns, so that other load weighs on all alike.
 
-    `settings`: candidates, episodes_per_candidate, rounds, periods, repeats, workers, backends, and `equal_share`: nodes
-    and share of a core, or None. Strong scaling: the same candidates in all; weak: as many for each worker. Without
-    the address of a cluster, whole cores are measured for as many workers as there are cores.
+    `settings`: candidates, episodes_per_candidate, rounds, periods, repeats, workers, backends, and `equal_share`:
+    nodes and share of a core, or None. Strong scaling: the same candidates in all; weak: as many for each worker.
+    Without the address of a cluster, whole cores are measured for as many workers as there are cores.
     """
     rows, counts = [], [count for count in settings["workers"] if address or count <= cores()]
     kinds = [("cores", None, counts)]
@@ -199,7 +199,7 @@ def measure_service(settings: Mapping[str, Any], latencies: Sequence[float]) -> 
             first = len(one.timings)
             found = timed(one, plan, settings["periods"] * settings["repeats"], share)
             generations = settings["periods"] * settings["repeats"] * plan.generations
-            # The last part of every round scores the agent, and counts as work of the supervisor: nodes do not divide it.
+            # The last part of every round scores the agent, and counts as work of the supervisor.
             timings = one.timings[first:-1]  # but for the finalists
             timings = [t for i, t in enumerate(timings) if i % (plan.generations + 1) != plan.generations]
             work, transfer = [t.work for t in timings], [t.transfer for t in timings]
@@ -225,7 +225,7 @@ def _handling(executor: Executor, share: float | None, parts: int = 200) -> floa
 
 
 def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
-    """How many times the work of one process this machine lets two do at once: 2 where they do not disturb each other."""
+    """How many times the work of one process two do at once here: 2 where they do not disturb each other."""
     policies = np.zeros((settings["candidates"] // 4, swing_up.SIZE), np.float32)
     with open_executor("processes", 2) as executor:
 

@@ -118,7 +118,7 @@ def run_search(
     task, count = find_task(plan.task), plan.managers * plan.agents
     if plan.managers < 1 or plan.agents < 1 or plan.generations < 1:
         raise ConfigurationError(
-            f"managers, agents, generations: expected at least 1, got {plan.managers}, {plan.agents}, {plan.generations}"
+            f"managers, agents, generations: expected at least 1, got {(plan.managers, plan.agents, plan.generations)}"
         )
     if plan.candidates % (2 * count):
         raise ConfigurationError(

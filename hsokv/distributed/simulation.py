@@ -17,9 +17,14 @@ REPLICATIONS = 30
 
 
 class Service(NamedTuple):
-    """Measured seconds: `work` of a part on a node and `transfer` of it, to be drawn from; `handle` of a part in the
-    supervisor, one way; `supervise`, its other work in a generation. `steps`: environment steps of a part; `trips`: messages there and
-    back in a generation, those that score the agent included."""
+    """What one node was measured to take, in seconds.
+
+    work       of a part, and `transfer` of it, both to be drawn from
+    handle     of a part in the supervisor, one way
+    supervise  the supervisor's other work in a generation
+    steps      environment steps of a part
+    trips      messages there and back in a generation, those that score the agent included
+    """
 
     work: ndarray
     transfer: ndarray

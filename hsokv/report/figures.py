@@ -376,7 +376,7 @@ def _descent(axes: Axes, parents: np.ndarray, place: np.ndarray, group: np.ndarr
 
 
 def learning(study: Study) -> Figure:
-    """Draw the best score so far at equal environment steps by way of searching, and seconds to the target beside it."""
+    """Draw the best score so far at equal environment steps by arm, and seconds to the target beside it."""
     sharing, best = study.scaling_sharing, study.scaling_curves
     if sharing.empty:
         return parts.nothing(study)

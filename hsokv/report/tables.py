@@ -458,15 +458,17 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "Counted floating-point operations to fit a run, forward and backward, tuning and discarded agents included: "
         "spent of those allowed",
         "Means over the headline's runs. Predictions on the test set are charged to no arm."),
-    "sharing": Entry(sharing, "Ways of searching on swing-up, at most {cartpole.learning.steps} M environment steps, {seeds} seeds",
+    "sharing": Entry(sharing,
+        "Ways of searching on swing-up, at most {cartpole.learning.steps} M environment steps, {seeds} seeds",
         "Medians over the runs that reached the target, else means over seeds. one_search: one evolution strategy over "
         "all workers; one_process: the same in one process; independent and population: as many candidates, divided "
-        f"among agents, without and with copies; sequential: one strategy with few candidates, in one process. {MACHINE}"),
+        "among agents, without and with copies; sequential: one strategy with few candidates, in one process. "
+        f"{MACHINE}"),
     "speed": Entry(speed, "Speed of the distributed swarm, measured",
-        "Medians over turns. Speed-up is over the single process on such a node with the same candidates, turn by turn; the "
-        "ratio to one worker is no speed-up. Equal-share nodes are workers that share cores of one machine, each held "
-        "to the same share of a core, the single process too. Two unrelated processes at once do {cartpole.ceiling} of one's work here. "
-        f"Memory is the supervisor's peak. {MACHINE}"),
+        "Medians over turns. Speed-up is over the single process on such a node with the same candidates, by turn; the "
+        "ratio to one worker is no speed-up. Equal-share nodes are workers that share the cores of one machine, each "
+        "held to the same share of a core, the single process too. Two unrelated processes at once do "
+        f"{{cartpole.ceiling}} of one's work here. Memory is the supervisor's peak. {MACHINE}"),
     "validation": Entry(validation,
         "Nodes as predicted from one node, and as measured; median error {cartpole.error} %",
         "Strong scaling. The simulation was fitted to one node alone; 30 replications, the middle 95 % of them in "
