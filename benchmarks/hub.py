@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from hsokv.data.synthetic import generate_sst2_synthetic
+from hsokv.encoders.files import resolve_encoder
 from hsokv.hub import HSOKVForSequenceClassification, text_memory
-from hsokv.model.encoder_files import resolve_encoder
 
 TEXTS, PAIRS, MANY = 100, 15, 10_000
 
@@ -73,13 +73,15 @@ def beside_the_encoder() -> None:
 
 def beside_sentence_transformers(count: int) -> None:
     """Print the times of both, and their ratio."""
+    if peer := os.environ.get("HSOKV_PEER"):  # a folder of its own, as benchmarks.encoding has it
+        sys.path.append(peer)
     try:
         from sentence_transformers import SentenceTransformer
     except ModuleNotFoundError:
         print("remember_st=not run: sentence-transformers is not installed")
         return
     torch.set_num_threads(os.cpu_count() or 1)
-    texts = list(generate_sst2_synthetic(count, 10, seed=2)[0].texts)
+    texts = list(generate_sst2_synthetic(count, 10, seed=2)[0].inputs)
     other = SentenceTransformer(str(resolve_encoder().path), device="cpu")
     model = text_memory(["no", "yes"], capacity=count)
     state, labels = model.predictor.value(), ["no"] * count

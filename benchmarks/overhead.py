@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-TORCH = "import torch, hsokv.study.runs, hsokv.methods.population"
+TORCH = "import torch, hsokv.study.runs, hsokv.arms.population"
 PLAIN = "import numpy, hsokv.study.job, hsokv.analysis.statistics"
 NEEDS_TORCH = ("run_arm", "encode")
 

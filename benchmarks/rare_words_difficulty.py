@@ -14,7 +14,7 @@ import torch
 
 from hsokv.data.rare_words import LEVELS, Contexts, Settings, World, draw_background, draw_episode, make_world
 from hsokv.data.rare_words_controls import CONTROLS, nearest
-from hsokv.model.context_encoder import ContextEncoder, encode, train_context_encoders
+from hsokv.encoders.contexts import ContextEncoder, encode, train_context_encoders
 
 CONDITIONS = [(senses, level) for senses in (2, 1) for level in LEVELS]
 READERS = [*CONTROLS, "encoder_1nn"]

@@ -22,15 +22,15 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from benchmarks.memory import hardware, ratio, take_turns
+from hsokv.arms.population import fit
 from hsokv.data.episode import Background, Episode, Fold, Shots, shots_episode, words_episode
+from hsokv.encoders.files import resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import DataUnavailableError
-from hsokv.methods.population import fit
-from hsokv.model.encoder_files import resolve_encoder
-from hsokv.model.text_encoder import load_text_encoder
+from hsokv.learning.budget import Budget
+from hsokv.learning.loop import Hyperparameters, Problems, init_learners, stack_problems, train_step
+from hsokv.learning.optimizers import OPTIMIZERS, UNIT_RATES
 from hsokv.report.panels import BLUE, GREY, STYLE
-from hsokv.training.budget import Budget
-from hsokv.training.loop import Hyperparameters, Problems, init_learners, stack_problems, train_step
-from hsokv.training.optimizers import OPTIMIZERS, UNIT_RATES
 
 SETTINGS = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())["methods"]
 SWARMS = {1: (1, 1), 4: (2, 2), 16: (4, 4), 64: (8, 8)}  # agents -> managers, agents of each

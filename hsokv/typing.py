@@ -6,8 +6,8 @@ Axis vocabulary, used in every docstring: batch capacity key_dim value_dim class
 from typing import Protocol
 
 
-class Account(Protocol):
-    """What is left to spend, in floating-point operations (see training/budget.py)."""
+class FlopBudget(Protocol):
+    """What is left to spend, in floating-point operations (see learning/budget.py)."""
 
     spent: int
 

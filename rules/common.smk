@@ -11,26 +11,26 @@ from snakemake.exceptions import WorkflowError
 
 import hsokv
 from hsokv.analysis.verdicts import summary
-from hsokv.data.sources import data_root
 from hsokv.exceptions import HsokvError
+from hsokv.machine import data_root, device
+from hsokv.arms.registry import METHODS
+from hsokv.encoders.files import hub_in_reach
 from hsokv.files import write_text
-from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import hub_in_reach
+from hsokv.arms.registry import METHODS
+from hsokv.encoders.files import hub_in_reach
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import KINDS, module_of, selected, task_of
-from hsokv.study.config import check_configuration, check_keys
+from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.config import KINDS, check_configuration, check_keys, selected
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.encoders import encoder_of, encoders_of
 from hsokv.study.preflight import (
     attempt,
     check_data,
-    check_device,
     check_folder,
     hold_folder,
 )
 from hsokv.study.runs import PROTOCOLS
-from hsokv.study.timings import stages, timings_page
 from hsokv.study.wall_time import began
 
 BASE = Path(workflow.basedir)
@@ -59,9 +59,9 @@ try:
             *(entry["name"] for entry in config["contrasts"]),
         },
     )
-    check_device(config["device"])
+    DEVICE = device()
     check_folder(Path(R))
-    DATA = check_data(config, data_root(config["data"]["root"]), Path(R) / "data")
+    DATA = check_data(config, data_root(), Path(R) / "data")
 except HsokvError as error:
     raise WorkflowError(str(error))
 
@@ -69,7 +69,6 @@ except HsokvError as error:
 IN_FORCE = {
     **config,
     "benchmarks": config["benchmarks"] | dict.fromkeys(LEFT_OUT),
-    "data": config["data"] | {"root": None},
 }
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
@@ -103,10 +102,6 @@ def print_summary():
         Path(path).exists() for path in STATISTICS
     ):
         minutes = (time.monotonic() - STARTED) / 60
-        found = stages(Path(R) / "benchmarks", BENCHMARKS)
-        cores = workflow.resource_settings.cores  # none on a cluster
-        page = timings_page(found, config["time_budget_minutes"], cores, minutes)
-        write_text(Path(R) / "timings.md", page)
         print(summary(Path(R), pdf=bool(TEX), minutes=minutes), file=sys.stderr)
 
 
@@ -152,17 +147,10 @@ DIGEST = value_digest(
             "expected_failures",
             "arms",
             "distributed",
-            "data",
             "encoder",
-            "time_budget_minutes",
             "paper",
             "results",
         )
-    }
-    | {
-        key: value
-        for key, value in config["data"].items()
-        if key.startswith("development")
     }
 )
 RECORDS = [

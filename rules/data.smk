@@ -1,4 +1,4 @@
-# Input: a user's own copies (data.root, HSOKV_DATA_DIR) or the network.
+# Input: a user's own copies (HSOKV_DATA_DIR) or the network.
 # Output: {results}/data/<source>.json and encoder_<name>.json: what was found, with checksums, or `not run` and why.
 from hsokv.study.benchmarks import manifest_of, source_of
 
@@ -20,7 +20,7 @@ rule fetch_data:
         ENVIRONMENT
     params:
         # With `output` as an argument a parameter is not compared: a folder that moved makes nothing stale.
-        root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
+        root=lambda wildcards, output: str(data_root() or ""),
         encoder_folder=lambda wildcards, output: ENCODERS.get(
             wildcards.source.removeprefix("encoder_"), {}
         ).get("folder"),
@@ -34,7 +34,7 @@ rule fetch_data:
             in_reach if wildcards.source.startswith("encoder_") else lambda: True,
         ),
         code=code_of(
-            ["hsokv.data.sources", "hsokv.model.encoder_files"],
+            ["hsokv.data.sources", "hsokv.encoders.files"],
             [script_path("fetch_data.py")],
         ),
     message:

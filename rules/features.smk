@@ -52,9 +52,7 @@ rule encode_texts:
         encoder=described_encoder,
         encoder_folder=own_encoder_folder,
         module=encoding_module,
-        options=lambda wildcards: (
-            {} if is_tuned(wildcards) else {"device": config["device"]}
-        ),
+        options=lambda wildcards: ({} if is_tuned(wildcards) else {"device": DEVICE}),
         code=lambda wildcards: code_digest(
             [encoding_module(wildcards)], [script_path("encode_texts.py")]
         ),
@@ -86,7 +84,7 @@ rule encode_images:
         num_patches=lambda wildcards: definition_of(wildcards, "num_patches"),
         encoder=described_encoder,
         encoder_folder=own_encoder_folder,
-        device=config["device"],
+        device=DEVICE,
         split=config["split"],
         development_images=lambda wildcards: aside(wildcards, "development_images"),
         root=own_root,
@@ -121,7 +119,7 @@ rule encode_stream:
             part["tasks"] for part in definition_of(wildcards, "conditions").values()
         ),
         num_patches=lambda wildcards: definition_of(wildcards, "num_patches"),
-        device=config["device"],
+        device=DEVICE,
         split=config["split"],
         development_images=lambda wildcards: aside(wildcards, "development_images"),
         root=own_root,

@@ -61,7 +61,7 @@ def encoding_module(wildcards):
 
 def own_root(wildcards, output):
     """As a parameter that is not compared (with `output` as an argument): the folder of a user's own copies."""
-    return str(data_root(config["data"]["root"]) or "")
+    return str(data_root() or "")
 
 
 def own_encoder_folder(wildcards, output):
@@ -105,5 +105,5 @@ def code_of_arm(wildcards):
     protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
     modules = ["hsokv.study.runs", protocol.module]
     return code_digest(
-        [*modules, module_of(definition, wildcards.arm)], [script_path("run_arm.py")]
+        [*modules, module_of(wildcards.arm)], [script_path("run_arm.py")]
     )

@@ -24,7 +24,7 @@ rule export_model:
         small=config["small"],
         # With `output` as an argument it is not compared: the features say which encoder made them.
         encoder=lambda wildcards, output: headline_encoder(wildcards.benchmark),
-        root=lambda wildcards, output: str(data_root(config["data"]["root"]) or ""),
+        root=lambda wildcards, output: str(data_root() or ""),
         rows=lambda wildcards: BENCHMARKS[wildcards.benchmark].get(
             "development_rows", config["data"]["development_rows"]
         ),

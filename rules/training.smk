@@ -21,14 +21,12 @@ rule run_arm:
         ENVIRONMENT
     threads: 1
     params:
-        module=lambda wildcards: module_of(
-            BENCHMARKS[wildcards.benchmark], wildcards.arm
-        ),
+        module=lambda wildcards: module_of(wildcards.arm),
         settings=lambda wildcards: {
             name: config["methods"][name] for name in METHODS[wildcards.arm].settings
         },
         task=lambda wildcards: task_of(
-            BENCHMARKS[wildcards.benchmark], wildcards.arm, config["device"]
+            BENCHMARKS[wildcards.benchmark], wildcards.arm, DEVICE
         ),
         seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
         code=code_of_arm,

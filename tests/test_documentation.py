@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from hsokv.arms.registry import METHODS
 from hsokv.hub import HSOKVForSequenceClassification, make_model
-from hsokv.methods.registry import METHODS
-from hsokv.training.budget import Budget
+from hsokv.learning.budget import Budget
 
 from .conformance import test_methods as laws
 
@@ -59,12 +59,12 @@ def test_the_training_of_the_docs_trains_and_its_swarm_finds(tmp_path, monkeypat
 def own_arm(monkeypatch):
     """The arm of docs/own-arm.md, among those of the study."""
     code, line = python_of("own-arm.md")
-    module = types.ModuleType("hsokv.methods.shrunken_means")
+    module = types.ModuleType("hsokv.arms.shrunken_means")
     exec(code, module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    from hsokv.methods import registry
+    from hsokv.arms import registry
 
-    added = eval("{" + line + "}", {"Method": registry.Method, "_M": registry._M})  # noqa: S307 - our own documentation
+    added = eval("{" + line + "}", {"Method": registry.Method})  # noqa: S307 - our own documentation
     for name, method in added.items():
         monkeypatch.setitem(METHODS, name, method)
     return module

@@ -49,49 +49,43 @@ def compare(before: Side, after: Side) -> Comparison:
     """
     both = _estimates(before.study).merge(_estimates(after.study), on="key", suffixes=("_1", "_2"))
     moved = both[(both["mean_2"] < both["low_1"]) | (both["mean_2"] > both["high_1"])].sort_index()
-    apart = (moved["high_1"] < moved["low_2"]) | (moved["high_2"] < moved["low_1"])
-    runs = _runs(before.study).merge(_runs(after.study), on=RUN, how="outer", indicator=True, suffixes=("_1", "_2"))
-    names = runs["benchmark"] + "/" + runs["arm"]
-    there = runs["_merge"]
-    differs = {part: (there == "both") & (runs[f"{part}_1"] != runs[f"{part}_2"]) for part in ("code", "data")}
-    paths = runs["benchmark"] + "/" + runs["condition"] + "/" + runs["arm"] + "/seed" + runs["seed"].astype("str")
+    moved = moved.assign(apart=(moved["high_1"] < moved["low_2"]) | (moved["high_2"] < moved["low_1"]))
+    runs = _runs(before.study).merge(_runs(after.study), how="outer", on=RUN, suffixes=("_1", "_2"))
+    paths = [f"{benchmark}/{condition}/{arm}/seed{seed}" for benchmark, condition, arm, seed in runs.index]
+    missing = {side: {p for p, gone in zip(paths, runs[f"code_{side}"].isna(), strict=True) if gone} for side in (1, 2)}
+    shared = runs.dropna()
+    differs = {part: shared[shared[f"{part}_1"] != shared[f"{part}_2"]].index for part in ("code", "data")}
     return Comparison(
         configuration=list(_differences(before.configuration, after.configuration)),
         versions=list(_differences(before.versions, after.versions)),
-        code=sorted(set(names[differs["code"]])),
-        data=sorted(set(names[differs["data"]])),
-        only_before=sorted(paths[there == "left_only"]),
-        only_after=sorted(paths[there == "right_only"]),
+        code=sorted({f"{benchmark}/{arm}" for benchmark, _, arm, _ in differs["code"]}),
+        data=sorted({f"{benchmark}/{arm}" for benchmark, _, arm, _ in differs["data"]}),
+        only_before=sorted(missing[2]),
+        only_after=sorted(missing[1]),
         compared=len(both),
-        moved=[
-            Moved(row.Index, row.text_1, row.text_2, bool(far))
-            for row, far in zip(moved.itertuples(), apart, strict=True)
-        ],
+        moved=[Moved(row.Index, row.text_1, row.text_2, row.apart) for row in moved.itertuples()],
     )
 
 
 def _estimates(study: Study) -> pd.DataFrame:
     """The means of scores and the differences of contrasts that have an interval, by key, and how they are printed."""
-    scores, contrasts = study.scores, study.contrasts.rename(columns={"difference": "mean"})
-    cell = (
-        scores["benchmark"].astype("str") + "." + scores["condition"].astype("str") + "." + scores["arm"].astype("str")
-    )
-    scores = scores.assign(key=cell + "." + scores["score"], unit=scores["score"].map(unit_of))
-    units = [unit_of(score, difference=True) for score in contrasts["score"]]
-    contrasts = contrasts.assign(key=contrasts["name"], unit=units)
+    scores, contrasts = study.scores, study.contrasts.rename(columns={"name": "key", "difference": "mean"})
+    keys = scores[["benchmark", "condition", "arm", "score"]].astype("str").agg(".".join, axis=1)
+    scores = scores.assign(key=keys, unit=[unit_of(score) for score in scores["score"]])
+    contrasts = contrasts.assign(unit=[unit_of(score, difference=True) for score in contrasts["score"]])
     columns = ["key", "mean", "low", "high", "unit"]
-    found = pd.concat([scores[columns], contrasts[columns]]).dropna(subset=["low"]).set_index("key")
+    estimates = pd.concat([scores[columns], contrasts[columns]]).dropna(subset=["low"]).set_index("key")
     texts = [
         "{} [{}, {}]".format(*(format_value(value, row.unit) for value in (row.mean, row.low, row.high)))
-        for row in found.itertuples()
+        for row in estimates.itertuples()
     ]
-    return found.assign(text=texts)
+    return estimates.assign(text=texts)
 
 
 def _runs(study: Study) -> pd.DataFrame:
-    """The runs that have a record."""
-    runs = study.runs[study.runs["line"].notna()]
-    return runs[[*RUN, "code", "data"]].astype(dict.fromkeys(RUN[:3], "str"))
+    """The digests of the runs that have a record, by run."""
+    runs = study.runs[study.runs["line"].notna()].astype({"benchmark": "str", "condition": "str", "arm": "str"})
+    return runs.set_index(RUN)[["code", "data"]]
 
 
 def _differences(before: Any, after: Any, path: str = "") -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Paired differences between arms: the family that was fixed before any run, those shown beside it, and the tracks."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,110 +7,96 @@ import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import holm, lift, sign_flip
-from hsokv.analysis.runs import Records, arms_of, is_stream
-from hsokv.analysis.samples import Samples, ends_of, status_of
+from hsokv.analysis.runs import Runs, Samples, named, status_of
 from hsokv.analysis.scores import JOINT, PROPOSED
 
 ACCURACY = "accuracy"
 FROZEN = "frozen"
+DIFFERENCE, LIFT = ("difference", "low", "high"), ("lift", "lift_low", "lift_high")
 
-Reasons = Mapping[tuple[str, str, str], str]  # why a cell is not done, by benchmark, condition and arm; "" where it is
 
-
-def contrasts_of(samples: Samples, reasons: Reasons, study: Mapping[str, Any]) -> pd.DataFrame:
+def contrasts_of(runs: Runs, samples: Samples) -> pd.DataFrame:
     """The configured family, then `full` minus every other arm of each benchmark, then what a criterion compares.
 
     Holm's family is the configured contrasts; one that was not run counts in it with p = 1. Criteria compare any score;
     a pair whose runs hold no such score has no row.
     """
-    rows = [_contrast(samples, reasons, study, **contrast, family=True) for contrast in study["contrasts"]]
-    adjusted = holm([1.0 if row["p"] is None else row["p"] for row in rows])
-    rows = [row | {"p_holm": None if row["p"] is None else p} for row, p in zip(rows, adjusted, strict=True)]
-    shown = [(name, PROPOSED, arm, ACCURACY) for name in study["benchmarks"] for arm in arms_of(study, name)]
+    study = runs.study
+    rows = [_contrast(runs, samples, **contrast, family=True) for contrast in study["contrasts"]]
+    for row, adjusted in zip(rows, holm([row.get("p", 1.0) for row in rows]), strict=True):
+        row |= {"p_holm": adjusted} if "p" in row else {}
+    shown = [(name, PROPOSED, arm, ACCURACY) for name, arm in runs.pairs]
     shown += [(c["benchmark"], c["arm"], c["over"], c.get("score", ACCURACY)) for c in study["criteria"] if "over" in c]
-    there = {(row["benchmark"], row["a"], row["b"], row["score"]) for row in rows}
-    for benchmark, a, b, score in shown:
-        if a == b or (benchmark, HEADLINE, a) not in reasons or (benchmark, a, b, score) in there:
+    known = {(row["benchmark"], row["a"], row["b"], row["score"]) for row in rows}
+    for benchmark, a, b, score in dict.fromkeys(shown):
+        cells = [(benchmark, HEADLINE, arm) for arm in (a, b)]
+        if a == b or cells[0] not in runs.cells or (benchmark, a, b, score) in known:
             continue
-        pair = [(benchmark, HEADLINE, arm) for arm in (a, b) if (benchmark, HEADLINE, arm) in reasons]
-        if all(reasons[cell] or (*cell, score) in samples for cell in pair):
+        if all(cell not in runs.cells or runs.cells[cell][0] or (*cell, score) in samples.values for cell in cells):
             name = f"{a}_over_{b}_{benchmark}" + (f"_{score}" if score != ACCURACY else "")
-            rows.append(_contrast(samples, reasons, study, name, benchmark, a, b, score=score))
-            there.add((benchmark, a, b, score))
+            rows.append(_contrast(runs, samples, name, benchmark, a, b, score=score))
     return pd.DataFrame(rows)
 
 
 def _contrast(
-    samples: Samples,
-    reasons: Reasons,
-    study: Mapping[str, Any],
-    name: str,
-    benchmark: str,
-    a: str,
-    b: str,
-    family: bool = False,
-    score: str = ACCURACY,
+    runs: Runs, samples: Samples, name: str, benchmark: str, a: str, b: str, family: bool = False, score: str = ACCURACY
 ) -> dict[str, Any]:
     """The headline score of a minus that of b, paired by seed; for accuracy also its lift; p in the family alone."""
-    row = {"name": name, "benchmark": benchmark, "a": a, "b": b, "score": score, "family": family, "p": None}
-    reason = _why_not(reasons, study, benchmark, a, b)
-    if reason:
+    row = {"name": name, "benchmark": benchmark, "a": a, "b": b, "score": score, "family": family}
+    if reason := _why_not(runs, benchmark, a, b):
         return row | {"seeds": 0} | status_of(reason)
-    x, y = (samples[benchmark, HEADLINE, arm, score] for arm in (a, b))
-    row |= ends_of(x.minus(y, score), "difference", "low", "high") | {"seeds": len(x.values)} | status_of(None)
+    first, second = cells = [(benchmark, HEADLINE, arm) for arm in (a, b)]
+    x, y = (samples.values[*cell, score] for cell in cells)
+    row |= {"seeds": len(x)} | status_of("") | named(samples.difference(first, second, score), DIFFERENCE)
     if score == ACCURACY:
-        outcomes = (x.examples, y.examples)
-        outcomes = (None, None) if any(of_arm is None for of_arm in outcomes) else outcomes
-        relative = lift(x.values, y.values, np.random.default_rng(list(name.encode())), *outcomes)
-        row |= ends_of(relative, "lift", "lift_low", "lift_high")
-    if family and len(x.values) > 1:
-        row["p"] = sign_flip(x.values - y.values)
-    return row
+        examples = [samples.examples.get((*cell, score)) for cell in cells]
+        row |= named(lift(x, y, np.random.default_rng(list(name.encode())), *examples), LIFT)
+    return row | ({"p": sign_flip(x - y)} if family and len(x) > 1 else {})
 
 
-def _why_not(reasons: Reasons, study: Mapping[str, Any], benchmark: str, a: str, b: str) -> str:
-    if benchmark not in study["benchmarks"]:
+def _why_not(runs: Runs, benchmark: str, a: str, b: str) -> str:
+    if benchmark not in runs.study["benchmarks"]:
         return f"{benchmark} is not in this study's configuration"
-    absent = [arm for arm in (a, b) if (benchmark, HEADLINE, arm) not in reasons]
-    if foreign := [arm for arm in absent if arm not in study["arms"]]:
+    absent = [arm for arm in (a, b) if (benchmark, HEADLINE, arm) not in runs.cells]
+    if foreign := [arm for arm in absent if arm not in runs.study["arms"]]:
         return f"{' and '.join(foreign)} not in this study's configuration"
     if absent:
         return f"{' and '.join(absent)} not defined for {benchmark}"
-    return "; ".join(dict.fromkeys(filter(None, (reasons[benchmark, HEADLINE, arm] for arm in (a, b)))))
+    return "; ".join(dict.fromkeys(filter(None, (runs.why_not(benchmark, arm) for arm in (a, b)))))
 
 
-def tracks_of(records: Records, samples: Samples, reasons: Reasons, study: Mapping[str, Any]) -> pd.DataFrame:
+def tracks_of(runs: Runs, samples: Samples) -> pd.DataFrame:
     """A row for each condition of the benchmarks that are no streams: its encoder, and `full` minus the best baseline.
 
     Conditions that teach from other things, or with another encoder, are tracks: arms are compared inside one. `joint`
     is no baseline here.
     """
     rows = []
-    for name, benchmark in study["benchmarks"].items():
-        if is_stream(study, name) or PROPOSED not in arms_of(study, name):
+    for name, benchmark in runs.study["benchmarks"].items():
+        if runs.is_stream(name) or (name, PROPOSED) not in runs.pairs:
             continue
-        rivals = [arm for arm in study["baselines"] if arm in arms_of(study, name) and arm != JOINT]
+        rivals = [arm for arm in runs.study["baselines"] if (name, arm) in runs.pairs and arm != JOINT]
         for condition in benchmark["conditions"]:
-            row = {"benchmark": name, "condition": condition}
-            row |= _encoder([run for key, run in records.items() if key[:3] == (name, condition, PROPOSED)])
-            found = {arm: samples.get((name, condition, arm, ACCURACY)) for arm in (PROPOSED, *rivals)}
-            proposed, done = found.pop(PROPOSED), {arm: sample for arm, sample in found.items() if sample}
-            if proposed is None or not done:
-                reason = reasons[name, condition, PROPOSED] or "no baseline was run"
-                rows.append(row | status_of(reason))
+            proposed = (name, condition, PROPOSED)
+            row = {"benchmark": name, "condition": condition} | _encoder(runs, proposed)
+            done = {arm: samples.values.get((name, condition, arm, ACCURACY)) for arm in (PROPOSED, *rivals)}
+            means = {arm: values.mean() for arm, values in done.items() if values is not None}
+            if means.pop(PROPOSED, None) is None or not means:
+                rows.append(row | status_of(runs.cells[proposed][0] or "no baseline was run"))
                 continue
-            best = max(done, key=lambda arm: done[arm].values.mean())
-            difference = ends_of(proposed.minus(done[best], ACCURACY), "difference", "low", "high")
-            rows.append(row | {"best": best} | difference | status_of(None))
+            best = max(means, key=means.__getitem__)
+            difference = samples.difference(proposed, (name, condition, best), ACCURACY)
+            rows.append(row | {"best": best} | named(difference, DIFFERENCE) | status_of(""))
     return pd.DataFrame(rows)
 
 
-def _encoder(runs: list[Any]) -> dict[str, Any]:
-    """What the records of a condition say of its encoder."""
-    if not runs:
+def _encoder(runs: Runs, cell: tuple[str, str, str]) -> dict[str, Any]:
+    """What the records of a cell say of its encoder."""
+    records = [record for run, record in runs.records.items() if run[:3] == cell]
+    if not records:
         return {}
-    tuning = runs[0].configuration.get("condition", {}).get("tuning", {})
-    encoders = [run.data.get("encoder", {}) for run in runs]
+    tuning = records[0].configuration.get("condition", {}).get("tuning", {})
+    encoders = [record.data.get("encoder", {}) for record in records]
     flops = [encoder["tuning_flops"] for encoder in encoders if "tuning_flops" in encoder]
     return {
         "encoder": encoders[0].get("name"),

@@ -1,16 +1,20 @@
 """The verdict on each criterion of the study: pass, fail or not measured, with its evidence. None is ever dropped."""
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+import operator
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE
-from hsokv.analysis.intervals import Interval, Verdict, judge
+from hsokv.analysis.intervals import Interval
 from hsokv.analysis.scores import SCORES, unit_of
 from hsokv.exceptions import ConfigurationError, check_known
 
 COMPARISONS = {"above": ">", "at_least": ">=", "below": "<", "margin": ">"}
+TESTS = {">": (operator.gt, "not above"), ">=": (operator.ge, "under"), "<": (operator.lt, "not under")}
+WITHIN = "within \N{PLUS-MINUS SIGN}"
 MOST_CORES = 2  # that the criterion on time is meant for
 TIMED = "one run from nothing up to its statistics, the swarm's measurement included; figures and pages come after"
 
@@ -20,37 +24,52 @@ class Kind(NamedTuple):
 
     thresholds: tuple[str, ...]
     columns: tuple[str, str, str]
-    verdict: Callable[[Interval, float, str], Verdict]  # of an interval, the threshold and its name
     compared: bool = False  # read from the contrast of two arms
-
-
-def _inside(found: Interval, low: float | None, high: float | None) -> Verdict:
-    """Whether a whole interval lies above `low` and under `high`, as far as these are given."""
-    if found.low is None:
-        return Verdict("not measured", "fewer than 2 seeds: no interval")
-    for words, least, most in (("the estimate is", found.mean, found.mean), ("the interval reaches", *found[1:])):
-        if low is not None and least <= low:
-            return Verdict("fail", f"{words} {least:.3g}, not above {low:g}")
-        if high is not None and most >= high:
-            return Verdict("fail", f"{words} {most:.3g}, not under {high:g}")
-    return Verdict("pass", "the whole interval clears it")
-
-
-def _rate(found: Interval, threshold: float, name: str) -> Verdict:
-    return _inside(found, None, threshold) if name == "below" else judge("rate", found, threshold, name == "above")
+    whole: bool = True  # the whole interval clears the threshold; else the estimate does, and the interval lies above 0
 
 
 RATE, LIFT, DIFFERENCE = ("mean", "low", "high"), ("lift", "lift_low", "lift_high"), ("difference", "low", "high")
 KINDS = {
-    "rate": Kind(("above", "at_least", "below"), RATE, _rate),
-    "lift": Kind(("above", "at_least"), LIFT, lambda f, x, name: judge("lift", f, x, name == "above"), True),
-    "difference": Kind(
-        ("above", "at_least"), DIFFERENCE, lambda f, x, name: judge("difference", f, x, name == "above"), True
-    ),
-    "magnitude": Kind(("below",), RATE, lambda f, x, name: _inside(f, -x, x)),
-    "not_worse": Kind(("margin",), DIFFERENCE, lambda f, x, name: _inside(f, x, None), True),
+    "rate": Kind(("above", "at_least", "below"), RATE),
+    "lift": Kind(("above", "at_least"), LIFT, compared=True, whole=False),
+    "difference": Kind(("above", "at_least"), DIFFERENCE, compared=True, whole=False),
+    "magnitude": Kind(("below",), RATE),
+    "not_worse": Kind(("margin",), DIFFERENCE, compared=True),
 }
 """A line a kind. A magnitude lies between minus and plus the threshold; `not_worse` above minus the margin."""
+
+
+class Verdict(NamedTuple):
+    """pass, fail or not measured, and why."""
+
+    verdict: str
+    reason: str
+
+
+def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = True) -> Verdict:
+    """Whether a value clears a threshold, by its whole interval, or else with an interval above 0.
+
+    Without an interval (fewer than two seeds) nothing is decided.
+
+    Args:
+        comparison: how the value is held against the threshold: >, >=, < or within \N{PLUS-MINUS SIGN}.
+
+    >>> judge(Interval(0.65, 0.59, 0.71), ">=", 0.6)
+    Verdict(verdict='fail', reason='the interval reaches 0.59, under 0.6')
+    """
+    if math.isnan(estimate.low):
+        return Verdict("not measured", "fewer than 2 seeds: no interval")
+    if comparison == WITHIN:
+        estimate, comparison = Interval(abs(estimate.mean), 0.0, max(-estimate.low, estimate.high)), "<"
+    clears, words = TESTS[comparison]
+    end = estimate.high if comparison == "<" else estimate.low
+    if not clears(estimate.mean, threshold):
+        return Verdict("fail", f"the estimate {estimate.mean:.3g} is {words} {threshold:g}")
+    if whole and not clears(end, threshold):
+        return Verdict("fail", f"the interval reaches {end:.3g}, {words} {threshold:g}")
+    if not whole and estimate.low <= 0:
+        return Verdict("fail", f"the interval reaches {estimate.low:.3g}: no difference is not ruled out")
+    return Verdict("pass", "the whole interval clears it" if whole else "clears it, with the interval above 0")
 
 
 def check_scores(study: Mapping[str, Any]) -> None:
@@ -90,6 +109,10 @@ def failures(criteria: Iterable[Mapping[str, Any]], allowed: Iterable[str]) -> l
     return [entry["name"] for entry in criteria if entry["verdict"] == "fail" and entry["name"] not in allowed]
 
 
+class _NotMeasuredError(Exception):
+    """Why a criterion has no verdict."""
+
+
 def _judged(
     criterion: Mapping[str, Any],
     scores: pd.DataFrame,
@@ -99,102 +122,94 @@ def _judged(
 ) -> dict[str, Any]:
     bound = next((name for name in COMPARISONS if name in criterion), None)
     kind, score = criterion.get("kind"), criterion.get("score", "accuracy")
-    compared = kind in ("difference", "not_worse")
     row = {
         "name": criterion["name"],
         "benchmark": criterion["benchmark"],
         "condition": HEADLINE,
         "kind": kind,
-        "unit": "lift" if kind == "lift" else unit_of(score, difference=compared),
-        "comparison": "within \N{PLUS-MINUS SIGN}" if kind == "magnitude" else COMPARISONS.get(bound),
+        "unit": "lift" if kind == "lift" else unit_of(score, difference=kind in ("difference", "not_worse")),
+        "comparison": WITHIN if kind == "magnitude" else COMPARISONS.get(bound),
         "threshold": -criterion[bound] if bound == "margin" else criterion[bound] if bound else None,
         "verdict": "not measured",
         "evidence": "",
     }
-    measured = (about.get("scaling") or {}).get("speed_up")
-    if score == "speed_up" and measured:  # of the distributed swarm, which has no records
-        if measured["mean"] is None:
-            return row | {"reason": measured["reason"]}
-        found = Interval(measured["mean"], measured["low"], measured["high"])
-        return row | _decided(KINDS[kind], found, row["threshold"], bound) | {"evidence": measured["evidence"]}
-    if score == "minutes":
-        return row | _judged_time(criterion, row["threshold"], about, study)
-    if reason := _not_measurable(criterion, about):
-        return row | {"reason": reason}
-    if bound not in KINDS[kind].thresholds:
-        wanted = " or ".join(f"`{name}`" for name in KINDS[kind].thresholds)
-        raise ConfigurationError(f"criteria.{row['name']}: a {kind} needs a threshold. Add {wanted}.")
-    arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
-    row["evidence"] = " ".join(f"{about['records']}/{row['benchmark']}/{arm}.jsonl" for arm in sorted(set(arms)))
-    found = _decisive(criterion, KINDS[kind], score, scores, contrasts)
-    if found is None:
-        return row | {"reason": f"the runs of {' and '.join(arms)} hold no {score}"}
-    if found["status"] != "done":
-        return row | {"reason": f"not run: {found['reason']}"}
-    interval = Interval(*(None if pd.isna(found[end]) else found[end] for end in KINDS[kind].columns))
-    if interval.mean is None:
-        return row | {"reason": f"lift undefined: the interval of {criterion['over']} reaches under 5 points"}
-    row |= _decided(KINDS[kind], interval, row["threshold"], bound)
+    try:
+        if score == "minutes":
+            return row | _judged_time(row, about, study)
+        if score == "speed_up" and about.get("scaling"):  # of the distributed swarm, which has no records
+            estimate = about["scaling"]["speed_up"]
+            _refuse((estimate["mean"] is None, estimate["reason"]))
+            row["evidence"] = estimate["evidence"]
+        else:
+            _check_measurable(criterion, about)
+            if bound not in KINDS[kind].thresholds:
+                wanted = " or ".join(f"`{name}`" for name in KINDS[kind].thresholds)
+                raise ConfigurationError(f"criteria.{row['name']}: a {kind} needs a threshold. Add {wanted}.")
+            arms = sorted({criterion["arm"], criterion.get("over", criterion["arm"])})
+            row["evidence"] = " ".join(f"{about['records']}/{row['benchmark']}/{arm}.jsonl" for arm in arms)
+            estimate = _decisive(criterion, score, contrasts if KINDS[kind].compared else scores)
+        mean, low, high = (math.nan if estimate[end] is None else estimate[end] for end in KINDS[kind].columns)
+        row |= judge(Interval(mean, low, high), row["comparison"], row["threshold"], KINDS[kind].whole)._asdict()
+    except _NotMeasuredError as reason:
+        return row | {"reason": str(reason)}
     if "tracks" in criterion:
-        row |= {"condition": found["condition"], "reason": f"{row['reason']}; best track: {found['condition']}"}
+        row |= {"condition": estimate["condition"], "reason": f"{row['reason']}; best track: {estimate['condition']}"}
+    return row | {"value": mean, "low": low, "high": high}
+
+
+def _check_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    name, benchmark = criterion["benchmark"], about["benchmarks"].get(criterion["benchmark"])
+    arms = (*benchmark["arms"], *benchmark["controls"]) if benchmark else ()
+    absent = next((criterion[arm] for arm in ("arm", "over") if criterion.get(arm, *arms[:1]) not in arms), None)
+    _refuse(
+        (benchmark is None, f"{name} is not in this study's configuration"),
+        (benchmark and benchmark["synthetic"], f"{name} is a synthetic stand-in, which decides no criterion"),
+        (criterion.get("kind") not in KINDS, f"no run of this study measures a {criterion.get('kind')}"),
+        (absent in about["arms"], f"{absent} is not defined for {name}"),
+        (absent, f"{absent} is not in this study's configuration"),
+    )
+
+
+def _refuse(*reasons: tuple[Any, str]) -> None:
+    """Raise the first of the reasons that holds."""
+    if reason := next((reason for holds, reason in reasons if holds), None):
+        raise _NotMeasuredError(reason)
+
+
+def _decisive(criterion: Mapping[str, Any], score: str, rows: pd.DataFrame) -> Mapping[str, Any]:
+    """The row that decides the criterion: on the benchmark's headline or, of `tracks`, the best one."""
+    arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
+    wanted = {"benchmark": [criterion["benchmark"]], "score": [score]}
+    if "a" in rows:
+        wanted |= {"a": arms[:1], "b": arms[1:]}
+    else:
+        wanted |= {"arm": arms[:1], "condition": criterion.get("tracks", [HEADLINE])}
+    for column, values in wanted.items():
+        rows = rows[rows[column].isin(values)]
+    _refuse((rows.empty, f"the runs of {' and '.join(arms)} hold no {score}"))
+    done = rows[rows["status"] == "done"]
+    _refuse((done.empty, f"not run: {rows.iloc[0]['reason']}"))
+    row = done.iloc[0] if "a" in rows else done.loc[done["mean"].idxmax()]
+    undefined = criterion["kind"] == "lift" and pd.isna(row["lift"])
+    _refuse((undefined, f"lift undefined: the interval of {arms[-1]} reaches under 5 points"))
     return row
 
 
-def _decided(kind: Kind, found: Interval, threshold: float, bound: str) -> dict[str, Any]:
-    return {"value": found.mean, "low": found.low, "high": found.high} | kind.verdict(found, threshold, bound)._asdict()
-
-
-def _decisive(
-    criterion: Mapping[str, Any], kind: Kind, score: str, scores: pd.DataFrame, contrasts: pd.DataFrame
-) -> Mapping[str, Any] | None:
-    """The row that decides the criterion: on the benchmark's headline or, of `tracks`, the best one."""
-    if kind.compared:
-        wanted = {"benchmark": criterion["benchmark"], "a": criterion["arm"], "b": criterion["over"], "score": score}
-        rows = contrasts
-    else:
-        wanted = {"benchmark": criterion["benchmark"], "arm": criterion["arm"], "score": score}
-        rows = scores[scores["condition"].isin(criterion.get("tracks", [HEADLINE]))]
-    for column, value in wanted.items():
-        rows = rows[rows[column] == value]
-    done = rows[rows["status"] == "done"]
-    if not kind.compared and len(done):
-        return done.loc[done["mean"].idxmax()]
-    return rows.iloc[0] if len(rows) else None
-
-
-def _not_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) -> str | None:
-    name, benchmark = criterion["benchmark"], about["benchmarks"].get(criterion["benchmark"])
-    if benchmark is None:
-        return f"{name} is not in this study's configuration"
-    if benchmark["synthetic"]:
-        return f"{name} is a synthetic stand-in, which decides no criterion"
-    if criterion.get("kind") not in KINDS:
-        return f"no run of this study measures a {criterion.get('kind')}"
-    for arm in (criterion["arm"], criterion.get("over", criterion["arm"])):
-        if arm not in (*benchmark["arms"], *benchmark["controls"]):
-            known = arm in about["arms"]
-            return f"{arm} is not defined for {name}" if known else f"{arm} is not in this study's configuration"
-    return None
-
-
-def _judged_time(
-    criterion: Mapping[str, Any], threshold: float, about: Mapping[str, Any], study: Mapping[str, Any]
-) -> dict[str, Any]:
+def _judged_time(row: Mapping[str, Any], about: Mapping[str, Any], study: Mapping[str, Any]) -> dict[str, Any]:
     """The verdict on the time of the whole study: one measurement, from the start of a run to its statistics."""
-    measured = {criterion["benchmark"], *about["benchmarks"], *(["cartpole"] if about.get("scaling") else [])}
-    if absent := next((other["benchmark"] for other in study["criteria"] if other["benchmark"] not in measured), None):
-        return {"reason": f"{absent} is not in this study's configuration, so a part of the study was timed"}
-    time = about["time"]
-    if time is None:
-        return {"reason": "a small run is not timed"}
-    if time["configuration"] != study.get("digest"):
-        return {"reason": "the time that is kept is of another configuration"}
-    if time["minutes"] is None:
-        return {"reason": "the run that ended went on from records of an earlier one"}
-    if time["cores"] is None or time["cores"] > MOST_CORES:
-        came = time["cores"] or "those of a cluster"
-        return {"reason": f"wanted a run with at most {MOST_CORES} cores, came one with {came}"}
-    passed = time["minutes"] < threshold
-    reason = TIMED if passed else f"{time['minutes']:.3g} is not under {threshold:g}; {TIMED}"
+    measured = {row["benchmark"], *about["benchmarks"], *(["cartpole"] if about.get("scaling") else [])}
+    absent = next((other["benchmark"] for other in study["criteria"] if other["benchmark"] not in measured), None)
+    time = about["time"] or dict.fromkeys(("configuration", "minutes", "cores"))
+    minutes, cores, threshold = time["minutes"], time["cores"], row["threshold"]
+    _refuse(
+        (absent, f"{absent} is not in this study's configuration, so a part of the study was timed"),
+        (about["time"] is None, "a small run is not timed"),
+        (time["configuration"] != study.get("digest"), "the time that is kept is of another configuration"),
+        (minutes is None, "the run that ended went on from records of an earlier one"),
+        (cores is None, f"the run used a cluster, not at most {MOST_CORES} cores"),
+        (cores and cores > MOST_CORES, f"the run used {cores} cores, not at most {MOST_CORES}"),
+    )
+    reason = TIMED if minutes < threshold else f"{minutes:.3g} is not under {threshold:g}; {TIMED}"
     evidence = f"{study.get('results', 'results')}/time/study.json"
-    return {"value": time["minutes"], "verdict": "pass" if passed else "fail", "reason": reason, "evidence": evidence}
+    verdict = "pass" if minutes < threshold else "fail"
+    return {"value": minutes, "verdict": verdict, "reason": reason, "evidence": evidence}

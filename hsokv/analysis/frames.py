@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -188,7 +189,7 @@ class Study:
         return self.frames[name]
 
     @classmethod
-    def of(cls, about: dict[str, Any], rows: dict[str, Any]) -> "Study":
+    def of(cls, about: dict[str, Any], rows: Mapping[str, Any]) -> "Study":
         """The study of rows (frames, or lists of mappings) by frame; what has no rows is an empty frame."""
         frames = {name: pd.DataFrame(rows.get(name, []), columns=columns) for name, columns in FRAMES.items()}
         return cls(about, {name: _typed(name, frame, about) for name, frame in frames.items()})
@@ -196,40 +197,40 @@ class Study:
     @classmethod
     def read(cls, folder: Path) -> "Study":
         """Read results/statistics; raises RecordError where a file of it is damaged or of another version."""
-        folder = Path(folder)
-        about = read_json(folder / "study.json")
+        path = Path(folder) / "study.json"
+        about, frames = read_json(path), {}
         if not isinstance(about, dict) or about.get("format") != FORMAT:
-            raise RecordError(f"{folder / 'study.json'} is not of format {FORMAT}. Delete the file and rerun.")
-        rows = {}
+            raise RecordError(f"{path} is not of format {FORMAT}. Delete the file and rerun.")
         for name, columns in FRAMES.items():
-            path = folder / f"{name}.csv"
-            numbers = [column for column in columns if DTYPES[column_of(name, column).kind] in ("Int64", "float64")]
-            texts = {column: "str" for column in columns if column not in numbers}
-            missing = {column: [""] for column in numbers}
+            path = Path(folder) / f"{name}.csv"
+            numbers = [column for column in columns if column_of(name, column).kind in ("integer", "number")]
             try:
-                rows[name] = pd.read_csv(path, keep_default_na=False, na_values=missing, dtype=texts)
-                if list(rows[name].columns) != columns:
+                frame = pd.read_csv(path, dtype="str", keep_default_na=False)
+                if list(frame) != columns:
                     raise ValueError("its columns are others")
-                rows[name] = rows[name].astype(dict.fromkeys(numbers, "float64"))
+                frame[numbers] = frame[numbers].replace("", "nan").astype("float64")
             except (ValueError, OSError) as error:
                 raise RecordError(f"{path} cannot be read ({error}). Delete the file and rerun.") from error
-        return cls.of(about, rows)
+            frames[name] = frame
+        return cls.of(about, frames)
 
     def write(self, folder: Path) -> None:
         """Write every frame as CSV, and study.json and criteria.json, below the folder; the same study, same bytes."""
         for name, frame in self.frames.items():
             write_text(Path(folder) / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
-        _write_json(Path(folder) / "study.json", self.about)
-        _write_json(Path(folder) / "criteria.json", criteria_entries(self.criteria))
+        for name, value in {"study": self.about, "criteria": criteria_entries(self.criteria)}.items():
+            # in the order given, since that of benchmarks and arms is the configuration's
+            text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+            write_text(Path(folder) / f"{name}.json", text + "\n")
 
 
 def criteria_entries(criteria: pd.DataFrame) -> list[dict[str, Any]]:
     """The criteria as criteria.json has them: an interval or None, evidence as a list."""
     entries = []
-    for row in criteria.astype(object).where(criteria.notna(), None).to_dict("records"):
-        low, high = row.pop("low"), row.pop("high")
-        row |= {"interval": None if low is None else [low, high], "evidence": _paths(row["evidence"])}
-        entries.append({name: None if value == "" else value for name, value in row.items()})
+    for row in criteria.astype(object).where(criteria.notna() & (criteria != ""), None).to_dict("records"):
+        low, high, evidence = (row.pop(name) for name in ("low", "high", "evidence"))
+        paths = re.split(r"(?<=\.jsonl) ", evidence) if evidence else []  # a path may hold blanks
+        entries.append(row | {"interval": None if low is None else [low, high], "evidence": paths})
     return entries
 
 
@@ -242,13 +243,11 @@ def data_dictionary() -> str:
             kind, meaning, unit, span = column_of(frame, name)
             lines.append(f"| {name} | {meaning} | {kind} | {unit} | {span} |")
     lines += ["", "## Scores", "", "| score | meaning | unit | range of the mean |", "|---|---|---|---|"]
-    for score in SCORES.values():
-        low, high = (f"{end:g}" for end in (score.low, score.high))
-        lines.append(f"| {score.name} | {score.words} | {score.unit} | {low} to {high} |")
+    lines += [f"| {s.name} | {s.words} | {s.unit} | {s.low:g} to {s.high:g} |" for s in SCORES.values()]
     return "\n".join([*lines, ""])
 
 
-def _typed(name: str, frame: pd.DataFrame, about: dict[str, Any]) -> pd.DataFrame:
+def _typed(name: str, frame: pd.DataFrame, about: Mapping[str, Any]) -> pd.DataFrame:
     """The frame with the types of its columns; the categories in the configuration's order, others after them."""
     benchmarks = about["benchmarks"].values()
     order = {
@@ -256,25 +255,15 @@ def _typed(name: str, frame: pd.DataFrame, about: dict[str, Any]) -> pd.DataFram
         "condition": [*(condition for b in benchmarks for condition in b["conditions"]), HEADLINE],
         "arm": [*about["arms"], *(arm for b in benchmarks for arm in b["controls"])],
     }
-    for column in frame.columns:
+    for column in frame:
         kind = column_of(name, column).kind
+        values = frame[column]
         if kind == "flag":
-            frame[column] = frame[column].isin([True, "True"])
+            values = values.isin([True, "True"])
         elif kind in ("text", "category"):
-            frame[column] = frame[column].astype(object).where(frame[column].notna(), "").astype("str")
-        else:
-            frame[column] = frame[column].astype(DTYPES[kind])
+            values = values.astype(object).where(values.notna(), "")
+        frame[column] = values.astype(DTYPES[kind])
         if kind == "category":
             known = list(dict.fromkeys([*order[column], *frame[column].unique()]))
             frame[column] = pd.Categorical(frame[column], known, ordered=True)
     return frame
-
-
-def _paths(evidence: str) -> list[str]:
-    """The files of a cell of evidence, of which each may hold blanks."""
-    return re.split(r"(?<=\.jsonl) ", evidence) if evidence else []
-
-
-def _write_json(path: Path, value: Any) -> None:
-    """In the order given, since that of benchmarks and arms is the configuration's."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -55,7 +55,7 @@ def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict
         "sharing": _sharing(pd.DataFrame(measured["learning"])),
         "curves": _curves(pd.DataFrame(measured["learning"])),
         "speed": _speed(speed),
-        "validation": validation[FRAMES["scaling_validation"]],
+        "validation": validation[FRAMES["scaling_validation"]],  # a column that is missing is a damaged document
         "projection": pd.DataFrame(projected["sweep"])[FRAMES["scaling_projection"]],
         "about": {
             "error": float(validation["error"].median()),
@@ -87,7 +87,8 @@ def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Mapping
         turns = ups[(ups["workers"] == NODES) & (ups["node"] == node)].groupby("backend")["speed_up"]
         if len(turns):
             best, found = max(((backend, interval(own)) for backend, own in turns), key=lambda pair: pair[1].mean)
-            return {**found._asdict(), "reason": None, "evidence": f"{NODES} {name}, {best}"}
+            ends = {name: None if np.isnan(end) else end for name, end in found._asdict().items()}
+            return ends | {"reason": None, "evidence": f"{NODES} {name}, {best}"}
     single = speed.loc[speed["backend"] == "single", "throughput"].median()
     words = [
         f"projected at {NODES} nodes: {row['throughput'] / single:.2f} "
@@ -101,14 +102,18 @@ def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Mapping
 
 def _sharing(learning: pd.DataFrame) -> pd.DataFrame:
     """What the runs of each way of searching reached, on average; empty where no run tells of it."""
-    means = ["best", "copies", "diversity", *TRAFFIC, "overhead"]
-    runs = learning.reindex(columns=[*learning.columns, *(name for name in means if name not in learning)])
-    of_arm, reached = runs.groupby("arm"), runs[runs["steps_to_target"].notna()].groupby("arm")
-    medians = reached[["steps_to_target", "seconds_to_target"]].median()
-    counts = pd.DataFrame({"runs": of_arm.size(), "reached": reached.size()}).reindex(ARMS).fillna(0)
-    seconds = reached["seconds_to_target"]
-    medians = medians.assign(seconds_to_target_low=seconds.min(), seconds_to_target_high=seconds.max())
-    return counts.join(medians).join(of_arm[means].mean()).rename_axis("arm").reset_index()
+    means = {name: (name, "mean") for name in ("best", "copies", "diversity", *TRAFFIC, "overhead")}
+    learning = learning.reindex(columns=learning.columns.union([*means], sort=False))
+    reached = learning[learning["steps_to_target"].notna()].groupby("arm")
+    reached = reached.agg(
+        reached=("arm", "size"),
+        steps_to_target=("steps_to_target", "median"),
+        seconds_to_target=("seconds_to_target", "median"),
+        seconds_to_target_low=("seconds_to_target", "min"),
+        seconds_to_target_high=("seconds_to_target", "max"),
+    )
+    rows = learning.groupby("arm").agg(runs=("arm", "size"), **means).join(reached).reindex(ARMS)
+    return rows.fillna({"runs": 0, "reached": 0}).rename_axis("arm").reset_index()
 
 
 def _curves(learning: pd.DataFrame) -> pd.DataFrame:
@@ -125,12 +130,15 @@ def _curves(learning: pd.DataFrame) -> pd.DataFrame:
 def _speed(speed: pd.DataFrame) -> pd.DataFrame:
     """Medians over turns of each number of workers, and traffic on average."""
     keys = ["scaling", "backend", "node", "workers"]
-    groups = speed.groupby(keys, sort=False)
-    rows = groups[["candidates"]].first().join(groups[["throughput", *SPENT]].median())
-    rows = rows.join(groups[TRAFFIC].mean()).join(speed_ups(speed).groupby(keys)["speed_up"].median()).reset_index()
-    ends = {"throughput": groups["throughput"], "speed_up": speed_ups(speed).groupby(keys)["speed_up"]}
-    for name, turns in ends.items():
-        rows = rows.join(turns.agg(["min", "max"]).set_axis([f"{name}_low", f"{name}_high"], axis=1), on=keys)
+    how = {"candidates": "first"} | dict.fromkeys(SPENT, "median") | dict.fromkeys(TRAFFIC, "mean")
+    rows = speed.groupby(keys, sort=False).agg(
+        throughput=("throughput", "median"),
+        throughput_low=("throughput", "min"),
+        throughput_high=("throughput", "max"),
+        **{name: (name, of_turns) for name, of_turns in how.items()},
+    )
+    turns = speed_ups(speed).groupby(keys)["speed_up"]
+    rows = rows.join(turns.agg(speed_up="median", speed_up_low="min", speed_up_high="max")).reset_index()
     one = rows[rows["workers"] == 1].set_index(keys[:3])["throughput"].rename("one")
     rows = rows.join(one, on=keys[:3])
-    return rows.assign(over_one=rows["throughput"] / rows["one"])[FRAMES["scaling_speed"]]
+    return rows.assign(over_one=rows["throughput"] / rows["one"])

@@ -1,14 +1,15 @@
 """The registry of scores: a line each; what follows from a record is a function beside it."""
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from hsokv.analysis.retrieval import chance_corrected
+from hsokv.metrics.retrieval import chance_corrected
 from hsokv.records import RunRecord
 
 PROPOSED = "full"  # the arm that is shown against every other
@@ -28,7 +29,7 @@ class Entries(NamedTuple):
 
     @property
     def by_reads(self) -> np.ndarray:
-        """Positions of the entries, the most read first; of equals the older first."""
+        """Indices of the entries, the most read first; of equals the older first."""
         return np.argsort(-self.reads, kind="stable")
 
     @property
@@ -43,44 +44,64 @@ class Entries(NamedTuple):
 
     @property
     def top_tenth(self) -> np.ndarray:
-        """Positions of the most read tenth, rounded up."""
+        """Indices of the most read tenth, rounded up."""
         return self.by_reads[: math.ceil(len(self.reads) / 10)]
 
 
 @dataclass(frozen=True)
 class Run:
-    """A record as the functions of scores see it, beside that of `joint` on the same condition and seed."""
+    """A record as the functions of scores see it, beside that of `joint` on the same condition and seed.
+
+    Its properties, as `scores`, raise KeyError where the record does not hold what they are made of.
+    """
 
     record: RunRecord
     joint: RunRecord | None = None
 
-    @cached_property
-    def entries(self) -> Entries | None:
-        """What the memory held; None for an arm without a memory, and where a record does not tell of reads."""
-        memory = self.record.instruments.get("memory")
-        told = isinstance(memory, Mapping) and all(name in memory for name in Entries._fields)
-        return Entries(*(np.array(memory[name]) for name in Entries._fields)) if told else None
+    @property
+    def scores(self) -> Mapping[str, float]:
+        """The scores that the record holds."""
+        return self.record.scores
+
+    @property
+    def joint_scores(self) -> Mapping[str, float]:
+        """The scores of `joint`; none for `joint` itself."""
+        return {} if self.joint is None or self.record.arm == JOINT else self.joint.scores
 
     @cached_property
-    def flips(self) -> dict[str, np.ndarray] | None:
-        """Test examples [examples] by what the memory does to them, 1 where it does; None without a memory."""
-        without = (self.record.instruments.get("memory") or {}).get("outcomes_without")
-        if not without or not self.record.outcomes:
-            return None
-        right, alone = outcomes(self.record.outcomes), outcomes(without)
-        return {kind: ((right == w) & (alone == a)).astype(np.float64) for kind, (w, a) in FLIPS.items()}
+    def entries(self) -> Entries:
+        """What the memory held."""
+        memory = self.record.instruments.get("memory") or {}
+        return Entries(*(np.array(memory[name]) for name in Entries._fields))
+
+    @property
+    def held(self) -> Entries:
+        """The entries of a memory that holds one."""
+        return self.entries if len(self.entries.labels) else _absent("entries")
+
+    @property
+    def read(self) -> Entries:
+        """The entries of a memory that was read."""
+        return self.entries if self.entries.reads.sum() else _absent("reads")
+
+    @cached_property
+    def flips(self) -> dict[str, np.ndarray]:
+        """Test examples [examples] by what the memory does to them, 1 where it does."""
+        alone = outcomes((self.record.instruments.get("memory") or {}).get("outcomes_without"))
+        right = outcomes(self.record.outcomes)
+        return {kind: ((right == w) & (alone == a)).astype(np.int8) for kind, (w, a) in FLIPS.items()}
 
 
-def outcomes(text: str) -> np.ndarray:
-    """The outcomes of a record as numbers [examples], 1 for right."""
-    return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64) - ord("0")
+def outcomes(text: str | None) -> np.ndarray:
+    """The outcomes of a record as numbers [examples], 1 for right; raises KeyError where it holds none."""
+    return np.frombuffer((text or _absent("outcomes")).encode(), dtype=np.int8) - np.int8(ord("0"))
 
 
 class Score(NamedTuple):
     """A score: its name, unit, words for prose, the range of its mean, and how a run gives it where no record holds it.
 
-    `of_run` and `by_example` return None where the run does not tell; `by_example` gives a value a test example, whose
-    mean is the score.
+    `of_run` and `by_example` raise KeyError where the run does not tell; `by_example` gives a value a test example. The
+    mean of these is the score where there is no `of_run`.
     """
 
     name: str
@@ -89,69 +110,28 @@ class Score(NamedTuple):
     low: float = -math.inf
     high: float = math.inf
     of_run: Callable[[Run], float | None] | None = None
-    by_example: Callable[[Run], np.ndarray | None] | None = None
+    by_example: Callable[[Run], np.ndarray] | None = None
 
 
-def _hit_corrected(run: Run) -> float | None:
-    scores = run.record.scores
-    told = "hit_rate" in scores and "hit_chance" in scores
-    return chance_corrected(scores["hit_rate"], scores["hit_chance"]) if told else None
+def _absent(name: str) -> NoReturn:
+    raise KeyError(name)
 
 
-def _lost(run: Run) -> float | None:
-    scores = run.record.scores
-    return scores["accuracy"] - scores["accuracy_without_memory"] if "accuracy_without_memory" in scores else None
+def _excess(name: str) -> Callable[[Run], float]:
+    return lambda run: run.scores[name] - run.joint_scores[name]
 
 
-def _task_incremental(run: Run) -> np.ndarray | None:
-    told = run.record.instruments.get("outcomes_task_incremental")
-    return outcomes(told) if told else None
+def _carried(*parts: str) -> Callable[[Run], float]:
+    return lambda run: sum(run.record.instruments["carried"][f"{part}_bytes"] / KIB for part in parts)
 
 
-def _excess(name: str) -> Callable[[Run], float | None]:
-    def excess(run: Run) -> float | None:
-        record, joint = run.record, run.joint
-        if record.arm == JOINT or joint is None or name not in record.scores or name not in joint.scores:
-            return None
-        return record.scores[name] - joint.scores[name]
-
-    return excess
-
-
-def _carried(*parts: str) -> Callable[[Run], float | None]:
-    def carried(run: Run) -> float | None:
-        told = run.record.instruments.get("carried")
-        return sum(told[f"{part}_bytes"] / KIB for part in parts) if told else None
-
-    return carried
-
-
-def _flipped(kind: str) -> Callable[[Run], np.ndarray | None]:
-    return lambda run: run.flips and run.flips[kind]
-
-
-def _flipped_mean(kind: str) -> Callable[[Run], float | None]:
-    return lambda run: run.flips and float(run.flips[kind].mean())
-
-
-def _flipped_count(kind: str) -> Callable[[Run], float | None]:
-    return lambda run: run.flips and float(run.flips[kind].sum())
+def _flips(kind: str) -> Callable[[Run], np.ndarray]:
+    return lambda run: run.flips[kind]
 
 
 def _capacity(run: Run) -> float | None:
-    configured = run.record.configuration
-    found = configured.get("capacity", configured.get("settings", {}).get("memory", {}).get("capacity"))
-    return found if run.entries is not None else None
-
-
-def _held(function: Callable[[Entries], float]) -> Callable[[Run], float | None]:
-    """A score of the entries, of a memory that holds one."""
-    return lambda run: float(function(run.entries)) if run.entries and len(run.entries.labels) else None
-
-
-def _read(function: Callable[[Entries], float]) -> Callable[[Run], float | None]:
-    """A score of the reads, of a memory that was read."""
-    return lambda run: float(function(run.entries)) if run.entries and run.entries.reads.sum() else None
+    configured = run.record.configuration if run.entries else {}
+    return configured.get("capacity", configured.get("settings", {}).get("memory", {}).get("capacity"))
 
 
 SCORES = {
@@ -162,11 +142,13 @@ SCORES = {
         Score("macro_f1", "share", "mean F1 over classes", 0, 1),
         Score("log_loss", "nats", "log-loss"),
         Score("accuracy_without_memory", "share", "accuracy without the memory", 0, 1),
-        Score("accuracy_lost_without_memory", "points", "accuracy lost without the memory", -1, 1, _lost,
-              lambda run: run.flips and run.flips["corrected"] - run.flips["harmed"]),
+        Score("accuracy_lost_without_memory", "points", "accuracy lost without the memory", -1, 1,
+              lambda run: run.scores["accuracy"] - run.scores["accuracy_without_memory"],
+              lambda run: run.flips["corrected"] - run.flips["harmed"]),
         Score("hit_rate", "share", "hit rate of the heaviest entry", 0, 1),
         Score("hit_chance", "share", "hit rate by chance", 0, 1),
-        Score("hit_corrected", "share", "hit rate corrected for chance", of_run=_hit_corrected),
+        Score("hit_corrected", "share", "hit rate corrected for chance",
+              of_run=lambda run: chance_corrected(run.scores["hit_rate"], run.scores["hit_chance"])),
         Score("gate_mean", "ratio", "mean weight of the memory", 0, 1),
         Score("gate_entropy", "bits", "entropy of the gate"),
         Score("similarity_min", "ratio", "least similarity of a read"),
@@ -179,7 +161,8 @@ SCORES = {
         Score("regret_end", "nats", "regret after the whole allowance"),
         Score("flops_share", "share", "share of the allowance spent", 0, 1),
         Score("accuracy_seen", "share", "accuracy on the tasks seen", 0, 1),
-        Score("accuracy_task_incremental", "share", "accuracy, task given", 0, 1, None, _task_incremental),
+        Score("accuracy_task_incremental", "share", "accuracy, task given", 0, 1, None,
+              lambda run: outcomes(run.record.instruments.get("outcomes_task_incremental"))),
         Score("retention", "share", "retention", 0, 1),
         Score("retention_task_incremental", "share", "retention, task given", 0, 1),
         Score("bwt", "points", "backward transfer", -1, 1),
@@ -194,35 +177,32 @@ SCORES = {
         Score("carried_statistics", "KiB", "carried as statistics", of_run=_carried("statistics")),
         Score("carried_weights", "KiB", "carried as weights", of_run=_carried("weights")),
         Score("carried_total", "KiB", "carried to the next task", of_run=_carried("entries", "statistics", "weights")),
-        Score("memory_corrected", "share", "corrected by the memory", 0, 1,
-              _flipped_mean("corrected"), _flipped("corrected")),
-        Score("memory_harmed", "share", "harmed by the memory", 0, 1, _flipped_mean("harmed"), _flipped("harmed")),
-        Score("memory_right_both", "share", "right with and without the memory", 0, 1,
-              _flipped_mean("right_both"), _flipped("right_both")),
-        Score("memory_wrong_both", "share", "wrong with and without the memory", 0, 1,
-              _flipped_mean("wrong_both"), _flipped("wrong_both")),
-        Score("memory_corrected_examples", "examples", "examples corrected", of_run=_flipped_count("corrected")),
-        Score("memory_harmed_examples", "examples", "examples harmed", of_run=_flipped_count("harmed")),
-        Score("memory_entries", "entries", "entries",
-              of_run=lambda run: None if run.entries is None else float(len(run.entries.labels))),
+        Score("memory_corrected", "share", "corrected by the memory", 0, 1, by_example=_flips("corrected")),
+        Score("memory_harmed", "share", "harmed by the memory", 0, 1, by_example=_flips("harmed")),
+        Score("memory_right_both", "share", "right with and without the memory", 0, 1, by_example=_flips("right_both")),
+        Score("memory_wrong_both", "share", "wrong with and without the memory", 0, 1, by_example=_flips("wrong_both")),
+        Score("memory_corrected_examples", "examples", "examples corrected",
+              of_run=lambda run: run.flips["corrected"].sum()),
+        Score("memory_harmed_examples", "examples", "examples harmed", of_run=lambda run: run.flips["harmed"].sum()),
+        Score("memory_entries", "entries", "entries", of_run=lambda run: len(run.entries.labels)),
         Score("memory_capacity", "entries", "capacity", of_run=_capacity),
         Score("memory_class_min", "entries", "entries of the smallest class",
-              of_run=_held(lambda e: e.class_sizes.min())),
+              of_run=lambda run: run.held.class_sizes.min()),
         Score("memory_class_median", "entries", "median entries of a class",
-              of_run=_held(lambda e: np.median(e.class_sizes))),
+              of_run=lambda run: np.median(run.held.class_sizes)),
         Score("memory_class_max", "entries", "entries of the largest class",
-              of_run=_held(lambda e: e.class_sizes.max())),
+              of_run=lambda run: run.held.class_sizes.max()),
         Score("memory_consolidated", "share", "entries that stand for several examples", 0, 1,
-              _held(lambda e: (e.counts > 1).mean())),
-        Score("memory_age_mean", "writes", "mean age of an entry", of_run=_held(lambda e: e.ages.mean())),
-        Score("memory_age_oldest", "writes", "age of the oldest entry", of_run=_held(lambda e: e.ages.max())),
+              lambda run: (run.held.counts > 1).mean()),
+        Score("memory_age_mean", "writes", "mean age of an entry", of_run=lambda run: run.held.ages.mean()),
+        Score("memory_age_oldest", "writes", "age of the oldest entry", of_run=lambda run: run.held.ages.max()),
         Score("memory_age_read", "writes", "mean age of a read entry",
-              of_run=_read(lambda e: (e.ages * e.reads).sum() / e.reads.sum())),
-        Score("memory_never_read", "share", "entries never read", 0, 1, _held(lambda e: (e.reads == 0).mean())),
+              of_run=lambda run: (run.read.ages * run.read.reads).sum() / run.read.reads.sum()),
+        Score("memory_never_read", "share", "entries never read", 0, 1, lambda run: (run.held.reads == 0).mean()),
         Score("memory_top_tenth", "share", "reads of the most read tenth of entries", 0, 1,
-              _read(lambda e: e.reads[e.top_tenth].sum() / e.reads.sum())),
+              lambda run: run.read.reads[run.read.top_tenth].sum() / run.read.reads.sum()),
         Score("memory_top_tenth_right", "share", "right reads of the most read tenth of entries", 0, 1,
-              _read(lambda e: e.right[e.top_tenth].sum() / e.reads[e.top_tenth].sum())),
+              lambda run: run.read.right[run.read.top_tenth].sum() / run.read.reads[run.read.top_tenth].sum()),
         Score("speed_up", "ratio", "speed-up over one process"),  # of the distributed swarm, which has no records
         Score("minutes", "minutes", "minutes"),  # of the whole study
     )
@@ -232,16 +212,24 @@ STREAM_SCORES = ("accuracy_task_incremental", "bwt_task_incremental", "retention
 
 def scores_of(run: Run) -> dict[str, float]:
     """The scores that a record holds and those that follow from it; what does not follow is left out."""
-    derived = {name: score.of_run(run) for name, score in SCORES.items() if score.of_run}
-    return run.record.scores | {name: value for name, value in derived.items() if value is not None}
+    means = {name: values.mean() for name, values in examples_of(run).items() if SCORES[name].of_run is None}
+    derived = _told(run, {name: score.of_run for name, score in SCORES.items()})
+    return means | run.scores | {name: float(value) for name, value in derived.items() if value is not None}
 
 
 def examples_of(run: Run) -> dict[str, np.ndarray]:
     """Scores of a run by test example [examples], whose means are the scores of the same names."""
-    if not run.record.outcomes:
-        return {}
-    derived = {name: score.by_example(run) for name, score in SCORES.items() if score.by_example}
-    return {name: values for name, values in derived.items() if values is not None}
+    return _told(run, {name: score.by_example for name, score in SCORES.items()}) if run.record.outcomes else {}
+
+
+def _told(run: Run, functions: Mapping[str, Callable | None]) -> dict:
+    """What the functions give of a run, without those that it does not tell of."""
+    results = {}
+    for name, function in functions.items():
+        if function:
+            with contextlib.suppress(KeyError):
+                results[name] = function(run)
+    return results
 
 
 def unit_of(score: str, *, difference: bool = False) -> str:
@@ -266,12 +254,46 @@ def score_range(score: str, *, difference: bool = False) -> tuple[float, float]:
     return low, high
 
 
-PRINTED = {"share": "percent", "lift": "percent", "ratio": "", "text": "", "count": "", "p": "", "score": ""}
-PRINTED |= {"steps": "M steps", "steps/s": "M steps/s", "traffic": "kB", "memory": "MiB"}
-"""The unit of the text, where it is another than the one that the value is kept in."""
-SCALED = {"steps": (1e6, 1), "steps/s": (1e6, 2), "seconds": (1, 1), "traffic": (1e3, 0), "memory": (2**20, 0)}
-SCALED |= {"minutes": (1, 1), "bytes": (1, 0)}
-"""What a unit of measured things is divided by when it is printed, and the decimals then shown."""
+class Unit(NamedTuple):
+    """How a value that is kept in a unit is printed: the unit of the text, and the text."""
+
+    printed: str
+    text: Callable[[float], str]
+
+
+def _decimals(decimals: int, factor: float = 1, divisor: float = 1, sign: str = "-") -> Callable[[float], str]:
+    def text(value: float) -> str:
+        text = f"{factor * value / divisor:{sign}.{decimals}f}"
+        return text.lstrip("+-") if float(text) == 0 else text  # no sign on what rounds to 0
+
+    return text
+
+
+def _scientific(value: float) -> str:
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}" if value else "0"
+
+
+UNITS = {
+    "text": Unit("", str),
+    "count": Unit("", lambda value: str(int(value))),
+    "share": Unit("percent", _decimals(1, 100)),
+    "points": Unit("points", _decimals(1, 100, sign="+")),
+    "lift": Unit("percent", _decimals(1, 100, sign="+")),
+    "ratio": Unit("", _decimals(2)),
+    "score": Unit("", _decimals(3)),
+    "p": Unit("", lambda value: "< 0.001" if value < 0.001 else f"{value:.3f}"),
+    "FLOPs": Unit("FLOPs", _scientific),
+    "KiB": Unit("KiB", lambda value: f"{value:.0f}" if value >= 100 else f"{value:.1f}"),
+    "steps": Unit("M steps", _decimals(1, divisor=1e6)),
+    "steps/s": Unit("M steps/s", _decimals(2, divisor=1e6)),
+    "traffic": Unit("kB", _decimals(0, divisor=1e3)),
+    "memory": Unit("MiB", _decimals(0, divisor=2**20)),
+    "bytes": Unit("bytes", _decimals(0)),
+    **{unit: Unit(unit, _decimals(1)) for unit in ("seconds", "minutes")},
+    **{unit: Unit(unit, _decimals(3)) for unit in ("nats", "bits", "nats x decades")},
+    **{unit: Unit(unit, lambda value: f"{value:.1f}".removesuffix(".0")) for unit in ("entries", "examples", "writes")},
+}
 
 
 def format_value(value: float | str, unit: str) -> str:
@@ -282,26 +304,4 @@ def format_value(value: float | str, unit: str) -> str:
     >>> [format_value(0.0004, "p"), format_value(0.6931, "nats"), format_value(0.5, "ratio")]
     ['< 0.001', '0.693', '0.50']
     """
-    if unit == "text":
-        return str(value)
-    if unit == "count":
-        return str(int(value))
-    if unit == "KiB":
-        return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
-    if unit in SCALED:
-        divisor, decimals = SCALED[unit]
-        return f"{value / divisor:.{decimals}f}"
-    if unit in ("entries", "examples", "writes"):
-        return f"{value:.1f}".removesuffix(".0")
-    if unit == "p":
-        return "< 0.001" if value < 0.001 else f"{value:.3f}"
-    if unit == "FLOPs":
-        mantissa, exponent = f"{value:.1e}".split("e")
-        return f"{mantissa}e{int(exponent)}" if value else "0"
-    if unit in ("points", "lift"):
-        text = f"{100 * value:+.1f}"
-    elif unit == "share":
-        text = f"{100 * value:.1f}"
-    else:
-        text = f"{value:.3f}" if unit in ("nats", "bits", "nats x decades", "score") else f"{value:.2f}"
-    return text.lstrip("+-") if float(text) == 0 else text  # no sign on what rounds to 0
+    return UNITS.get(unit, UNITS["ratio"]).text(value)

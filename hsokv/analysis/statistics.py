@@ -1,35 +1,24 @@
 """From the records of a study to its frames: made once, and all that the report reads."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from hsokv.analysis.contrasts import Reasons, contrasts_of, tracks_of
+from hsokv.analysis.contrasts import contrasts_of, tracks_of
 from hsokv.analysis.criteria import check_scores, criteria_of
 from hsokv.analysis.frames import FORMAT, HEADLINE, Study
 from hsokv.analysis.intervals import interval
-from hsokv.analysis.memory import memory_of
+from hsokv.analysis.memory import flipped_of, reads_of
 from hsokv.analysis.numbers import Numbers
-from hsokv.analysis.runs import (
-    CELL,
-    Records,
-    arms_of,
-    cells_of,
-    collect_runs,
-    complete,
-    is_stream,
-    over_headline,
-    points_of,
-    read_runs,
-    values_of,
-)
-from hsokv.analysis.samples import Samples, ends_of, samples_of, status_of
+from hsokv.analysis.runs import Runs, Samples, arms_of, collect, exploded, named, read_runs, status_of
 from hsokv.analysis.scaling import read_scaling
-from hsokv.analysis.scores import STREAM_SCORES, score_range
+from hsokv.analysis.scores import STREAM_SCORES, examples_of, score_range, scores_of
 from hsokv.analysis.streams import task_accuracy_of
-from hsokv.analysis.swarm import lineage_of, regret_of
+from hsokv.analysis.swarm import curves_of, lineage_of, regret_of
 from hsokv.exceptions import RecordError
 from hsokv.files import read_json
 from hsokv.records import RunRecord
@@ -44,13 +33,11 @@ def compute(
     scaling: Iterable[Path] = (),
     time: Iterable[Path] = (),
 ) -> Study:
-    """Read all records (the first that is damaged is named) and write every frame, study.json and criteria.json.
+    """Analyse files of records (the first that is damaged is named) and write all frames, study.json and criteria.json.
 
     Args:
-        records: files of records.
         study: the configuration as `analyse` takes it.
-        scaling: what was measured and what was projected of the distributed swarm, if anything.
-        time: how long the study took, where that was measured.
+        scaling, time: the files of what was measured and projected of the distributed swarm, and of the study's time.
 
     Raises:
         RecordError, ConfigurationError: see `analyse`; nothing is written then.
@@ -61,7 +48,7 @@ def compute(
 
 
 def analyse(
-    found: Iterable[tuple[RunRecord, str, int]],
+    records: Iterable[tuple[RunRecord, str, int]],
     study: Mapping[str, Any],
     scaling: Mapping[str, Any] | None = None,
     time: Mapping[str, Any] | None = None,
@@ -72,7 +59,7 @@ def analyse(
     configured seed was run; else it says "not run" and why.
 
     Args:
-        found: each record with its file and line, in any order; missing ones become "not run: no record".
+        records: each record with its file and line, in any order; missing ones become "not run: no record".
         study: split, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true. A
             benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
             learn task after task, as `shots` the number of shots of the conditions that differ in it alone, and as
@@ -86,35 +73,26 @@ def analyse(
             criterion on a score that does not exist, or two numbers of one name.
     """
     check_scores(study)
-    records, runs = collect_runs(found, study)
-    cells = cells_of(runs, study)
-    reasons = {cell[:3]: cell[3] for cell in cells[[*CELL, "reason"]].itertuples(index=False, name=None)}
-    done = {cell for cell, reason in reasons.items() if not reason}
-
-    values = complete(values_of(records, done), ["score"], study)
-    values = pd.concat([values, over_headline(values, ["score"], study)])
-    points = complete(points_of(records, done), ["curve", "x"], study)
-    headline = points[points["curve"].isin(HEADLINE_CURVES)]
-    points = pd.concat([points, over_headline(headline, ["curve", "x"], study)])
-
-    regret, spans, of_regret = regret_of(records, reasons, study)
-    samples = samples_of(values) | of_regret
-    about = _about(records, runs, study) | {"time": time and dict(time), "scaling": scaling and scaling["about"]}
+    runs = collect(records, study)
+    regret, spans, of_regret = regret_of(runs)
+    examples = runs.measure(lambda run: examples_of(run) if run.record.shared_test else {})
+    samples = Samples(runs.measure(scores_of) | of_regret, examples)
     frames = {
-        "runs": runs,
-        "scores": _scores(samples, cells, study),
-        "contrasts": contrasts_of(samples, reasons, study),
-        "tracks": tracks_of(records, samples, reasons, study),
-        "costs": _costs(records, reasons, study),
-        "curves": _curves(points, cells),
+        "runs": runs.frame,
+        "scores": _scores(runs, samples),
+        "contrasts": contrasts_of(runs, samples),
+        "tracks": tracks_of(runs, samples),
+        "costs": _costs(runs),
+        "curves": _curves(runs),
         "regret": regret,
         "regret_spans": spans,
-        "task_accuracy": task_accuracy_of(records, reasons, study),
+        "task_accuracy": task_accuracy_of(runs),
+        "flipped_examples": flipped_of(runs, samples),
     } | {f"scaling_{name}": rows for name, rows in (scaling or {}).items() if name != "about"}
-    frames["memory_reads"], frames["most_read"], frames["flipped_examples"] = memory_of(
-        records, samples, reasons, study
-    )
-    frames["lineage"], about["lineage_ensemble_size"] = lineage_of(records, study)
+    frames["memory_reads"], frames["most_read"] = reads_of(runs, samples)
+    frames["lineage"], averaged = lineage_of(runs)
+    about = _about(runs) | {"time": time and dict(time), "scaling": scaling and scaling["about"]}
+    about["lineage_ensemble_size"] = averaged
     frames["criteria"] = criteria_of(frames["scores"], frames["contrasts"], about, study)
     result = Study.of(about, frames)
     Numbers(result)  # two of one name are refused here, before anything is written
@@ -138,32 +116,32 @@ def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
     return None
 
 
-def _about(records: Records, runs: pd.DataFrame, study: Mapping[str, Any]) -> dict[str, Any]:
+def _about(runs: Runs) -> dict[str, Any]:
     """What is said once of a study: study.json."""
-    done = int((runs["status"] == "done").sum())
+    study, expected, done = runs.study, len(runs.frame), len(runs.done)
     wanted = [c.get("at_least", c.get("above")) for c in study["criteria"] if c.get("score") == "diversity"]
     return {
         "format": FORMAT,
         "split": study["split"],
         "small": bool(study.get("small", False)),
         "records": f"{study.get('results', 'results')}/records",
-        "versions": sorted({record.version for record in records.values()}),
+        "versions": sorted({record.version for record in runs.records.values()}),
         "arms": list(study["arms"]),
         "variants": [arm for arm in study["variants"] if arm in study["arms"]],
         "baselines": [arm for arm in study["baselines"] if arm in study["arms"]],
-        "benchmarks": {name: _about_benchmark(name, records, study) for name in study["benchmarks"]},
-        "runs": {"asked": len(runs), "done": done, "not_run": len(runs) - done},
+        "benchmarks": {name: _about_benchmark(name, runs) for name in study["benchmarks"]},
+        "runs": {"expected": expected, "done": done, "not_run": expected - done},
         "diversity_wanted": next(iter(wanted), None),
     }
 
 
-def _about_benchmark(name: str, records: Records, study: Mapping[str, Any]) -> dict[str, Any]:
-    benchmark, data = study["benchmarks"][name], [run.data for key, run in records.items() if key[0] == name]
+def _about_benchmark(name: str, runs: Runs) -> dict[str, Any]:
+    benchmark, data = runs.study["benchmarks"][name], [r.data for run, r in runs.records.items() if run[0] == name]
     encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
         **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls")},
-        "arms": arms_of(study, name),
-        "stream": is_stream(study, name),
+        "arms": arms_of(runs.study, name),
+        "stream": runs.is_stream(name),
         "shots": dict(benchmark.get("shots", {})),
         "run_in_overlay": dict(benchmark.get("run_in_overlay", {})),
         "synthetic": name.endswith("_synthetic") or any(part.get("synthetic") for part in data),
@@ -176,69 +154,60 @@ def _about_benchmark(name: str, records: Records, study: Mapping[str, Any]) -> d
 
 def _about_data(data: Mapping[str, Any]) -> dict[str, Any]:
     """What is said of the data of a benchmark: source, classes with train and test examples, what was left out."""
-    found = {key: data[key] for key in ("kind", "split", "note", "files") if data.get(key)}
+    about = {key: data[key] for key in ("kind", "split", "note", "files") if data.get(key)}
     examples = data.get("texts") or data.get("images")
     if not examples:
-        return found
+        return about
     train, test = examples.get("train", {}), examples.get("test", {})
     classes = {label: [train.get(label, 0), test.get(label, 0)] for label in examples["labels"]}
     # The sizes are those of the official or own test set, which development examples are not drawn from.
     largest = max(test.values()) / sum(test.values()) if test and data["split"] == "test" else None
     dropped = {reason: count for reason, count in examples.get("dropped", {}).items() if count}
-    return found | {"classes": classes, "largest_class": largest, "dropped": dropped}
+    return about | {"classes": classes, "largest_class": largest, "dropped": dropped}
 
 
-def _scores(samples: Samples, cells: pd.DataFrame, study: Mapping[str, Any]) -> pd.DataFrame:
+def _scores(runs: Runs, samples: Samples) -> pd.DataFrame:
     """A row for every cell and score; a cell that was not run has the scores that its arm has on such benchmarks."""
-    measured: dict[tuple, dict[str, Any]] = {}
-    for (*cell, score), sample in samples.items():
-        measured.setdefault(tuple(cell), {})[score] = sample
-    usual: dict[tuple[bool, str], set[str]] = {}  # by protocol and arm
-    for cell in cells.itertuples():
-        stream = is_stream(study, cell.benchmark)
-        least = {"accuracy", "log_loss"} if cell.arm in study["arms"] else {"accuracy"}
-        least |= set(STREAM_SCORES) if stream else set()
-        usual.setdefault((stream, cell.arm), least).update(measured.get((cell.benchmark, cell.condition, cell.arm), ()))
-    for criterion in (criterion for criterion in study["criteria"] if "score" in criterion):
-        known = usual.get((is_stream(study, criterion["benchmark"]), criterion.get("arm")), set())
-        known.add(criterion["score"])
+    measured: dict[tuple, set[str]] = defaultdict(set)  # by cell
+    for *cell, score in samples.values:
+        measured[tuple(cell)].add(score)
+    usual: dict[tuple[bool, str], set[str]] = defaultdict(set)  # by protocol and arm
+    for name, condition, arm in runs.cells:
+        usual[runs.is_stream(name), arm] |= {"accuracy"} | measured[name, condition, arm]
+        usual[runs.is_stream(name), arm] |= {"log_loss"} if arm in runs.study["arms"] else set()
+        usual[runs.is_stream(name), arm] |= set(STREAM_SCORES) if runs.is_stream(name) else set()
+    for criterion in (criterion for criterion in runs.study["criteria"] if "score" in criterion):
+        usual[runs.is_stream(criterion["benchmark"]), criterion.get("arm")].add(criterion["score"])
     rows = []
-    for cell in cells.itertuples():
-        base = {"benchmark": cell.benchmark, "condition": cell.condition, "arm": cell.arm, "synthetic": cell.synthetic}
-        base |= status_of(cell.reason)
-        found = {} if cell.reason else measured[cell.benchmark, cell.condition, cell.arm]
-        for score in sorted(usual[is_stream(study, cell.benchmark), cell.arm] if cell.reason else found):
-            sample = found.get(score)
-            row = base | {"score": score, "seeds": 0 if sample is None else len(sample.values)}
-            rows.append(row | ends_of(sample and sample.estimate(score)))
+    for cell, (reason, synthetic) in runs.cells.items():
+        base = dict(zip(("benchmark", "condition", "arm"), cell, strict=True)) | {"synthetic": synthetic}
+        for score in sorted(usual[runs.is_stream(cell[0]), cell[2]] if reason else measured[cell]):
+            row = base | {"score": score, "seeds": 0} | status_of(reason)
+            if not reason:
+                row |= {"seeds": len(samples.values[*cell, score])} | named(samples.estimate(cell, score))
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _costs(records: Records, reasons: Reasons, study: Mapping[str, Any]) -> pd.DataFrame:
+def _costs(runs: Runs) -> pd.DataFrame:
     """Counted FLOPs per run, the mean over the headline's conditions and the seeds of an arm that were run."""
-    flops = pd.DataFrame(
-        [
-            {"benchmark": name, "arm": arm, "flops_allowed": run.flops["allowed"], "flops_spent": run.flops["spent"]}
-            for (name, condition, arm, _), run in records.items()
-            if run.status == "done" and condition in study["benchmarks"][name]["headline"]
-        ],
-        columns=["benchmark", "arm", "flops_allowed", "flops_spent"],
-    )
-    means = flops.groupby(["benchmark", "arm"]).mean().to_dict("index")
     rows = []
-    for name in study["benchmarks"]:
-        for arm in arms_of(study, name):
-            spent = means.get((name, arm))
-            row = {"benchmark": name, "arm": arm} | (spent or {})
-            rows.append(row | status_of(None if spent else reasons[name, HEADLINE, arm]))
+    for name, arm in runs.pairs:
+        flops = [run.record.flops for run in runs.headline(name, arm) if run]
+        means = {f"flops_{key}": np.mean([run[key] for run in flops]) for key in ("allowed", "spent") if flops}
+        status = status_of("" if flops else runs.why_not(name, arm))
+        rows.append({"benchmark": name, "arm": arm} | means | status)
     return pd.DataFrame(rows)
 
 
-def _curves(points: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+def _curves(runs: Runs) -> pd.DataFrame:
     """The mean of each curve over seeds, point by point, as far as every seed has points."""
-    keys = [*CELL, "curve", "x"]
-    rows = [
-        dict(zip(keys, key, strict=True)) | ends_of(interval(values.to_numpy(), bounds=score_range(key[3])))
-        for key, values in points.groupby(keys)["value"]
-    ]
-    return cells[CELL].merge(pd.DataFrame(rows, columns=[*keys, "mean", "low", "high"]), on=CELL)
+    rows, order = [], {cell: index for index, cell in enumerate(runs.cells)}
+    curves = runs.measure(curves_of)
+    for *cell, curve in sorted(curves, key=lambda key: (order[key[:3]], key[3])):
+        values = curves[*cell, curve]
+        if values.size and (cell[1] != HEADLINE or curve in HEADLINE_CURVES):
+            row = dict(zip(("benchmark", "condition", "arm", "curve"), (*cell, curve), strict=True))
+            points = interval(values, bounds=score_range(curve))
+            rows.append(row | {"x": range(1, values.shape[1] + 1)} | named(points))
+    return exploded(rows)

@@ -1,28 +1,20 @@
 """What the swarm did: regret against the operations spent, and the descent of the agents of one named run."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.contrasts import Reasons
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import interval
-from hsokv.analysis.runs import Records, arms_of, is_stream
-from hsokv.analysis.samples import Sample, ends_of, status_of
-from hsokv.analysis.scores import PROPOSED
-from hsokv.records import RunRecord
+from hsokv.analysis.runs import Runs, arms_of, exploded, named, status_of
+from hsokv.analysis.scores import PROPOSED, Run
 
 POINTS = 81  # of the grid of FLOPs, log-spaced
 NO_CURVE = "its records hold no curve of fold log-loss"
 NO_LINEAGE = "its record holds no lineage"
 
 
-def regret_of(
-    records: Records, reasons: Reasons, study: Mapping[str, Any]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, str, str, str], Sample]]:
-    """The frames `regret` and `regret_spans`, and the samples `regret_area`, `regret_end` and `flops_share`.
+def regret_of(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, str, str, str], np.ndarray]]:
+    """The frames `regret` and `regret_spans`, and the scores `regret_area`, `regret_end` and `flops_share` [seeds].
 
     Regret after f FLOPs is the best fold log-loss the arm had reached by then, minus the best that any arm reached on
     that benchmark, condition and seed with the whole allowance, in nats. Before an arm's first value there is none, and
@@ -31,24 +23,19 @@ def regret_of(
     value comes later has no area. All are means over the headline's conditions, seed by seed, on a grid of FLOPs.
     """
     rows, spans, samples = [], [], {}
-    for name, benchmark in study["benchmarks"].items():
-        headline = [(condition, seed) for seed in benchmark["seeds"] for condition in benchmark["headline"]]
-        arms = {}
-        for arm in arms_of(study, name):
-            curves = [_best_so_far(records.get((name, condition, arm, seed))) for condition, seed in headline]
-            if all(curve is not None for curve in curves):
-                arms[arm] = curves
+    for name, benchmark in runs.study["benchmarks"].items():
+        arms = {arm: [_best_so_far(run) for run in runs.headline(name, arm)] for arm in arms_of(runs.study, name)}
+        arms = {arm: curves for arm, curves in arms.items() if all(curves)}
         if not arms:
             continue
         first = {arm: max(spent[0] for spent, _ in curves) for arm, curves in arms.items()}
         searching = [arm for arm, curves in arms.items() if any(len(spent) > 1 for spent, _ in curves)]
-        flops = {arm: [records[name, c, arm, seed].flops for c, seed in headline] for arm in arms}
-        allowed = float(max(*(run["allowed"] for runs in flops.values() for run in runs), *first.values()))
+        flops = {arm: [run.record.flops for run in runs.headline(name, arm)] for arm in arms}
+        allowed = float(max(*(run["allowed"] for of_arm in flops.values() for run in of_arm), *first.values()))
         start = float(max(first[arm] for arm in searching or arms))
         spans.append({"benchmark": name, "start": start, "allowed": allowed})
-        least = [min(curves[run][1][-1] for curves in arms.values()) for run in range(len(headline))]
-        cheapest = min(spent[0] for curves in arms.values() for spent, _ in curves)
-        grid = np.geomspace(cheapest, allowed, POINTS)
+        least = [min(best[-1] for _, best in of_run) for of_run in zip(*arms.values(), strict=True)]
+        grid = np.geomspace(min(spent[0] for curves in arms.values() for spent, _ in curves), allowed, POINTS)
         grid[-1] = allowed  # what rounding left of it would be before the last value
 
         def by_seed(values: list, seeds: int = len(benchmark["seeds"])) -> np.ndarray:
@@ -59,59 +46,64 @@ def regret_of(
             lines = [(spent, best - floor) for (spent, best), floor in zip(curves, least, strict=True)]
             reached = grid[grid >= first[arm]]
             points = by_seed([line[np.searchsorted(spent, reached, side="right") - 1] for spent, line in lines])
-            for point, values in zip(reached, points.T, strict=True):
-                row = {"benchmark": name, "arm": arm, "flops": point, "seeds": len(values)}
-                rows.append(row | ends_of(interval(values)) | status_of(None))
-            cell = (name, HEADLINE, arm)
-            samples[*cell, "regret_end"] = Sample(by_seed([line[-1] for _, line in lines]))
-            samples[*cell, "flops_share"] = Sample(by_seed([run["spent"] / run["allowed"] for run in flops[arm]]))
+            row = {"benchmark": name, "arm": arm, "flops": reached, "seeds": len(points)} | status_of("")
+            rows.append(row | named(interval(points)))
+            samples[name, HEADLINE, arm, "regret_end"] = by_seed([line[-1] for _, line in lines])
+            shares = [run["spent"] / run["allowed"] for run in flops[arm]]
+            samples[name, HEADLINE, arm, "flops_share"] = by_seed(shares)
             if first[arm] <= start:
                 areas = [_area(spent, line, start, allowed) for spent, line in lines]
-                samples[*cell, "regret_area"] = Sample(by_seed(areas))
-    rows += _without_regret(rows, spans, reasons, study)
-    return pd.DataFrame(rows), pd.DataFrame(spans), samples
+                samples[name, HEADLINE, arm, "regret_area"] = by_seed(areas)
+    # An arm with regret on another benchmark and none on this has a row that says why; streams have no folds.
+    have = {(row["benchmark"], row["arm"]) for row in rows}
+    rows += [
+        {"benchmark": name, "arm": arm, "seeds": 0} | status_of(runs.why_not(name, arm, NO_CURVE))
+        for name, arm in runs.pairs
+        if (name, arm) not in have
+        and arm in {arm for _, arm in have}
+        and (not runs.is_stream(name) or name in {name for name, _ in have})
+    ]
+    return exploded(rows), pd.DataFrame(spans), samples
 
 
-def lineage_of(records: Records, study: Mapping[str, Any]) -> tuple[pd.DataFrame, int | None]:
+def lineage_of(runs: Runs) -> tuple[pd.DataFrame, int | None]:
     """Parents and scores of the agents of `full` in one run, that of the first benchmark's first headline condition and
     seed; and how many agents its prediction averages."""
-    name, benchmark = next(iter(study["benchmarks"].items()))
-    key = (name, benchmark["headline"][0], PROPOSED, benchmark["seeds"][0])
-    base = dict(zip(("benchmark", "condition", "arm", "seed"), key, strict=True))
-    if PROPOSED not in study["arms"]:
+    if PROPOSED not in runs.study["arms"]:
         return pd.DataFrame(), None
-    record = records.get(key)
-    told = record.instruments if record else {}
-    reason = record.reason if record else "no record"
-    if not reason and not (told.get("lineage") and told.get("scores")):
-        reason = NO_LINEAGE
-    if reason:
+    key = runs.first(next(iter(runs.study["benchmarks"])), PROPOSED)
+    base = dict(zip(("benchmark", "condition", "arm", "seed"), key, strict=True))
+    instruments = runs.done[key].record.instruments if key in runs.done else {}
+    if not (instruments.get("lineage") and instruments.get("scores")):
+        reason = NO_LINEAGE if key in runs.done else runs.records[key].reason if key in runs.records else "no record"
         return pd.DataFrame([base | status_of(reason)]), None
     agents = [
-        base | {"round": t, "group": g, "agent": a, "parent": parent, "score": score} | status_of(None)
-        for t, (parents, scores) in enumerate(zip(told["lineage"], told["scores"], strict=True), start=1)
+        base | {"round": t, "group": g, "agent": a, "parent": parent, "score": score} | status_of("")
+        for t, (parents, scores) in enumerate(zip(instruments["lineage"], instruments["scores"], strict=True), start=1)
         for g, group in enumerate(zip(parents, scores, strict=True))
         for a, (parent, score) in enumerate(zip(*group, strict=True))
     ]
-    return pd.DataFrame(agents), len(next(iter(told.get("members", {}).values()), ()))
+    return pd.DataFrame(agents), len(next(iter(instruments.get("members", {}).values()), ()))
 
 
-def _without_regret(rows: list, spans: list, reasons: Reasons, study: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row for every arm with regret on another benchmark and none on this; streams have no folds."""
-    have = {(row["benchmark"], row["arm"]) for row in rows}
-    searched = {span["benchmark"] for span in spans}
-    return [
-        {"benchmark": name, "arm": arm, "seeds": 0} | status_of(reasons[name, HEADLINE, arm] or NO_CURVE)
-        for name in study["benchmarks"]
-        if name in searched or not is_stream(study, name)
-        for arm in arms_of(study, name)
-        if (name, arm) not in have and any(arm == other for _, other in have)
-    ]
+def curves_of(run: Run) -> dict[str, list[float]]:
+    """The curves of a record, and by round of a swarm the shares of its agents that were `copied` over or `failed`.
+
+    An agent is copied over when it goes on from another's state. After the last round nobody is, so `copied` has one
+    value less than there are rounds.
+    """
+    lineage, failed = run.record.instruments.get("lineage"), run.record.curves.get("failed_agents")
+    if not lineage:
+        return run.record.curves
+    rounds = np.array(lineage).reshape(len(lineage), -1)
+    agents = rounds.shape[1]
+    shares = {"copied": (rounds != np.arange(agents)).mean(1)[:-1].tolist()}
+    return {**run.record.curves, **shares, **({"failed": [count / agents for count in failed]} if failed else {})}
 
 
-def _best_so_far(record: RunRecord | None) -> tuple[np.ndarray, np.ndarray] | None:
+def _best_so_far(run: Run | None) -> tuple[np.ndarray, np.ndarray] | None:
     """FLOPs spent and the least fold log-loss till then; None where a record does not tell."""
-    curves = record.curves if record is not None and record.status == "done" else {}
+    curves = run.record.curves if run else {}
     spent, losses = curves.get("spent", ()), curves.get("fold_log_loss", ())
     if not losses or len(losses) != len(spent) or min(spent) <= 0:
         return None

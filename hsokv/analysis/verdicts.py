@@ -18,25 +18,25 @@ CLOCK = ("study", "cartpole")  # measured by a clock, not over seeds
 
 def validation_page(study: Study, allowed: Iterable[str]) -> str:
     """Each criterion in plain text: verdict, threshold, value and interval, reason, records, and what it decides."""
-    numbers, entries, allowed, lines = Numbers(study), criteria_entries(study.criteria), set(allowed), []
+    numbers, allowed, lines = Numbers(study), set(allowed), []
     if study.about["small"]:
         lines += ["Small run, not the study: its verdicts show that the machinery works and nothing else.", ""]
-    for entry in entries:
-        stem = f"criteria.{entry['name']}"
-        text = {end: numbers[f"{stem}.{end}"].text for end in ("threshold", "value", "low", "high")}
-        known = " (known, allowed)" if entry["verdict"] == "fail" and entry["name"] in allowed else ""
-        lines.append(f"{MARKS[entry['verdict']]}: {entry['name']}, on {entry['benchmark']}{known}")
-        wanted = f"threshold {entry['comparison']} {text['threshold']}" if entry["comparison"] else "no threshold"
-        if entry["value"] is None:
-            lines.append(f"  {wanted}; {entry['reason']}")
-        else:
-            interval = f" [{text['low']}, {text['high']}]" if entry["interval"] else ""
-            unit = numbers[f"{stem}.value"].unit
-            lines.append(f"  {wanted}, measured {text['value']}{interval} {unit}: {entry['reason']}")
-        lines.append(f"  evidence: {', '.join(entry['evidence']) or 'none'}")
-        timed = entry["benchmark"] in CLOCK and entry["value"] is not None
-        lines.append(f"  {TIMED if timed else MEANING[entry['verdict']]}")
-    counts = [f"{sum(entry['verdict'] == verdict for entry in entries)} {words}" for verdict, words in MARKS.items()]
+    for entry in criteria_entries(study.criteria):
+        name, verdict, measured = entry["name"], entry["verdict"], entry["value"] is not None
+        threshold, value, low, high = (
+            numbers[f"criteria.{name}.{end}"].text for end in ("threshold", "value", "low", "high")
+        )
+        known = " (known, allowed)" if verdict == "fail" and name in allowed else ""
+        wanted = f"threshold {entry['comparison']} {threshold}" if entry["comparison"] else "no threshold"
+        interval = f" [{low}, {high}]" if entry["interval"] else ""
+        measurement = f", measured {value}{interval} {numbers[f'criteria.{name}.value'].unit}:" if measured else ";"
+        lines += [
+            f"{MARKS[verdict]}: {name}, on {entry['benchmark']}{known}",
+            f"  {wanted}{measurement} {entry['reason']}",
+            f"  evidence: {', '.join(entry['evidence']) or 'none'}",
+            f"  {TIMED if measured and entry['benchmark'] in CLOCK else MEANING[verdict]}",
+        ]
+    counts = [f"{(study.criteria['verdict'] == verdict).sum()} {words}" for verdict, words in MARKS.items()]
     return "\n".join([*lines, "", ", ".join(counts).lower(), ""])
 
 

@@ -47,7 +47,7 @@ def _readme(statistics: dict, document: dict, command: str) -> str:
 [The report](report.md) of `{command}`, its figures and its tables, as one machine made them. In
 [report.html](report.html), opened in a browser, every number tells where it is from.
 
-- Test set: {statistics["split"]}. {runs["done"]} of {runs["asked"]} runs were made.
+- Test set: {statistics["split"]}. {runs["done"]} of {runs["expected"]} runs were made.
 - Machine: {machine}; {time["cores"]} cores, {took}.
 - Programs: {versions}.
 - Configuration: SHA-256 `{document["digest"]}`.

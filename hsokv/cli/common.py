@@ -10,7 +10,8 @@ from typer.core import TyperGroup
 
 from hsokv import __version__
 from hsokv.data import texts
-from hsokv.exceptions import HsokvError, check_known
+from hsokv.exceptions import HsokvError
+from hsokv.machine import device as find_device
 
 if TYPE_CHECKING:
     from hsokv.hub import HSOKVForSequenceClassification
@@ -64,18 +65,9 @@ def print_rows(rows: Mapping[str, Any]) -> None:
         typer.echo(f"{name:<{width}}  {format(value, '.4f') if isinstance(value, float) else value}")
 
 
-def check_device(device: str) -> str:
-    """Refuse a device by another name, or one that this machine has not; return it."""
-    from hsokv.study.preflight import check_device as check
-
-    check_known("--device", device, ("cpu", "cuda"))
-    check(device)
-    return device
-
-
 def load(model: str, device: str) -> "HSOKVForSequenceClassification":
     """A saved model on a device, without the progress bars of its parts."""
-    check_device(device)
+    device = find_device(device, "--device")
     from transformers.utils.logging import disable_progress_bar
 
     from hsokv.hub import HSOKVForSequenceClassification

@@ -7,8 +7,9 @@ import typer
 
 from hsokv.cli.common import Json, Root, print_json
 from hsokv.data.catalogue import SOURCES, find_source
-from hsokv.data.sources import cache_folder, data_root, fetch, locate, verify
+from hsokv.data.sources import fetch, locate, verify
 from hsokv.exceptions import HsokvError
+from hsokv.machine import cache_folder, data_root
 
 group = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Real data: what there is, where it is, download."

@@ -10,11 +10,11 @@ import typer
 from hsokv.cli.common import Json, Root, print_json
 from hsokv.cli.data import found as found_data
 from hsokv.data.catalogue import SOURCES
-from hsokv.data.sources import data_root
+from hsokv.encoders.files import MINILM, MPNET, EncoderSource, resolve_encoder
 from hsokv.exceptions import DataUnavailableError, HsokvError
-from hsokv.model.encoder_files import resolve_encoder
+from hsokv.machine import data_root
 
-ENCODER = "text encoder"
+ENCODER = f"text encoder {MINILM.name}"
 NEEDS = {
     "rare_words": (),
     "sst2": ("sst2", ENCODER),
@@ -32,8 +32,8 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
     folder = data_root(root)
     needed = {need for needs in NEEDS.values() for need in needs}
     found = [found_data(name, folder) for name in sorted(needed & SOURCES.keys())]
-    encoder = _encoder() | {"name": ENCODER}
-    rows = {row["name"]: row for row in (*found, encoder)}
+    encoders = [_encoder(source) for source in (MINILM, MPNET)]
+    rows = {row["name"]: row for row in (*found, *encoders)}
     benchmarks = {name: _verdict(*(rows[need] for need in needs)) for name, needs in NEEDS.items()}
     pdf = shutil.which("latexmk") and shutil.which("pdflatex")
     report = {
@@ -44,7 +44,7 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
         "device": _devices(),
         "tex": pdf,
         "data": found,
-        "encoder": encoder,
+        "encoders": encoders,
         "benchmarks": benchmarks,
         "report": "PDF, TeX and Markdown"
         if pdf
@@ -55,23 +55,25 @@ def doctor(root: Root = None, as_json: Json = False) -> None:
     else:
         for key in ("python", "cores", "memory_gib", "torch", "device", "tex"):
             typer.echo(f"{key.replace('_', ' ')}: {'none' if report[key] is None else report[key]}")
-        for row in [*found, encoder]:
+        for row in [*found, *encoders]:
             typer.echo(f"{row['name']}: {row['found']}" + (f", in {row['folder']}" if row["folder"] else ""))
         for name, verdict in benchmarks.items():
             typer.echo(f"benchmark {name}: {verdict}")
         typer.echo(f"report: {report['report']}")
-    if any(row["found"].startswith("refused") for row in [*found, encoder]):
+    if any(row["found"].startswith("refused") for row in [*found, *encoders]):
         raise typer.Exit(1)
 
 
-def _encoder() -> dict[str, str | None]:
+def _encoder(source: EncoderSource) -> dict[str, str | None]:
+    """Where an encoder comes from."""
+    row = {"name": f"text encoder {source.name}", "folder": None}
     try:
-        files = resolve_encoder(download=False)
+        files = resolve_encoder(source, download=False)
     except DataUnavailableError:
-        return {"found": "not on this machine (a study downloads it)", "folder": None}
+        return row | {"found": "not on this machine (a study downloads it)"}
     except HsokvError as error:
-        return {"found": f"refused: {error}", "folder": None}
-    return {"found": files.origin, "folder": str(files.path)}
+        return row | {"found": f"refused: {error}"}
+    return row | {"found": files.origin, "folder": str(files.path)}
 
 
 def _verdict(*needed: dict[str, str | None]) -> str:

@@ -27,7 +27,7 @@ def evaluate(
     """Accuracy and log-loss of a model on a table of texts with labels; nothing is changed."""
     texts, labels = read_table(file, text or ["text"], label)
     loaded = load(model, device)
-    from hsokv.analysis.classification import accuracy, log_loss
+    from hsokv.metrics.classification import accuracy, log_loss
 
     known = {name: c for c, name in enumerate(loaded.labels)}
     for name in labels:

@@ -1,5 +1,6 @@
 """`hsokv train` and `hsokv export`: single runs of the study and their models, through its own Snakefile."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from typing import Annotated, Any
 import typer
 
 import hsokv
-from hsokv.cli.common import Json, check_device, print_json, print_rows
+from hsokv.arms.registry import METHODS
+from hsokv.cli.common import Json, print_json, print_rows
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
 from hsokv.files import write_json, writing
-from hsokv.methods.registry import METHODS
+from hsokv.machine import device as find_device
 from hsokv.records import read_records, records_path
 
 STUDY = Path(hsokv.__file__).resolve().parents[1]
@@ -69,20 +71,19 @@ def train(
     chosen = _ablated(arm, ablate or [])
     definition, seed = _find(configuration, benchmark, chosen, seed)
     condition, changed = only(benchmark, definition, condition, shots)
-    on_device = {"device": check_device(device)} if device else {}
     overlay = {
         "results": str(output.resolve()),
         "only": [benchmark],
         "benchmarks": {benchmark: {"seeds": [seed], **changed}},
         "variants": [chosen],
         "baselines": ["knn" if chosen != "knn" else "ridge"],  # not run
-        **on_device,
         **({"methods": {"head": {"steps": iterations}}} if iterations else {}),
     }
     path = records_path(benchmark, chosen, output.resolve() / "records")
     model = output.resolve() / "models" / benchmark / chosen / f"seed{seed}"
     complete = path.with_name(f".{chosen}.complete")  # absent where a job of it failed
-    _snakemake([path, complete, *([model] if save_pretrained else [])], configfile, overlay, cores)
+    environment = os.environ | {"HSOKV_DEVICE": find_device(device, "--device" if device else "HSOKV_DEVICE")}
+    _snakemake([path, complete, *([model] if save_pretrained else [])], configfile, overlay, cores, environment)
     record = next(run for run in read_records(path) if (run.condition, run.seed) == (condition, seed))
     if save_pretrained:
         _copy(model, save_pretrained)
@@ -196,7 +197,13 @@ def _find(
     return known[benchmark], known[benchmark]["seeds"][0] if seed is None else seed
 
 
-def _snakemake(targets: list[Path], overlays: list[Path] | None, overlay: Mapping[str, Any], cores: int) -> None:
+def _snakemake(
+    targets: list[Path],
+    overlays: list[Path] | None,
+    overlay: Mapping[str, Any],
+    cores: int,
+    environment: Mapping[str, str],
+) -> None:
     """Make targets by the study's rules; what Snakemake says goes to stderr. Raises HsokvError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         files = [path.resolve() for path in overlays or []]
@@ -204,7 +211,8 @@ def _snakemake(targets: list[Path], overlays: list[Path] | None, overlay: Mappin
         write_json(files[-1], overlay)  # JSON is YAML
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--quiet", "progress", "host", "reason"]
         command += ["--configfile", *map(str, files)]
-        done = subprocess.run([*command, "--", *map(str, targets)], cwd=STUDY, stdout=sys.stderr, check=False)
+        command += ["--", *map(str, targets)]
+        done = subprocess.run(command, cwd=STUDY, env=environment, stdout=sys.stderr, check=False)
     if done.returncode:
         raise HsokvError("Snakemake stopped with an error: see its messages above")
 

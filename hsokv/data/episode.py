@@ -38,7 +38,8 @@ class Episode(NamedTuple):
     """One few-shot task: hyperparameters are ranked on `folds`, the gate is fitted on `dev`, `test` is read once.
 
     All parts have the same number of `classes` and share one feature space of unit vectors. The first `described` rows
-    of everything that is learnt from (train, and `fit` of dev and folds) are descriptions of the labels, not examples.
+    of everything that is learnt from (train, and `fit` of dev and folds) are no labelled examples: descriptions of the
+    labels, or texts that these labelled.
     """
 
     folds: tuple[Fold, ...]
@@ -121,24 +122,31 @@ def stratified_folds(shots: Shots, folds: int, classes: int) -> tuple[Fold, ...]
 
 
 def shots_episode(
-    train: Shots, dev: Shots, test: Shots, classes: int, folds: int | None, descriptions: Shots | None = None
+    train: Shots,
+    dev: Shots,
+    test: Shots,
+    classes: int,
+    folds: int | None,
+    descriptions: Shots | None = None,
+    pseudo_labelled: Shots | None = None,
 ) -> Episode:
     """The episode of a text task: folds of the train shots, dev shots of the same classes.
 
     Features are centred on the mean of the train shots and normalised, alike for every method. Where a class has
     fewer train shots than `folds`, or where that is None, hyperparameters are ranked on the dev shots instead (which
     may set them).
-    `descriptions` of the labels, centred on their own mean (they are shorter and lie elsewhere), stand before the shots
-    wherever shots are learnt from.
+    `descriptions` of the labels, centred on their own mean (they are shorter and lie elsewhere), or texts with pseudo
+    labels, on whose mean all features are centred then, stand before the shots wherever shots are learnt from.
     """
-    mean = train.x.mean(0)
+    mean = (pseudo_labelled or train).x.mean(0)
     train, dev, test = (Shots(centre(part.x, mean), part.y) for part in (train, dev, test))
     on_dev = Fold(train, dev)
     fewest = int(torch.bincount(train.y, minlength=classes).min())
     ranked = stratified_folds(train, folds, classes) if folds and fewest >= folds else (on_dev,)
-    if descriptions is None:
+    before = descriptions or pseudo_labelled
+    if before is None:
         return check_episode(Episode(ranked, on_dev, train, test, classes))
-    described = Shots(centre(descriptions.x, descriptions.x.mean(0)), descriptions.y)
+    described = Shots(centre(before.x, before.x.mean(0)), before.y)
 
     def with_descriptions(shots: Shots) -> Shots:
         return Shots(*(torch.cat(parts) for parts in zip(described, shots, strict=True)))

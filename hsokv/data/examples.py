@@ -7,7 +7,7 @@ the same order.
 import hashlib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -182,15 +182,15 @@ def draw_shots(pool: Examples, shots: int, seed: int) -> tuple[Examples, Example
     return pool.take(train), pool.take(dev)
 
 
-def draw_unlabelled(pool: Examples, count: int, seed: int, without: Collection[str]) -> Examples:
-    """Draw `count` texts to be read without their labels: the first by SHA-256, those of `without` left out.
+def draw_unlabelled(pool: Examples, count: int) -> Examples:
+    """Draw `count` texts to be read without their labels, the same for every seed: the first by SHA-256.
 
     The labels come along, so that it can be said afterwards how many were guessed; nothing may learn from them. Raises
     DataError where the pool has fewer.
     """
-    rows = [row for row in _order(pool, f"{seed}\tunlabelled") if pool.inputs[row] not in without][:count]
+    rows = _order(pool, "unlabelled")[:count]
     if len(rows) < count:
-        raise DataError(f"wanted {count} texts without labels, got {len(rows)} beside the shots: ask for fewer")
+        raise DataError(f"expected {count} texts without labels and shots, got {len(rows)}: ask for fewer")
     return pool.take(rows)
 
 

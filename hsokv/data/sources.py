@@ -45,22 +45,6 @@ class FileStatus(NamedTuple):
     sha256: str | None
 
 
-def data_root(configured: str | Path | None = None) -> Path | None:
-    """The folder of a user's own copies: `configured` (data.root, --root), else HSOKV_DATA_DIR, else None."""
-    given = configured or os.environ.get("HSOKV_DATA_DIR")
-    return Path(given).expanduser() if given else None
-
-
-def cache_folder() -> Path:
-    """The download cache: HSOKV_CACHE_DIR, else the operating system's cache folder for "hsokv"."""
-    given = os.environ.get("HSOKV_CACHE_DIR")
-    if given:
-        return Path(given).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("hsokv"))
-
-
 def verify(source: str | Source, root: Path | None, cache: Path) -> tuple[FileStatus, ...]:
     """State of each file of a source under `root`, or in `cache` where no root is given; reads, never downloads.
 
@@ -89,7 +73,7 @@ def locate(source: str | Source, root: Path | None, cache: Path) -> DataFiles | 
     if missing and root is not None:
         raise DataError(
             f"{source.name}: {', '.join(missing)} is missing, and a data root is given ({root}): put it there, or "
-            "unset data.root and HSOKV_DATA_DIR to use the download"
+            "unset HSOKV_DATA_DIR to use the download"
         )
     for status in statuses:
         if status.status == "damaged":

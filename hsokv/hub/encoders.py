@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pad_sequence
 
+from hsokv.encoders import contexts as context_encoder
+from hsokv.encoders import patches as patch_encoder
+from hsokv.encoders.contexts import ContextEncoder
+from hsokv.encoders.patches import CHANNELS, SIDE, PatchDictionary
+from hsokv.encoders.texts import TextEncoder, pair_features, size_of
 from hsokv.exceptions import DataError
 from hsokv.hub.inputs import Text
-from hsokv.hub.predictor import TupleModule, WideModule, wide_zeros
-from hsokv.model import context_encoder, patch_encoder
-from hsokv.model.context_encoder import ContextEncoder
-from hsokv.model.encoder_layers import pair_features
-from hsokv.model.patch_encoder import CHANNELS, SIDE, PatchDictionary
-from hsokv.model.text_encoder import TextEncoder, size_of
+from hsokv.learning.modules import TupleModule, WideModule, wide_zeros
 
 
 class TextInputs(nn.Module):

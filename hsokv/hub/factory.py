@@ -1,5 +1,6 @@
 """Models made from parts: from a fitted method of the study, or from nothing but an encoder and an empty memory."""
 
+import copy
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -9,21 +10,20 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from hsokv.arms.predictors import Ensemble, Predictor
+from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import TextInputs
 from hsokv.hub.inputs import check_class_names, check_count
-from hsokv.hub.modeling import HSOKVForSequenceClassification, Transform
-from hsokv.hub.predictor import KINDS, describe
-from hsokv.memory import functional as kv
-from hsokv.methods.ensemble import Branch, Ensemble
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
-from hsokv.model.head import init_head
-from hsokv.model.text_encoder import load_text_encoder
+from hsokv.hub.modeling import PREDICTORS, HSOKVForSequenceClassification, Transform
+from hsokv.learning.head import init_head
+from hsokv.memory import KeyValueMemory
 
 
 def make_model(
-    predictor: Any,
+    predictor: Predictor,
     labels: Iterable[str],
     encoder: nn.Module | None = None,
     tokenizer: Tokenizer | None = None,
@@ -32,7 +32,7 @@ def make_model(
     entries: Mapping[str, Mapping[str, str]] | None = None,
     run: Mapping[str, Any] | None = None,
 ) -> HSOKVForSequenceClassification:
-    """A model around `predictor` (what a fitted method predicts with); without an encoder it takes features.
+    """A model around a copy of `predictor` (what a fitted method predicts with); without an encoder it takes features.
 
     `encoder`: one of hsokv.hub.encoders. `transform`: mean and scale, [dim] each, by which features are standardised
     before. `entries`: text and source of the memory's entries by their number. `run`: what the model card tells. Raises
@@ -42,8 +42,8 @@ def make_model(
     config = HSOKVConfig(
         encoder=encoder.described if encoder else {"kind": "none"},
         predictor={
-            "kind": next(name for name, kind in KINDS.items() if type(predictor) is kind),
-            "fields": describe(predictor),
+            "kind": next(name for name, kind in PREDICTORS.items() if type(predictor) is kind),
+            "parts": predictor.describe(),
         },
         transform=len(transform[0]) if transform else None,
         capacity=check_count(capacity, "capacity"),
@@ -53,7 +53,7 @@ def make_model(
     with torch.device("meta"):  # all that is made here is replaced
         model = HSOKVForSequenceClassification(config)
     model.encoder = encoder
-    model.predictor.keep(predictor)
+    model.hold(copy.deepcopy(predictor))
     if transform:
         model.transform.keep(Transform(*transform))
     model.tokenizer, model.entries, model.run = tokenizer, dict(entries or {}), dict(run or {})
@@ -97,7 +97,12 @@ def text_memory(
         )
     encoder = load_text_encoder(resolve_encoder(source))
     width = encoder.model.config.hidden_size
-    memory = Branch(kv.init(1, width), None, k, torch.tensor([float(inverse_temperature)]))
+    memory = KeyValueMemory(width, len(labels), 1, k)  # it grows up to the capacity
+    read = {
+        "memory": memory,
+        "inverse_temperature": torch.tensor([float(inverse_temperature)]),
+        "gate": torch.tensor(1.0),
+    }
     head = init_head((1,), width, len(labels))
-    predictor = Ensemble(head, torch.ones(1), len(labels), memory, gate=torch.tensor(1.0))
+    predictor = Ensemble(len(labels), **head._asdict(), temperature=torch.ones(1), **read)
     return make_model(predictor, labels, TextInputs.of(encoder), encoder.tokenizer, capacity=capacity)

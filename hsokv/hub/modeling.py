@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from hsokv.arms.fine_tune import FromImages
+from hsokv.arms.predictors import Ensemble, Linear, Neighbours, Predictor
 from hsokv.data.stream import standardise
 from hsokv.exceptions import ConfigurationError, DataError, ModelError, nearest
 from hsokv.hub import memory_ops
@@ -22,10 +24,11 @@ from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import ENCODERS
 from hsokv.hub.inputs import Text, as_list, check_class_names, check_count, check_strings, check_texts
 from hsokv.hub.memory_ops import Recalled
-from hsokv.hub.predictor import KINDS, TupleModule, describe, wide_zeros, zeros
 from hsokv.hub.saving import SavedModel
-from hsokv.memory import functional as kv
-from hsokv.methods.ensemble import Ensemble
+from hsokv.learning.modules import TupleModule, wide_zeros
+
+PREDICTORS = {"ensemble": Ensemble, "linear": Linear, "neighbours": Neighbours, "images": FromImages}
+"""The predictors of the study's arms, by the name that stands in a model's configuration."""
 
 _LOCK = RLock()  # of the module, as a model that holds one could not be copied or pickled
 
@@ -60,8 +63,8 @@ class HSOKVForSequenceClassification(SavedModel):
         self.encoder = ENCODERS[kind](config.encoder) if kind in ENCODERS else None
         dim = config.transform
         self.transform = None if dim is None else TupleModule(Transform(wide_zeros(dim), wide_zeros(dim)))
-        self.predictor = TupleModule(zeros(KINDS[config.predictor["kind"]], config.predictor["fields"]))
-        labels, classes = check_class_names(self.labels), config.predictor["fields"]["classes"]
+        self.hold(PREDICTORS[config.predictor["kind"]].from_description(config.predictor["parts"]))
+        labels, classes = check_class_names(self.labels), self.predictor.classes
         if len(labels) != classes:
             raise ConfigurationError(
                 f"this model has {classes} classes, got {len(labels)} names of classes: leave num_labels and id2label "
@@ -80,7 +83,7 @@ class HSOKVForSequenceClassification(SavedModel):
 
     def get_extra_state(self) -> Tensor:
         """What the tensors of a state_dict do not say, as JSON in bytes, which safetensors can hold."""
-        state = {"predictor": describe(self.predictor.value()), "labels": self.labels, "added": self.config.added}
+        state = {"predictor": self.predictor.describe(), "labels": self.labels, "added": self.config.added}
         text = json.dumps(state | {"entries": self.entries}).encode()
         return torch.from_numpy(np.frombuffer(text, np.uint8).copy())
 
@@ -88,14 +91,13 @@ class HSOKVForSequenceClassification(SavedModel):
     def set_extra_state(self, state: Tensor) -> None:
         """Take over names, texts and shapes; the tensors follow."""
         extra = json.loads(state.cpu().numpy().tobytes())
-        own, kind = dict(self.predictor.named_parameters()), type(self.predictor.value())
-        if set(extra["predictor"]) != set(kind._fields):
+        if extra["predictor"].keys() != self.predictor.describe().keys():
             raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(extra['predictor'])}")
-        self.predictor = TupleModule(zeros(kind, extra["predictor"])).to(self.device)
-        for name, part in list(self.predictor.named_parameters()):
-            if name in own and own[name].shape == part.shape:  # the very same, for its optimizer
-                head, _, last = name.rpartition(".")
-                setattr(self.predictor.get_submodule(head), last, own[name])
+        predictor = type(self.predictor).from_description(extra["predictor"]).to(self.device)
+        for name, part in self.predictor.named_parameters(recurse=False):
+            if part.shape == getattr(predictor, name).shape:  # the very same, for its optimizer
+                setattr(predictor, name, part)
+        self.hold(predictor)
         self._name_classes(extra["labels"], extra["added"])
         self.entries = extra["entries"]
 
@@ -124,7 +126,7 @@ class HSOKVForSequenceClassification(SavedModel):
         text, ModelError for a model of images.
         """
         if self.tokenizer is None:
-            raise ModelError("wanted a model of texts, came one of images or features: call it with those instead")
+            raise ModelError("this model reads images or features, not texts: call it with those")
         texts = check_texts(texts, self.encoder.pair)
         with self.evaluating():
             return self.encoder.encode(texts, self.tokenizer).to(self.device)
@@ -132,7 +134,7 @@ class HSOKVForSequenceClassification(SavedModel):
     def log_probs(self, features: Tensor) -> Tensor:
         """log p [n, classes] of features [n, dim] as the encoder makes them."""
         with torch.autocast(features.device.type, enabled=False):
-            x, predictor = self._transformed(features), self._value()
+            x, predictor = self._transformed(features), self.predictor
             if isinstance(predictor, Ensemble):
                 return memory_ops.log_probs(predictor, x, self.config.added)
             return predictor(x).log_probs
@@ -165,7 +167,9 @@ class HSOKVForSequenceClassification(SavedModel):
         given = [part for part in (input_ids, pixel_values, features) if part is not None]
         if len(given) != 1 or (features is None and self.encoder is None):
             wanted = "features" if self.encoder is None else "one of input_ids, pixel_values and features"
-            raise ConfigurationError(f"wanted {wanted}, came {len(given)} of them: give what this model was made for")
+            raise ConfigurationError(
+                f"forward takes {wanted}, got {len(given)} of them: give what this model was made for"
+            )
         if input_ids is not None:
             return self.encoder(input_ids, attention_mask)
         return features if pixel_values is None else self.encoder(pixel_values)
@@ -185,18 +189,20 @@ class HSOKVForSequenceClassification(SavedModel):
         check_count(k, "k")
         x = self._transformed(self.encode([text]))[0]
         with _LOCK:
-            ensemble, entries = self._ensemble(), dict(self.entries)
-        state, rows = ensemble.memory.state, memory_ops.recall(ensemble, x, k)
+            ensemble = self._ensemble()
+            (slots, *rows), memory = memory_ops.recall(ensemble, x, k), ensemble.memory
+            rows += [memory.count[slots], memory.labels[slots]]
+            entries = [self.entries.get(str(number), {}) for number in memory.number[slots].tolist()]
         recalled = []
-        for slot, similarity, share in zip(*(part.tolist() for part in rows), strict=True):
-            entry, label = entries.get(str(int(state.number[slot])), {}), self.labels[int(state.labels[slot])]
-            count, source = float(state.count[slot]), entry.get("source", "unknown")
-            recalled.append(Recalled(entry.get("text"), label, similarity, share, count, source))
+        for entry, *row in zip(entries, *(part.tolist() for part in rows), strict=True):
+            similarity, share, count, label = row
+            text, source = entry.get("text"), entry.get("source", "unknown")
+            recalled.append(Recalled(text, self.labels[label], similarity, share, count, source))
         return recalled
 
     def __len__(self) -> int:
         """Entries held."""
-        return int(self._ensemble().memory.state.occupied.sum())
+        return len(self._ensemble().memory)
 
     def __bool__(self) -> bool:
         """A model is one, whatever it holds."""
@@ -215,7 +221,7 @@ class HSOKVForSequenceClassification(SavedModel):
         ensemble, texts = self._ensemble(), check_texts(texts, getattr(self.encoder, "pair", False))
         numbers, (source,) = self.class_numbers(labels), check_strings([source], "source")
         if len(texts) != len(numbers):
-            raise DataError(f"wanted one label a text, came {len(texts)} texts and {len(numbers)} labels")
+            raise DataError(f"got {len(texts)} texts and {len(numbers)} labels: give one label for each text")
         if not texts:
             return
         if float(ensemble.gate) == 0 and min(numbers) < len(self.labels) - self.config.added:
@@ -236,8 +242,8 @@ class HSOKVForSequenceClassification(SavedModel):
         x = self._transformed(features)
         with _LOCK:
             ensemble = self._ensemble()
-            first = int(ensemble.memory.state.clock)
-            self.predictor.keep(memory_ops.remember(ensemble, x, numbers, self.config.capacity, origin))
+            first = int(ensemble.memory.clock)
+            memory_ops.remember(ensemble, x, numbers, self.config.capacity, origin)
             for number, text in enumerate([None] * len(numbers) if texts is None else texts, first):
                 self.entries[str(number)] = ({} if text is None else {"text": _joined(text)}) | {"source": source}
             self._prune_entries()
@@ -250,10 +256,10 @@ class HSOKVForSequenceClassification(SavedModel):
         Raises DataError for a text or label that no entry has, ConfigurationError unless one of both is given.
         """
         if (texts is None) == (label is None):
-            raise ConfigurationError("forget wants either texts or a label, came both or neither: give one of them")
+            raise ConfigurationError("forget takes either texts or a label: give one of them")
         with _LOCK:
-            ensemble = self._ensemble()
-            state = ensemble.memory.state
+            memory = self._ensemble().memory
+            held = len(memory)
             if label is None:
                 wanted = set(check_strings(map(_joined, as_list(texts, "texts")), "texts"))
                 numbers = {int(number): entry.get("text") for number, entry in self.entries.items()}
@@ -262,12 +268,11 @@ class HSOKVForSequenceClassification(SavedModel):
                     hint = f"; did you mean {near[0]!r}?" if near else ""
                     raise DataError(f"no entry has the text {text!r}{hint}")
                 gone = torch.tensor([number for number, text in numbers.items() if text in wanted], dtype=torch.int64)
-                chosen = torch.isin(state.number, gone.to(state.number.device))
+                memory.forget(torch.isin(memory.state.number, gone.to(self.device)))
             else:
-                chosen = (state.labels == self.class_numbers([label])[0]) & state.occupied
-            self.predictor.keep(ensemble._replace(memory=ensemble.memory._replace(state=kv.remove(state, chosen))))
+                memory.forget(label=self.class_numbers([label])[0])
             self._prune_entries()
-        return int(chosen.sum())
+            return held - len(memory)
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -282,7 +287,7 @@ class HSOKVForSequenceClassification(SavedModel):
             if known := set(new) & set(self.labels):
                 raise DataError(f"there is a class {min(known)!r} already: choose another name")
             self._name_classes([*self.labels, *new], self.config.added + len(new))
-            self.predictor.keep(memory_ops.add_classes(ensemble, len(new)))
+            self.hold(memory_ops.add_classes(ensemble, len(new)))
 
     @property
     def gate(self) -> float:
@@ -293,12 +298,18 @@ class HSOKVForSequenceClassification(SavedModel):
     @torch.inference_mode(False)
     def gate(self, share: float) -> None:
         if not 0 <= share <= 1:
-            raise ConfigurationError(f"gate: wanted a share in [0, 1], came {share}")
+            raise ConfigurationError(f"gate must be a share in [0, 1], got {share}")
         with _LOCK:
             ensemble = self._ensemble()
-            self.predictor.keep(ensemble._replace(gate=torch.full_like(ensemble.gate, share)))
+            ensemble.gate = torch.full_like(ensemble.gate, share)
 
     # --- what trainers use
+
+    def hold(self, predictor: Predictor) -> None:
+        """Predict with `predictor` from now on; its heads can be trained."""
+        self.predictor = predictor
+        for part in predictor.parameters(recurse=False):
+            part.requires_grad_()
 
     def class_numbers(self, labels: Iterable[str]) -> list[int]:
         """Numbers of classes by their names; raises DataError for a name that the model does not know."""
@@ -330,14 +341,8 @@ class HSOKVForSequenceClassification(SavedModel):
         features = features.to(self.predictor.dtype)
         return features if self.transform is None else standardise(features, *self.transform.value())
 
-    def _value(self) -> Any:
-        if torch.compiler.is_compiling():  # which knows no locks
-            return self.predictor.value()
-        with _LOCK:  # so that no write is seen half done
-            return self.predictor.value()
-
     def _ensemble(self) -> Ensemble:
-        predictor = self._value()
+        predictor = self.predictor
         if not isinstance(predictor, Ensemble) or predictor.memory is None:
             arm = self.run.get("arm", "an arm without one")
             raise ModelError(f"this model has no memory ({arm}): take an arm that has, such as full or kv_only")
@@ -349,9 +354,9 @@ class HSOKVForSequenceClassification(SavedModel):
         self.config.added = added
 
     def _prune_entries(self) -> None:
-        state = self._ensemble().memory.state
-        if len(self.entries) > int(state.occupied.sum()):
-            held = set(map(str, state.number.tolist()))
+        memory = self._ensemble().memory
+        if len(self.entries) > len(memory):
+            held = set(map(str, memory.number.tolist()))
             self.entries = {number: entry for number, entry in self.entries.items() if number in held}
 
 

@@ -21,7 +21,6 @@ from transformers import PreTrainedModel
 from hsokv.exceptions import ConfigurationError, ModelError
 from hsokv.files import checksum, write_json, write_text, writing
 from hsokv.hub.card import model_card
-from hsokv.hub.predictor import describe
 from hsokv.hub.tokenizer import tokenizer_config
 
 SIDE = "hsokv.json"
@@ -38,7 +37,7 @@ _AGAIN = "take the folder from where it came, or export it again"
 class SavedModel(PreTrainedModel):
     """A model whose folder holds its tokenizer, the texts of its memory, the run it comes from and a card, too.
 
-    Whose `predictor` (TupleModule) and `encoder` make all of its tensors, and whose `tokenizer`, `entries` and
+    Whose `predictor` and `encoder` make all of its tensors, and whose `tokenizer`, `entries` and
     `run` do not.
     """
 
@@ -83,7 +82,7 @@ class SavedModel(PreTrainedModel):
         if push_to_hub:  # an argument that is unknown is refused now
             kwargs = {"token": token, "max_shard_size": max_shard_size} | kwargs
             inspect.signature(self.push_to_hub).bind(repo_id, **kwargs)
-        self.config.predictor = self.config.predictor | {"fields": describe(self.predictor.value())}
+        self.config.predictor = self.config.predictor | {"parts": self.predictor.describe()}
         with staging(folder) as stage:
             super().save_pretrained(stage, state_dict=state_dict and dict(state_dict), max_shard_size=max_shard_size)
             if (stage / CONFIG).exists():  # not so in a process that transformers knows to be a further one
@@ -176,7 +175,9 @@ def read_side(folder: Path) -> dict[str, Any]:
     Raises ModelError for a folder that is none of a model, pickles, or files that are not those which were saved.
     """
     if not folder.is_dir():
-        raise ModelError(f"{folder}: wanted the folder of a model, came {'a file' if folder.exists() else 'nothing'}")
+        raise ModelError(
+            f"{folder} is not the folder of a model: {'it is a file' if folder.exists() else 'it does not exist'}"
+        )
     weights = INDEX if (folder / INDEX).exists() else WEIGHTS
     missing = [file for file in (CONFIG, weights, SIDE) if not (folder / file).is_file()]
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
@@ -187,7 +188,7 @@ def read_side(folder: Path) -> dict[str, Any]:
             "`safetensors.torch.save_file`"
         )
     if missing:
-        raise ModelError(f"{folder}: wanted the folder of a model, has no {', '.join(missing)}: {_AGAIN}")
+        raise ModelError(f"{folder} is not the folder of a model: it has no {', '.join(missing)}: {_AGAIN}")
     try:
         side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
         sums, _, _ = side["sha256"], side["entries"], side["run"]
@@ -198,7 +199,7 @@ def read_side(folder: Path) -> dict[str, Any]:
     for file, wanted in sums.items():
         actual = checksum(folder / file) if (folder / file).exists() else "no such file"
         if actual != wanted:
-            raise ModelError(f"{folder / file}: wanted SHA-256 {wanted}, came {actual}: cut short or changed; {_AGAIN}")
+            raise ModelError(f"{folder / file}: SHA-256 must be {wanted}, is {actual}: cut short or changed; {_AGAIN}")
     return side
 
 
@@ -225,7 +226,6 @@ def _read_tokenizer(path: Path, tokens: int) -> Tokenizer:
         raise ModelError(f"{path}: no tokenizer ({error}): {_AGAIN}") from error
     if (size := tokenizer.get_vocab_size()) > tokens:
         raise ModelError(
-            f"{path}: wanted at most {tokens} tokens, which the encoder knows, came {size}: take that one "
-            "which was saved with the model"
+            f"{path}: has {size} tokens, the encoder knows {tokens}: take the tokenizer that was saved with the model"
         )
     return tokenizer

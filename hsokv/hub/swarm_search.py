@@ -11,9 +11,9 @@ from torch import Tensor
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import writing
 from hsokv.hub.trainer import HSOKVTrainer, counted
+from hsokv.learning.budget import Budget
 from hsokv.swarm.state import SearchSpace
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, finish, start, supervisor_round
-from hsokv.training.budget import Budget
 
 MakeTrainer = Callable[[Mapping[str, Any], Path | None], HSOKVTrainer]
 """(hyperparameters, checkpoint) -> what trains one agent for one round: from the model in the folder `checkpoint`, or
@@ -22,7 +22,7 @@ of its names, and "seed", another number for every agent and round. The trainer'
 ranked on."""
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """The folder of the best model, its log-loss on the eval_dataset (nats), its hyperparameters, and the swarm."""
 
     folder: Path
@@ -38,7 +38,7 @@ def swarm_search(
     folder: Path,
     flops: int,
     seed: int = 0,
-) -> Found:
+) -> SearchResult:
     """Rounds of training; after each the worst agents of a group copy one of its best, and move on in the search space.
 
     The rules are those of hsokv.swarm: agents whose loss is no number are never copied, and the best agent of all
@@ -49,7 +49,7 @@ def swarm_search(
     Raises ConfigurationError for a folder that is not empty, SwarmCollapsedError where all agents fail.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigurationError(f"folder of a search: wanted an empty or a new one, came {folder}")
+        raise ConfigurationError(f"{folder} holds something: give the search a new or an empty folder")
     budget, scores = Budget(flops), {-1: torch.nan}
 
     def train(checkpoints: Tensor, values: dict[str, Tensor], optimizer: Tensor) -> Tensor:
@@ -60,9 +60,9 @@ def swarm_search(
             point |= {"optimizer": search_space.optimizers[int(optimizer.flatten()[agent])], "seed": number}
             trainer = make_trainer(point, folder / str(source) if source >= 0 else None)
             trainer.train()
-            found, scoring = counted(trainer.evaluate)
+            metrics, scoring = counted(trainer.evaluate)
             budget.spent += int(trainer.state.total_flos) + scoring  # a round that was begun is ended
-            scores[number] = found["eval_loss"]
+            scores[number] = metrics["eval_loss"]
             trainer.save_model(str(folder / str(number)))
             trained.view(-1)[agent] = number
         return trained
@@ -74,11 +74,11 @@ def swarm_search(
     progress = start(new, search_space, settings, budget, torch.Generator().manual_seed(seed))
     while not progress.over:
         progress = supervisor_round(progress, search_space, settings, train, score, budget)
-        kept = set(map(str, progress.state.learners.flatten().tolist()))
+        copied_from = set(map(str, progress.state.learners.flatten().tolist()))
         with writing(folder):
             for path in folder.iterdir():
-                if path.name not in kept:
+                if path.name not in copied_from:
                     shutil.rmtree(path)
     swarm = finish(progress, search_space, settings)
     best = {name: float(value[0]) for name, value in swarm.values.items()}
-    return Found(folder / str(int(swarm.learners[0])), float(swarm.score[0]), best, swarm)
+    return SearchResult(folder / str(int(swarm.learners[0])), float(swarm.score[0]), best, swarm)

@@ -10,13 +10,13 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
 from transformers.training_args import ParallelMode
 
-from hsokv.analysis.classification import accuracy
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub.inputs import check_texts
 from hsokv.hub.memory_ops import TRAINED
 from hsokv.hub.modeling import HSOKVForSequenceClassification
+from hsokv.learning.budget import FORMULAS
 from hsokv.memory import functional as kv
-from hsokv.training.budget import FORMULAS
+from hsokv.metrics.classification import accuracy
 
 
 class HSOKVTrainer(Trainer):
@@ -40,13 +40,13 @@ class HSOKVTrainer(Trainer):
         args.dataloader_pin_memory &= torch.accelerator.is_available()  # else torch warns at every loader
         if args.parallel_mode != ParallelMode.NOT_PARALLEL:
             raise ConfigurationError(
-                f"wanted one process on one device, came {args.parallel_mode.value}: memories written apart would "
-                "differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
+                f"the trainer runs in one process on one device, got {args.parallel_mode.value}: memories "
+                "written apart would differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
             )
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
         self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer
         self._step_flops = 0
-        self._has_memory = getattr(self.model.predictor.value(), "memory", None) is not None
+        self._has_memory = getattr(self.model.predictor, "memory", None) is not None
         self._check()
         if self._has_memory:
             self.callback_handler.callbacks.insert(0, _Writing(self))  # before those that read what was written
@@ -98,7 +98,7 @@ class _Writing(TrainerCallback):
 
     def __init__(self, trainer: HSOKVTrainer) -> None:
         self.trainer = trainer
-        state, entries = trainer.model.predictor.value().memory.state, trainer.model.entries
+        state, entries = trainer.model.predictor.memory.state, trainer.model.entries
         own = (state.origin == TRAINED) & state.occupied  # of a training before: it may be on the same examples
         gone = set(map(str, state.number[own].tolist()))
         self.before = kv.remove(state, own)
@@ -126,7 +126,7 @@ class _Writing(TrainerCallback):
 
     def _begin(self) -> None:
         self.trainer._trained.clear()
-        self.trainer.model.predictor.memory.state.keep(self.before)
+        self.trainer.model.predictor.memory.state = self.before
         self.trainer.model.entries = dict(self.entries)
 
     def _write(self, inputs: Mapping[str, Any]) -> None:

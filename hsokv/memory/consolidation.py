@@ -155,13 +155,14 @@ def _nearest_of_class(kept: MemoryState, spare: MemoryState, rows: Tensor) -> Te
         if not len(among):
             continue
         best = torch.full(mine.shape, -torch.inf, dtype=spare.keys.dtype, device=rows.device)
-        for near in among.split(BLOCK):
+        wide = BLOCK if len(mine) > FEW else 8 * BLOCK  # few rows: fewer, larger blocks of entries
+        for near in among.split(wide):
             keys = kept.keys.index_select(0, near).to(spare.keys.dtype)
-            for some in torch.arange(len(mine), device=rows.device).split(BLOCK):
-                cosine, at = (spare.keys.index_select(0, rows[mine[some]]) @ keys.mT).max(-1)
-                nearer = cosine > best[some]
-                best[some] = torch.where(nearer, cosine, best[some])
-                into[mine[some]] = torch.where(nearer, near[at], into[mine[some]])
+            for some, which_best in zip(mine.split(BLOCK), best.split(BLOCK), strict=True):
+                cosine, at = (spare.keys.index_select(0, rows[some]) @ keys.mT).max(-1)
+                nearer = cosine > which_best
+                which_best.copy_(torch.where(nearer, cosine, which_best))
+                into[some] = torch.where(nearer, near[at], into[some])
     return into
 
 

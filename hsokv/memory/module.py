@@ -85,8 +85,10 @@ class KeyValueMemory(Storage):
 
     @torch.inference_mode(False)  # so that what was written there can be trained on
     @torch.no_grad()
-    def write(self, features: Tensor, labels: Tensor, gather: bool | None = None) -> None:
+    def write(self, features: Tensor, labels: Tensor, gather: bool | None = None, origin: int | None = None) -> None:
         """Add entries: `features` [n, key_dim], finite and not zero; `labels` [n], int64 in 0..classes-1.
+
+        `origin` names the writer of these entries (default: this memory's own).
 
         Where they are too many, a quota per class decides which entries stay, and the others are averaged into the
         nearest of these (hsokv/memory/consolidation.py). A row costs itself, and where it is averaged a product with
@@ -118,7 +120,7 @@ class KeyValueMemory(Storage):
 
         def added(state: kv.MemoryState) -> kv.MemoryState:
             state = state._replace(keys=state.keys[:0].to(wide(features.dtype)))
-            return kv.entries(state, features, labels, self.writer)
+            return kv.entries(state, features, labels, self.writer if origin is None else origin)
 
         self._insert(added, self.classes)
 
@@ -225,22 +227,28 @@ class KeyValueMemory(Storage):
         free slots with count and similarity 0. With `k`, exactly as many. Raises DataError for bad queries,
         ConfigurationError for a `k` of less than 1 or more than the entries.
         """
-        if k is not None and (not isinstance(k, int) or k < 1):
-            raise ConfigurationError(f"a read wants a whole k >= 1, got {k!r}: give at least 1")
         queries = self._checked(queries, "queries")
         with torch.autocast(queries.device.type, enabled=False):
             # Divided by the largest number first, so that no square leaves the range of floats.
-            queries = normalize(queries / queries.detach().abs().amax(-1, keepdim=True), dim=-1)
-            if torch.compiler.is_compiling():
-                return self._read(self._buffers_as_state(), queries, self.k if k is None else k)
-            learns = queries.requires_grad or (self.projection is not None and self.projection.requires_grad)
-            with self._reading(learns and torch.is_grad_enabled()) as (state, version):
-                held = int(state.occupied.sum()) if k is not None or self.index is not None else 0
-                if k is not None and k > held:
-                    raise ConfigurationError(
-                        f"wanted k of at most {held}, the entries held, got {k}: leave k out to take what is there"
-                    )
-                return self._read(state, queries, self.k if k is None else k, held, version)
+            return self.nearest(normalize(queries / queries.detach().abs().amax(-1, keepdim=True), dim=-1), k)
+
+    def nearest(self, queries: Tensor, k: int | None = None) -> kv.Retrieval:
+        """As `read`, of unit rows [..., n, key_dim] in float32 or wider, which are not looked at again.
+
+        A row of zeros is similar to nothing.
+        """
+        if k is not None and (not isinstance(k, int) or k < 1):
+            raise ConfigurationError(f"a read wants a whole k >= 1, got {k!r}: give at least 1")
+        if torch.compiler.is_compiling():
+            return self._read(self._buffers_as_state(), queries, self.k if k is None else k)
+        learns = queries.requires_grad or (self.projection is not None and self.projection.requires_grad)
+        with self._reading(learns and torch.is_grad_enabled()) as (state, version):
+            held = int(state.occupied.sum()) if k is not None or self.index is not None else 0
+            if k is not None and k > held:
+                raise ConfigurationError(
+                    f"wanted k of at most {held}, the entries held, got {k}: leave k out to take what is there"
+                )
+            return self._read(state, queries, self.k if k is None else k, held, version)
 
     def forward(self, queries: Tensor) -> Tensor:
         """log p_mem(label | query) [..., n, classes]; `queries` as in `read`; an empty memory says 1 / classes.

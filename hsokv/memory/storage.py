@@ -42,6 +42,13 @@ class Storage(nn.Module):
             dtype = wide(self.keys.dtype)  # the functions know no half precision
             return self._buffers_as_state()._replace(keys=self.keys.to(dtype), count=self.count.to(dtype))
 
+    @state.setter
+    @torch.inference_mode(False)
+    def state(self, state: MemoryState) -> None:
+        """Hold a copy of these entries, oldest first, in as many slots as they have."""
+        with self._lock:
+            self._keep(MemoryState(*(part.detach().clone() for part in state)))
+
     def __len__(self) -> int:
         """The number of entries held."""
         return int((self.number >= 0).sum())

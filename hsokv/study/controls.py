@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from hsokv import __version__
-from hsokv.analysis.classification import accuracy, outcomes
 from hsokv.data.rare_words import draw_episode
 from hsokv.data.rare_words_controls import CONTROLS
+from hsokv.metrics.classification import accuracy, outcomes
 from hsokv.records import RunRecord, records_path
 from hsokv.study.digest import value_digest
 from hsokv.study.rare_words import draw_world, provenance_data

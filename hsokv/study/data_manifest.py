@@ -9,15 +9,16 @@ from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.examples import Dataset, Examples, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
-from hsokv.data.sources import DataFiles, cache_folder, fetch, locate, locate_own
+from hsokv.data.sources import DataFiles, fetch, locate, locate_own
 from hsokv.data.synthetic import (
     generate_mnli_synthetic,
     generate_split_cifar10_synthetic,
     generate_sst2_synthetic,
 )
 from hsokv.data.texts import TASKS, Task, read_texts
+from hsokv.encoders.files import resolve_encoder
 from hsokv.exceptions import DataError
-from hsokv.model.encoder_files import resolve_encoder
+from hsokv.machine import cache_folder
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
 

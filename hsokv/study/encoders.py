@@ -1,21 +1,21 @@
 """Which encoders a study uses: a table by name in its configuration, and the names that conditions give."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hsokv.model.encoder_files import EncoderFiles, EncoderSource
+from hsokv.encoders.files import EncoderFiles, EncoderSource
 
-TUNED = "minilm"
-"""The encoder that conditions with `tuning` tune, whatever the study's own is: the one whose layers can be."""
+if TYPE_CHECKING:
+    from hsokv.encoders.texts import TextEncoder
 
 
 def encoder_of(condition: Mapping[str, Any], default: str | None) -> str | None:
     """The name of the encoder of a condition that names none but the `default`: the study's own, of images none.
 
-    >>> encoder_of({"shots": 16}, "mpnet"), encoder_of({"shots": 16, "tuning": {}}, "mpnet")
+    >>> encoder_of({"shots": 16}, "mpnet"), encoder_of({"shots": 16, "encoder": "minilm"}, "mpnet")
     ('mpnet', 'minilm')
     """
-    return TUNED if "tuning" in condition else condition.get("encoder", default)
+    return condition.get("encoder", default)
 
 
 def encoder_source(described: Mapping[str, Any], folder: str | None = None) -> EncoderSource:
@@ -23,11 +23,22 @@ def encoder_source(described: Mapping[str, Any], folder: str | None = None) -> E
     return EncoderSource(**{**described, "folder": folder or described.get("folder")})
 
 
-def describe_encoder(files: EncoderFiles, device: str = "cpu") -> dict[str, Any]:
+def load_encoder(files: EncoderFiles, condition: Mapping[str, Any], device: str = "cpu") -> "TextEncoder":
+    """The text encoder of a condition, cut after its `layer` where it names one."""
+    from hsokv.encoders.texts import load_text_encoder
+
+    encoder = load_text_encoder(files, device)
+    return encoder.below(condition["layer"]) if "layer" in condition else encoder
+
+
+def describe_encoder(
+    files: EncoderFiles, device: str = "cpu", condition: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What feature files say of the encoder they were made by."""
     source = files.source
     told = {"name": source.name, "revision": source.revision, "sha256": dict(files.sha256), "pooling": source.pooling}
     told |= {"tokens": source.tokens} if source.modality == "texts" else {}
+    told |= {key: condition[key] for key in ("layer",) if key in (condition or {})}
     return told if device == "cpu" else told | {"device": device}
 
 

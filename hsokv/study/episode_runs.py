@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.analysis.classification import accuracy, balanced_accuracy, log_loss, macro_f1, outcomes
-from hsokv.analysis.retrieval import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
+from hsokv.metrics.classification import accuracy, balanced_accuracy, log_loss, macro_f1, outcomes
+from hsokv.metrics.retrieval import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
 from hsokv.study.conditions import ranks_on_dev
 from hsokv.study.features import load_episode, read_provenance, read_texts
 
 if TYPE_CHECKING:
     import torch
 
-    from hsokv.methods.interface import Fit, Prediction
-    from hsokv.training.budget import Budget
+    from hsokv.arms.interface import Fit, Prediction
+    from hsokv.learning.budget import Budget
 
 
 def run(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.rare_words import Settings, draw_background, make_world
+from hsokv.encoders.files import MINILM, EncoderSource
 from hsokv.exceptions import RecordError
-from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, EncoderSource
 from hsokv.records import RunRecord
 from hsokv.study.benchmarks import KINDS, module_of, source_of, task_of
 from hsokv.study.conditions import encoding_of
@@ -20,14 +20,14 @@ from hsokv.study.rare_words import spell, train_encoders, world_settings
 from hsokv.study.runs import PROTOCOLS, root_seed
 
 if TYPE_CHECKING:
+    from hsokv.arms.interface import Fitted
+    from hsokv.encoders.patches import PatchDictionary
     from hsokv.hub import HSOKVForSequenceClassification
-    from hsokv.methods.interface import Fitted
-    from hsokv.model.patch_encoder import PatchDictionary
 
 NAMES = {"sst2": ["negative", "positive"], "sst2_synthetic": ["negative", "positive"]}
 """What classes are called that a source only numbers."""
 
-SOURCE = ("shot", "description")  # by the origins of hsokv.methods.members
+SOURCE = ("shot", "description")  # by the origins of hsokv.arms.members
 
 
 class Texts(NamedTuple):
@@ -85,12 +85,12 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
     """
     import torch
 
+    from hsokv.learning.budget import Budget
     from hsokv.study.features import read_provenance
-    from hsokv.training.budget import Budget
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
-    method = getattr(import_module(module_of(definition, record.arm)), protocol.method)
+    method = getattr(import_module(module_of(record.arm)), protocol.method)
     answers: list[Fitted] = []
 
     def kept(*arguments: Any) -> Any:
@@ -128,18 +128,19 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     """Encoder, tokenizer, centre and class names of a text benchmark."""
     import torch
 
+    from hsokv.encoders.files import resolve_encoder
     from hsokv.hub.encoders import TextInputs
-    from hsokv.model.encoder_files import resolve_encoder
-    from hsokv.model.text_encoder import load_text_encoder
+    from hsokv.study.encoders import load_encoder
     from hsokv.study.tuned_export import tune_again
 
-    encoder = load_text_encoder(resolve_encoder(texts.encoder))
     condition = record.configuration["condition"]
+    encoder = load_encoder(resolve_encoder(texts.encoder), condition)
     if "tuning" in condition:
         told = (source_of(definition), texts.root, texts.development_rows)
-        tune_again(encoder, record.condition, condition, path, record.seed, *told)
+        encoder = tune_again(encoder, record.condition, condition, path, record.seed, *told)
+    centred_on = "pseudo" if condition.get("learn_pseudo_labels") else "train"
     with opened(path) as arrays:
-        x = torch.from_numpy(arrays[f"{record.condition}/train/x"])
+        x = torch.from_numpy(arrays[f"{record.condition}/{centred_on}/x"])
     inputs = TextInputs.of(encoder, pair=x.shape[1] == 2 * encoder.model.config.hidden_size)
     return {
         "labels": NAMES.get(definition["source"]) or record.data["texts"]["labels"],
@@ -153,9 +154,9 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     """The encoders of a world, trained again, its words as a tokenizer; classes are the numbers of the rare words."""
     import torch
 
+    from hsokv.encoders.contexts import encode
     from hsokv.hub.encoders import ContextInputs
     from hsokv.hub.tokenizer import word_tokenizer
-    from hsokv.model.context_encoder import encode
 
     settings = world_settings(definition["world"])
     background = draw_background(make_world(settings, record.seed))
@@ -210,7 +211,7 @@ def _dictionary(arrays: Mapping[str, np.ndarray]) -> "PatchDictionary":
     """The patch dictionary that a feature file holds."""
     import torch
 
-    from hsokv.model.patch_encoder import PatchDictionary
+    from hsokv.encoders.patches import PatchDictionary
 
     return PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{name}"]) for name in PatchDictionary._fields))
 

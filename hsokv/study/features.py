@@ -21,7 +21,7 @@ from hsokv.files import write_arrays
 
 if TYPE_CHECKING:
     from hsokv.data.episode import Episode
-    from hsokv.model.encoder_files import EncoderSource
+    from hsokv.encoders.files import EncoderSource
 
 
 def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -94,7 +94,7 @@ def write_not_run(
 def read_texts(folder: Path, seed: int, condition: str) -> list[str]:
     """What the arms learn from, of one seed and condition, as people would read it and in its order."""
     with opened(folder / f"seed{seed}.npz") as arrays:
-        parts = [f"{condition}/{part}/text" for part in ("descriptions", "train", "test/support")]
+        parts = [f"{condition}/{part}/text" for part in ("descriptions", "pseudo", "train", "test/support")]
         return [text for part in parts if part in arrays for text in arrays[part].tolist()]
 
 
@@ -120,8 +120,9 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
                 with opened(folder / "evaluation.npz") as evaluation:
                     test = shots(evaluation, "test")
             train, dev = (shots(arrays, f"{condition}/{part}") for part in ("train", "dev"))
-            described = shots(arrays, f"{condition}/descriptions") if f"{condition}/descriptions/x" in arrays else None
-            return shots_episode(train, dev, test, classes, folds, described)
+            before = (f"{condition}/{part}" for part in ("descriptions", "pseudo"))
+            described, pseudo = (shots(arrays, part) if f"{part}/x" in arrays else None for part in before)
+            return shots_episode(train, dev, test, classes, folds, described, pseudo)
         parts = {
             split: Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
             for split in ("fold", "dev", "test")

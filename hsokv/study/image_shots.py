@@ -8,7 +8,7 @@ import numpy as np
 
 from hsokv.data.examples import Examples, draw_shots
 from hsokv.data.images import originals
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import EncoderSource, resolve_encoder
 from hsokv.study.encoders import describe_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
 from hsokv.study.images import describe_data, encode_images, generator, load_images
@@ -88,8 +88,8 @@ def _dictionary(pool: Examples, num_patches: int, device: str) -> Encoding:
     import torch
 
     from hsokv.data.stream import scaling
-    from hsokv.model.patch_encoder import PATCHES, STEPS, encoder_flops, learn_dictionary
-    from hsokv.training.budget import count_flops
+    from hsokv.encoders.patches import PATCHES, STEPS, encoder_flops, learn_dictionary
+    from hsokv.learning.budget import count_flops
 
     learnt_on = torch.from_numpy(pool.inputs)
     dictionary, training_flops = count_flops(learn_dictionary, learnt_on, num_patches, generator("patches of a pool"))
@@ -112,8 +112,8 @@ def _dictionary(pool: Examples, num_patches: int, device: str) -> Encoding:
 
 def _pretrained(encoder: EncoderSource, device: str) -> Encoding:
     """An encoder that comes with its weights: it sees images whole, and its unit vectors are the features."""
-    from hsokv.model.image_encoder import load_image_encoder
-    from hsokv.training.budget import count_flops
+    from hsokv.encoders.images import load_image_encoder
+    from hsokv.learning.budget import count_flops
 
     files = resolve_encoder(encoder)
     loaded = load_image_encoder(files, device)

@@ -15,7 +15,7 @@ from hsokv.study.features import done, not_run, write_features
 if TYPE_CHECKING:
     import torch
 
-    from hsokv.model.patch_encoder import PatchDictionary
+    from hsokv.encoders.patches import PatchDictionary
 
 AT_ONCE = 1000  # images whose features are held as they were computed
 CUDA_BATCH = 256  # images that a GPU encodes at a time
@@ -72,8 +72,8 @@ def encode_stream(
         return
     import torch
 
-    from hsokv.model.patch_encoder import PATCHES, STEPS, encoder_flops, learn_dictionary
-    from hsokv.training.budget import count_flops
+    from hsokv.encoders.patches import PATCHES, STEPS, encoder_flops, learn_dictionary
+    from hsokv.learning.budget import count_flops
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     train, test = load_images(source, root, split, development_images)
@@ -130,7 +130,7 @@ def encode_images(
     """Features of images uint8 [n, 3, 32, 32] by a dictionary of patches, [n, 4 K], computed in float32 on `device`."""
     import torch
 
-    from hsokv.model.patch_encoder import BLOCK, PatchDictionary, encode
+    from hsokv.encoders.patches import BLOCK, PatchDictionary, encode
 
     dictionary = PatchDictionary(*(part.to(device) for part in dictionary))
     batch = BLOCK if device == "cpu" else CUDA_BATCH

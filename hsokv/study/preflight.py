@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from hsokv.data.catalogue import OWN, SYNTHETIC
-from hsokv.exceptions import ConfigurationError, HsokvError
-from hsokv.model.encoder_files import resolve_encoder
+from hsokv.encoders.files import resolve_encoder
+from hsokv.exceptions import HsokvError
 from hsokv.study.benchmarks import manifest_of, source_of
 from hsokv.study.data_manifest import KEYS, check_contents, describe_contents, locate_data
 from hsokv.study.encoders import encoder_source, encoders_of
@@ -56,19 +56,6 @@ def hold_folder(folder: Path) -> IO[str]:
         stream.close()
         raise HsokvError(f"another run is writing to {folder.absolute()}; wait for it to end") from error
     return stream
-
-
-def check_device(device: str) -> None:
-    """Raise ConfigurationError where the study is to compute on a device that this machine has not."""
-    if device == "cpu":
-        return
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigurationError(
-            f"device: wanted {device}, but torch {torch.__version__} finds no such device here; "
-            "write `device: cpu`, or install a build of torch for it"
-        )
 
 
 def check_data(configuration: Mapping[str, Any], root: Path | None, manifests: Path) -> dict[str, Any]:

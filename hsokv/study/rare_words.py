@@ -21,7 +21,7 @@ from hsokv.data.rare_words import (
 from hsokv.study.features import done, is_current, write_features
 
 if TYPE_CHECKING:
-    from hsokv.model.context_encoder import ContextEncoder
+    from hsokv.encoders.contexts import ContextEncoder
 
 
 def world_settings(world: Mapping[str, Any]) -> Settings:
@@ -47,8 +47,8 @@ def encode_seed(
     """
     import torch
 
-    from hsokv.model.context_encoder import encode
-    from hsokv.training.budget import count_flops
+    from hsokv.encoders.contexts import encode
+    from hsokv.learning.budget import count_flops
 
     world = make_world(settings, seed)
     background = draw_background(world)
@@ -78,7 +78,7 @@ def train_encoders(seed: int, settings: Settings, background: Contexts, steps: i
     """The encoders of a world, trained on the contexts of its frequent words."""
     import torch
 
-    from hsokv.model.context_encoder import train_context_encoders
+    from hsokv.encoders.contexts import train_context_encoders
 
     generator = torch.Generator().manual_seed(seed)
     return train_context_encoders(background.tokens, background.labels, settings.vocabulary, generator, steps)
@@ -128,7 +128,7 @@ def _statistics(x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     """The background's second-order statistics: pooled within-word covariance, its degrees of freedom, between-word."""
     import torch
 
-    from hsokv.model.moments import add, between, init_moments, within
+    from hsokv.learning.moments import add, between, init_moments, within
 
     moments = add(init_moments(int(labels.max()) + 1, x.shape[1]), torch.from_numpy(x), torch.from_numpy(labels))
     scatter, degrees = within(moments)

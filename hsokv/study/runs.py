@@ -177,7 +177,7 @@ def _run(
     """What `tuning` the encoder took is spent before the arm begins, by every arm that learns from its features."""
     import torch
 
-    from hsokv.training.budget import Budget
+    from hsokv.learning.budget import Budget
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     protocol = PROTOCOLS[task["protocol"]]

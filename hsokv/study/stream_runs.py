@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.analysis.classification import accuracy, log_loss, outcomes
-from hsokv.analysis.continual import bwt, forgetting, retention
+from hsokv.metrics.classification import accuracy, log_loss, outcomes
+from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.episode_runs import memory_scores
 from hsokv.study.features import opened
 
 if TYPE_CHECKING:
     import torch
 
+    from hsokv.arms.interface import Learn, StreamShape
     from hsokv.data.episode import Shots
     from hsokv.data.stream import Stream
-    from hsokv.methods.streams.interface import Learn, StreamShape
-    from hsokv.model.patch_encoder import PatchDictionary
-    from hsokv.training.budget import Budget
+    from hsokv.encoders.patches import PatchDictionary
+    from hsokv.learning.budget import Budget
 
 
 def run(
@@ -36,8 +36,8 @@ def run(
     `task` holds the conditions, each with its number of `tasks` and `passes`, `entries`, the cap on past examples, and
     `images`, true where the method learns from the images themselves, on a `device` if it is not the CPU.
     """
-    from hsokv.methods.streams.interface import StreamShape
-    from hsokv.model.patch_encoder import PatchDictionary
+    from hsokv.arms.interface import StreamShape
+    from hsokv.encoders.patches import PatchDictionary
 
     definition, path = task["conditions"][condition], features / f"seed{seed}.npz"
     dictionary = None
@@ -73,7 +73,7 @@ def load_images(images: Path, path: Path, tasks: int) -> "tuple[Stream, PatchDic
 
     from hsokv.data.episode import Shots
     from hsokv.data.stream import split_stream
-    from hsokv.model.patch_encoder import PatchDictionary
+    from hsokv.encoders.patches import PatchDictionary
 
     with opened(images) as pixels, opened(path) as arrays:
         parts = [

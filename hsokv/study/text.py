@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from hsokv.data.examples import PAIR, Examples, development_split, draw_shots
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import EncoderSource, resolve_encoder
 from hsokv.study.data_manifest import read_dataset
-from hsokv.study.encoders import describe_encoder
+from hsokv.study.encoders import describe_encoder, load_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
 
 SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
@@ -58,20 +58,24 @@ def encode_shots(
     described = describe_data(data, source, split, encoder.name)
     if write_not_run(paths.values(), manifests, described, encoder, report):
         return
-    from hsokv.model.text_encoder import encoder_flops, load_text_encoder
+    import torch
+
+    from hsokv.encoders.texts import encoder_flops, pair_features
 
     files = resolve_encoder(encoder)
     pool, evaluation = load_texts(source, root, split, development_rows)
     classes = len(pool.names)
     dropped = ", ".join(f"{count} {reason}" for reason, count in data["texts"]["dropped"].items())
     report(f"left out of the train file: {dropped}")
-    loaded, told = load_text_encoder(files, device), describe_encoder(files, device)
+    condition = next(iter(conditions.values()))  # of one encoding all have the same layer
+    loaded, told = load_encoder(files, condition, device), describe_encoder(files, device, condition)
 
     def write(path: Path, parts: Mapping[str, Examples]) -> None:
         rows = [text.split(PAIR) for part in parts.values() for text in part.inputs]
         texts = list(dict.fromkeys(text for row in rows for text in row))
-        vectors, place = loaded.encode(texts), {text: number for number, text in enumerate(texts)}
-        x = features(*(vectors[[place[text] for text in column]] for column in zip(*rows, strict=True)))
+        vectors, number = torch.from_numpy(loaded.encode(texts)), {text: n for n, text in enumerate(texts)}
+        columns = [vectors[[number[text] for text in column]] for column in zip(*rows, strict=True)]
+        x = (pair_features(*columns) if len(columns) == 2 else columns[0]).numpy()
         split = np.split(x, np.cumsum([len(part) for part in parts.values()])[:-1])
         arrays = arrays_of(parts, split)
         spent = {**told, "flops": encoder_flops(loaded.lengths(texts), loaded.size)}
@@ -98,22 +102,9 @@ def arrays_of(parts: Mapping[str, Examples], features: Iterable[np.ndarray]) -> 
     arrays = {f"{name}/x": x for name, x in zip(parts, features, strict=True)}
     for name, part in parts.items():
         arrays[f"{name}/y"] = part.labels
-        if name.endswith(("train", "descriptions")):  # is shown to people
+        if name.endswith(("train", "descriptions", "pseudo")):  # is shown to people
             arrays[f"{name}/text"] = np.array([text.replace(PAIR, " | ") for text in part.inputs])
     return arrays
-
-
-def features(u: np.ndarray, v: np.ndarray | None = None) -> np.ndarray:
-    """What the arms see of texts: their vectors u [n, d], or of pairs (u, v) [u - v, |u - v|], [n, 2 d].
-
-    The direction from one text to the other, and how far it is: u and v have length 1, their difference keeps its own,
-    which says how alike they are. On development draws of MNLI (16 shots, logistic regression, 10 draws) this reaches
-    50 %, (u, v, |u - v|) of InferSent (Conneau et al. 2017) 44 %, and 42 % where that is brought to length 1.
-
-    >>> features(np.array([[0.6, 0.8]]), np.array([[1.0, 0.0]])).round(1).tolist()
-    [[-0.4, 0.8, 0.4, 0.8]]
-    """
-    return u if v is None else np.concatenate([u - v, np.abs(u - v)], axis=1)
 
 
 def describe(templates: Iterable[str], words: Sequence[Sequence[str]]) -> Examples:

@@ -1,31 +1,105 @@
 """The features of text conditions whose encoder is tuned for them: one encoder a seed, its top layers tuned on the
-shots, or on texts without labels that descriptions of the labels guess (semi-supervised)."""
+shots, or on texts without labels that descriptions of the labels label (semi-supervised)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsokv.data.examples import PAIR, Examples, draw_shots, draw_unlabelled
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.exceptions import ConfigurationError
 from hsokv.study.conditions import DESCRIPTIONS
-from hsokv.study.encoders import describe_encoder
+from hsokv.study.encoders import describe_encoder, load_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
 from hsokv.study.text import arrays_of, describe, describe_data, load_texts
 
 if TYPE_CHECKING:
-    import torch
-
-    from hsokv.model.encoder_layers import Layer, States
-    from hsokv.model.text_encoder import TextEncoder
+    from hsokv.encoders.texts import States, TextEncoder
 
 
 class Tuned(NamedTuple):
-    """Tuned top layers, the operations that all of it took, and the share of guessed labels that was right, if any."""
+    """An encoder tuned for one seed, the states of whose lower layers come from `ConditionTuner.below`.
 
-    layers: "tuple[Layer, ...]"
+    `flops`: the operations that all of it took. `pseudo`: the texts that descriptions labelled, if any, with these
+    labels, their `states`, and the share that was `right`.
+    """
+
+    encoder: "TextEncoder"
     flops: int
+    pseudo: Examples | None = None
+    states: "States | None" = None
     right: float | None = None
+
+
+class ConditionTuner:
+    """Tunes an encoder for a condition, seed after seed; what no seed changes is read once.
+
+    Args:
+        encoder: cut after the condition's `layer`, if it names one; stays as it is.
+        condition: with its `tuning`, docs/configuration.md.
+        pool: the texts that shots are drawn from; with `by: descriptions` also those that are read without labels.
+    """
+
+    def __init__(self, encoder: "TextEncoder", condition: Mapping[str, Any], pool: Examples | None) -> None:
+        self.condition, self.tuning = condition, condition["tuning"]
+        frozen = encoder.size.layers - self.tuning["layers"]
+        if frozen < 0:
+            raise ConfigurationError(
+                f"tuning.layers must be at most {encoder.size.layers}, the layers of this encoder, "
+                f"got {self.tuning['layers']}"
+            )
+        self.encoder, self.below, self.above = encoder, encoder.below(frozen), encoder.above(frozen)
+        if self.tuning["by"] == DESCRIPTIONS:
+            # As many more as a seed's shots, which it leaves out, can be among them.
+            shots = 2 * condition["shots"] * len(pool.names)
+            self.unlabelled = draw_unlabelled(pool, self.tuning["unlabelled"] + shots)
+            self.described = describe(**self.tuning["descriptions"])
+            self.unlabelled_states, self.described_states = map(self.read, (self.unlabelled, self.described))
+
+    def read(self, examples: Examples) -> "States":
+        """The token states of texts, or of pairs with a PAIR between, below the layers that are tuned."""
+        return read_states(self.below, examples.inputs)
+
+    def tune(self, seed: int, train: Examples, dev: Examples, shots: "States") -> Tuned:
+        """Tune for the shots of a seed; `shots` are the states of `train`, and `dev` is only left out."""
+        import torch
+
+        from hsokv.encoders.tuning import TuningSettings, tune_contrastive, tune_cross_entropy
+
+        settings = TuningSettings(*(self.tuning[name] for name in TuningSettings._fields))
+        generator = torch.Generator().manual_seed(seed)
+        if self.tuning["by"] != DESCRIPTIONS:
+            tune = tune_contrastive if self.tuning["by"] == "contrast" else tune_cross_entropy
+            return Tuned(*tune(self.above, shots, torch.from_numpy(train.labels), settings, generator))
+        pseudo, states, reading, right = self._label({*train.inputs, *dev.inputs})
+        tuned = tune_contrastive(self.above, states, torch.from_numpy(pseudo.labels), settings, generator)
+        return Tuned(tuned.encoder, tuned.flops + reading, pseudo, states, right)
+
+    def whole(self, tuned: Tuned) -> "TextEncoder":
+        """The encoder of texts that a tuned one is the upper part of."""
+        return self.encoder.with_layers([*self.below.layers, *tuned.encoder.layers])
+
+    def _label(self, shots: set[str]) -> "tuple[Examples, States, int, float]":
+        """The surest texts beside the `shots` with their pseudo labels, their states, operations, and share right.
+
+        As pooled below the tuned layers, the descriptions say which.
+        """
+        import torch
+
+        from hsokv.encoders.texts import encoder_flops
+        from hsokv.encoders.tuning import pseudo_labels
+
+        beside = [row for row, text in enumerate(self.unlabelled.inputs) if text not in shots]
+        rows = beside[: self.tuning["unlabelled"]]
+        texts, states = self.unlabelled.take(rows), self.unlabelled_states.take(rows)
+        x, described = map(self.above.below(0).vectors, (states, self.described_states))
+        chosen, labels = pseudo_labels(
+            described, torch.from_numpy(self.described.labels), x, self.tuning["pseudo_label_fraction"]
+        )
+        reading = [len(text) for part in (states, self.described_states) for text in part.tokens]
+        right = float((torch.from_numpy(texts.labels)[chosen] == labels).double().mean())
+        pseudo = Examples(texts.take(chosen).inputs, labels.numpy(), texts.names)
+        return pseudo, states.take(chosen), encoder_flops(reading, self.below.size), right
 
 
 def encode_shots(
@@ -56,87 +130,33 @@ def encode_shots(
         return
     import torch
 
-    from hsokv.model.encoder_layers import read_layers, vectors
-    from hsokv.model.text_encoder import LAYERS, encoder_flops, load_text_encoder
+    from hsokv.encoders.texts import encoder_flops
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     files = resolve_encoder(encoder)
-    loaded = load_text_encoder(files)
+    loaded = load_encoder(files, condition)
     pool, evaluation = load_texts(source, root, split, development_rows)
-    classes, tuning = len(pool.names), condition["tuning"]
-    frozen = LAYERS - tuning["layers"]
-    top, read = read_layers(loaded)[frozen:], partial(read_examples, loaded, layers=frozen)
-    test = read(evaluation.inputs)
+    tuner = ConditionTuner(loaded, condition, pool)
+    test = tuner.read(evaluation)
     for seed in missing:
         train, dev = draw_shots(pool, condition["shots"], seed)
-        shots, generator = read(train.inputs), torch.Generator().manual_seed(seed)
-        if tuning["by"] == DESCRIPTIONS:
-            unlabelled = draw_unlabelled(pool, tuning["unlabelled"], seed, {*train.inputs, *dev.inputs})
-            tuned = tune_on_guesses(top, read, unlabelled, tuning, generator, loaded)
-        else:
-            tuned = tune_on_shots(top, shots, torch.from_numpy(train.labels), classes, tuning, generator)
-        parts = {f"{name}/train": train, f"{name}/dev": dev, "test": evaluation}
-        x = [vectors(tuned.layers, states).numpy() for states in (shots, read(dev.inputs), test)]
-        texts = [text for part in parts.values() for example in part.inputs for text in example.split(PAIR)]
-        spent = describe_encoder(files) | {"flops": encoder_flops(loaded.lengths(texts)), "tuning_flops": tuned.flops}
+        shots = tuner.read(train)
+        tuned = tuner.tune(seed, train, dev, shots)
+        parts = {f"{name}/train": (train, shots), f"{name}/dev": (dev, tuner.read(dev)), "test": (evaluation, test)}
+        if condition.get("learn_pseudo_labels"):
+            parts[f"{name}/pseudo"] = tuned.pseudo, tuned.states
+        x = [tuned.encoder.vectors(states).numpy() for _, states in parts.values()]
+        lengths = [len(text) for _, states in parts.values() for text in states.tokens]
+        spent = describe_encoder(files, condition=condition)
+        spent |= {"flops": encoder_flops(lengths, loaded.size), "tuning_flops": tuned.flops}
         spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
-        write_features(paths[seed], done(stamp, classes, True, described, spent), arrays_of(parts, x))
-        report(f"seed{seed}: {tuned.flops:.3g} FLOPs to tune {len(tuned.layers)} layers, {len(texts)} texts encoded")
+        arrays = arrays_of({key: examples for key, (examples, _) in parts.items()}, x)
+        write_features(paths[seed], done(stamp, len(pool.names), True, described, spent), arrays)
+        layers = tuned.encoder.size.layers
+        report(f"seed{seed}: {tuned.flops:.3g} FLOPs to tune {layers} layers, {len(lengths)} texts encoded")
 
 
-def read_examples(encoder: "TextEncoder", examples: Sequence[str], layers: int) -> "States":
-    """The token states of examples after the lowest `layers` layers: of texts, or of pairs with a PAIR between."""
-    from hsokv.model.encoder_layers import read_states
-
-    rows = [example.split(PAIR) for example in examples]
-    return read_states(encoder, [text for row in rows for text in row], layers)._replace(columns=len(rows[0]))
-
-
-def tune_on_shots(
-    top: "tuple[Layer, ...]",
-    shots: "States",
-    labels: "torch.Tensor",
-    classes: int,
-    tuning: Mapping[str, Any],
-    generator: "torch.Generator",
-) -> Tuned:
-    """Tune on the shots, given by their states below the tuned layers `top`: by contrast or by cross-entropy."""
-    from hsokv.model.encoder_tuning import fine_tune, tune
-
-    if tuning["by"] == "contrast":
-        found = tune(top, shots, labels, _settings(tuning), generator)
-    else:
-        found = fine_tune(top, shots, labels, classes, _settings(tuning), generator)
-    return Tuned(found.layers, found.flops)
-
-
-def tune_on_guesses(
-    top: "tuple[Layer, ...]",
-    read: "Callable[[tuple[str, ...]], States]",
-    unlabelled: Examples,
-    tuning: Mapping[str, Any],
-    generator: "torch.Generator",
-    encoder: "TextEncoder",
-) -> Tuned:
-    """Descriptions and texts are read below the tuned layers; by these states the surest texts are labelled."""
-    import torch
-
-    from hsokv.model.encoder_layers import take, vectors
-    from hsokv.model.encoder_tuning import pseudo_labels, tune
-    from hsokv.model.text_encoder import LAYERS, encoder_flops
-
-    described = describe(**tuning["descriptions"])
-    states = read(unlabelled.inputs)
-    below = partial(vectors, ())
-    labels = torch.from_numpy(described.labels)
-    rows, guessed = pseudo_labels(below(read(described.inputs)), labels, below(states), tuning["pseudo_label_fraction"])
-    found = tune(top, take(states, rows), guessed, _settings(tuning), generator)
-    reading = encoder_flops(encoder.lengths(described.inputs + unlabelled.inputs)) * (LAYERS - len(top)) // LAYERS
-    right = float((torch.from_numpy(unlabelled.labels)[rows] == guessed).double().mean())
-    return Tuned(found.layers, found.flops + reading, right)
-
-
-def _settings(tuning: Mapping[str, Any]) -> Any:
-    from hsokv.model.encoder_tuning import TuningSettings
-
-    return TuningSettings(*(tuning[name] for name in TuningSettings._fields))
+def read_states(encoder: "TextEncoder", inputs: Sequence[str]) -> "States":
+    """The token states of texts, or of pairs with a PAIR between."""
+    rows = [text.split(PAIR) for text in inputs]
+    return encoder.states([text for row in rows for text in row], columns=len(rows[0]))

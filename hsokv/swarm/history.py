@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from hsokv.analysis.diversity import diversity
+from hsokv.swarm.diversity import diversity
 from hsokv.swarm.state import SwarmState
 from hsokv.swarm.supervisor import Round
 

@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_map
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
 from hsokv.swarm.manager import ManagerSettings, check_manager, copy_agents, manager_step
 from hsokv.swarm.state import SearchSpace, SwarmState, check_search_space, init_swarm
-from hsokv.typing import Account
+from hsokv.typing import FlopBudget
 
 TrainStep = Callable[[Any, dict[str, Tensor], Tensor], Any]
 """(learners, hyperparameters by name [managers, agents], optimizer [managers, agents]) -> learners, charged."""
@@ -81,7 +81,7 @@ def run_swarm(
     settings: SwarmSettings,
     train: TrainStep,
     score: Score,
-    budget: Account,
+    budget: FlopBudget,
     generator: torch.Generator,
 ) -> Swarm:
     """Train, score, copy inside groups, migrate between them; end with the best few agents.
@@ -96,7 +96,7 @@ def run_swarm(
 
 
 def start(
-    learners: Any, search_space: SearchSpace, settings: SwarmSettings, budget: Account, generator: torch.Generator
+    learners: Any, search_space: SearchSpace, settings: SwarmSettings, budget: FlopBudget, generator: torch.Generator
 ) -> Progress:
     """The swarm before its first round; raises ConfigurationError for a search space or a shape that cannot be."""
     if settings.rounds < 1 or settings.ensemble_size < 1:
@@ -115,7 +115,7 @@ def supervisor_round(
     settings: SwarmSettings,
     train: TrainStep,
     score: Score,
-    budget: Account,
+    budget: FlopBudget,
     *,
     copies: bool = True,
 ) -> Progress:

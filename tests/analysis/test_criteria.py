@@ -2,21 +2,41 @@
 
 import pytest
 
-from hsokv.analysis.criteria import failures
+from hsokv.analysis.criteria import failures, judge
 from hsokv.analysis.frames import criteria_entries
+from hsokv.analysis.intervals import Interval, interval
 from hsokv.analysis.statistics import analyse
 from hsokv.analysis.verdicts import summary, validation_page
 from hsokv.exceptions import ConfigurationError
 
 from .study import CRITERION, analysed, configuration, not_run, record, row
-from .test_streams import asked as asked_streams
-from .test_streams import streaming
+from .test_streams import stream_study, streaming
 
 TIME = {"minutes": 29.9, "cores": 2, "configuration": "a", "machine": {}}
 
 
 def judged(study, make=record, **beside) -> dict:
     return row(analysed(study, make, **beside).criteria, name=study["criteria"][0]["name"])
+
+
+@pytest.mark.parametrize(
+    ("estimate", "comparison", "threshold", "whole", "verdict", "reason"),
+    [
+        (Interval(0.7, 0.61, 0.8), ">", 0.6, True, "pass", "whole interval"),
+        (Interval(0.7, 0.6, 0.8), ">", 0.6, True, "fail", "reaches 0.6, not above 0.6"),
+        (Interval(0.7, 0.6, 0.8), ">=", 0.6, True, "pass", "whole interval"),
+        (Interval(0.7, 0.5, 0.9), ">=", 0.6, True, "fail", "reaches 0.5, under 0.6"),
+        (Interval(0.5, 0.4, 0.6), ">=", 0.6, True, "fail", "estimate 0.5 is under"),
+        (Interval(0.12, 0.01, 0.23), ">=", 0.1, False, "pass", "above 0"),
+        (Interval(0.12, -0.01, 0.25), ">=", 0.1, False, "fail", "not ruled out"),
+        (Interval(0.08, 0.05, 0.11), ">=", 0.1, False, "fail", "estimate 0.08"),
+        (Interval(0.25, 0.0, 0.5), ">=", 0.2, False, "fail", "not ruled out"),
+        (interval([0.9]), ">=", 0.6, True, "not measured", "fewer than 2 seeds"),
+    ],
+)
+def test_verdicts(estimate, comparison, threshold, whole, verdict, reason):
+    judged = judge(estimate, comparison, threshold, whole)
+    assert (judged.verdict, reason in judged.reason) == (verdict, True)
 
 
 def test_a_criterion_keeps_its_value_its_interval_and_its_evidence():
@@ -69,7 +89,7 @@ def test_what_cannot_be_measured_says_why(change, reason):
 )
 def test_what_the_thresholds_of_a_kind_mean(wanted, verdict):
     stream = CRITERION | {"benchmark": "split_cifar10", "score": "bwt_task_incremental"}
-    assert judged(asked_streams(criteria=[stream | wanted]), streaming)["verdict"] == verdict
+    assert judged(stream_study(criteria=[stream | wanted]), streaming)["verdict"] == verdict
 
 
 def test_a_criterion_on_tracks_is_read_on_the_best_of_them():

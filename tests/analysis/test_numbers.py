@@ -17,55 +17,39 @@ CRITERION = {"name": "speed_up", "benchmark": "cartpole", "arm": "full", "score"
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    asked = configuration()
-    asked["criteria"] = [*asked["criteria"], CRITERION | {"at_least": 2.0}]
-    return analysed(asked, with_memory, scaling=summarise(measured(), projected()))
+    study = configuration()
+    study["criteria"] = [*study["criteria"], CRITERION | {"at_least": 2.0}]
+    return analysed(study, with_memory, scaling=summarise(measured(), projected()))
 
 
-@pytest.mark.parametrize(
-    ("value", "unit", "printed"),
-    [
-        (0.6344, "share", "63.4"),
-        (-0.0213, "points", "-2.1"),
-        (-0.0001, "points", "0.0"),
-        (0.2, "lift", "+20.0"),
-        (0.0009, "p", "< 0.001"),
-        (1.0, "p", "1.000"),
-        (123_456, "FLOPs", "1.2e5"),
-        (0, "FLOPs", "0"),
-        (0.69314, "nats", "0.693"),
-        (0.816, "ratio", "0.82"),
-        (29.94, "minutes", "29.9"),
-        (10.0, "count", "10"),
-        ("pass", "text", "pass"),
-    ],
-)
-def test_texts(value, unit, printed):
-    assert format_value(value, unit) == printed
+def test_texts():
+    texts = {"share": {0.6344: "63.4"}, "points": {-0.0213: "-2.1", -0.0001: "0.0"}, "lift": {0.2: "+20.0"}}
+    texts |= {"p": {0.0009: "< 0.001", 1.0: "1.000"}, "FLOPs": {123_456: "1.2e5", 0: "0"}, "nats": {0.69314: "0.693"}}
+    texts |= {"ratio": {0.816: "0.82"}, "minutes": {29.94: "29.9"}, "count": {10.0: "10"}, "text": {"pass": "pass"}}
+    for unit, of_unit in texts.items():
+        assert {value: format_value(value, unit) for value in of_unit} == of_unit
 
 
-@pytest.mark.parametrize(
-    ("key", "printed"),
-    [
-        ("rare_words.headline.full.accuracy.mean", "75.8"),
-        ("ablation.difference", "+20.0"),
-        ("ablation.p_holm", "0.500"),
-        ("rare_words.full.flops.spent", "1.5e6"),
-        ("rare_words.seeds", "3"),
-        ("sst2.shots16.best_baseline.name", "knn"),
-        ("criteria.kv_hit_rate.value", "80.0"),
-        ("criteria.kv_hit_rate.verdict", "pass"),
-        ("criteria.bwt.value", "not measured: split_cifar10 is not in this study's configuration"),
-        ("study.version", "0.1.0"),
-        ("study.runs_not_run", "0"),
-        ("cartpole.speed.strong.processes.cores.2.throughput", "2.25"),
-        ("cartpole.projection.64.0.1.supervisor_busy", "1.6"),
-        ("cartpole.sharing.random_search.steps_to_target", "undefined: no run of it tells"),
-        ("cartpole.machine.cores", "2"),
-    ],
-)
-def test_keys(study, key, printed):
-    assert Numbers(study)[key].text == printed
+def test_keys(study):
+    texts = {
+        "rare_words.headline.full.accuracy.mean": "75.8",
+        "ablation.difference": "+20.0",
+        "ablation.p_holm": "0.500",
+        "rare_words.full.flops.spent": "1.5e6",
+        "rare_words.seeds": "3",
+        "sst2.shots16.best_baseline.name": "knn",
+        "criteria.kv_hit_rate.value": "80.0",
+        "criteria.kv_hit_rate.verdict": "pass",
+        "criteria.bwt.value": "not measured: split_cifar10 is not in this study's configuration",
+        "study.version": "0.1.0",
+        "study.runs_not_run": "0",
+        "cartpole.speed.strong.processes.cores.2.throughput": "2.25",
+        "cartpole.projection.64.0.1.supervisor_busy": "1.6",
+        "cartpole.sharing.random_search.steps_to_target": "undefined: no run of it tells",
+        "cartpole.machine.cores": "2",
+    }
+    numbers = Numbers(study)
+    assert {key: numbers[key].text for key in texts} == texts
 
 
 def test_every_number_is_what_stands_in_its_cell(study):
@@ -93,6 +77,6 @@ def test_p_is_a_number_of_the_family_alone(study):
 def test_an_unknown_key_names_the_nearest_and_two_of_one_name_are_refused(study):
     with pytest.raises(ConfigurationError, match=r"rare_words\.headline\.full\.accuracy\.mean"):
         Numbers(study)["rare_words.headline.full.acuracy.mean"]
-    asked = configuration()
+    study = configuration()
     with pytest.raises(ConfigurationError, match=r"'ablation\.difference'"):
-        analyse([], asked | {"contrasts": [asked["contrasts"][0]] * 2})
+        analyse([], study | {"contrasts": [study["contrasts"][0]] * 2})

@@ -12,7 +12,7 @@ FORGETTING = {"full": 0.3, "ridge": 0.25, "joint": 0.1}
 SPLIT = {"seeds": [1, 2], "headline": ["once"], "conditions": ["once"], "arms": ARMS, "protocol": "stream"}
 
 
-def asked(**changes) -> dict:
+def stream_study(**changes) -> dict:
     """A stream, and a benchmark of shots on which joint is not defined."""
     few = SHOTS16 | {"arms": ["full", "ridge"]}
     changes = {"contrasts": [], "criteria": []} | changes
@@ -37,7 +37,7 @@ def streaming(benchmark, condition, arm, seed, **changes):
 
 @pytest.fixture(scope="module")
 def study():
-    return analysed(asked(), streaming)
+    return analysed(stream_study(), streaming)
 
 
 def test_excess_forgetting_is_paired_with_joint_by_seed(study):
@@ -61,15 +61,15 @@ def test_the_accuracy_on_each_task_is_a_mean_over_seeds(study):
     table = found.pivot(index="after_task", columns="task", values="mean").to_numpy()
     assert table[1, :2] == pytest.approx([0.59, 0.8])
     assert table[2] == pytest.approx([0.28, 0.49, 0.7])
-    silent = analysed(asked(), lambda *run: streaming(*run, instruments={}))
+    silent = analysed(stream_study(), lambda *run: streaming(*run, instruments={}))
     assert set(silent.task_accuracy["reason"]) == {NO_MATRIX}
 
 
 def test_arms_run_where_they_are_defined(study):
-    assert study.about["runs"] == {"asked": 10, "done": 10, "not_run": 0}
+    assert study.about["runs"] == {"expected": 10, "done": 10, "not_run": 0}
     assert ("sst2", "joint") not in set(zip(study.costs["benchmark"], study.costs["arm"], strict=True))
     pairs = set(zip(study.contrasts["benchmark"], study.contrasts["b"], strict=True))
     assert pairs == {("split_cifar10", "ridge"), ("split_cifar10", "joint"), ("sst2", "ridge")}
     family = [{"name": "c", "benchmark": "sst2", "a": "full", "b": "joint"}]
-    contrast = row(analysed(asked(contrasts=family), streaming).contrasts, name="c")
+    contrast = row(analysed(stream_study(contrasts=family), streaming).contrasts, name="c")
     assert (contrast["status"], "joint" in contrast["reason"]) == ("not run", True)

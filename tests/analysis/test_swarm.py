@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from hsokv.analysis.runs import curves_of, planned_runs
+from hsokv.analysis.runs import collect, planned_runs
+from hsokv.analysis.scores import Run
 from hsokv.analysis.statistics import analyse
-from hsokv.analysis.swarm import NO_LINEAGE, regret_of
+from hsokv.analysis.swarm import NO_LINEAGE, curves_of, regret_of
 
-from .study import analysed, configuration, mean, not_run, record, row, searching, with_arms
+from .study import analysed, configuration, lines, mean, not_run, record, row, searching, with_arms
 
 LINEAGE = [[[0, 1, 0], [3, 2, 5]], [[0, 1, 2], [3, 4, 4]], [[0, 1, 2], [3, 4, 5]]]
 TOLD = {"lineage": LINEAGE, "scores": [[[1.0, 2.0, None]] * 2] * 3, "members": {"x": [1, 2]}}
@@ -60,9 +61,8 @@ def test_without_an_arm_that_searches_the_area_begins_with_the_last_arm():
 def test_arms_whose_records_tell_no_curve_have_no_regret(curves):
     study = configuration()
     silent = [("full", 2), ("full", 21)]
-    records = {r: searching(*r, **{"curves": curves} if r[2:] in silent else {}) for r in planned_runs(study)}
-    reasons = {(name, "headline", arm): "" for name, _, arm, _ in records}
-    frame, _, samples = regret_of(records, reasons, study)
+    records = [searching(*r, **{"curves": curves} if r[2:] in silent else {}) for r in planned_runs(study)]
+    frame, _, samples = regret_of(collect(lines(records), study))
     assert {key[2] for key in samples} == {"kv_only"}
     assert set(frame.loc[frame["status"] == "done", "arm"]) == {"kv_only"}
 
@@ -75,10 +75,11 @@ def test_what_was_not_run_leaves_regret_not_run():
 
 
 def test_shares_of_agents_copied_and_failed():
-    found = curves_of(record("sst2", "shots16", "full", 13, curves={"failed_agents": [3, 0, 0]}, instruments=TOLD))
+    made = record("sst2", "shots16", "full", 13, curves={"failed_agents": [3, 0, 0]}, instruments=TOLD)
+    found = curves_of(Run(made))
     assert found == {"failed_agents": [3, 0, 0], "copied": pytest.approx([2 / 6, 1 / 6]), "failed": [0.5, 0, 0]}
     once = record("sst2", "shots16", "full", 13, curves={}, instruments=TOLD | {"lineage": LINEAGE[-1:]})
-    assert curves_of(once) == {"copied": []}
+    assert curves_of(Run(once)) == {"copied": []}
 
 
 def test_headline_curves_are_means_over_conditions_as_far_as_all_go():

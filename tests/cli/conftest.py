@@ -14,7 +14,7 @@ def run(tmp_path, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def no_encoder(download):
+def no_encoder(source, download):
     assert not download
     raise DataUnavailableError("nowhere")
 

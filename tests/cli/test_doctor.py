@@ -1,8 +1,8 @@
 import json
 
 from hsokv.cli import doctor
+from hsokv.encoders.files import EncoderFiles
 from hsokv.exceptions import EncoderError
-from hsokv.model.encoder_files import MINILM, EncoderFiles
 
 
 def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
@@ -11,13 +11,20 @@ def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
     report = json.loads(result.stdout)
     assert report["cores"] >= 1
     assert report["benchmarks"]["rare_words"] == "will run"
-    assert report["benchmarks"]["sst2"].startswith("will run if sst2 and text encoder can be downloaded")
-    assert report["benchmarks"]["sst2_synthetic"].startswith("will run if text encoder can be")
+    assert report["benchmarks"]["sst2"].startswith(
+        "will run if sst2 and text encoder all-MiniLM-L6-v2 can be downloaded"
+    )
+    assert report["benchmarks"]["sst2_synthetic"].startswith("will run if text encoder all-MiniLM-L6-v2 can be")
     assert report["benchmarks"]["split_cifar10"].startswith("will run if cifar10 can be")
-    monkeypatch.setattr(doctor, "resolve_encoder", lambda download: EncoderFiles(MINILM, tmp_path, "PyPI mirror", {}))
+    monkeypatch.setattr(
+        doctor, "resolve_encoder", lambda source, download: EncoderFiles(source, tmp_path, "PyPI mirror", {})
+    )
     report = json.loads(run("doctor", "--json", "--root", root).stdout)
     assert set(report["benchmarks"].values()) == {"will run"}
-    assert report["encoder"]["found"] == "PyPI mirror"
+    assert {row["name"]: row["found"] for row in report["encoders"]} == {
+        "text encoder all-MiniLM-L6-v2": "PyPI mirror",
+        "text encoder all-mpnet-base-v2": "PyPI mirror",
+    }
     assert "benchmark sst2: will run" in run("doctor", "--root", root).stdout
 
 
@@ -26,10 +33,10 @@ def test_doctor_exits_with_1_where_something_is_refused(run, tmp_path, monkeypat
     assert result.exit_code == 1
     assert "sst2: refused: " in result.stdout
 
-    def damaged(download):
+    def damaged(source, download):
         raise EncoderError("model.safetensors: wanted one checksum, came another")
 
     monkeypatch.setattr(doctor, "resolve_encoder", damaged)
     result = run("doctor")
     assert result.exit_code == 1
-    assert "text encoder: refused: model.safetensors" in result.stdout
+    assert "text encoder all-MiniLM-L6-v2: refused: model.safetensors" in result.stdout

@@ -57,9 +57,9 @@ def test_remember_makes_room_for_new_labels_when_asked(run, folder, table, tmp_p
     ("arguments", "message"),
     [
         ((), "wanted either --text with --label, or --file"),
-        (("--text", "w0"), "came 1 texts and 0 labels"),
+        (("--text", "w0"), "got 1 texts and 0 labels"),
         (("--text", "hello", "--label", "a"), "words of this model's world"),
-        (("--text", "w0", "--label", "a", "--gate", "3"), "gate: wanted a share in [0, 1], came 3.0"),
+        (("--text", "w0", "--label", "a", "--gate", "3"), "gate must be a share in [0, 1], got 3.0"),
     ],
 )
 def test_remember_refuses_and_leaves_the_model_as_it_was(run, folder, arguments, message):

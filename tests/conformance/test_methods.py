@@ -6,15 +6,15 @@ from importlib import import_module
 import pytest
 import torch
 
+from hsokv.arms.members import DESCRIPTION, EXAMPLE
+from hsokv.arms.registry import METHODS
 from hsokv.data.episode import Fold, Shots
 from hsokv.exceptions import BudgetError
-from hsokv.methods.members import DESCRIPTION, EXAMPLE
-from hsokv.methods.registry import METHODS
-from hsokv.training.budget import Budget
+from hsokv.learning.budget import Budget
 
 ALLOWED = 2 * 10**7
 
-ARMS = [arm for arm, method in METHODS.items() if method.episode]
+ARMS = [arm for arm, method in METHODS.items() if "episode" in method.protocols]
 
 pytestmark = [pytest.mark.parametrize("kind", ["shots", "words", "described"]), pytest.mark.parametrize("arm", ARMS)]
 
@@ -25,7 +25,7 @@ def fit(settings):
         method = METHODS[arm]
         groups = {name: settings[name] for name in method.settings}
         generator = torch.Generator().manual_seed(seed)
-        return import_module(method.episode).fit(episode, groups, budget or Budget(ALLOWED), generator)
+        return import_module(f"hsokv.arms.{method.module}").fit(episode, groups, budget or Budget(ALLOWED), generator)
 
     return fit
 
@@ -84,7 +84,7 @@ def test_same_inputs_and_seed_give_the_same_bits(fit, make_episode, arm, kind):
 def test_predicting_changes_nothing(fit, make_episode, arm, kind):
     episode = make_episode(kind)
     fitted = fit(arm, episode)
-    held = list(tensors(fitted.predict))
+    held = list(fitted.predict.state_dict().values())
     before, said = [tensor.clone() for tensor in held], json.dumps(fitted.instruments)
     first = fitted.predict(episode.test.x)
     fitted.predict(episode.test.x.flip(0)[:3])

@@ -7,17 +7,18 @@ from importlib import import_module
 import pytest
 import torch
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.episode import Shots
 from hsokv.data.stream import of_task
 from hsokv.exceptions import BudgetError, ConfigurationError, DataError
-from hsokv.methods.registry import METHODS
-from hsokv.training.budget import Budget
+from hsokv.learning.budget import Budget
 
-from ..methods.streams.draws import CLASSES, KEY_DIM, PER_TASK, SHAPE, draw_stream
+from ..arms.streams import CLASSES, KEY_DIM, PER_TASK, SHAPE, draw_stream
 
 ALLOWED = 10**9
 TASKS = CLASSES // PER_TASK
-ARMS = [arm for arm, method in METHODS.items() if method.stream and not method.images]  # fine_tune has tests of its own
+# fine_tune has tests of its own.
+ARMS = [arm for arm, method in METHODS.items() if "stream" in method.protocols and not method.images]
 FREE = {"knn"}  # keeping examples costs nothing
 
 pytestmark = pytest.mark.parametrize("arm", ARMS)
@@ -31,7 +32,7 @@ def learn(settings):
         method = METHODS[arm]
         groups = {name: settings[name] for name in method.settings}
         generator = torch.Generator().manual_seed(seed)
-        module = import_module(method.stream)
+        module = import_module(f"hsokv.arms.{method.module}")
         return module.learn(iter(tasks), shape, groups, budget or Budget(ALLOWED), generator)
 
     return learn

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from hsokv.data.catalogue import SOURCES, SYNTHETIC, Member, Source, find_source
-from hsokv.data.sources import data_root, fetch, locate, locate_own, verify
+from hsokv.data.sources import fetch, locate, locate_own, verify
 from hsokv.exceptions import ConfigurationError, DataError, DataUnavailableError, HsokvError
 
 TRAIN, DEV = b"sentence\tlabel\ngood\t1\n", b"sentence\tlabel\nbad\t0\n"
@@ -321,14 +321,6 @@ def test_an_empty_cache_holds_nothing_and_a_damaged_one_is_refused_then_replaced
 def test_a_mistyped_name_suggests_the_nearest():
     with pytest.raises(ConfigurationError, match=r"'sst-2'; did you mean 'sst2'\?"):
         find_source("sst-2")
-
-
-def test_a_configured_root_comes_before_the_environment(monkeypatch):
-    monkeypatch.setenv("HSOKV_DATA_DIR", "/environment")
-    assert str(data_root("/configured")) == "/configured"
-    assert str(data_root()) == "/environment"
-    monkeypatch.setenv("HSOKV_DATA_DIR", "")
-    assert data_root() is None
 
 
 def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_path, monkeypatch):

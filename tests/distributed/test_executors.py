@@ -9,9 +9,12 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 
+from hsokv.arms.population import fit_swarm, swarm_settings
 from hsokv.distributed.executors import Limits, open_executor
 from hsokv.exceptions import BackendError, ConfigurationError
+from hsokv.learning.budget import Budget
 
 from . import jobs
 from .runs import PATIENT, PLANS, assert_same, run
@@ -189,3 +192,19 @@ class TestCluster:
         finally:
             ray.shutdown()
             cluster.shutdown()
+
+
+def test_a_study_swarm_whose_managers_are_workers_ends_with_the_same_bits(make_episode, settings):
+    def fit(executor):
+        budget, generator = Budget(10**8), torch.Generator().manual_seed(0)
+        fitted = fit_swarm(make_episode("shots"), settings, swarm_settings(settings), budget, generator, executor)
+        return fitted, budget.spent
+
+    here, spent = fit(None)
+    with open_executor("processes", 2, limits=PATIENT) as executor:
+        there, spent_there = fit(executor.map)
+    assert spent == spent_there
+    assert here.curves == there.curves
+    assert here.instruments == there.instruments
+    queries = make_episode("shots").test.x
+    assert torch.equal(here.predict(queries).log_probs, there.predict(queries).log_probs)

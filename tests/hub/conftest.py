@@ -3,13 +3,12 @@
 import pytest
 import torch
 
+from hsokv.arms.predictors import Ensemble, Linear
+from hsokv.encoders.contexts import FEATURES, HIDDEN, ContextEncoder
 from hsokv.hub.encoders import ContextInputs
 from hsokv.hub.factory import make_model
 from hsokv.hub.tokenizer import word_tokenizer
-from hsokv.memory import functional as kv
-from hsokv.methods.ensemble import Branch, Ensemble
-from hsokv.model.context_encoder import FEATURES, HIDDEN, ContextEncoder
-from hsokv.model.head import Head
+from hsokv.memory import KeyValueMemory
 
 WORDS = [f"w{i}" for i in range(12)]
 
@@ -19,13 +18,18 @@ def build(gate=0.5, capacity=20):
     generator = torch.Generator().manual_seed(0)
     shapes = [(len(WORDS) + 1, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN,), (HIDDEN, FEATURES)]
     encoder = ContextEncoder(*(torch.randn(shape, generator=generator) / 5 for shape in shapes))
-    head = Head(torch.randn(2, FEATURES, 2, generator=generator), torch.zeros(2, 2))
-    memory = Branch(kv.init(1, FEATURES), None, 16, torch.tensor([10.0, 20.0]))
-    predictor = Ensemble(head, torch.ones(2), 2, memory, torch.tensor(gate))
+    heads = torch.randn(2, FEATURES, 2, generator=generator), torch.zeros(2, 2), torch.ones(2)
+    memory = KeyValueMemory(FEATURES, 2, 1, 16)
+    predictor = Ensemble(2, *heads, memory, torch.tensor([10.0, 20.0]), torch.tensor(gate))
     inputs = ContextInputs.of([encoder], torch.zeros(FEATURES))
     model = make_model(predictor, ["a", "b"], inputs, word_tokenizer(WORDS), capacity=capacity)
     model.remember(["w0 w1", "w1 w2", "w10 w11"], ["a", "a", "b"])
     return model
+
+
+def linear(key_dim):
+    """A head of two classes that has learnt nothing."""
+    return Linear(weight=torch.zeros(key_dim, 2), bias=torch.zeros(2), temperature=torch.tensor(1.0), classes=2)
 
 
 @pytest.fixture

@@ -5,16 +5,17 @@ from importlib import import_module
 import pytest
 import torch
 
+from hsokv.arms import fine_tune
+from hsokv.arms.registry import METHODS
+from hsokv.data.episode import Shots
+from hsokv.encoders.patches import learn_dictionary
 from hsokv.hub import HSOKVForSequenceClassification, make_model
-from hsokv.hub.predictor import describe
-from hsokv.methods.registry import METHODS
-from hsokv.model.patch_encoder import learn_dictionary
-from hsokv.training.budget import Budget
+from hsokv.learning.budget import Budget
 
-from ..methods.streams.draws import SHAPE, draw_stream
+from ..arms.streams import SHAPE, draw_stream
 
-EPISODES = [(arm, kind) for arm, method in METHODS.items() if method.episode for kind in ("shots", "words")]
-STREAMS = [arm for arm, method in METHODS.items() if method.stream and not method.images]
+EPISODES = [arm for arm, method in METHODS.items() if "episode" in method.protocols]
+STREAMS = [arm for arm, method in METHODS.items() if "stream" in method.protocols and not method.images]
 
 
 def comes_back(predictor, x, folder):
@@ -22,7 +23,7 @@ def comes_back(predictor, x, folder):
     model = make_model(predictor, [f"class {c}" for c in range(predictor.classes)], run={"arm": "a"})
     model.save_pretrained(folder)
     loaded = HSOKVForSequenceClassification.from_pretrained(folder)
-    assert describe(loaded.predictor.value()) == describe(predictor)
+    assert loaded.predictor.describe() == predictor.describe()
     assert loaded.labels == model.labels
     with torch.no_grad():
         said = predictor(x).log_probs
@@ -30,23 +31,26 @@ def comes_back(predictor, x, folder):
         assert torch.equal(loaded(features=x).logits, said)
 
 
+def module(arm):
+    return import_module(f"hsokv.arms.{METHODS[arm].module}")
+
+
 def groups(settings, arm):
     return {name: settings[name] for name in METHODS[arm].settings}
 
 
-@pytest.mark.parametrize(("arm", "kind"), EPISODES)
+@pytest.mark.parametrize("kind", ["shots", "words"])
+@pytest.mark.parametrize("arm", EPISODES)
 def test_an_arm_of_an_episode_comes_back(arm, kind, make_episode, settings, tmp_path):
     episode, generator = make_episode(kind), torch.Generator().manual_seed(0)
-    fitted = import_module(METHODS[arm].episode).fit(episode, groups(settings, arm), Budget(2 * 10**7), generator)
+    fitted = module(arm).fit(episode, groups(settings, arm), Budget(2 * 10**7), generator)
     comes_back(fitted.predict, episode.test.x, tmp_path)
 
 
 @pytest.mark.parametrize("arm", STREAMS)
 def test_an_arm_of_a_stream_comes_back_after_every_task(arm, settings, tmp_path):
     stream, generator = draw_stream(), torch.Generator().manual_seed(0)
-    answers = import_module(METHODS[arm].stream).learn(
-        iter(stream.tasks), SHAPE, groups(settings, arm), Budget(10**9), generator
-    )
+    answers = module(arm).learn(iter(stream.tasks), SHAPE, groups(settings, arm), Budget(10**9), generator)
     for task, fitted in enumerate(answers):
         if task != 1:  # the first, with classes that have not come, and the last
             comes_back(fitted.predict, stream.test.x, tmp_path / str(task))
@@ -58,8 +62,7 @@ def test_an_arm_that_learns_from_images_comes_back(tmp_path):
     dictionary = learn_dictionary(images, 4, generator, patches=50, steps=1)
     y = torch.arange(16) % 2
     shape = SHAPE._replace(classes=4, key_dim=3072, dictionary=dictionary)
-    fine_tune = import_module(METHODS["fine_tune"].stream)
-    tasks = [fine_tune.Shots(images.flatten(1), y + first) for first in (0, 2)]
+    tasks = [Shots(images.flatten(1), y + first) for first in (0, 2)]
     rates = {"fine_tune": {"encoder_rate": 0.01, "head_rate": 1.0}}
     *_, fitted = fine_tune.learn(iter(tasks), shape, rates, Budget(10**11), generator)
     comes_back(fitted.predict, images.flatten(1), tmp_path)

@@ -11,16 +11,14 @@ import pytest
 import torch
 from transformers import AutoTokenizer, pipeline
 
+from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError, DataError, HsokvError
 from hsokv.hub import HSOKVForSequenceClassification, make_model, text_memory
 from hsokv.hub.encoders import TextInputs
-from hsokv.methods.linear import Linear
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.model.head import Head
-from hsokv.model.text_encoder import load_text_encoder
-from tests.model.encoders import save_encoder
+from tests.encoders.made import save_encoder
 
-from .conftest import answers, build
+from .conftest import answers, build, linear
 
 TEXTS, LABELS = ["w3 w4", "w7 w8", "w5"], ["a", "b", "b"]
 LONG = "the plot bears a comedy " * 12
@@ -106,9 +104,7 @@ def test_nothing_is_an_answer_to_nothing(model, texts_model):
         lambda m: m.add_classes(["c", "c"]),
         lambda m: m.add_classes(["\ud800"]),
         lambda m: setattr(m, "gate", float("nan")),
-        lambda m: m.load_state_dict(
-            make_model(Linear(Head(torch.zeros(3, 2), torch.zeros(2)), torch.tensor(1.0), 2), ["a", "b"]).state_dict()
-        ),
+        lambda m: m.load_state_dict(make_model(linear(3), ["a", "b"]).state_dict()),
     ],
 )
 def test_a_mistake_is_refused_at_once_and_changes_nothing(model, call):
@@ -204,8 +200,7 @@ def test_the_tokenizer_of_a_folder_makes_what_the_model_takes(texts_model, tmp_p
 
 def test_a_model_of_pairs_refuses_tokens_of_single_texts(source):
     encoder = load_text_encoder(resolve_encoder(source))
-    head = Head(torch.zeros(48, 2), torch.zeros(2))
-    model = make_model(Linear(head, torch.tensor(1.0), 2), ["a", "b"], TextInputs.of(encoder, True), encoder.tokenizer)
+    model = make_model(linear(48), ["a", "b"], TextInputs.of(encoder, True), encoder.tokenizer)
     assert len(model.predict(pd.DataFrame({"one": ["dull", "a"], "other": ["film", "plot"]}))) == 2
     for wrong in (["dull"], [("dull", None)], ["ab"], [("a", "film", "plot")]):
         with pytest.raises(DataError, match=r"texts\[0\]"):
@@ -248,10 +243,10 @@ def test_a_folder_is_loaded_in_the_precision_that_is_asked_for(texts_model, tmp_
 
 def test_autocast_and_counts_beyond_half_precision(model):
     model.half()
-    state = model.predictor.memory.state
-    state.count = state.count + 4096
+    memory = model.predictor.memory
+    memory.state = memory.state._replace(count=memory.state.count + 4096)
     model.half().remember(["w3"], ["a"])
-    assert float(state.count.max()) == 4097
+    assert float(memory.count.max()) == 4097
     with torch.autocast("cpu", torch.bfloat16):
         assert model(input_ids=torch.tensor([[1, 2]])).logits.dtype is torch.float32
 
@@ -289,11 +284,11 @@ def test_a_state_dict_brings_its_texts_classes_and_shapes(model):
 
 
 def test_an_optimizer_goes_on_after_a_state_dict_is_loaded(model):
-    heads = list(model.predictor.head.parameters())
+    heads = list(model.predictor.parameters(recurse=False))
     best = copy.deepcopy(model.state_dict())
     model.remember(TEXTS, LABELS)
     model.load_state_dict(best)
-    assert all(one is other for one, other in zip(heads, model.predictor.head.parameters(), strict=True))
+    assert all(one is other for one, other in zip(heads, model.predictor.parameters(recurse=False), strict=True))
 
 
 def test_accelerate_restores_a_state(model, tmp_path):

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hsokv.learning.budget import count_flops
 from hsokv.memory import functional as kv
-from hsokv.training.budget import count_flops
 
 from .states import CLASSES, FLOATS, copy, grown, kept, names, quota, same, unit, well_formed
 

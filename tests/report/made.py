@@ -53,7 +53,7 @@ def made_up(*, seeds=2, best=0.1, small=False) -> Study:
     }
     about = {"format": "hsokv-statistics/2", "arms": ARMS, "variants": ARMS[:3], "baselines": BASELINES, "small": small}
     about |= {"benchmarks": benchmarks, "split": "test", "versions": ["1"], "time": None, "scaling": None}
-    about["runs"] = {"asked": 9, "done": 7, "not_run": 2}
+    about["runs"] = {"expected": 9, "done": 7, "not_run": 2}
     rows = {name: [] for name in ("runs", "scores", "contrasts", "costs", "tracks", "criteria", "most_read")}
     for name in benchmarks:
         end = {"status": "done", "reason": ""} if name != "sst2" else {"status": "not run", "reason": NO_DATA}

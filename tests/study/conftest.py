@@ -2,7 +2,7 @@
 
 import pytest
 
-from hsokv.model.encoder_files import resolve_encoder
+from hsokv.encoders.files import resolve_encoder
 
 from .test_tuned_text import encode
 

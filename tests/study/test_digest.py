@@ -114,31 +114,31 @@ def test_scripts_count_by_their_syntax(tmp_path):
 
 
 def test_order_of_modules_does_not_matter():
-    modules = ["hsokv.methods.knn", "hsokv.methods.ridge"]
+    modules = ["hsokv.arms.knn", "hsokv.arms.ridge"]
     assert code_digest(modules) == code_digest(modules[::-1])
 
 
 def test_arms_that_share_no_code_have_their_own_digest():
-    assert code_digest(["hsokv.methods.knn"]) != code_digest(["hsokv.methods.ridge"])
+    assert code_digest(["hsokv.arms.knn"]) != code_digest(["hsokv.arms.ridge"])
 
 
 def test_the_registry_digest_does_not_cover_the_methods():
     closure = set()
-    digest._follow(digest._find("hsokv.methods.registry"), closure)
+    digest._follow(digest._find("hsokv.arms.registry"), closure)
     assert {path.name for path in closure} == {"registry.py"}
 
 
 def test_the_digest_of_the_swarm_covers_all_it_uses():
     closure = set()
-    digest._follow(digest._find("hsokv.methods.population"), closure)
+    digest._follow(digest._find("hsokv.arms.population"), closure)
     used = {"supervisor.py", "manager.py", "state.py", "functional.py", "loop.py", "optimizers.py", "budget.py"}
     assert used <= {path.name for path in closure}
     assert "knn.py" not in {path.name for path in closure}
 
 
 def test_a_module_that_is_not_there_is_an_error():
-    with pytest.raises(ModuleNotFoundError, match=r"hsokv\.methods\.nothing"):
-        code_digest(["hsokv.methods.nothing"])
+    with pytest.raises(ModuleNotFoundError, match=r"hsokv\.arms\.nothing"):
+        code_digest(["hsokv.arms.nothing"])
 
 
 def test_values_by_content_not_by_order():

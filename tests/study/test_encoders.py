@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hsokv.model.encoder_files import MINILM
+from hsokv.encoders.files import MINILM, MPNET
 from hsokv.study.encoders import encoder_source, encoders_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def asked():
     table = {name: {"repo_id": f"a/{name}", "revision": "0" * 40, "tokens": 9} for name in ("minilm", "other", "third")}
     table["pictures"] = {"folder": "/x", "modality": "images", "pooling": "cls"}
-    conditions = {"own": {"shots": 1}, "tuned": {"shots": 1, "tuning": {}}, "named": {"shots": 1, "encoder": "third"}}
+    conditions = {"own": {"shots": 1}, "named": {"shots": 1, "encoder": "third"}}
     benchmarks = {"sst2": {"kind": "texts", "conditions": conditions}, "words": {"kind": "words", "conditions": {}}}
     benchmarks["shapes"] = {"kind": "images", "conditions": {"own": {"shots": 1}}}
     return {"encoder": "other", "encoders": table, "benchmarks": benchmarks}
@@ -22,12 +22,11 @@ def asked():
 def test_the_study_s_default_is_the_pinned_one():
     configuration = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert encoder_source(configuration["encoders"][configuration["encoder"]]) == MINILM
+    assert encoder_source(configuration["encoders"]["mpnet"]) == MPNET
     assert all(entry["revision"] and entry["sha256"] for entry in configuration["encoders"].values())
 
 
-def test_encoders_are_those_that_conditions_name_or_tune_and_the_study_s_own(asked):
-    assert list(encoders_of(asked)) == ["minilm", "other", "third"]
-    del asked["benchmarks"]["sst2"]["conditions"]["tuned"]
+def test_encoders_are_those_that_conditions_name_and_the_study_s_own(asked):
     assert list(encoders_of(asked)) == ["other", "third"]
     del asked["benchmarks"]["sst2"]
     assert encoders_of(asked) == {}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.rare_words import draw_episode, make_world
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
 from hsokv.study.features import done, write_features
@@ -38,7 +38,7 @@ def run(benchmark, definition, arm, settings, folder):
     """The record of the arm's run on the features in `folder`."""
     groups = {name: settings[name] for name in METHODS[arm].settings}
     records, task = folder / "records", task_of(definition, arm)
-    run_arm(benchmark, arm, module_of(definition, arm), groups, task, [1], folder, records, "code", lambda line: None)
+    run_arm(benchmark, arm, module_of(arm), groups, task, [1], folder, records, "code", lambda line: None)
     return read_run(benchmark, next(iter(definition["conditions"])), arm, 1, records)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import SOURCES
 from hsokv.data.images import locate_image_folder
 from hsokv.data.synthetic import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
-from hsokv.methods.registry import METHODS
 from hsokv.study import data_manifest, preflight
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents
@@ -67,7 +67,7 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
     run_arm(
         benchmark="shapes",
         arm="ridge",
-        module=module_of(shapes, "ridge"),
+        module=module_of("ridge"),
         settings={name: settings[name] for name in METHODS["ridge"].settings},
         task=task_of(shapes, "ridge"),
         seeds=[1],

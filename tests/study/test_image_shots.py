@@ -7,10 +7,10 @@ import pytest
 import torch
 import yaml
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.images import read_image_folder
 from hsokv.exceptions import DataError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.methods.registry import METHODS
 from hsokv.study import image_shots
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import check_contents, describe_contents
@@ -52,7 +52,7 @@ def run(features, arm, settings):
     """The record of an arm of the example's headline, seed 1."""
     records, groups = features / "records", {name: settings[name] for name in METHODS[arm].settings}
     task, quiet = task_of(SHAPES, arm), lambda line: None
-    run_arm("shapes", arm, module_of(SHAPES, arm), groups, task, [1], features, records, "code", quiet)
+    run_arm("shapes", arm, module_of(arm), groups, task, [1], features, records, "code", quiet)
     return read_run("shapes", SHAPES["headline"][0], arm, 1, records)
 
 

@@ -6,15 +6,15 @@ from PIL import Image
 
 from hsokv.data.examples import draw_shots
 from hsokv.data.images import read_image_folder
+from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.images import load_image_encoder
 from hsokv.exceptions import RecordError
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
-from hsokv.model.image_encoder import load_image_encoder
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import export_model
 from hsokv.study.features import read_provenance
 from hsokv.study.image_shots import encode_shots
 from hsokv.study.runs import run_arm
-from tests.model.encoders import save_image_encoder
+from tests.encoders.made import save_image_encoder
 from tests.runs import read_run
 
 DATA = {"name": "files_shapes", "kind": "own file", "synthetic": False, "files": {}, "reason": None}
@@ -111,7 +111,7 @@ def test_there_is_no_model_of_a_condition_with_an_encoder(tmp_path, folder, enco
     write(tmp_path / "tiny", folder, encoder, conditions=shapes["conditions"])
     groups, records = {"ridge": settings["ridge"]}, tmp_path / "records"
     run_arm(
-        *("shapes", "ridge", module_of(shapes, "ridge"), groups, task_of(shapes, "ridge"), [7]),
+        *("shapes", "ridge", module_of("ridge"), groups, task_of(shapes, "ridge"), [7]),
         *(tmp_path, records, "code", lambda line: None),
     )
     record = read_run("shapes", "tiny", "ridge", 7, records)

@@ -6,8 +6,8 @@ import torch
 
 from hsokv.data.examples import digests
 from hsokv.data.synthetic import generate_split_cifar10_synthetic
+from hsokv.encoders.patches import PatchDictionary
 from hsokv.exceptions import DataError
-from hsokv.model.patch_encoder import PatchDictionary
 from hsokv.study import data_manifest
 from hsokv.study.features import is_current, read_provenance
 from hsokv.study.images import class_order, encode_stream, load_images
@@ -49,9 +49,9 @@ def learnt_on(monkeypatch):
         seen.append(given)
         return PatchDictionary(torch.eye(108), torch.zeros(108), torch.zeros(num_patches, 108))
 
-    monkeypatch.setattr("hsokv.model.patch_encoder.learn_dictionary", learn)
+    monkeypatch.setattr("hsokv.encoders.patches.learn_dictionary", learn)
     monkeypatch.setattr(
-        "hsokv.model.patch_encoder.encode", lambda part, dictionary, batch: part.flatten(1)[:, :16].float()
+        "hsokv.encoders.patches.encode", lambda part, dictionary, batch: part.flatten(1)[:, :16].float()
     )
     return seen
 

@@ -5,13 +5,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from hsokv.data.catalogue import SOURCES
-from hsokv.exceptions import ConfigurationError, DataError, EncoderError, HsokvError
+from hsokv.exceptions import DataError, EncoderError, HsokvError
 from hsokv.study import preflight
 from hsokv.study.data_manifest import describe_contents
-from hsokv.study.preflight import ROOM, attempt, check_data, check_device, check_folder, hold_folder
+from hsokv.study.preflight import ROOM, attempt, check_data, check_folder, hold_folder
 
 NOWHERE = Path("/nowhere")
 
@@ -61,15 +60,6 @@ def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(HsokvError, match="read-only"):
         check_folder(tmp_path)
-
-
-def test_a_device_that_is_not_there_is_refused(monkeypatch):
-    check_device("cpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigurationError, match=r"device: wanted cuda, but torch .* finds no such device here; write"):
-        check_device("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    check_device("cuda")
 
 
 def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():

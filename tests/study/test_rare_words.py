@@ -1,7 +1,7 @@
 import numpy as np
 
 from hsokv.data.rare_words import Settings, draw_background, draw_episode, make_world
-from hsokv.model.context_encoder import encode, train_context_encoders
+from hsokv.encoders.contexts import encode, train_context_encoders
 from hsokv.study.rare_words import encode_seed, spell
 
 SMALL = Settings(frequent_words=30, frequent_contexts=6, rare_words=10, queries=4)

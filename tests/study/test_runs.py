@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hsokv.analysis.classification import outcomes
+from hsokv.arms import knn
 from hsokv.exceptions import RecordError
-from hsokv.methods import knn
+from hsokv.metrics.classification import outcomes
 from hsokv.records import CostRecord, RunRecord, costs_path, read_costs, read_records, records_path, unfinished_path
 from hsokv.study.features import done, load_episode, not_run, write_features
 from hsokv.study.runs import complete_records, run_arm
@@ -48,7 +48,7 @@ def study(tmp_path, settings):
     class Study:
         folder = features / "default"
 
-        def run(self, arm="knn", module="hsokv.methods.knn", groups=("knn",), code="c", seeds=SEEDS, task=TASK):
+        def run(self, arm="knn", module="hsokv.arms.knn", groups=("knn",), code="c", seeds=SEEDS, task=TASK):
             lines = []
             chosen = {name: settings[name] for name in groups}
             run_arm("b", arm, module, chosen, task, list(seeds), features, records, code, lines.append)
@@ -93,7 +93,7 @@ def test_the_record_says_what_came_out(study):
 
 
 def test_arms_with_a_memory_and_a_swarm_say_more(study):
-    study.run("full", "hsokv.methods.population", ("head", "memory", "swarm"), seeds=[1])
+    study.run("full", "hsokv.arms.population", ("head", "memory", "swarm"), seeds=[1])
     scores = study.read("easy", 1, "full").scores
     expected = {
         "accuracy",
@@ -111,7 +111,7 @@ def test_arms_with_a_memory_and_a_swarm_say_more(study):
 
 
 def test_a_memory_says_what_it_holds_and_what_was_read(study, settings):
-    study.run("kv_only", "hsokv.methods.single", ("head", "memory"), seeds=[1])
+    study.run("kv_only", "hsokv.arms.single", ("head", "memory"), seeds=[1])
     record = study.read("easy", 1, "kv_only")
     inside = record.instruments["memory"]
     assert inside["labels"] == [0, 1] * 4
@@ -132,11 +132,11 @@ def test_what_is_done_is_kept(study, fitted):
 
 def test_a_second_run_gives_the_same_bytes(study):
     groups = ("head", "memory", "swarm")
-    study.run("full", "hsokv.methods.population", groups, seeds=[1])
+    study.run("full", "hsokv.arms.population", groups, seeds=[1])
     path = study.path.with_stem("full")
     before = path.read_bytes()
     path.unlink()
-    study.run("full", "hsokv.methods.population", groups, seeds=[1])
+    study.run("full", "hsokv.arms.population", groups, seeds=[1])
     assert path.read_bytes() == before
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from hsokv.analysis.continual import bwt, forgetting, retention
+from hsokv.arms.interface import Fitted, Prediction
+from hsokv.arms.registry import METHODS
 from hsokv.data.stream import of_task
-from hsokv.methods.interface import Fitted, Prediction
-from hsokv.methods.registry import METHODS
+from hsokv.learning.budget import Budget
+from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.features import write_features
 from hsokv.study.stream_runs import load_stream, run, run_stream
-from hsokv.training.budget import Budget
 
-from ..methods.streams.draws import CLASSES, PER_TASK, SHAPE, draw_stream
+from ..arms.streams import CLASSES, PER_TASK, SHAPE, draw_stream
 
 TASKS = CLASSES // PER_TASK
 TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "capacity": SHAPE.capacity}
@@ -20,7 +20,7 @@ TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "capacity": SHAPE
 
 def stream_run(arm, settings, stream, learn=None):
     groups = {name: settings[name] for name in METHODS[arm].settings}
-    learn = learn or import_module(METHODS[arm].stream).learn
+    learn = learn or import_module(f"hsokv.arms.{METHODS[arm].module}").learn
     return run_stream(learn, stream, SHAPE, groups, Budget(10**10), torch.Generator().manual_seed(0))
 
 
@@ -135,7 +135,7 @@ def test_the_stream_of_a_feature_file(tmp_path, settings):
     assert torch.equal(stream.test.y, torch.from_numpy(arrays["test/y"]))
     assert [len(task.y) for task in stream.tasks] == [10 * PER_TASK] * TASKS
     assert stream.test.x.dtype is torch.float32
-    groups, learn = {"knn": settings["knn"]}, import_module(METHODS["knn"].stream).learn
+    groups, learn = {"knn": settings["knn"]}, import_module(f"hsokv.arms.{METHODS['knn'].module}").learn
     found = run(learn, groups, TASK, tmp_path, 3, "once", Budget(1), torch.Generator().manual_seed(0))
     shape = SHAPE._replace(key_dim=4)
     by_hand = run_stream(learn, stream, shape, groups, Budget(1), torch.Generator().manual_seed(0))

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import yaml
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.sources import locate_own
-from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, EncoderSource, resolve_encoder
+from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
+from hsokv.exceptions import ConfigurationError
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents
 from hsokv.study.features import load_episode, read_provenance, read_texts
 from hsokv.study.runs import run_arm
-from hsokv.study.text import describe_data, encode_shots, features, load_texts
-from tests.model.encoders import save_encoder
+from hsokv.study.text import describe_data, encode_shots, load_texts
+from tests.encoders.made import save_encoder
 from tests.runs import read_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +67,7 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     run_arm(
         benchmark="messages",
         arm="ridge",
-        module=module_of(messages, "ridge"),
+        module=module_of("ridge"),
         settings={name: settings[name] for name in METHODS["ridge"].settings},
         task=task_of(messages, "ridge"),
         seeds=SEEDS,
@@ -112,15 +113,6 @@ def read_texts_of(folder):
     return read_texts(folder / "features", 1, "shots2")
 
 
-def test_a_pair_is_direction_and_distance():
-    u, v = np.eye(3)[[0, 1]], np.eye(3)[[0, 2]]
-    found = features(u, v)
-    np.testing.assert_array_equal(found[0], 0)  # the same text twice
-    np.testing.assert_array_equal(found[1], [0, 1, -1, 0, 1, 1])
-    np.testing.assert_array_equal(features(v, u)[:, :3], -found[:, :3])
-    np.testing.assert_array_equal(features(u), u)
-
-
 def test_every_file_of_mnli_says_what_the_encoder_had_seen(tmp_path):
     absent = {"name": "mnli", "kind": "none", "synthetic": False, "reason": "not there", "files": {}}
     said = encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "test", 1, (absent, {"reason": None}))
@@ -152,3 +144,16 @@ def test_another_encoder_from_a_folder_makes_the_features(messages, tmp_path):
     assert (told["name"], told["revision"], told["pooling"], told["tokens"]) == ("tiny", None, "cls", 20)
     assert set(told["sha256"]) == {"config.json", "model.safetensors", "tokenizer.json"}
     assert told["flops"] > 0
+
+
+def test_an_encoder_may_be_cut_after_a_layer(messages, tmp_path):
+    source, told = source_of(messages), {}
+    for name, condition in {"whole": {"shots": 2}, "half": {"shots": 2, "layer": 3}}.items():
+        encode(tmp_path / name, source, {name: condition}, "test", 8)
+        told[name] = read_provenance(tmp_path / name / "seed1.npz")["encoder"]
+    assert told["half"]["flops"] * 2 == told["whole"]["flops"]
+    assert (told["half"]["layer"], "layer" in told["whole"]) == (3, False)
+    with np.load(tmp_path / "half/seed1.npz") as half, np.load(tmp_path / "whole/seed1.npz") as whole:
+        assert not np.allclose(half["half/train/x"], whole["whole/train/x"])
+    with pytest.raises(ConfigurationError, match="layer must be between 0 and 6, got 7"):
+        encode(tmp_path / "more", source, {"more": {"shots": 2, "layer": 7}}, "test", 8)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.examples import PAIR
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.methods.registry import METHODS
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
 from hsokv.study.features import read_provenance, write_features
@@ -22,12 +22,12 @@ ROWS = 5
 def run(features, records, settings, name, source=SOURCE):
     arm, definition = "kv_only", BENCHMARK | source | {"conditions": {name: CONDITIONS[name]}}
     groups = {group: settings[group] for group in METHODS[arm].settings}
-    module, task = module_of(definition, arm), task_of(definition, arm)
+    module, task = module_of(arm), task_of(definition, arm)
     run_arm(source["source"], arm, module, groups, task, [1], features, records, "code", lambda line: None)
     return read_run(source["source"], name, arm, 1, records), definition
 
 
-@pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
+@pytest.mark.parametrize("name", ["plain", "contrast", "guesses", "learnt_guesses"])
 def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, name):
     record, definition = run(features, tmp_path / "records", settings, name)
     made = export_model(record, definition, features, {1: record.scores}, Texts(development_rows=ROWS))

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from hsokv.arms.registry import METHODS
 from hsokv.data.examples import PAIR, draw_shots
+from hsokv.encoders.files import MINILM, resolve_encoder
+from hsokv.encoders.texts import encoder_flops, load_text_encoder
+from hsokv.encoders.tuning import step_flops
 from hsokv.exceptions import DataError
-from hsokv.methods.registry import METHODS
-from hsokv.model.encoder_files import MINILM, resolve_encoder
-from hsokv.model.encoder_tuning import step_flops
-from hsokv.model.text_encoder import encoder_flops, load_text_encoder
 from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.data_manifest import check_contents, describe_contents
@@ -19,7 +19,7 @@ from tests.runs import read_run
 
 SOURCE = {"source": "sst2_synthetic"}
 PAIRS = {"source": "mnli_synthetic"}
-TUNING = {"layers": 1, "learning_rate": 1e-4, "epochs": 1, "batch": 4, "temperature": 0.1}
+TUNING = {"layers": 1, "learning_rate": 1e-4, "epochs": 3, "batch": 4, "temperature": 0.1}
 OPINIONS = {"templates": ["{}"], "words": [["bad"], ["good"]]}
 CONDITIONS = {
     "plain": {"shots": 2},
@@ -38,7 +38,8 @@ CONDITIONS = {
     },
 }
 BENCHMARK = {"kind": "texts", "source": "sst2_synthetic", "conditions": CONDITIONS, "folds": 2, "flops_allowed": 10**9}
-ON_SHOTS = {name: condition for name, condition in CONDITIONS.items() if name != "guesses"}
+CONDITIONS["learnt_guesses"] = {**CONDITIONS["guesses"], "layer": 5, "learn_pseudo_labels": True}
+ON_SHOTS = {name: condition for name, condition in CONDITIONS.items() if "guesses" not in name}
 
 
 def manifests(source=SOURCE):
@@ -78,7 +79,7 @@ def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(made, classes, r
         tuned = episode(features, name, classes)
         assert tuned.test.x.shape == plain.test.x.shape
         assert tuned.test.y.tolist() == plain.test.y.tolist()
-        assert tuned.train.y.tolist() == plain.train.y.tolist()
+        assert tuned.train.y[tuned.described :].tolist() == plain.train.y.tolist()
         assert not np.allclose(tuned.test.x, plain.test.x)
         with np.load(features / name / "seed1.npz") as one, np.load(features / "default" / "seed1.npz") as other:
             assert one[f"{name}/train/text"].tolist() == other["plain/train/text"].tolist()
@@ -101,10 +102,12 @@ def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs, tmp_p
     pairs = [pair for part in (train, dev, evaluation) for pair in part.inputs]
     lengths = encoder.lengths([text for pair in pairs for text in pair.split(PAIR)])
     generator, flops = torch.Generator().manual_seed(1), 0
-    for rows in torch.randperm(6, generator=generator).tensor_split(2):
-        flops += step_flops(torch.tensor(lengths[:12]).view(6, 2)[rows].flatten(), layers=1, columns=2)
+    for _ in range(TUNING["epochs"]):
+        for rows in torch.randperm(6, generator=generator).tensor_split(2):
+            chosen = torch.tensor(lengths[:12]).view(6, 2)[rows].flatten().tolist()
+            flops += step_flops(chosen, encoder.above(5).size, columns=2)
     told = read_provenance(features_of_pairs / "contrast" / "seed1.npz")["encoder"]
-    assert told["flops"] == encoder_flops(lengths)
+    assert told["flops"] == encoder_flops(lengths, encoder.size)
     assert told["tuning_flops"] == flops
     encode(tmp_path, source=PAIRS, conditions=ON_SHOTS)
     for place in ("contrast/seed1.npz", "cross_entropy/seed1.npz"):
@@ -118,13 +121,27 @@ def test_the_operations_and_the_guesses_are_told(features):
     assert 0 <= told["guesses"]["guesses_right"] <= 1
 
 
+def test_arms_learn_from_pseudo_labelled_texts_before_the_shots_around_their_mean(features):
+    learnt, shots = episode(features, "learnt_guesses", 2), episode(features, "guesses", 2)
+    assert (learnt.described, len(learnt.train.y)) == (8, 8 + len(shots.train.y))
+    assert torch.bincount(learnt.train.y[:8]).tolist() == [4, 4]
+    assert [len(fold.fit.y) for fold in learnt.folds] == [8 + len(fold.fit.y) for fold in shots.folds]
+    with np.load(features / "learnt_guesses/seed1.npz") as arrays:
+        x, mean = arrays["learnt_guesses/pseudo/x"], arrays["learnt_guesses/pseudo/x"].mean(0)
+        test = arrays["test/x"] - mean
+        assert len(arrays["learnt_guesses/pseudo/text"]) == 8
+    for actual, expected in ((learnt.train.x[:8], x - mean), (learnt.test.x, test)):
+        expected = expected / np.linalg.norm(expected, axis=1, keepdims=True)
+        np.testing.assert_allclose(actual.numpy(), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
 def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name):
     benchmark = BENCHMARK | {"conditions": {name: CONDITIONS[name]}}
     run_arm(
         benchmark="b",
         arm="ridge",
-        module=module_of(benchmark, "ridge"),
+        module=module_of("ridge"),
         settings={group: settings[group] for group in METHODS["ridge"].settings},
         task=task_of(benchmark, "ridge"),
         seeds=[1],
@@ -142,7 +159,7 @@ def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name)
 
 def test_without_data_the_files_say_so(tmp_path):
     data, encoder = manifests()
-    assert encode(tmp_path, (data | {"reason": "not there"}, encoder)) == ["not run: not there"] * 4
+    assert encode(tmp_path, (data | {"reason": "not there"}, encoder)) == ["not run: not there"] * len(CONDITIONS)
     assert read_provenance(tmp_path / "contrast" / "seed1.npz")["reason"] == "not there"
 
 

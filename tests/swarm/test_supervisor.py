@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
+from hsokv.learning.budget import Budget
 from hsokv.swarm.manager import ManagerSettings
 from hsokv.swarm.state import Axis, SearchSpace, SwarmState
 from hsokv.swarm.supervisor import Progress, Round, SwarmSettings, finish, run_swarm, start, supervisor_round
-from hsokv.training.budget import Budget
 
 SEARCH_SPACE = SearchSpace(
     (Axis("a", 0.0, 1.0, 0.3, log=False), Axis("b", 0.0, 1.0, 0.6, log=False)), ("adam", "sgd"), "adam"

@@ -28,8 +28,8 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
         ("methods: {memry: {k: 3}}", ["methods.memry", "did you mean 'memory'"]),
         ("methods: {memory: {k: three}}", ["methods.memory.k", "an integer", "three"]),
         ("methods: {memory: {k: 0}}", ["methods.memory.k", "at least 1"]),
-        ("device: cpu\nmethods:\n  knn: {k: 1}\ndevice: cpu", ["overlay.yaml", "device", "lines 1 and 4"]),
-        ("device: gpu", ["device", "cpu, cuda", "gpu"]),
+        ("small: true\nmethods:\n  knn: {k: 1}\nsmall: true", ["overlay.yaml", "small", "lines 1 and 4"]),
+        ("split: tset", ["split", "'validation' or 'test'", "tset"]),
         ("baselines: [knm]", ["baselines", "'knm'", "did you mean 'knn'"]),
         ("benchmarks: {sst3: {seeds: [1]}}", ["benchmarks.sst3", "is missing"]),
         ("benchmarks: {sst2: {source: sst3}}", ["'sst3'", "did you mean 'sst2'"]),
@@ -63,6 +63,11 @@ def test_bad_data_file(fresh, data, tmp_path, content, wanted):
     path.write_bytes(content)
     study = Study(tmp_path / "study", tmp_path / "data")
     refused(study, str(path), wanted)
+
+
+def test_a_device_that_does_not_exist(fresh, monkeypatch):
+    monkeypatch.setitem(fresh.environment, "HSOKV_DEVICE", "gpu")
+    refused(fresh, "HSOKV_DEVICE", "'gpu'")
 
 
 def test_a_data_folder_that_is_not_there_is_no_reason_for_a_stand_in(tmp_path):

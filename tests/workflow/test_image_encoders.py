@@ -2,7 +2,7 @@
 
 import yaml
 
-from tests.model.encoders import save_image_encoder
+from tests.encoders.made import save_image_encoder
 from tests.runs import read_run
 from tests.workflow.conftest import Study
 

@@ -4,7 +4,7 @@ import json
 
 import yaml
 
-from tests.model.encoders import save_encoder
+from tests.encoders.made import save_encoder
 from tests.runs import read_run
 from tests.workflow.conftest import Study
 

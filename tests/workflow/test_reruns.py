@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from hsokv.methods.registry import METHODS
+from hsokv.arms.registry import METHODS
 from tests.workflow.conftest import BASELINES, REPOSITORY, VARIANTS, Study
 
 CAPTIONS = {path.stem for path in (REPOSITORY / "report/captions").glob("*.rst")}

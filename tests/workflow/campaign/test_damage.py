@@ -19,10 +19,10 @@ from hsokv.archive.tarball import pack, unpack
 from hsokv.data.cifar10 import META, TEST, TRAIN, read_cifar10
 from hsokv.data.images import read_image_folder
 from hsokv.data.texts import TASKS, read_texts
+from hsokv.encoders.files import EncoderSource, resolve_encoder
 from hsokv.exceptions import ArchiveError, DataError, EncoderError, HsokvError, ModelError, RecordError
 from hsokv.files import checksum, read_json
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.model.encoder_files import EncoderSource, resolve_encoder
 from hsokv.records import read_records, records_path, write_lines, write_sealed
 from hsokv.study.features import done, load_episode, write_features
 from tests.analysis import study as made_up

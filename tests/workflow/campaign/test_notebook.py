@@ -17,3 +17,5 @@ def test_the_notebook_ends_with_a_table_and_a_figure(data, tmp_path):
     said = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("text/markdown" in output.get("data", {}) for output in said)
     assert any("image/png" in output.get("data", {}) for output in said)
+    printed = "".join(output.get("text", "") for output in said)
+    assert "over 5 folds" in printed, "the estimator is cross-validated"
