@@ -55,8 +55,8 @@ def find_task(name: str) -> ModuleType:
 
 def init_learner(task: ModuleType, seed: int, agent: int) -> ndarray:
     """An agent's first learner [3 P]: small random parameters, moments of zero."""
-    learner = np.zeros(3 * task.SIZE, np.float32)
-    learner[: task.SIZE] = 0.1 * np.random.default_rng([seed, agent, 0]).standard_normal(task.SIZE)
+    learner, generator = np.zeros(3 * task.SIZE, np.float32), np.random.default_rng([seed, agent, 0])
+    learner[: task.SIZE] = 0.1 * generator.standard_normal(task.SIZE)
     return learner
 
 

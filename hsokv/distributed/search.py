@@ -74,15 +74,14 @@ class Outcome(NamedTuple):
     score: float
 
 
-class StepBudget:
-    """Environment steps spent, and allowed in all."""
+class Steps:
+    """Environment steps spent: the budget of the swarm, which `run_search` limits."""
 
-    def __init__(self, allowed: float) -> None:
-        self.allowed, self.spent = allowed, 0
+    spent = 0
 
     def affords(self, steps: int) -> bool:
-        """Whether so many further steps stay within the allowance."""
-        return self.spent + steps <= self.allowed
+        """Always: a checkpoint must not depend on how long a run was to be."""
+        return True
 
 
 def search_space(task: str) -> SearchSpace:
@@ -125,8 +124,8 @@ def run_search(
             f"candidates: expected a multiple of {2 * count}, an even number for each of {count} agents, "
             f"got {plan.candidates}"
         )
-    space, shape = search_space(plan.task), SwarmSettings(plan.managers, plan.agents, rounds, 1, COPYING)
-    budget, memory, events = StepBudget(steps), PolicyMemory(_behaviour(task, np.ones((1, task.SIZE))).shape[1]), []
+    space, shape = search_space(plan.task), SwarmSettings(plan.managers, plan.agents, 2**62, 1, COPYING)
+    budget, memory, events = Steps(), PolicyMemory(_behaviour(task, np.ones((1, task.SIZE))).shape[1]), []
     learners = torch.stack([torch.from_numpy(init_learner(task, plan.seed, agent)) for agent in range(count)])
     learners = learners.unflatten(0, (plan.managers, plan.agents))
     progress = start(learners, space, shape, budget, torch.Generator().manual_seed(plan.seed))
@@ -160,15 +159,17 @@ def run_search(
 
     before = events[-1].seconds if events else 0.0
     began, best = time.perf_counter() - before, max((event.best for event in events), default=0.0)
-    while not progress.over and not (events and target is not None and best >= target):
+    while len(events) < rounds and not (events and target is not None and best >= target):
         since, spent = time.perf_counter(), budget.spent
         progress = supervisor_round(progress, space, shape, train, score, budget, copies=plan.copies)
         now, found = time.perf_counter(), 1 - float(progress.history[-1].score.min())
-        best, throughput = max(best, found), (budget.spent - spent) / (now - since)
-        events.append(Event(now - began, budget.spent, found, best, throughput, len(executor.lost)))
+        best, made = max(best, found), budget.spent - spent
+        events.append(Event(now - began, budget.spent, found, best, made / (now - since), len(executor.lost)))
         if checkpoint is not None:
             _write(checkpoint, plan, progress, memory, events)
         watch(events[-1])
+        if budget.spent + made > steps:
+            break
     finalists = memory.best(FINALISTS).parameters
     scores, _ = executor.map(_score, [(plan.task, finalists.numpy(), FRESH)], _is_finite)[0]
     winner = int(scores.argmax())

@@ -68,7 +68,8 @@ def simulate(
     away = (
         generator.choice(service.work, shape) + generator.choice(service.transfer, shape) + 2 * latency * service.trips
     )
-    arrived = np.sort(turn + away, axis=-1)
+    # The supervisor takes in scores once it has sent all parts.
+    arrived = np.maximum(np.sort(turn + away, axis=-1), turn[-1])
     # done_k = max(done_(k-1), arrived_k) + handle, for all k at once
     done = (np.maximum.accumulate(arrived + service.handle - turn, axis=-1) + turn)[..., -1]
     seconds = (done + service.supervise).sum(-1)

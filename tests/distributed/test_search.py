@@ -67,7 +67,7 @@ def test_a_population_copies_inside_its_steps():
 
 def test_steps_and_target_end_a_run():
     each = run(rounds=1).events[0].steps
-    assert len(run(rounds=10, steps=each - 1).events) == 1
+    assert len(run(rounds=10, steps=each).events) == 1
     assert len(run(rounds=10, target=0.0).events) == 1
 
 
