@@ -14,7 +14,7 @@ import numpy as np
 
 from hsokv.distributed import swing_up
 from hsokv.distributed.evolution import evaluate
-from hsokv.distributed.executors import Executor, cores, open_executor
+from hsokv.distributed.executors import Executor, connect_ray, cores, open_executor
 from hsokv.distributed.nodes import equal_share_nodes
 from hsokv.distributed.random_search import random_search
 from hsokv.distributed.search import Plan, run_search
@@ -161,25 +161,21 @@ def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> li
     kinds = [("cores", None, counts)]
     if settings["equal_share"]:
         kinds.append(("equal_share", settings["equal_share"]["share"], settings["equal_share"]["nodes"]))
+    if "ray" in settings["backends"] and address is None:
+        connect_ray(None, max(count for _, _, workers in kinds for count in workers))  # a core each, as Ray counts them
+    small = Plan(candidates=16, episodes=1, generations=1)
     for node, share, workers in kinds:
-        with ExitStack() as stack:
-            executors = {("single", 1): stack.enter_context(open_executor("single", 1))}
-            for backend in settings["backends"]:
-                for count in workers:
-                    where = address if backend == "ray" and node == "cores" else None
-                    executors[backend, count] = stack.enter_context(open_executor(backend, count, address=where))
-            for executor in executors.values():
-                timed(executor, speed_plan(settings), 1, None)  # in which workers load what they need
-            for repeat in range(settings["repeats"]):
-                for scaling in ("strong", "weak"):
-                    for (backend, count), executor in executors.items():
-                        if scaling == "weak" and backend == "single":
-                            continue
+        contestants = [("single", 1), *((backend, count) for backend in settings["backends"] for count in workers)]
+        for repeat in range(settings["repeats"]):
+            for backend, count in contestants:
+                where = address if backend == "ray" and node == "cores" else None
+                with open_executor(backend, count, address=where) as executor:
+                    timed(executor, small, 1, None)  # in which workers load what they need
+                    for scaling in ("strong", "weak") if backend != "single" else ("strong",):
                         plan = speed_plan(settings, count if scaling == "weak" else 1)
                         row = {"scaling": scaling, "backend": backend, "node": node, "workers": count}
                         row |= {"candidates": plan.candidates, "repeat": repeat}
-                        found = timed(executor, plan, settings["periods"], share)
-                        rows.append(row | found | machine())
+                        rows.append(row | timed(executor, plan, settings["periods"], share) | machine())
     return rows
 
 
