@@ -29,7 +29,7 @@ BELOW = {
     "encoders": {"exceptions", "files", "data", "learning", "machine"},
     "arms": {"exceptions", "typing", "data", "memory", "encoders", "swarm", "learning"},
     "hub": {"exceptions", "files", "metrics", "data", "memory", "arms", "encoders", "swarm", "learning", ""},
-    "report": {"exceptions", "files", "analysis"},
+    "report": {"exceptions", "files", "analysis", "distributed"},
     "archive": {"exceptions", "files", "records", "analysis", "report"},
     "study": {
         "exceptions",

@@ -32,4 +32,4 @@ def main(settings: dict, output: Path) -> None:
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        main(snakemake.params.settings, Path(snakemake.output[0]))
+        main(snakemake.config["distributed"], Path(snakemake.output[0]))
