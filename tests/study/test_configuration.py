@@ -79,7 +79,7 @@ def test_a_condition_that_is_null_is_left_out(configuration):
 
 def test_conditions_that_are_run_elsewhere_are_those_of_the_overlay_that_is_named(configuration):
     named = {name: definition.get("run_in_overlay", {}) for name, definition in configuration["benchmarks"].items()}
-    assert set(named["mnli"]) == {"shots16_contrast", "shots16_fine_tuned"}
+    assert set(named["mnli"]) == {"shots16_contrast", "shots16_fine_tuned", "shots16_mpnet"}
     for name, elsewhere in named.items():
         for condition, overlay in elsewhere.items():
             assert condition not in configuration["benchmarks"][name]["conditions"]
