@@ -27,7 +27,8 @@ def test_links_lead_to_files_and_paths_and_commands_exist(page):
     text = page.read_text()
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
-    paths = set(re.findall(r"(?<![\w/.-])(?:config|docs|envs|examples|hsokv|profiles|rules|tests)/[\w./-]*\w\.\w+", text))
+    folders = "benchmarks|config|docs|envs|examples|hsokv|profiles|report|rules|tests"
+    paths = set(re.findall(rf"(?<![\w/.-])(?:{folders})/[\w./-]*\w\.\w+", text))
     assert [path for path in sorted(paths - ABSENT) if not (ROOT / path).exists()] == []
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
     commands |= {group.name for group in app.registered_groups}
@@ -36,9 +37,7 @@ def test_links_lead_to_files_and_paths_and_commands_exist(page):
 
 def test_every_page_is_linked_from_another():
     linked = {
-        (page.parent / link).resolve()
-        for page in PAGES
-        for link in re.findall(r"\]\(([^)#\s:]+)", page.read_text())
+        (page.parent / link).resolve() for page in PAGES for link in re.findall(r"\]\(([^)#\s:]+)", page.read_text())
     }
     assert [page.name for page in PAGES[1:] if page.resolve() not in linked] == []
 
