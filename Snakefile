@@ -19,10 +19,8 @@ report: "report/start.rst"
 
 include: "rules/common.smk"
 include: "rules/data.smk"
-include: "rules/functions.smk"
-include: "rules/features.smk"
+include: "rules/encoding.smk"
 include: "rules/training.smk"
-include: "rules/models.smk"
 include: "rules/scaling.smk"
 include: "rules/statistics.smk"
 include: "rules/report.smk"
@@ -33,6 +31,7 @@ include: "rules/archive.smk"
 rule report:
     default_target: True
     input:
+        FETCHED,
         RECORDS,
         COMPLETE,
         STATISTICS,
@@ -44,7 +43,8 @@ rule report:
 
 
 onstart:
-    begin()
+    if TIME and not Path(TIME[0]).exists():
+        mark_start(Path(TIME[0]).parent, RECORDS, workflow.resource_settings.cores)
 
 
 onsuccess:

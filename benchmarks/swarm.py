@@ -55,7 +55,7 @@ def make_sst2(generator: torch.Generator) -> Episode:
 def make_rare_words(generator: torch.Generator) -> Episode:
     """An episode shaped as those of rare_words: 192 features, 100 words, 2 shots of each."""
     fold, dev, test = (Fold(draw(2, 100, 192, generator), draw(1, 100, 192, generator)) for _ in range(3))
-    return words_episode(fold, dev, test, 100, Background(torch.eye(192), 100, torch.eye(192)))
+    return words_episode(fold, dev, test, 100, Background(*(torch.eye(192), 100), *[torch.eye(192)] * 3))
 
 
 def plain_loop(problems: Problems, classes: int, hyperparameters: Hyperparameters) -> Callable[[], None]:

@@ -8,7 +8,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
+from dataclasses import field as make_field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -57,7 +58,10 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class CostRecord:
-    """What a run cost: wall seconds, peak memory in bytes of its process so far, and where; it has no checksum."""
+    """What a run cost: wall seconds, peak memory in bytes of its process so far, and where; it has no checksum.
+
+    `seconds` holds times of parts of the run, by name, where it was timed in parts.
+    """
 
     condition: str
     seed: int
@@ -66,6 +70,7 @@ class CostRecord:
     host: str
     device: str
     threads: int
+    seconds: dict[str, list[float]] = make_field(default_factory=dict)
 
 
 Entry = TypeVar("Entry", RunRecord, CostRecord)
@@ -197,7 +202,8 @@ def _entry(line: bytes, kind: type[Entry]) -> Entry:
         content = _unsealed(content)
         if content.pop("format", None) != FORMAT:
             raise RecordError(f"not of format {FORMAT!r}")
-    if wrong := content.keys() ^ {field.name for field in fields(kind)}:
+    optional = {each.name for each in fields(kind) if each.default_factory is not MISSING}
+    if wrong := content.keys() ^ {each.name for each in fields(kind)} - (optional - content.keys()):
         raise RecordError(f"missing or unknown keys: {', '.join(sorted(wrong))}")
     return kind(**content)
 

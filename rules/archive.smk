@@ -17,14 +17,11 @@ rule pack_arxiv:
         f"{R}/archive/arxiv.tar.gz",
     log:
         f"{R}/archive/pack_arxiv.log",
-    benchmark:
-        f"{R}/archive/pack_arxiv.jsonl"
     conda:
         ENVIRONMENT
     params:
-        results=lambda wildcards, output: str(Path(output[0]).parents[1]),
         configuration=IN_FORCE,
-        code=code_of(["hsokv.archive.arxiv"], [script_path("pack_arxiv.py")]),
+        code=code_of("pack_arxiv", "hsokv.archive.arxiv"),
     message:
         "arXiv submission: checked, typeset in an empty folder, packed"
     script:
@@ -42,19 +39,15 @@ rule pack_artifact:
         ARTIFACT,
     log:
         f"{R}/archive/pack_artifact.log",
-    benchmark:
-        f"{R}/archive/pack_artifact.jsonl"
     conda:
         ENVIRONMENT
     params:
-        results=lambda wildcards, output: str(Path(output[0]).parents[1]),
-        base=lambda wildcards, output: str(BASE),
         configuration=IN_FORCE,
         sources=lambda wildcards: files_digest(
             [BASE / name for name in source_names(BASE)], BASE
         ),
         version=hsokv.__version__,
-        code=code_of(["hsokv.archive.artifact"], [script_path("pack_artifact.py")]),
+        code=code_of("pack_artifact", "hsokv.archive.artifact"),
     message:
         "Research artifact"
     script:
@@ -79,8 +72,6 @@ rule reference:
     conda:
         ENVIRONMENT
     params:
-        results=lambda wildcards, input: str(Path(input[0]).parents[1]),
-        folder=str(BASE / "docs" / "reference"),
         command=(
             f"snakemake report --configfile {' '.join(OVERLAYS)}"
             if OVERLAYS

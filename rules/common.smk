@@ -1,41 +1,34 @@
-# Input: config.yaml and overlays. Output: nothing.
-# Checks configuration, data and folders before any rule can run; names that the other files share.
+# Input: config.yaml and overlays, and nothing else. Output: nothing.
+# Checks the configuration before any rule can run; names and input functions that the other files share.
 import re
-import shutil
 import sys
-import time
-from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 import hsokv
-from hsokv.analysis.verdicts import summary
+from hsokv.arms.registry import METHODS
 from hsokv.exceptions import HsokvError
-from hsokv.machine import data_root, device
-from hsokv.arms.registry import METHODS
-from hsokv.encoders.files import hub_in_reach
-from hsokv.files import write_text
-from hsokv.arms.registry import METHODS
-from hsokv.encoders.files import hub_in_reach
+from hsokv.machine import device
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import module_of, task_of
+from hsokv.study.benchmarks import (
+    manifest_of,
+    module_of,
+    settings_of,
+    source_of,
+    task_of,
+)
 from hsokv.study.config import KINDS, check_configuration, check_keys, selected
 from hsokv.study.digest import code_digest, files_digest, value_digest
-from hsokv.study.encoders import encoder_of, encoders_of
-from hsokv.study.preflight import (
-    attempt,
-    check_data,
-    check_folder,
-    hold_folder,
-)
+from hsokv.study.conditions import encoding_of
+from hsokv.study.encoders import encoders_of
+from hsokv.study.encodings import described, encodings_of
+from hsokv.study.preflight import check_folder
 from hsokv.study.runs import PROTOCOLS
-from hsokv.study.wall_time import began
+from hsokv.study.wall_time import mark_start
 
 BASE = Path(workflow.basedir)
-STARTED = time.monotonic()
-HELD = []  # what holds the results folder
 R = config["results"]
 ENVIRONMENT = str(BASE / "envs" / "study.yaml")
 
@@ -50,18 +43,12 @@ try:
     study, LEFT_OUT = selected(config)
     config.clear()
     config.update(study)
+    contrasts = [contrast["name"] for contrast in config["contrasts"]]
     check_paper(
-        config["paper"],
-        {
-            "study",
-            "cartpole",
-            *config["benchmarks"],
-            *(entry["name"] for entry in config["contrasts"]),
-        },
+        config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts}
     )
     DEVICE = device()
     check_folder(Path(R))
-    DATA = check_data(config, data_root(), Path(R) / "data")
 except HsokvError as error:
     raise WorkflowError(str(error))
 
@@ -73,8 +60,7 @@ IN_FORCE = {
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
 ENCODERS = encoders_of(config)
-in_reach = cache(hub_in_reach)  # asked at most once
-
+ENCODINGS = {benchmark: encodings_of(config, benchmark) for benchmark in BENCHMARKS}
 
 # Overlays by name, those of the repository with their folder.
 OVERLAYS = [
@@ -84,52 +70,23 @@ OVERLAYS = [
 
 
 def script_path(name):
-    return BASE / "rules" / "scripts" / name
+    return BASE / "rules" / "scripts" / f"{name}.py"
 
 
-def code_of(modules, scripts):
-    """The digest of code as a parameter that is made when a job asks for it.
+def code_of(script, *modules):
+    """The digest of a rule's code as a parameter that is made when a job asks for it.
 
     Made at once, the digests of all rules would cost every start a second, one that asks for a single target too.
     """
-    return lambda wildcards: code_digest(modules, scripts)
+    return lambda wildcards: code_digest(modules, [script_path(script)])
 
 
 def print_summary():
-    """Tell how the study stands, once it stands and something was asked of it that makes it."""
-    asked = set(workflow.dag_settings.targets)
-    if not asked & {"explain", "validate"} and all(
-        Path(path).exists() for path in STATISTICS
-    ):
-        minutes = (time.monotonic() - STARTED) / 60
-        print(summary(Path(R), pdf=bool(TEX), minutes=minutes), file=sys.stderr)
+    """Tell how the study stands, once it stands."""
+    from hsokv.analysis.verdicts import summary
 
-
-def begin():
-    """Take the results folder for this run, until the process ends."""
-    try:
-        HELD.append(hold_folder(Path(R)))
-    except HsokvError as error:
-        raise WorkflowError(str(error))
-
-
-def without_folder(encoder):
-    """What the configuration says of an encoder, its folder apart: one that moved makes nothing stale."""
-    return {key: value for key, value in ENCODERS[encoder].items() if key != "folder"}
-
-
-def headline_encoder(benchmark):
-    """What the configuration says of the text encoder of a benchmark's headline; None where there is none."""
-    definition = BENCHMARKS[benchmark]
-    condition = definition["conditions"][definition["headline"][0]]
-    return ENCODERS.get(
-        definition["kind"] == "texts" and encoder_of(condition, config["encoder"])
-    )
-
-
-def of_kind(kind):
-    """Name and definition of the benchmarks of one kind."""
-    return [item for item in BENCHMARKS.items() if item[1]["kind"] == kind]
+    if all(Path(path).exists() for path in STATISTICS):
+        print(summary(Path(R), pdf=bool(TEX)), file=sys.stderr)
 
 
 def arms_of(benchmark):
@@ -137,22 +94,72 @@ def arms_of(benchmark):
     return defined_arms(BENCHMARKS[benchmark], config["arms"])
 
 
-# What the study is, wherever it lies and whatever is said of it.
-DIGEST = value_digest(
-    {
-        key: value
-        for key, value in config.items()
-        if key
-        not in (
-            "expected_failures",
-            "arms",
-            "distributed",
-            "encoder",
-            "paper",
-            "results",
-        )
+def watched_files(wildcards):
+    """A user's own files of a source: Snakemake compares their times, and their checksums where a time is newer."""
+    from hsokv.study.data_manifest import own_files
+
+    encoder = ENCODERS.get(wildcards.source.removeprefix("encoder_"), {})
+    source = DATA_SOURCES.get(wildcards.source, {"source": wildcards.source})
+    return own_files(source, encoder.get("folder"))
+
+
+def asked_of(wildcards):
+    """What benchmarks ask of a source, for the check that it has enough."""
+    unasked = ("seeds", "headline", "folds", "flops_allowed")
+    return {key: config[key] for key in ("split", "data")} | {
+        "benchmarks": {
+            name: {key: definition[key] for key in definition if key not in unasked}
+            for name, definition in BENCHMARKS.items()
+            if manifest_of(name, definition) == wildcards.source
+        }
     }
+
+
+def encoding_in(wildcards):
+    if found := ENCODINGS[wildcards.benchmark].get(wildcards.encoding):
+        return found
+    raise WorkflowError(f"{wildcards.benchmark} has no features {wildcards.encoding}")
+
+
+def headline_encoding(benchmark):
+    """The encoding of a benchmark's headline."""
+    headline, conditions = (
+        BENCHMARKS[benchmark][key] for key in ("headline", "conditions")
+    )
+    return ENCODINGS[benchmark][encoding_of(headline[0], conditions[headline[0]])]
+
+
+def features_of(benchmark, arm):
+    """The features that an arm reads on a benchmark, and what says that they are complete."""
+    if arm not in arms_of(benchmark):
+        raise WorkflowError(f"{arm} is not defined on {benchmark}")
+    folder = f"{R}/features/{benchmark}"
+    return expand(
+        [f"{folder}/{{name}}", f"{folder}/.{{name}}.complete"],
+        name=ENCODINGS[benchmark],
+    )
+
+
+def code_of_arm(wildcards):
+    """The digest of what runs an arm under the protocol of a benchmark."""
+    definition = BENCHMARKS[wildcards.benchmark]
+    protocol = KINDS[definition["kind"]].protocol
+    arm = module_of(wildcards.arm, protocol)
+    modules = ["hsokv.study.runs", PROTOCOLS[protocol].module, arm]
+    return code_digest(modules, [script_path("run_arm")])
+
+
+# What the study is, wherever it lies and whatever is said of it.
+ASIDE = "expected_failures arms distributed data encoder paper results"
+DIGEST = value_digest(
+    {key: config[key] for key in config if key not in ASIDE.split()}
+    | {key: config["data"][key] for key in ("development_rows", "development_images")}
 )
+CONTROLS = {
+    control
+    for definition in BENCHMARKS.values()
+    for control in definition.get("controls", [])
+}
 RECORDS = [
     f"{R}/records/{benchmark}/{arm}.jsonl"
     for benchmark, definition in BENCHMARKS.items()
@@ -160,4 +167,3 @@ RECORDS = [
 ]
 # Made last by every job of records: see rules/training.smk.
 COMPLETE = [re.sub(r"([^/]+)\.jsonl$", r".\1.complete", path) for path in RECORDS]
-BEGAN = [began(RECORDS)]

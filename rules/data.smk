@@ -1,42 +1,38 @@
-# Input: a user's own copies (HSOKV_DATA_DIR) or the network.
+# Input: a user's own files (HSOKV_DATA_DIR, an encoder's folder), else the network.
 # Output: {results}/data/<source>.json and encoder_<name>.json: what was found, with checksums, or `not run` and why.
-from hsokv.study.benchmarks import manifest_of, source_of
+# A source that was not to be had is looked for again by `snakemake report --forcerun fetch_data`.
 
 # What the configuration says of each: its name, and where a user's own are; or an encoder.
-SOURCES_OF = {
+DATA_SOURCES = {
     manifest_of(name, definition): source_of(definition)
     for name, definition in BENCHMARKS.items()
-} | {f"encoder_{name}": {"encoder": without_folder(name)} for name in ENCODERS}
+    if "source" in definition
+} | {f"encoder_{name}": {"encoder": described(config, name)} for name in ENCODERS}
 
 
+# What the report asks for beside records: a source that was refused is looked at again by the next run.
+FETCHED = expand(f"{R}/data/.{{source}}.complete", source=DATA_SOURCES)
+
+
+# The first jobs of all. `update`: a source that is out of reach now stays what it was; the second output tells a job
+# that failed, as in training.smk.
 rule fetch_data:
+    input:
+        watched_files,
     output:
-        f"{R}/data/{{source}}.json",
+        update(f"{R}/data/{{source}}.json"),
+        touch(f"{R}/data/.{{source}}.complete"),
     log:
         f"{R}/logs/fetch_data/{{source}}.log",
-    benchmark:
-        f"{R}/benchmarks/fetch_data/{{source}}.jsonl"
+    priority: 1
     conda:
         ENVIRONMENT
     params:
-        # With `output` as an argument a parameter is not compared: a folder that moved makes nothing stale.
-        root=lambda wildcards, output: str(data_root() or ""),
-        encoder_folder=lambda wildcards, output: ENCODERS.get(
-            wildcards.source.removeprefix("encoder_"), {}
-        ).get("folder"),
-        source=lambda wildcards: SOURCES_OF.get(
+        source=lambda wildcards: DATA_SOURCES.get(
             wildcards.source, {"source": wildcards.source}
         ),
-        found=lambda wildcards: DATA.get(wildcards.source),
-        # What was not to be had is looked for again: data on every run, an encoder on every run that reaches the hub.
-        attempt=lambda wildcards: attempt(
-            Path(f"{R}/data/{wildcards.source}.json"),
-            in_reach if wildcards.source.startswith("encoder_") else lambda: True,
-        ),
-        code=code_of(
-            ["hsokv.data.sources", "hsokv.encoders.files"],
-            [script_path("fetch_data.py")],
-        ),
+        asked=asked_of,
+        code=code_of("fetch_data", "hsokv.study.data_manifest"),
     message:
         "Looking for {wildcards.source}"
     script:

@@ -31,13 +31,12 @@ rule write_report:
     conda:
         ENVIRONMENT
     params:
-        templates=lambda wildcards, output: str(BASE / "report"),  # moved: not stale
         sources=files_digest(SOURCES, BASE),
         study=STUDY,
         paper=config["paper"],
-        overlays=lambda wildcards, output: OVERLAYS,
+        overlays=OVERLAYS,
         digest=DIGEST,
-        code=code_of(["hsokv.report.document"], [script_path("write_report.py")]),
+        code=code_of("write_report", "hsokv.report.document"),
     message:
         "Report"
     script:
@@ -57,7 +56,7 @@ rule compile_pdf:
     conda:
         ENVIRONMENT
     params:
-        code=code_of(["hsokv.report.pdf"], [script_path("compile_pdf.py")]),
+        code=code_of("compile_pdf", "hsokv.report.pdf"),
     message:
         "PDF"
     script:
@@ -78,23 +77,3 @@ rule validate:
         "Criteria"
     script:
         "scripts/validate_study.py"
-
-
-# Prints in the terminal what `report` would run, because of which change, and how long that took before.
-rule explain:
-    log:
-        f"{R}/logs/explanation.txt",
-    conda:
-        ENVIRONMENT
-    params:
-        configuration=workflow.config_settings.overwrite_config,
-        snakefile=workflow.main_snakefile,
-        benchmarks=lambda wildcards: {
-            rule.message: str(rule.benchmark)
-            for rule in workflow.rules
-            if rule.message and rule.benchmark
-        },
-    message:
-        "What would run, and why"
-    script:
-        "scripts/explain_study.py"

@@ -5,52 +5,44 @@ SCALING = expand(
     name=["measured", "projected"] if config["distributed"] else [],
 )
 
-if config["distributed"]:
 
-    rule measure_scaling:
-        output:
-            f"{R}/scaling/measured.json",
-        log:
-            f"{R}/logs/measure_scaling.log",
-        benchmark:
-            f"{R}/benchmarks/measure_scaling.jsonl"
-        conda:
-            ENVIRONMENT
-        threads: workflow.resource_settings.cores or 2  # none on a cluster, nor for a page for browsers
-        params:
-            # With `output` as an argument a parameter is not compared: no change of settings or code remeasures.
-            settings=lambda wildcards, output: config["distributed"],
-        message:
-            "Measuring the distributed swarm, alone on the machine"
-        script:
-            "scripts/measure_scaling.py"
+# Without parameters: no change of settings or code measures again.
+rule measure_scaling:
+    output:
+        f"{R}/scaling/measured.json",
+    log:
+        f"{R}/logs/measure_scaling.log",
+    benchmark:
+        f"{R}/benchmarks/measure_scaling.jsonl"
+    conda:
+        ENVIRONMENT
+    threads: workflow.resource_settings.cores or 2  # none on a cluster, nor for a page for browsers
+    message:
+        "Measuring the distributed swarm, alone on the machine"
+    script:
+        "scripts/measure_scaling.py"
 
-    rule project_scaling:
-        input:
-            f"{R}/scaling/measured.json",
-        output:
-            f"{R}/scaling/projected.json",
-        log:
-            f"{R}/logs/project_scaling.log",
-        benchmark:
-            f"{R}/benchmarks/project_scaling.jsonl"
-        conda:
-            ENVIRONMENT
-        params:
-            settings=config["distributed"]["projection"],
-            code=code_of(
-                ["hsokv.distributed.projection"], [script_path("project_scaling.py")]
-            ),
-        message:
-            "Projecting the distributed swarm to more nodes"
-        script:
-            "scripts/project_scaling.py"
+
+rule project_scaling:
+    input:
+        f"{R}/scaling/measured.json",
+    output:
+        f"{R}/scaling/projected.json",
+    log:
+        f"{R}/logs/project_scaling.log",
+    conda:
+        ENVIRONMENT
+    params:
+        settings=config["distributed"] and config["distributed"]["projection"],
+        code=code_of("project_scaling", "hsokv.distributed.simulation"),
+    message:
+        "Projecting the distributed swarm to more nodes"
+    script:
+        "scripts/project_scaling.py"
 
 
 rule scaling:
     input:
         SCALING,
     message:
-        "The distributed swarm is measured"
-        if SCALING
-        else "distributed: null, so nothing is measured"
+        "The distributed swarm, where the study measures it: {input}"

@@ -49,7 +49,7 @@ STUDY = (
         "benchmarks": {
             name: {
                 key: list(definition.get(key, []))
-                for key in ("seeds", "headline", "conditions", "controls")
+                for key in ("seeds", "headline", "conditions", "controls", "published")
             }
             | {
                 "arms": arms_of(name),
@@ -89,12 +89,7 @@ rule compute_statistics:
         ENVIRONMENT
     params:
         study=STUDY,
-        # With `output` as an argument a parameter is not compared.
-        start=lambda wildcards, output: BEGAN[0],
-        cores=lambda wildcards, output: workflow.resource_settings.cores,
-        code=code_of(
-            ["hsokv.analysis.statistics"], [script_path("compute_statistics.py")]
-        ),
+        code=code_of("compute_statistics", "hsokv.analysis.statistics"),
     message:
         f"Statistics of {R}/records"
     script:
@@ -123,39 +118,42 @@ rule write_tables:
     conda:
         ENVIRONMENT
     params:
-        code=code_of(["hsokv.report.document"], [script_path("write_tables.py")]),
+        code=code_of("write_tables", "hsokv.report.document"),
     message:
         "Tables"
     script:
         "scripts/write_tables.py"
 
 
-rule draw_figure:
+# All of them in one job: a figure takes no longer to draw than its libraries take to load.
+rule draw_figures:
     input:
         STATISTICS,
     output:
-        f"{R}/figures/{{name}}.pdf",
-        report(
-            f"{R}/figures/{{name}}.png",
-            caption=BASE / "report" / "caption.rst",
-            category="Figures",
-            labels={"figure": "{name}"},
+        expand(
+            f"{R}/figures/{{name}}.{{suffix}}",
+            name=FIGURE_NAMES,
+            suffix=["pdf", "svg"],
         ),
-        f"{R}/figures/{{name}}.svg",
+        [
+            report(
+                f"{R}/figures/{name}.png",
+                caption=BASE / "report" / "captions" / f"{name}.rst",
+                category="Figures",
+                labels={"figure": name.replace("_", " ")},
+            )
+            for name in FIGURE_NAMES
+        ],
     log:
-        f"{R}/logs/draw_figure/{{name}}.log",
+        f"{R}/logs/draw_figures.log",
     benchmark:
-        f"{R}/benchmarks/draw_figure/{{name}}.jsonl"
-    wildcard_constraints:
-        name="|".join(FIGURE_NAMES),
+        f"{R}/benchmarks/draw_figures.jsonl"
     conda:
         ENVIRONMENT
+    threads: 4
     params:
-        caption=lambda wildcards: (
-            BASE / "report" / "captions" / f"{wildcards.name}.rst"
-        ).read_text(),
-        code=code_of(["hsokv.report.figures"], [script_path("draw_figure.py")]),
+        code=code_of("draw_figures", "hsokv.report.figures"),
     message:
-        "Figure {wildcards.name}"
+        "Figures"
     script:
-        "scripts/draw_figure.py"
+        "scripts/draw_figures.py"

@@ -15,15 +15,17 @@ rule run_arm:
     benchmark:
         f"{R}/benchmarks/run_arm/{{benchmark}}.{{arm}}.jsonl"
     wildcard_constraints:
-        benchmark="|".join(BENCHMARKS),
         arm="|".join(config["arms"]),
     conda:
         ENVIRONMENT
     threads: 1
     params:
-        module=lambda wildcards: module_of(wildcards.arm),
+        module=lambda wildcards: module_of(
+            wildcards.arm, KINDS[BENCHMARKS[wildcards.benchmark]["kind"]].protocol
+        ),
         settings=lambda wildcards: {
-            name: config["methods"][name] for name in METHODS[wildcards.arm].settings
+            name: config["methods"][name]
+            for name in settings_of(BENCHMARKS[wildcards.benchmark], wildcards.arm)
         },
         task=lambda wildcards: task_of(
             BENCHMARKS[wildcards.benchmark], wildcards.arm, DEVICE
@@ -36,30 +38,50 @@ rule run_arm:
         "scripts/run_arm.py"
 
 
-# Readers of the words themselves, recorded like every arm. A constraint of no names would be none at all.
-CONTROLS = {control for _, words in of_kind("words") for control in words["controls"]}
-if CONTROLS:
+# Readers of the words themselves, recorded like every arm.
+rule run_control:
+    output:
+        update(f"{R}/records/{{benchmark}}/{{control}}.jsonl"),
+        touch(f"{R}/records/{{benchmark}}/.{{control}}.complete"),
+    log:
+        f"{R}/logs/run_control/{{benchmark}}.{{control}}.log",
+    wildcard_constraints:
+        control="|".join(CONTROLS) or "(?!)",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
+        world=lambda wildcards: BENCHMARKS[wildcards.benchmark]["world"],
+        conditions=lambda wildcards: BENCHMARKS[wildcards.benchmark]["conditions"],
+        code=code_of("run_control", "hsokv.study.controls"),
+    message:
+        "{wildcards.benchmark}: {wildcards.control}, a control"
+    script:
+        "scripts/run_control.py"
 
-    rule run_control:
-        output:
-            update(f"{R}/records/{{benchmark}}/{{control}}.jsonl"),
-            touch(f"{R}/records/{{benchmark}}/.{{control}}.complete"),
-        log:
-            f"{R}/logs/run_control/{{benchmark}}.{{control}}.log",
-        benchmark:
-            f"{R}/benchmarks/run_control/{{benchmark}}.{{control}}.jsonl"
-        wildcard_constraints:
-            benchmark="|".join(name for name, _ in of_kind("words")),
-            control="|".join(sorted(CONTROLS)),
-        conda:
-            ENVIRONMENT
-        threads: 1
-        params:
-            seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
-            world=lambda wildcards: BENCHMARKS[wildcards.benchmark]["world"],
-            conditions=lambda wildcards: BENCHMARKS[wildcards.benchmark]["conditions"],
-            code=code_of(["hsokv.study.controls"], [script_path("run_control.py")]),
-        message:
-            "{wildcards.benchmark}: {wildcards.control}, a control"
-        script:
-            "scripts/run_control.py"
+
+# For from_pretrained; asked for by name, never made by the report. The condition is the headline's first.
+rule export_model:
+    input:
+        f"{R}/records/{{benchmark}}/.{{arm}}.complete",
+        lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
+        records=f"{R}/records/{{benchmark}}/{{arm}}.jsonl",
+    output:
+        directory(f"{R}/models/{{benchmark}}/{{arm}}/seed{{seed}}"),
+    log:
+        f"{R}/logs/export_model/{{benchmark}}.{{arm}}.seed{{seed}}.log",
+    wildcard_constraints:
+        seed=r"\d+",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        definition=lambda wildcards: config["data"] | BENCHMARKS[wildcards.benchmark],
+        small=config["small"],
+        encoder=lambda wildcards: headline_encoding(wildcards.benchmark).encoder,
+        code=code_of("export_model", "hsokv.study.export"),
+    message:
+        "{wildcards.benchmark}: {wildcards.arm} as a model, seed {wildcards.seed}"
+    script:
+        "scripts/export_model.py"

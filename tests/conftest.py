@@ -29,7 +29,8 @@ def draw_episode(kind, noise=0.25, seed=0, shots=8):
         descriptions = draw_shots(generator, 2, noise) if kind == "described" else None
         return shots_episode(train, dev, test, CLASSES, 4, descriptions)
     fold, dev, test = (Fold(draw_shots(generator, 1, noise), draw_shots(generator, 6, noise)) for _ in range(3))
-    background = Background(noise**2 * torch.eye(KEY_DIM), 100, torch.eye(KEY_DIM) / CLASSES)
+    maps = torch.eye(KEY_DIM) + 0.1, torch.eye(KEY_DIM) - 0.1
+    background = Background(noise**2 * torch.eye(KEY_DIM), 100, torch.eye(KEY_DIM) / CLASSES, *maps, map_flops=1)
     return words_episode(fold, dev, test, CLASSES, background)
 
 
@@ -45,6 +46,7 @@ def settings():
         "head": {"optimizer": "sgd", "learning_rate": 1.0, "weight_decay": 1.0, "steps": 12},
         "memory": {"capacity": 100, "k": 5, "inverse_temperature": 10.0},
         "keys": {"shrinkage": 0.1, "directions": 6},
+        "maps": {"steps": 10, "words": 20, "learning_rate": 0.03},
         "swarm": {
             "managers": 2,
             "agents": 3,

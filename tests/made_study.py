@@ -39,13 +39,12 @@ def make(base: Path, *, measured: bool = False) -> dict:
             for path, content in zip(scaling, (example_scaling.measured(), example_scaling.projected()), strict=True):
                 write_sealed(path, content)
             time = [results / "time" / "study.json"]
-            measure(None, 2, DIGEST, *time)
+            measure(DIGEST, *time)
         statistics = results / "statistics"
         compute(files, study, statistics, scaling, time)
         write_tables(statistics, [results / "tables" / f"main.{suffix}" for suffix in ("md", "tex", "csv")])
-        for name in FIGURES:
-            if measured or name not in OF_SCALING:
-                draw(name, statistics, [results / "figures" / f"{name}.{suffix}" for suffix in ("pdf", "png")])
+        names = [name for name in FIGURES if measured or name not in OF_SCALING]
+        draw(statistics, [results / "figures" / f"{name}.{suffix}" for name in names for suffix in ("pdf", "png")])
         write_report(
             statistics=statistics,
             records=[path.as_posix() for path in files],

@@ -21,7 +21,7 @@ BELOW = {
     "machine": {"exceptions"},
     "memory": {"exceptions", "files"},
     "swarm": {"exceptions", "typing"},
-    "distributed": {"exceptions", "files"},
+    "distributed": {"exceptions", "files", "memory", "swarm"},
     "data": {"exceptions", "files", "machine"},
     "records": {"exceptions", "files"},
     "analysis": {"exceptions", "files", "metrics", "records"},
@@ -29,7 +29,7 @@ BELOW = {
     "encoders": {"exceptions", "files", "data", "learning", "machine"},
     "arms": {"exceptions", "typing", "data", "memory", "encoders", "swarm", "learning"},
     "hub": {"exceptions", "files", "metrics", "data", "memory", "arms", "encoders", "swarm", "learning", ""},
-    "report": {"exceptions", "files", "analysis"},
+    "report": {"exceptions", "files", "analysis", "distributed"},
     "archive": {"exceptions", "files", "records", "analysis", "report"},
     "study": {
         "exceptions",

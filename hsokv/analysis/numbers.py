@@ -18,7 +18,7 @@ NO_TEXT = "the record holds no text of this entry"
 NOT_TOLD = "no run of it tells"
 NO_THRESHOLD = "no threshold in the configuration"
 CONFIGURED, COUNTED = "set in the configuration", "count of records"
-LARGE = {"bytes_sent": "traffic", "bytes_received": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
+LARGE = {"bytes_sent": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
 Row = Mapping[str, Any]
 
 
@@ -38,8 +38,16 @@ class Family(NamedTuple):
     undefined: Callable[[Row], str] = lambda row: NO_INTERVAL
 
 
-def _scaling(name: str, key: str, columns: str) -> Family:
-    return Family(f"scaling_{name}", f"cartpole.{name}.{key}", columns, undefined=lambda row: NOT_TOLD)
+SCALING = {  # what tells the rows of a frame of the distributed swarm apart
+    "sharing": "{arm}",
+    "speed": "{scaling}.{backend}.{node}.{workers}",
+    "validation": "{nodes}.{latency:g}",
+    "projection": "{nodes}.{latency:g}",
+}
+
+
+def _scaling(name: str, columns: str) -> Family:
+    return Family(f"scaling_{name}", f"cartpole.{name}.{SCALING[name]}", columns, undefined=lambda row: NOT_TOLD)
 
 
 CELL, BEST, DIFFERENCE = "{benchmark}.{condition}.{arm}", "{benchmark}.{condition}.best_baseline", "difference low high"
@@ -59,12 +67,11 @@ FAMILIES = (
     Family("flipped_examples", CELL + ".{kind}.{rank}", "example seeds", "{arm}"),
     Family("criteria", "criteria.{name}", "value low high threshold", unit=lambda row: row["unit"]),
     Family("criteria", "criteria.{name}", "verdict reason"),
-    _scaling("sharing", "{arm}", "runs reached steps_to_target seconds_to_target best copies staleness bytes_sent "
-             "bytes_received overhead"),
-    _scaling("speed", "{scaling}.{backend}.{workers}", "throughput speed_up over_one overhead work_seconds "
-             "supervisor_cpu_seconds peak_memory_bytes bytes_sent bytes_received"),
-    _scaling("validation", "{payload}.{rounds}", "predicted low high measured error"),
-    _scaling("projection", "{nodes}.{sharing}.{latency:g}", "throughput low high store_busy"),
+    _scaling("sharing", "runs reached steps_to_target seconds_to_target best copies diversity bytes_sent overhead"),
+    _scaling("speed", "throughput speed_up over_one overhead work_seconds "
+             "supervisor_cpu_seconds peak_memory_bytes bytes_sent"),
+    _scaling("validation", "predicted low high measured error"),
+    _scaling("projection", "throughput low high supervisor_busy"),
 )  # fmt: skip
 ABOUT = {  # numbers of study.json: where they stand, unit, rule, and the words where there is none
     "study.version": ("versions", "text", "versions in the records", "no record"),

@@ -1,7 +1,7 @@
 """The runs that a study plans, the records at hand, and what the seeds of each cell of the study tell."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +15,7 @@ from hsokv.analysis.frames import FRAMES, HEADLINE
 from hsokv.analysis.intervals import Interval, interval
 from hsokv.analysis.scores import JOINT, Run, score_range
 from hsokv.exceptions import ConfigurationError, RecordError
-from hsokv.records import RunRecord, read_records
+from hsokv.records import RunRecord, costs_path, read_costs, read_records
 
 NO_RECORD = "no record"
 RERUN = "Delete the record and run `snakemake --cores 4 report` again."
@@ -143,9 +143,19 @@ class Samples:
 
 
 def read_runs(paths: Iterable[Path]) -> Iterator[tuple[RunRecord, str, int]]:
-    """Every record with its file and its line, from 1; raises RecordError where one is damaged."""
+    """Every record with its file and its line, from 1; raises RecordError where one is damaged.
+
+    A run that was timed in parts gets these times as curves, and their means as scores: they are measurements, kept
+    beside the records, which hold nothing that another run would not repeat.
+    """
     for path in paths:
-        for line, record in enumerate(read_records(path), start=1):
+        records = read_records(path)
+        timed = any("update_flops" in record.curves for record in records) and costs_path(path).exists()
+        seconds = {(cost.condition, cost.seed): cost.seconds for cost in read_costs(path)} if timed else {}
+        for line, record in enumerate(records, start=1):
+            if of_run := seconds.get((record.condition, record.seed)):
+                means = {name: float(np.mean(times)) for name, times in of_run.items()}
+                record = replace(record, curves=record.curves | of_run, scores=record.scores | means)
             yield record, Path(path).as_posix(), line
 
 

@@ -125,6 +125,11 @@ def _carried(*parts: str) -> Callable[[Run], float]:
     return lambda run: sum(run.record.instruments["carried"][f"{part}_bytes"] / KIB for part in parts)
 
 
+def _saving(name: str) -> Callable[[Run], float]:
+    """How many times more `joint` takes than the arm."""
+    return lambda run: run.joint_scores[name] / (run.scores[name] or _absent(name))
+
+
 def _flips(kind: str) -> Callable[[Run], np.ndarray]:
     return lambda run: run.flips[kind]
 
@@ -203,6 +208,20 @@ SCORES = {
               lambda run: run.read.reads[run.read.top_tenth].sum() / run.read.reads.sum()),
         Score("memory_top_tenth_right", "share", "right reads of the most read tenth of entries", 0, 1,
               lambda run: run.read.right[run.read.top_tenth].sum() / run.read.reads[run.read.top_tenth].sum()),
+        Score("update_flops", "FLOPs", "operations of an update"),
+        Score("update_flops_saving", "times", "operations of retraining over those of an update",
+              of_run=_saving("update_flops")),
+        Score("update_seconds", "ms", "time of an update"),
+        Score("update_seconds_saving", "times", "seconds of retraining over those of an update",
+              of_run=_saving("update_seconds")),
+        Score("answer_flops", "FLOPs", "operations of an answer"),
+        Score("exact_answers", "share", "answers equal to the bit to those of one that never saw the withdrawn", 0, 1),
+        Score("withdrawn_accuracy", "share", "accuracy on what was withdrawn", 0, 1),
+        Score("withdrawn_excess", "points", "accuracy on what was withdrawn beyond an arm that never saw it", -1, 1),
+        Score("auroc", "share", "out of scope, AUROC by the arm's best signal", 0, 1),
+        Score("auroc_softmax", "share", "out of scope, AUROC of the largest probability", 0, 1),
+        Score("auroc_similarity", "share", "out of scope, AUROC of the nearest similarity", 0, 1),
+        Score("auroc_both", "share", "out of scope, AUROC of the product of both", 0, 1),
         Score("speed_up", "ratio", "speed-up over one process"),  # of the distributed swarm, which has no records
         Score("minutes", "minutes", "minutes"),  # of the whole study
     )
@@ -290,6 +309,8 @@ UNITS = {
     "traffic": Unit("kB", _decimals(0, divisor=1e3)),
     "memory": Unit("MiB", _decimals(0, divisor=2**20)),
     "bytes": Unit("bytes", _decimals(0)),
+    "ms": Unit("ms", _decimals(1, 1000)),
+    "times": Unit("times", lambda value: f"{value:.0f}" if value >= 10 else f"{value:.1f}"),
     **{unit: Unit(unit, _decimals(1)) for unit in ("seconds", "minutes")},
     **{unit: Unit(unit, _decimals(3)) for unit in ("nats", "bits", "nats x decades")},
     **{unit: Unit(unit, lambda value: f"{value:.1f}".removesuffix(".0")) for unit in ("entries", "examples", "writes")},

@@ -23,7 +23,15 @@ from hsokv.exceptions import RecordError
 from hsokv.files import read_json
 from hsokv.records import RunRecord
 
-HEADLINE_CURVES = ("diversity", "copied", "failed", "accuracy_seen")  # whose means over the headline are kept
+HEADLINE_CURVES = (
+    "diversity",
+    "copied",
+    "failed",
+    "accuracy_seen",
+    "accuracy_in_force",
+    "update_flops",
+    "event",
+)  # whose means over the headline are kept
 
 
 def compute(
@@ -139,7 +147,7 @@ def _about_benchmark(name: str, runs: Runs) -> dict[str, Any]:
     benchmark, data = runs.study["benchmarks"][name], [r.data for run, r in runs.records.items() if run[0] == name]
     encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
-        **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls")},
+        **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls", "published")},
         "arms": arms_of(runs.study, name),
         "stream": runs.is_stream(name),
         "shots": dict(benchmark.get("shots", {})),

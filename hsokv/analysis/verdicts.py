@@ -40,8 +40,8 @@ def validation_page(study: Study, allowed: Iterable[str]) -> str:
     return "\n".join([*lines, "", ", ".join(counts).lower(), ""])
 
 
-def summary(results: Path, pdf: bool, minutes: float) -> str:
-    """Verdict lines, what was not run and why, the time, and where the report lies; from the files in `results`."""
+def summary(results: Path, pdf: bool) -> str:
+    """Verdict lines, what was not run and why, and where the report lies; from the files in `results`."""
     study = Study.read(results / "statistics")
     criteria, scores = study.criteria, study.scores
     heading = "The study's criteria:" if len(criteria) else "The study has no criteria."
@@ -52,7 +52,6 @@ def summary(results: Path, pdf: bool, minutes: float) -> str:
     lines += [f"  {benchmark} was not run: {reason}" for benchmark, reason in sorted(absent.itertuples(index=False))]
     pages = [results / "report" / name for name in ("report.html", "report.pdf" if pdf else "report.tex")]
     there = ", ".join(str(page) for page in pages if page.exists())
-    lines.append(f"Time: {minutes:.1f} minutes")
     lines.append(f"Report: {there or 'not made; `snakemake --cores 4 report` makes it'}")
     if not pdf:
         lines.append("No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again.")

@@ -7,16 +7,15 @@ from typing import Any
 
 from hsokv.archive import crate, manifest
 from hsokv.archive.arxiv import configuration_text
-from hsokv.archive.citation import citation_cff, zenodo_json
 from hsokv.archive.tarball import pack
 from hsokv.exceptions import ArchiveError
 
-CONFIGURATION, COMMIT, CITATION, ZENODO = "configuration.json", "COMMIT", "CITATION.cff", ".zenodo.json"
+CONFIGURATION, COMMIT, CITATION = "configuration.json", "COMMIT", "CITATION.cff"
 STAGES = ("data", "records", "scaling", "time", "statistics", "tables", "figures", "report")
 """Folders of the results that are packed, in the order of what is made of what; features can be made again."""
 MEASURED = ("benchmarks", "logs")
 OUTSIDE = {".git", ".snakemake", ".venv", "__pycache__", "build", "dist", "results", "shared"}
-WRITTEN = {CONFIGURATION, COMMIT, CITATION, ZENODO, crate.NAME, manifest.NAME}
+WRITTEN = {CONFIGURATION, COMMIT, crate.NAME, manifest.NAME}
 
 
 def pack_artifact(base: Path, results: Path, configuration: Mapping[str, Any], version: str, path: Path) -> None:
@@ -28,7 +27,7 @@ def pack_artifact(base: Path, results: Path, configuration: Mapping[str, Any], v
         ArchiveError: a source or a result is not there.
     """
     folder = f"hsokv-{version}"
-    members = contents(base, results, configuration, version)
+    members = contents(base, results, configuration)
     root = Path(configuration["results"]).as_posix()
     # What was measured of a job counts as one of its outputs with Snakemake, so it must not be the oldest.
     stages = {f"{root}/{part}": place for place, part in enumerate((*STAGES, *MEASURED), start=1)}
@@ -40,7 +39,7 @@ def pack_artifact(base: Path, results: Path, configuration: Mapping[str, Any], v
     pack(path, {f"{folder}/{name}": content for name, content in members.items()}, stage)
 
 
-def contents(base: Path, results: Path, configuration: Mapping[str, Any], version: str) -> dict[str, bytes]:
+def contents(base: Path, results: Path, configuration: Mapping[str, Any]) -> dict[str, bytes]:
     """Bytes of every file of the artifact by name, manifest and description of it included."""
     root, paper = Path(configuration["results"]), configuration["paper"]
     if root.is_absolute() or ".." in root.parts:
@@ -56,9 +55,8 @@ def contents(base: Path, results: Path, configuration: Mapping[str, Any], versio
     commit = commit_of(base)
     members[CONFIGURATION] = configuration_text(configuration).encode()
     members[COMMIT] = f"{commit}\n".encode()
-    members[CITATION] = citation_cff(paper, version).encode()
-    about = f"Code at commit {commit}, configuration, records and report. `hsokv verify` checks it."
-    members[ZENODO] = zenodo_json(paper, version, about).encode()
+    if paper["anonymous"]:
+        members.pop(CITATION, None)  # it names the authors
     made_of = [CONFIGURATION, *(name for name in members if name.startswith(f"{root.as_posix()}/data/"))]
     members[crate.NAME] = crate.crate(members, paper, made_of, made, commit).encode()
     members[manifest.NAME] = manifest.manifest(members).encode()

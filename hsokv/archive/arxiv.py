@@ -16,9 +16,6 @@ from hsokv.records import record_files
 from hsokv.report.pdf import overfull, typeset
 
 SOURCES = ("report.tex", "report.bbl", "references.bib")
-LARGEST = 50_000_000
-"""Bytes of all files together that arXiv takes."""
-_NAME = re.compile(r"(anc/)?[A-Za-z0-9_+=,][A-Za-z0-9_+.,=-]*")
 _GRAPHICS = re.compile(r"^[^%\n]*\\includegraphics(?:\[[^\]]*\])?\{([^}]*)\}", re.MULTILINE)
 
 
@@ -29,14 +26,10 @@ def pack_arxiv(results: Path, configuration: Mapping[str, Any], path: Path) -> l
     00README: there is one file with \\documentclass, and pdflatex is arXiv's default.
 
     Raises:
-        ArchiveError: a name or a size that arXiv refuses, or a box that leaves the page; nothing is written.
+        ArchiveError: a box leaves the page; nothing is written.
         HsokvError: it cannot be typeset, or there is no TeX.
     """
     members = submission(results, configuration)
-    if refused := [name for name in members if not _NAME.fullmatch(name)]:
-        raise ArchiveError(f"arXiv refuses the name {refused[0]!r}: it may hold a-z A-Z 0-9 _ + - . , = alone.")
-    if (size := sum(map(len, members.values()))) > LARGEST:
-        raise ArchiveError(f"arXiv takes {LARGEST} bytes at most, and the submission has {size}.")
     with TemporaryDirectory() as scratch:
         for name, content in members.items():
             if "/" not in name:

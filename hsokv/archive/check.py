@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hsokv.archive.artifact import COMMIT, CONFIGURATION
 from hsokv.archive.manifest import check_manifest, read_manifest
@@ -13,9 +13,6 @@ from hsokv.archive.tarball import unpack
 from hsokv.exceptions import ArchiveError, HsokvError
 from hsokv.files import read_json
 from hsokv.records import read_records, record_files
-
-if TYPE_CHECKING:
-    from hsokv.analysis.compare import Side
 
 
 class Artifact(NamedTuple):
@@ -60,28 +57,6 @@ def check(folder: Path) -> Artifact:
     return Artifact(folder, folder / root, commit, len(read_manifest(folder)), records)
 
 
-@contextmanager
-def opened(place: Path) -> Iterator["Side"]:
-    """What `hsokv.analysis.compare` reads of a folder of results, or of an artifact, which is checked first.
-
-    Raises:
-        ArchiveError: a folder without a report, or an artifact that is not whole.
-    """
-    if place.is_dir():
-        yield _side(place)
-    else:
-        with unpacked(place) as artifact:
-            yield _side(artifact.results)
-
-
-def _side(results: Path) -> "Side":
-    from hsokv.analysis.compare import Side
-    from hsokv.analysis.frames import Study
-
-    document = _read(results / "report" / "provenance.json")
-    return Side(Study.read(results / "statistics"), document["study"], document["versions"])
-
-
 def rebuild(artifact: Artifact, output: Path) -> list[str]:
     """Make statistics, tables, figures and pages of an artifact again from its records, in `output`, by this package.
 
@@ -104,9 +79,7 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
             [path for path in measured if path.parent.name == "time"],
         )
     write_tables(statistics, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
-    drawn = _files(artifact.results / "figures")
-    for name in sorted({path.stem for path in drawn}):
-        draw(name, statistics, [figures / path.name for path in drawn if path.stem == name])
+    draw(statistics, [figures / path.name for path in _files(artifact.results / "figures")])
     write_report(
         statistics=statistics,
         records=document["records"],

@@ -1,7 +1,6 @@
 """An RO-Crate's description of a research artifact: what its files are, and that one run of a workflow made them.
 
-Workflow Run Crate 0.5 (https://w3id.org/ro/wfrun/workflow/0.5). Written as plain JSON-LD: the crate's own library dates
-what it writes, and the same files are to give the same bytes.
+Workflow Run Crate 0.5 (https://w3id.org/ro/wfrun/workflow/0.5), written by the library of RO-Crate.
 """
 
 import hashlib
@@ -9,32 +8,28 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hsokv.archive.citation import authors_of
-
 NAME = "ro-crate-metadata.json"
 PROFILES = (
     "https://w3id.org/ro/wfrun/process/0.5",
     "https://w3id.org/ro/wfrun/workflow/0.5",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
 )
-SNAKEMAKE = "https://w3id.org/workflowhub/workflow-ro-crate#snakemake"
-KINDS = {  # not the machine's own table, which differs from machine to machine
-    "csv": "text/csv",
-    "json": "application/json",
-    "jsonl": "application/jsonl",
-    "md": "text/markdown",
-    "pdf": "application/pdf",
-    "png": "image/png",
-    "py": "text/x-python",
-    "tex": "text/x-tex",
-}
 LICENCE = "https://spdx.org/licenses/MIT"
+
+
+def authors_of(paper: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The authors that may be named: one without a name where the paper is anonymous.
+
+    >>> authors_of({"anonymous": True, "authors": [{"name": "A"}]})
+    [{'name': 'Anonymous authors'}]
+    """
+    return [{"name": "Anonymous authors"}] if paper["anonymous"] else [dict(author) for author in paper["authors"]]
 
 
 def crate(
     members: Mapping[str, bytes], paper: Mapping[str, Any], made_of: Iterable[str], made: Iterable[str], commit: str
 ) -> str:
-    """The text of ro-crate-metadata.json.
+    """The text of ro-crate-metadata.json; the same files give the same bytes.
 
     Args:
         members: bytes of every file by name, the `Snakefile` among them.
@@ -43,62 +38,32 @@ def crate(
         made: names of the files that the run made.
         commit: of the code.
     """
-    people = [
-        {"@id": author.get("orcid", f"#author{place}"), "@type": "Person", "name": author["name"]}
-        for place, author in enumerate(authors_of(paper), start=1)
+    from rocrate.model import ContextEntity, Person
+    from rocrate.rocrate import ROCrate
+
+    described = ROCrate(version="1.1")
+    described.name = paper["title"]
+    described.description = f"Code (commit {commit}), configuration, records and results of a study, with its report."
+    described.keywords = list(paper["keywords"])
+    described.datePublished = "2000-01-01"  # as of every file in the artifact: a date of today would change its bytes
+    licence = {"@type": "CreativeWork", "name": "MIT License"}
+    described.license = described.add(ContextEntity(described, LICENCE, licence))
+    described.root_dataset["author"] = [
+        described.add(Person(described, author.get("orcid", f"#author{number}"), {"name": author["name"]}))
+        for number, author in enumerate(authors_of(paper), start=1)
     ]
-    graph = [
-        {
-            "@id": NAME,
-            "@type": "CreativeWork",
-            "about": {"@id": "./"},
-            "conformsTo": [{"@id": "https://w3id.org/ro/crate/1.1"}, {"@id": PROFILES[-1]}],
-        },
-        {
-            "@id": "./",
-            "@type": "Dataset",
-            "name": paper["title"],
-            "description": f"Code (commit {commit}), configuration, records and results of a study, with its report.",
-            "author": _refer(person["@id"] for person in people),
-            "keywords": list(paper["keywords"]),
-            "license": {"@id": LICENCE},
-            "conformsTo": _refer(PROFILES),
-            "mainEntity": {"@id": "Snakefile"},
-            "mentions": [{"@id": "#run"}],
-            "hasPart": _refer(sorted(members)),
-        },
-        {
-            "@id": "#run",
-            "@type": "CreateAction",
-            "name": "snakemake report",
-            "instrument": {"@id": "Snakefile"},
-            "object": _refer(sorted(made_of)),
-            "result": _refer(sorted(made)),
-        },
-        {"@id": SNAKEMAKE, "@type": "ComputerLanguage", "name": "Snakemake", "url": "https://snakemake.github.io"},
-        {"@id": LICENCE, "@type": "CreativeWork", "name": "MIT License"},
-        *({"@id": profile, "@type": "CreativeWork", "name": profile.split("/ro/")[-1]} for profile in PROFILES),
-        *people,
-        *(_file(name, members[name]) for name in sorted(members)),
-    ]
-    document = {"@context": ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context"]}
-    return json.dumps(document | {"@graph": graph}, indent=1, ensure_ascii=False) + "\n"
-
-
-def _refer(names: Iterable[str]) -> list[dict[str, str]]:
-    return [{"@id": name} for name in names]
-
-
-def _file(name: str, content: bytes) -> dict[str, Any]:
-    about: dict[str, Any] = {
-        "@id": name,
-        "@type": "File",
-        "contentSize": str(len(content)),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    if kind := KINDS.get(name.rpartition(".")[2]):
-        about["encodingFormat"] = kind
-    if name == "Snakefile":
-        about |= {"@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"], "name": "The study"}
-        about["programmingLanguage"] = {"@id": SNAKEMAKE}
-    return about
+    for name in sorted(members):
+        about = {"contentSize": str(len(members[name])), "sha256": hashlib.sha256(members[name]).hexdigest()}
+        if name == "Snakefile":
+            about["name"] = "The study"
+            described.add_workflow(dest_path=name, main=True, lang="snakemake", properties=about)
+        else:
+            described.add_file(dest_path=name, properties=about)
+    run = {"name": "snakemake report"}
+    inputs, outputs = ([described.get(name) for name in sorted(names)] for names in (made_of, made))
+    described.add_action(described.mainEntity, "#run", object=inputs, result=outputs, properties=run)
+    profiles = [ContextEntity(described, profile, {"@type": "CreativeWork"}) for profile in PROFILES]
+    described.add(*profiles)
+    described.root_dataset["conformsTo"] = profiles
+    described.metadata.extra_contexts.append("https://w3id.org/ro/terms/workflow-run/context")
+    return json.dumps(described.metadata.generate(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"

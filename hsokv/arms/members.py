@@ -27,13 +27,15 @@ EXAMPLE, DESCRIPTION = range(2)
 class MemoryReader(NamedTuple):
     """The memories of stacked problems, one state with leading axis problems, and how they are read.
 
-    Queries become keys as the entries did (`to_keys`); then the nearest `k` entries count.
+    Queries become keys as the entries did (`to_keys`), but for a `query_projection` of their own; then the nearest `k`
+    entries count.
     """
 
     states: kv.MemoryState
     k: int
     projection: Tensor | None = None
     centre: Tensor | None = None
+    query_projection: Tensor | None = None
 
     def state(self, problem: int | slice) -> kv.MemoryState:
         """The memory of one problem, or those of some."""
@@ -41,7 +43,8 @@ class MemoryReader(NamedTuple):
 
     def read(self, problem: int | slice, x: Tensor) -> kv.Retrieval:
         """Read the memory of one problem (or of a slice of them) with the queries x [..., n, key_dim]."""
-        return kv.read(self.state(problem), to_keys(x, self.projection, self.centre), self.k)
+        ask = self.projection if self.query_projection is None else self.query_projection
+        return kv.read(self.state(problem), to_keys(x, ask, self.centre), self.k)
 
 
 def default_hyperparameters(head: Settings) -> Hyperparameters:
@@ -56,8 +59,9 @@ def default_hyperparameters(head: Settings) -> Hyperparameters:
 def write_memories(episode: Episode, problems: Problems, settings: Settings) -> MemoryReader:
     """One memory per problem, holding what the problem may learn from: descriptions of the labels, then shots.
 
-    `settings` are the arm's: `memory`, and `keys` where keys are to live on discriminative directions, which takes a
-    task that brings a background; elsewhere keys are the features themselves.
+    `settings` are the arm's: `memory`; `keys` where keys are to live on discriminative directions, and `maps` where
+    keys and queries go through maps learnt from those. Both take a task that brings a background; elsewhere keys are
+    the features themselves.
     """
     capacity, described = min(settings["memory"]["capacity"], problems.x.shape[1]), episode.described
     states = []
@@ -67,11 +71,14 @@ def write_memories(episode: Episode, problems: Problems, settings: Settings) -> 
         state = kv.write(kv.init(capacity, x.shape[-1]), x[:described], y[:described], DESCRIPTION)
         states.append(kv.write(state, x[described:], y[described:], EXAMPLE))
     stacked = kv.MemoryState(*(torch.stack(parts) for parts in zip(*states, strict=True)))
-    projection = None
-    if "keys" in settings and episode.background is not None:
+    projection = query_projection = None
+    if episode.background is not None and "maps" in settings:
+        projection, query_projection = episode.background.key_map, episode.background.query_map
+    elif episode.background is not None and "keys" in settings:
         projection = key_projection(episode.background.within, episode.background.between, **settings["keys"])
+    if projection is not None:
         stacked = kv.project(stacked, projection)
-    return MemoryReader(stacked, settings["memory"]["k"], projection)
+    return MemoryReader(stacked, settings["memory"]["k"], projection, query_projection=query_projection)
 
 
 def _folds(head: Head, problems: Problems) -> Head:
@@ -131,7 +138,7 @@ def finish(
         state = reader.state(problem)
         memory = KeyValueMemory(state.keys.shape[-1], learners.head.bias.shape[-1], len(state.labels), reader.k)
         memory.state = state
-        return Ensemble(*heads, memory, inverse_temperature, gate, reader.projection, reader.centre)
+        return Ensemble(*heads, memory, inverse_temperature, gate, *reader[2:])
 
     gate = torch.tensor(0.0)
     on_dev = ensemble(problems.dev, gate)

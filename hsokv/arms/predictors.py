@@ -106,7 +106,8 @@ class Ensemble(Predictor):
 
     `weight` W, `bias` b and `temperature` T lead with [members]. With a `memory` there are the gate g, of shape [], and
     `inverse_temperature` b [members]; without one p is the first mean. The memory's keys are features, less `centre`
-    [key_dim], through `projection` [key_dim, new_dim], where there are these. Classes not seen by the heads get 0.
+    [key_dim], through `projection` [key_dim, new_dim], where there are these; queries go through `query_projection` of
+    the same shape instead, where there is one. Classes not seen by the heads get 0.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Ensemble(Predictor):
         gate: Tensor | None = None,
         projection: Tensor | None = None,
         centre: Tensor | None = None,
+        query_projection: Tensor | None = None,
     ) -> None:
         super().__init__(
             classes=classes,
@@ -131,6 +133,7 @@ class Ensemble(Predictor):
             gate=gate,
             projection=projection,
             centre=centre,
+            query_projection=query_projection,
         )
 
     def forward(self, x: Tensor) -> Prediction:
@@ -158,7 +161,8 @@ class Ensemble(Predictor):
 
     def read(self, x: Tensor) -> kv.Retrieval:
         """The entries of the memory that are nearest to features x [..., n, key_dim]."""
-        return self.memory.nearest(self.keys(x))
+        ask = self.projection if self.query_projection is None else self.query_projection
+        return self.memory.nearest(to_keys(x, ask, self.centre))
 
     def recalled(self, retrieval: kv.Retrieval) -> Tensor:
         """What a memory says of the classes that the heads have seen, [n, seen], averaged over the members."""

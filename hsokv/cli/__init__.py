@@ -17,5 +17,4 @@ app.command("swarm", short_help="Run the distributed swarm on this machine.")(sw
 app.add_typer(data.group, name="data", short_help="List, download and check the data.")
 app.command("doctor", short_help="Say what this machine has and can run.")(doctor.doctor)
 app.command("trace", short_help="Follow a number to what it was made of.")(results.trace)
-app.command("compare", short_help="Hold two studies against each other.")(results.compare)
 app.command("verify", short_help="Check an archive of a study.")(results.verify)

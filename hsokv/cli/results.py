@@ -1,4 +1,4 @@
-"""`hsokv trace`, `hsokv compare` and `hsokv verify`: what a study found, where it is from, and archives of it."""
+"""`hsokv trace` and `hsokv verify`: where a number of a study is from, and archives of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,6 @@ import typer
 from hsokv.cli.common import Json, print_json
 from hsokv.exceptions import ArchiveError, HsokvError
 
-MOST_LINES = 20
 Results = Annotated[Path, typer.Option(metavar="FOLDER", help="Of the results.")]
 
 
@@ -67,38 +66,6 @@ def verify(
                     f"made again otherwise than in the archive: {', '.join(other)}; compare the versions of programs"
                 )
             typer.echo("statistics, tables, figures and pages: the same bytes")
-
-
-def compare(
-    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A folder of results, or an artifact.")],
-    after: Annotated[Path, typer.Argument(metavar="AFTER", help="Another one, to be held against it.")],
-    as_json: Json = False,
-) -> None:
-    """What changed between two studies in configuration, code and data, and which numbers left their intervals."""
-    from hsokv.analysis.compare import compare as hold
-    from hsokv.archive.check import opened
-
-    with opened(before) as first, opened(after) as second:
-        found = hold(first, second)
-    if as_json:
-        return print_json(found._asdict() | {"moved": [moved._asdict() for moved in found.moved]})
-    for title, lines in (
-        ("configuration", found.configuration),
-        ("versions", found.versions),
-        ("code of the runs of", found.code),
-        ("data of the runs of", found.data),
-        (f"runs of {before} alone", found.only_before),
-        (f"runs of {after} alone", found.only_after),
-    ):
-        typer.echo(f"{title}: {len(lines) or 'no difference'}")
-        for line in lines[:MOST_LINES]:
-            typer.echo(f"  {line}")
-        if len(lines) > MOST_LINES:
-            typer.echo(f"  and {len(lines) - MOST_LINES} more (--json has all)")
-    typer.echo(f"numbers outside of their interval in {before}: {len(found.moved)} of {found.compared}")
-    for moved in found.moved:
-        typer.echo(f"  {moved.name}: {moved.before} -> {moved.after}{', intervals apart' if moved.apart else ''}")
-    return None
 
 
 def _commit() -> str:

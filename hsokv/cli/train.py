@@ -23,8 +23,9 @@ STUDY = Path(hsokv.__file__).resolve().parents[1]
 
 ABLATED = {
     frozenset(): "full",
-    frozenset({"swarm"}): "kv_closed_form",
-    frozenset({"swarm", "keys"}): "kv_only",
+    frozenset({"swarm"}): "kv_learnt_maps",
+    frozenset({"swarm", "maps"}): "kv_closed_form",
+    frozenset({"swarm", "maps", "keys"}): "kv_only",
     frozenset({"memory"}): "swarm_only",
     frozenset({"memory", "swarm"}): "neither",
 }
@@ -50,7 +51,7 @@ def train(
     arm: Arm = "full",
     ablate: Annotated[
         list[str] | None,
-        typer.Option(metavar="PART", help="Leave a part of `full` out: swarm, memory or keys; again for more."),
+        typer.Option(metavar="PART", help="Leave a part of `full` out: swarm, memory, maps or keys; again for more."),
     ] = None,
     seed: Seed = None,
     condition: Condition = None,
@@ -152,29 +153,22 @@ def _configuration(overlays: list[Path] | None) -> dict[str, Any]:
             f"{STUDY} holds no Snakefile: train and export follow the study's rules; clone the repository and "
             "`pip install -e .` it"
         )
-    import yaml
+    from snakemake.common.configfile import load_configfile
+    from snakemake.exceptions import WorkflowError
+    from snakemake.utils import update_config
 
     configuration: dict[str, Any] = {}
     for path in [STUDY / "config.yaml", *(overlays or [])]:
         try:
-            _merge(configuration, yaml.safe_load(path.read_text()) or {})
-        except (OSError, yaml.YAMLError, AttributeError) as error:
+            update_config(configuration, load_configfile(path))
+        except (OSError, WorkflowError) as error:
             raise ConfigurationError(f"{path}: no configuration that can be read ({error})") from error
     return configuration
 
 
-def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> None:
-    """Lay one configuration over another, as Snakemake does: maps are merged, all else is replaced."""
-    for key, value in above.items():
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
-            _merge(below[key], value)
-        else:
-            below[key] = value
-
-
 def _ablated(arm: str, parts: list[str]) -> str:
     for part in parts:
-        check_known("--ablate", part, {"swarm", "memory", "keys"})
+        check_known("--ablate", part, {"swarm", "memory", "maps", "keys"})
     if parts and arm != "full":
         raise ConfigurationError(f"--ablate: wanted with --arm full, whose parts these are, came with {arm}")
     if (left := ABLATED.get(frozenset(parts))) is None and parts:

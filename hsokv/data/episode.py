@@ -23,15 +23,19 @@ class Fold(NamedTuple):
 
 
 class Background(NamedTuple):
-    """Second-order statistics of labelled data that are not part of the task (frequent words).
+    """What labelled data that are not part of the task (frequent words) leave.
 
     `within` [key_dim, key_dim] is the pooled within-class covariance, `degrees` its degrees of freedom, `between`
-    [key_dim, key_dim] the covariance of the class means.
+    [key_dim, key_dim] the covariance of the class means; `key_map` and `query_map` [key_dim, directions] were learnt on
+    the data at a cost of `map_flops`, which every arm that reads by them is charged.
     """
 
     within: Tensor
     degrees: int
     between: Tensor
+    key_map: Tensor | None = None
+    query_map: Tensor | None = None
+    map_flops: int = 0
 
 
 class Episode(NamedTuple):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hsokv.exceptions import ConfigurationError
 
-VERSION = "rare_words/2"
+VERSION = "rare_words/3"
 PADDING = 0
 SPLITS = ("fold", "dev", "test")
 SENSES = 2
@@ -62,7 +62,7 @@ LEVELS: dict[str, Level] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Every knob of a world; the defaults are those of `rare_words/2` (docs/rare-words.md says how they were fixed).
+    """Every knob of a world; the defaults are those of `rare_words/3` (docs/rare-words.md says how they were fixed).
 
     Counts: `attributes` of a word, `values` of an attribute, `synonyms` of an (attribute, value) pair in a register
     (even: half for supports, half for queries), `registers`, `marker_words` of a register, `markers` in a context,
@@ -243,13 +243,14 @@ def draw_episode(world: World, split: str, senses: int, level: str, shots: int =
     return EpisodeContexts(support, query, split, senses, level)
 
 
-def draw_background(world: World) -> Contexts:
+def draw_background(world: World, fresh: bool = False) -> Contexts:
     """Draw `frequent_contexts` contexts of every frequent word, in random order, the levels mixed evenly.
 
-    Labels are the frequent words. For training the encoder and for statistics; holds no rare word.
+    Labels are the frequent words. For training the encoder and for statistics; holds no rare word. `fresh` draws other
+    contexts of the same words, to judge an encoder by.
     """
     settings = world.settings
-    rng = np.random.default_rng([world.seed, _BACKGROUND])
+    rng = np.random.default_rng([world.seed, _BACKGROUND, *([1] if fresh else [])])
     words = rng.permutation(np.repeat(np.arange(settings.frequent_words), settings.frequent_contexts))
     shares = [words[start :: len(settings.levels)] for start in range(len(settings.levels))]
     drawn = [

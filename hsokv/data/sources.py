@@ -106,14 +106,18 @@ def find_own(name: str, what: str, path: str, root: Path | None) -> Path:
 
     Raises DataError, which says `what` is missing, where it is not there.
     """
-    folders = [Path.cwd()] if root is None else [root, Path.cwd()]
-    paths = list(dict.fromkeys(folder / Path(path).expanduser() for folder in folders))
+    if existing := own_paths(path, root):
+        return existing[0]
+    tried = dict.fromkeys(folder / path for folder in (root, Path.cwd()) if folder)
+    raise DataError(f"{name}: there is no {what} at {' or '.join(map(str, tried))}")
+
+
+def own_paths(path: str, root: Path | None) -> list[Path]:
+    """Where a user's own `path` is, at most one: relative to `root`, else to the working directory."""
+    folders = [folder / Path(path).expanduser() for folder in (root, Path.cwd()) if folder]
     # A name with an accent may have been written in another form by another system; people see one name.
-    forms = [Path(unicodedata.normalize(form, str(path))) for path in paths for form in ("NFC", "NFD")]
-    existing = next((path for path in (*paths, *forms) if path.exists()), None)
-    if existing is None:
-        raise DataError(f"{name}: there is no {what} at {' or '.join(map(str, paths))}")
-    return existing
+    forms = [Path(unicodedata.normalize(form, str(path))) for path in folders for form in ("NFC", "NFD")]
+    return [path for path in (*folders, *forms) if path.exists()][:1]
 
 
 def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFiles:

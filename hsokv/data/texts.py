@@ -43,17 +43,17 @@ TASKS = {
 }
 
 
-def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]:
+def read_texts(train: Path, test: Path, task: Task, part: str = "test") -> tuple[Examples, Examples]:
     """(train, test) of a task's tables; the classes are its labels, else those of the train table, sorted.
 
-    Of CLINC150 both are one file, with its parts `train` and `test`; what is out of scope is in neither.
+    Of CLINC150 both are one file, with its parts `train` and `part`; what is out of scope is in neither.
 
     Raises DataError naming the file and the row for a label that the task has not, a label without test rows, a single
     label, and for all that `read_table` refuses.
     """
     columns = [*task.texts, task.label]
     if task is TASKS["clinc150"]:
-        tables = _read_clinc150(train, columns)
+        tables = _read_clinc150(train, columns, part)
     else:
         tables = [read_table(path, columns, task.quoted) for path in (train, test)]
     labels = [list(map(_normalised, table[task.label])) for table in tables]
@@ -77,14 +77,14 @@ def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]
     )
 
 
-def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -> "pd.DataFrame":
+def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None, empty: bool = False) -> "pd.DataFrame":
     """The `columns` of a table as text, blanks around them dropped; the index is the row in the file, the header's 1.
 
     The name says the format: .csv, .tsv or .txt (separated by tabs), .jsonl or .parquet, each also with .gz behind.
     Fields of a .csv may stand in quotation marks, as pandas and spreadsheets write them; those of a .tsv do where every
     field with a quotation mark is quoted as a whole, unless `quoted` says it. Raises DataError naming the file and the
     row for another format, an unreadable or empty file, bytes that are no UTF-8, a missing or repeated column, a row
-    with too many fields, an empty field, and quotation marks that do not match.
+    with too many fields, an empty field unless `empty` allows it, and quotation marks that do not match.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "own.csv"
@@ -118,17 +118,17 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None) -
     if table.empty:
         raise DataError(f"{path}: the table has no rows")
     for name in columns:
-        if (empty := table.index[table[name] == ""]).size:
-            raise DataError(f"{path}, row {empty[0]}: {name} is empty; the file may be cut off")
+        if not empty and (missing := table.index[table[name] == ""]).size:
+            raise DataError(f"{path}, row {missing[0]}: {name} is empty; the file may be cut off")
     return table
 
 
-def _read_clinc150(path: Path, columns: list[str]) -> "list[pd.DataFrame]":
+def _read_clinc150(path: Path, columns: list[str], part: str) -> "list[pd.DataFrame]":
     import pandas as pd
 
     try:
         parts = parse_json(path.read_text(encoding="utf-8"))
-        tables = [pd.DataFrame(parts[part], columns=columns, dtype=object) for part in ("train", "test")]
+        tables = [pd.DataFrame(parts[name], columns=columns, dtype=object) for name in ("train", part)]
         return [table.map(str.strip).set_axis(range(1, len(table) + 1)) for table in tables]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not CLINC150's data_full.json ({error})") from error

@@ -1,9 +1,10 @@
 """The study's own encoders for rare words: contexts of tokens in, 64 features each, trained on frequent words only.
 
-    m = mean_j(e_j),   h_i = relu(e_i + m W + b),   f = mean_i(h_i) U
+    m = 1/2 sum_j(e_j),   h_i = relu(e_i + m W + b),   f = mean_i(h_i) U
 
-so what a token contributes depends on the context it stands in, at the cost of one matrix product a context. Training
-names the masked frequent word, by cosine, and one context word that was hidden:
+so what a token contributes depends on the context it stands in, at the cost of one matrix product a context. The shift
+is a sum, because a mean dilutes the few words that mark a register by all the others. Training names the masked
+frequent word, by cosine, and one context word that was hidden:
 
     loss = CE(s f / |f| @ A, word) + w CE(f @ B, hidden word)
 
@@ -27,7 +28,7 @@ from hsokv.exceptions import DataError
 PADDING = 0
 HIDDEN, FEATURES = 96, 64
 ENCODERS = 3
-STEPS, BATCH, WARM_UP, RATE = 900, 128, 50, 0.02
+STEPS, BATCH, WARM_UP, RATE = 2700, 128, 50, 0.02
 WORD_SCALE, CONTEXT_WEIGHT = 8.0, 0.5  # s and w of the loss
 DECAYS = (0.9, 0.99)  # of Adam's first and second moment
 
@@ -55,6 +56,7 @@ def train_context_encoders(
     generator: torch.Generator,
     steps: int = STEPS,
     count: int = ENCODERS,
+    context_weight: float = CONTEXT_WEIGHT,
 ) -> tuple[ContextEncoder, ...]:
     """Train on masked contexts of frequent words with Adam (Kingma & Ba 2015), the rate falling linearly to 0.
 
@@ -68,6 +70,7 @@ def train_context_encoders(
         generator: drawn from for the first parameters, the batches and the hidden words.
         steps: updates of 128 contexts each, of every encoder.
         count: number of encoders, 1 or more.
+        context_weight: w of the loss, 0 or more.
 
     Raises:
         DataError: tokens outside the vocabulary, or not one label a context.
@@ -86,15 +89,15 @@ def train_context_encoders(
             f"labels: wanted one for each of {len(tokens)} contexts, came {labels.shape}; draw them together"
         )
     contexts, targets = torch.from_numpy(tokens), torch.from_numpy(labels)
-    return tuple(_train(contexts, targets, vocabulary, generator, steps) for _ in range(count))
+    return tuple(_train(contexts, targets, vocabulary, generator, steps, context_weight) for _ in range(count))
 
 
 def features(encoder: ContextEncoder, tokens: Tensor) -> Tensor:
     """Features f of contexts, int [n, length] -> [n, 64]; padding contributes nothing, nor does the order of words."""
-    present = (tokens != PADDING).to(encoder.embedding.dtype)
-    share = (present / present.sum(dim=1, keepdim=True).clamp(min=1)).unsqueeze(1)
+    present = (tokens != PADDING).to(encoder.embedding.dtype).unsqueeze(1)
+    share = present / present.sum(dim=2, keepdim=True).clamp(min=1)
     embedded = functional.embedding(tokens, encoder.embedding)
-    shift = (share @ embedded) @ encoder.mixing + encoder.bias
+    shift = (present @ embedded / 2) @ encoder.mixing + encoder.bias
     return (share @ torch.relu(embedded + shift)).squeeze(1) @ encoder.output
 
 
@@ -123,7 +126,7 @@ def encode(encoders: Sequence[ContextEncoder], tokens: NDArray[np.int64], batch:
 
 
 def _train(
-    contexts: Tensor, targets: Tensor, vocabulary: int, generator: torch.Generator, steps: int
+    contexts: Tensor, targets: Tensor, vocabulary: int, generator: torch.Generator, steps: int, context_weight: float
 ) -> ContextEncoder:
     """One encoder, from parameters drawn at random."""
 
@@ -139,33 +142,33 @@ def _train(
     words = int(targets.max()) + 1
     heads = _Heads(normal(FEATURES, words, scale=FEATURES**-0.5), normal(FEATURES, vocabulary, scale=FEATURES**-0.5))
     parameters = [*encoder, *heads]
-    moments = [(torch.zeros_like(parameter), torch.zeros_like(parameter)) for parameter in parameters]
-    for step in range(steps):
+    optimizer = torch.optim.Adam(parameters, lr=RATE, betas=DECAYS, foreach=False)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / WARM_UP) * (1 - step / max(1, steps))
+    )
+    for _ in range(steps):
         rows = torch.randint(len(contexts), (BATCH,), generator=generator)
-        gradients = torch.autograd.grad(_loss(encoder, heads, contexts[rows], targets[rows], generator), parameters)
-        rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / steps)
-        for parameter, gradient, (first, second) in zip(parameters, gradients, moments, strict=True):
-            _adam(parameter, gradient, first, second, step + 1, rate)
+        optimizer.zero_grad()
+        _loss(encoder, heads, contexts[rows], targets[rows], generator, context_weight).backward()
+        optimizer.step()
+        schedule.step()
     return ContextEncoder(*(parameter.detach() for parameter in encoder))
 
 
-def _loss(encoder: ContextEncoder, heads: _Heads, tokens: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+def _loss(
+    encoder: ContextEncoder,
+    heads: _Heads,
+    tokens: Tensor,
+    labels: Tensor,
+    generator: torch.Generator,
+    context_weight: float,
+) -> Tensor:
     """Mean loss of a batch, one word of each context hidden; contexts hold their words anywhere among the padding."""
     chances = torch.rand(tokens.shape, generator=generator).masked_fill(tokens == PADDING, -1.0)
     place = chances.argmax(dim=1, keepdim=True)
     read = features(encoder, tokens.scatter(1, place, PADDING))
     word = functional.cross_entropy(WORD_SCALE * functional.normalize(read, dim=1) @ heads.word, labels)
-    return word + CONTEXT_WEIGHT * functional.cross_entropy(read @ heads.context, tokens.gather(1, place).squeeze(1))
-
-
-@torch.no_grad()
-def _adam(parameter: Tensor, gradient: Tensor, first: Tensor, second: Tensor, step: int, rate: float) -> None:
-    """One update in place; `step` counts from 1."""
-    slow, slower = DECAYS
-    first.lerp_(gradient, 1 - slow)
-    second.mul_(slower).addcmul_(gradient, gradient, value=1 - slower)
-    size = (second / (1 - slower**step)).sqrt_().add_(1e-8)
-    parameter.addcdiv_(first, size, value=-rate / (1 - slow**step))
+    return word + context_weight * functional.cross_entropy(read @ heads.context, tokens.gather(1, place).squeeze(1))
 
 
 def _check(tokens: NDArray[np.int64], vocabulary: int) -> None:

@@ -27,6 +27,7 @@ FORMULAS: dict[str, Callable[..., float]] = {
     "searchsorted": lambda x, values, **__: values.numel() * max(1.0, math.log2(max(1, x.numel()))),
     "linalg_cholesky_ex": lambda x, *_, **__: x.numel() * x.shape[-1] / 3,
     "_linalg_eigh": lambda x, *_, **__: 9 * x.numel() * x.shape[-1],  # Golub and Van Loan 2013, section 8.3
+    "dot": lambda x, *_, **__: 2 * x.numel(),
     "cholesky_solve": lambda b, factor, *_, **__: 2 * b.numel() * factor.shape[-1],
 }
 
@@ -35,11 +36,13 @@ FORMULAS: dict[str, Callable[..., float]] = {
 NEGLIGIBLE = {
     *("_softmax", "_log_softmax", "_log_softmax_backward_data", "nll_loss_forward", "nll_loss_backward", "cummax"),
     *("gather", "scatter", "scatter_", "scatter_add", "index", "index_select", "embedding", "embedding_dense_backward"),
-    *("isin", "nonzero", "bincount", "copy_", "index_copy_", "index_add_", "index_put_"),
+    *("isin", "nonzero", "bincount", "cumsum", "randperm", "copy_", "index_copy_", "index_add_", "index_put_"),
     *("max_pool1d", "max_pool2d_with_indices", "floor_divide", "remainder", "masked_fill_", "constant_pad_nd", "flip"),
     *("cat", "stack", "clone", "_to_copy", "_unsafe_view", "_local_scalar_dense", "_linalg_check_errors"),
     *("rand", "randint", "randn", "arange", "eye", "full", "ones", "zeros", "ones_like", "zeros_like", "empty_like"),
     *("full_like", "new_zeros", "scalar_tensor", "empty", "repeat", "as_strided_", "promote_types"),
+    *("diag_embed", "fill_", "index_fill_", "select_backward", "slice_backward"),
+    *("_record_function_enter_new", "_record_function_exit"),  # torch.optim's marks for the profiler
     # Of encoders of images: norms, pools, and places drawn over to another size of image.
     *("native_layer_norm", "native_batch_norm", "cudnn_batch_norm", "avg_pool2d", "hardswish"),
     *("upsample_bilinear2d", "upsample_bicubic2d"),

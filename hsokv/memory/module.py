@@ -129,29 +129,31 @@ class KeyValueMemory(Storage):
     def forget(self, slots: Tensor | None = None, *, label: int | None = None) -> None:
         """Remove the entries of some slots (bool [capacity], or int64 of any shape), or all those of a label.
 
-        The entries that stay move up, so slots found by an earlier read name others now. Raises DataError, and
-        ConfigurationError unless exactly one of both is given.
+        The entries that stay move up, so slots found by an earlier read name others now. What is forgotten is gone to
+        the bit: reads answer as those of a memory of the same capacity that never saw it, as long as none had to be
+        averaged into another (the memory was never full). Raises DataError, and ConfigurationError unless exactly one
+        of both is given.
         """
         if (slots is None) == (label is None):
             raise ConfigurationError("forget wants either slots or a label, got both or neither: give one of them")
-        if slots is None:
-            if not 0 <= label < self.classes:
-                raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
-            chosen = None
-        elif slots.dtype is torch.bool and slots.shape == self.labels.shape:
-            chosen = slots
-        elif slots.dtype is torch.int64 and ((slots >= 0) & (slots < self.capacity)).all():
-            chosen = torch.zeros_like(self.labels, dtype=torch.bool)
-            chosen[slots.flatten()] = True
-        else:
-            raise DataError(
-                f"wanted slots as bool [{self.capacity}] or as int64 in 0..{self.capacity - 1}, "
-                f"got {list(slots.shape)} of {slots.dtype}: take them from a read"
-            )
+        if slots is None and not 0 <= label < self.classes:
+            raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
+        chosen = None if slots is None else self._chosen(slots)
         with self._lock:
             state = self.state
             # Free slots of a label too, which changes nothing.
             self._keep(kv.remove(state, state.labels == label if chosen is None else chosen))
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def relabel(self, slots: Tensor, label: int) -> None:
+        """Give the entries of some slots, named as for `forget`, another label; their order stays. Raises DataError."""
+        if not 0 <= label < self.classes:
+            raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
+        chosen = self._chosen(slots)
+        with self._lock:
+            state = self.state
+            self._keep(state._replace(labels=state.labels.masked_fill(chosen & state.occupied, label)))
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -287,6 +289,17 @@ class KeyValueMemory(Storage):
         return f"capacity={self.capacity}, entries={entries}, classes={self.classes}, k={self.k}"
 
     # --- inside
+
+    def _chosen(self, slots: Tensor) -> Tensor:
+        """Slots that were named in one of two ways, as bool [capacity]."""
+        if slots.dtype is torch.bool and slots.shape == self.labels.shape:
+            return slots
+        if slots.dtype is torch.int64 and ((slots >= 0) & (slots < self.capacity)).all():
+            return torch.zeros_like(self.labels, dtype=torch.bool).index_fill_(0, slots.flatten(), True)
+        raise DataError(
+            f"wanted slots as bool [{self.capacity}] or as int64 in 0..{self.capacity - 1}, "
+            f"got {list(slots.shape)} of {slots.dtype}: take them from a read"
+        )
 
     def _checked_shape(self, rows: Tensor, name: str) -> Tensor:
         if rows.ndim < 2 or rows.shape[-1] != self.key_dim or not rows.is_floating_point():

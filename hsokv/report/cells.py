@@ -16,6 +16,8 @@ MARKS = {  # words in cells and headings, the sign that stands for them, and the
     USER_COPY: ("\N{DOUBLE DAGGER}", "\N{DOUBLE DAGGER} a user's copy of the data, not the official files."),
 }
 MISSING = ("not run: ", "undefined: ", "not measured: ")
+INTERVALS = dict.fromkeys(("mean", "difference", "value", "throughput", "predicted"), ("low", "high"))
+INTERVALS["lift"] = ("lift_low", "lift_high")
 _NAMED = re.compile(r"\{([^{}]*)\}")
 
 
@@ -44,12 +46,11 @@ class Table:
         return self.frame.itertuples(index=False, name=None)
 
 
-def interval(
-    numbers: Mapping[str, Number], stem: str, middle: str = "mean", low: str = "low", high: str = "high"
-) -> Cell:
-    """`63.4 [61.2, 65.6]`; without an interval the middle alone, without a middle the reason."""
-    keys = [Key(f"{stem}.{end}") for end in (middle, low, high)]
-    if any(numbers[key].status != "done" for key in keys):
+def interval(numbers: Mapping[str, Number], key: str) -> Cell:
+    """`63.4 [61.2, 65.6]`; without an interval the number alone, without a number the reason."""
+    stem, _, end = key.rpartition(".")
+    keys = [Key(key), *(Key(f"{stem}.{name}") for name in INTERVALS.get(end, ()))]
+    if len(keys) < 3 or any(numbers[key].status != "done" for key in keys):
         return (keys[0],)
     return (keys[0], " [", keys[1], ", ", keys[2], "]")
 

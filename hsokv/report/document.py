@@ -29,6 +29,8 @@ from hsokv.report.write import Markdown, cells_to_markdown, escape_markdown, tab
 
 FORMS = {"md": "gfm-tex_math_gfm+tex_math_dollars", "tex": "latex", "html": "html"}  # and what pandoc calls each
 SOURCE = "report.md.j2"
+UNITS = {name: name for name in ("points", "FLOPs", "nats", "bits", "KiB")} | {"percent": "%"}  # told in prose
+UNITS["nats x decades"] = "nats \N{MULTIPLICATION SIGN} decades".replace(" ", "\N{NO-BREAK SPACE}")
 NO_PANDOC = (
     "report: there is no pandoc, so report.tex, report.html and report.pdf were not made; report.md is the source that "
     "they are made of. Install it with `pip install pypandoc-binary`, or as a program of its system, and run again."
@@ -55,9 +57,9 @@ class Printer:
         """A number with its unit."""
         return self.cell((Key(key), self._unit(key)))
 
-    def interval(self, stem: str, middle: str = "mean", low: str = "low", high: str = "high") -> Markdown:
+    def interval(self, stem: str, end: str = "mean") -> Markdown:
         """A number with its unit and its interval, where it has one."""
-        first, *rest = interval(self.view.numbers, stem, middle, low, high)
+        first, *rest = interval(self.view.numbers, f"{stem}.{end}")
         return self.cell((first, self._unit(first), *rest))
 
     def standings(self, found: Finding) -> Markdown:
@@ -72,27 +74,19 @@ class Printer:
 
     def measured(self, key: str) -> bool:
         """Whether there is such a number, and a run gave it."""
-        return key in self.view.numbers and self.view.numbers[key].status == "done"
+        return self.view.done(key)
 
     def _unit(self, key: str) -> str:
         number = self.view.numbers[key]
-        units = {
-            "percent": " %",
-            "points": " points",
-            "FLOPs": " FLOPs",
-            "nats": " nats",
-            "bits": " bits",
-            "KiB": " KiB",
-        }
-        units["nats x decades"] = " nats \N{MULTIPLICATION SIGN} decades"
-        return units.get(number.unit, "").replace(" ", "\N{NO-BREAK SPACE}") if number.status == "done" else ""
+        unit = UNITS.get(number.unit, "") if number.status == "done" else ""
+        return unit and f"\N{NO-BREAK SPACE}{unit}"
 
     def fill(self, template: str, **sentences: str) -> Markdown:
         """The abstract: {names} are sentences, numbers, or stems of numbers with their intervals."""
         words: dict[str, Cell] = {name: (text,) for name, text in sentences.items()}
         for stem in re.findall(r"\{([^{}]*)\}", template):
             if f"{stem}.mean" in self.view.numbers:
-                first, *rest = interval(self.view.numbers, stem)
+                first, *rest = interval(self.view.numbers, f"{stem}.mean")
                 words[stem] = (first, self._unit(first), *rest)
             elif stem not in words:
                 words[stem] = (Key(stem), self._unit(stem))
@@ -127,7 +121,7 @@ class Printer:
         number, caption = self._count("fig", name), self.caption(name)
         if self.form == "tex":
             graphics = rf"\includegraphics[width=\linewidth,height=.62\textheight,keepaspectratio]{{{name}}}"
-            lines = [r"\begin{figure}[htbp]\centering", graphics, rf"\caption{{{escape(caption)}}}\label{{fig:{name}}}"]
+            lines = [r"\begin{figure}\centering", graphics, rf"\caption{{{escape(caption)}}}\label{{fig:{name}}}"]
             return Markdown("\n```{=latex}\n" + "\n".join([*lines, r"\end{figure}"]) + "\n```\n")
         if self.form == "md":
             return Markdown(f"\n![{name}](../figures/{name}.png)\n\n*Figure {number}. {escape_markdown(caption)}*\n")

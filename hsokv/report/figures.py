@@ -4,7 +4,9 @@ Intervals are the 95 % intervals of the frames. A synthetic stand-in has open ma
 What was not run is a sentence where its points would stand. The captions are report/captions/{name}.rst.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hsokv.analysis.frames import Study
+from hsokv.analysis.scaling import NODE_NAMES
+from hsokv.distributed.swing_up import TARGET
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
 from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, frame, grey, in_order, opened
@@ -24,7 +28,8 @@ TASKS_SHOWN = ("full", "ridge", "experience_replay", "joint", "neither", "fine_t
 THOUSANDTH = 1e-3  # nats under which the scale of regret is linear
 UNCHANGED, COPIED, MOVED = "#BDBDBD", "#000000", ORANGE  # an agent goes on as it was, from its group, from another
 WORST = 0.9  # scores above this quantile of the run share one colour
-TARGET = 0.6  # of the score on swing-up
+LIFE = {"accuracy_in_force": 100, "update_flops": 1}  # curves of benchmarks of events, and what they are drawn times
+EVENTS = ("add", "correct", "rename, merge", "rename, merge", "withdraw")  # by the number in the curve `event`
 
 
 def architecture(study: Study) -> Figure:
@@ -232,6 +237,49 @@ def _by_task(axes: Axes, matrix: pd.DataFrame) -> None:
     axes.set(xlim=(0.3, tasks + 0.3), ylim=(0, 103), xticks=range(1, tasks + 1, 1 + tasks // 8))
 
 
+def events(study: Study) -> Figure:
+    """Draw for each benchmark of events the accuracy on labels in force and, below, the cost of updates, by step."""
+    rows = {curve: frame(study, "curves", condition="headline", curve=curve) for curve in (*LIFE, "event")}
+    names = in_order(study, rows["event"])
+    if not names:
+        return parts.nothing(study)
+    figure = parts.open_figure(study, 4.6 * len(names))
+    axes = figure.subplots(2 * len(names), 1, squeeze=False, height_ratios=[3, 2] * len(names))[:, 0]
+    for block, name in enumerate(names):
+        here = {curve: part[part["benchmark"] == name] for curve, part in rows.items()}
+        above, below = axes[2 * block : 2 * block + 2]
+        above.set_title(name, loc="left")
+        kinds = here["event"].drop_duplicates("x").sort_values("x")
+        ends, last = {"accuracy_in_force": {}, "update_flops": {}}, int(kinds["x"].max())
+        for arm, look in parts.arm_looks(study, here["update_flops"]["arm"]).items():
+            for place, (curve, scale) in zip((above, below), LIFE.items(), strict=True):
+                line = here[curve][here[curve]["arm"] == arm].sort_values("x")
+                if curve == "update_flops":
+                    line = line.assign(**{end: np.maximum(1, line[end]) for end in ("mean", "low", "high")})
+                    place.plot(line["x"], line["mean"], **look)
+                else:
+                    parts.curve(place, line["x"], line, look, scale=scale)
+                end = line["mean"].iloc[-1]
+                ends[curve][arm] = (100 * end if scale == 100 else np.log10(end), look["color"])
+        below.set_yscale("log")
+        _phases(above, below, kinds)
+        above.set(xlim=(0.5, last + 0.1), ylim=(0, 103), ylabel="accuracy on labels in force (%)")
+        below.set(xlim=(0.5, last + 0.1), ylabel="FLOPs of the update", xlabel="steps of events")
+        parts.label_ends(above, last, ends["accuracy_in_force"], 2.2)
+    return figure
+
+
+def _phases(above: Axes, below: Axes, kinds: pd.DataFrame) -> None:
+    """Shade every other run of steps with one kind of event, and name it at the top."""
+    names = [EVENTS[int(number)] for number in kinds["mean"]]
+    starts = [0, *(i for i in range(1, len(names)) if names[i] != names[i - 1]), len(names)]
+    for place, (first, end) in enumerate(itertools.pairwise(starts)):
+        for axes in (above, below) if place % 2 else ():
+            axes.axvspan(first + 0.5, end + 0.5, color="0.94", zorder=0)
+        middle, height = (first + end + 1) / 2, 0.02 + 0.05 * (place % 2)  # neighbours may be narrower than their names
+        above.text(middle, height, names[first], transform=above.get_xaxis_transform(), ha="center", fontsize=6)
+
+
 def flops(study: Study) -> Figure:
     """Draw accuracy against the counted FLOPs a run spent (log scale); the dashed line is what a run was allowed."""
     costs = study.costs[["benchmark", "arm", "flops_allowed", "flops_spent"]]
@@ -375,7 +423,7 @@ def _descent(axes: Axes, parents: np.ndarray, place: np.ndarray, group: np.ndarr
 
 
 def learning(study: Study) -> Figure:
-    """Draw the best score so far at equal environment steps by way of sharing, and seconds to the target beside it."""
+    """Draw the best score so far at equal environment steps by arm, and seconds to the target beside it."""
     sharing, best = study.scaling_sharing, study.scaling_curves
     if sharing.empty:
         return parts.nothing(study)
@@ -403,7 +451,7 @@ def learning(study: Study) -> Figure:
 
 
 def scaling(study: Study) -> Figure:
-    """Draw strong and weak scaling as measured, and throughput and how busy the store is as projected.
+    """Draw strong and weak scaling as measured, and throughput and how busy the supervisor is as projected.
 
     Measured and projected stand in panels of their own and are never joined.
     """
@@ -412,14 +460,19 @@ def scaling(study: Study) -> Figure:
         return parts.nothing(study)
     figure = parts.open_figure(study, 2.4)
     strong, weak, nodes, busy = figure.subplots(1, 4)
-    counts, single = sorted(speed["workers"].unique()), speed[speed["backend"] == "single"].iloc[0]
+    counts = sorted(speed["workers"].unique())
     strong.plot(counts, counts, **grey(DOTTED))
-    weak.plot(counts, [single["throughput"] * count / 1e6 for count in counts], **grey(DOTTED))
-    looks = parts.looks(speed.loc[speed["backend"] != "single", "backend"].unique())
+    kinds = speed["backend"] + ", " + speed["node"].map(NODE_NAMES)
+    for node, single in speed[speed["backend"] == "single"].groupby("node")["throughput"].first().items():
+        own = sorted(speed.loc[speed["node"] == node, "workers"].unique())
+        weak.plot(own, [single * count / 1e6 for count in own], **grey(DOTTED))
+    looks = parts.looks(kinds[speed["backend"] != "single"].unique())
     for row in speed[speed["backend"] != "single"].itertuples():
         axes, name, unit = (strong, "speed_up", 1) if row.scaling == "strong" else (weak, "throughput", 1e-6)
         ends = unit * np.array(_range(row, name))
-        axes.errorbar(row.workers, unit * getattr(row, name), yerr=ends, **looks[row.backend])
+        axes.errorbar(
+            row.workers, unit * getattr(row, name), yerr=ends, **looks[f"{row.backend}, {NODE_NAMES[row.node]}"]
+        )
     for axes, label, title in (
         (strong, "times a single process", "Strong, measured"),
         (weak, "M steps/s", "Weak, measured"),
@@ -430,17 +483,18 @@ def scaling(study: Study) -> Figure:
     entries = looks | {"as many single processes": grey(DOTTED)}
     for latency, colour in zip(sorted(projected["latency"].unique()), parts.ARM_COLOURS, strict=False):
         entries[f"latency {1e3 * latency:g} ms"] = {"color": colour}
-        for sharing, style in (("asynchronous", "-"), ("synchronous", DASHED)):
-            line = projected[(projected["latency"] == latency) & (projected["sharing"] == sharing)]
-            nodes.loglog(line["nodes"], line["throughput"] / 1e6, linestyle=style, color=colour)
-            busy.semilogx(line["nodes"], 100 * line["store_busy"], linestyle=style, color=colour)
-    for axes, label, title in ((nodes, "M steps/s", "Weak, PROJECTED"), (busy, "store busy (%)", "Store, PROJECTED")):
+        line = projected[projected["latency"] == latency]
+        nodes.loglog(line["nodes"], line["throughput"] / 1e6, color=colour)
+        busy.semilogx(line["nodes"], 100 * line["supervisor_busy"], color=colour)
+    for axes, label, title in (
+        (nodes, "M steps/s", "Weak, PROJECTED"),
+        (busy, "supervisor busy (%)", "Supervisor, PROJECTED"),
+    ):
         axes.set(xlabel="nodes", ylabel=label, facecolor="#F6F6F6")
         axes.set_xticks([1, 16, 256, 2048], ["1", "16", "256", "2048"])
         axes.minorticks_off()
         axes.set_title(title, loc="left")
-    styles = {"asynchronous": "-", "synchronous": DASHED}
-    parts.legend(figure, entries | {name: grey(style) for name, style in styles.items()})
+    parts.legend(figure, entries)
     return figure
 
 
@@ -462,6 +516,7 @@ FIGURES: dict[str, Callable[[Study], Figure]] = {
     "rare_words_levels": rare_words_levels,
     "learning_curve": learning_curve,
     "streams": streams,
+    "events": events,
     "flops": flops,
     "regret": regret,
     "swarm": swarm,
@@ -471,19 +526,30 @@ FIGURES: dict[str, Callable[[Study], Figure]] = {
 }
 
 
-def draw(name: str, study: Study | Path, targets: Iterable[Path]) -> None:
-    """Write a figure to each target, whole or not at all; the suffix (.pdf, .png, .svg) names the format.
+def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> None:
+    """Write figures, each whole or not at all, so many at once; the same study gives the same bytes.
 
     Args:
-        name: A key of `FIGURES`.
         study: The study's frames, or the folder that holds them.
-        targets: Files to write.
+        targets: Files to write: a key of `FIGURES` with a suffix that names the format (.pdf, .png, .svg).
+        processes: Figures drawn at once.
 
     Raises:
         ConfigurationError: there is no such figure, or a name in it has a letter that no font has.
     """
-    if name not in FIGURES:
-        raise ConfigurationError(f"figure: unknown name {name!r}{nearest(name, FIGURES)}")
-    study = study if isinstance(study, Study) else Study.read(study)
+    study, by_name = study if isinstance(study, Study) else Study.read(study), {}
+    for target in map(Path, targets):
+        if target.stem not in FIGURES:
+            raise ConfigurationError(f"figure: unknown name {target.stem!r}{nearest(target.stem, FIGURES)}")
+        by_name.setdefault(target.stem, []).append(target)
+    if processes == 1:
+        for name, paths in by_name.items():
+            _draw(name, study, paths)
+    else:  # what is imported and read is shared: that takes as long as a figure
+        with get_context("fork").Pool(processes) as pool:
+            pool.starmap(_draw, [(name, study, paths) for name, paths in by_name.items()], chunksize=1)
+
+
+def _draw(name: str, study: Study, targets: list[Path]) -> None:
     with matplotlib.rc_context(fname=parts.STYLE):
         parts.save(FIGURES[name](study), targets)

@@ -17,7 +17,8 @@ RELATIONS = {
 }
 REFERENCE = "joint"  # learns from all the data seen so far: what a stream could reach, not a rival under its rules
 CONTROLS = {  # arms without which a gain of `full` over `kv_only` could not be told from that of their parts
-    "kv_closed_form": "the same memory with the same keys and no swarm",
+    "kv_closed_form": "the same memory with keys in closed form and no swarm",
+    "kv_learnt_maps": "the same memory with the same key and query maps and no swarm",
     "kv_random_search": "random search in the same space with the same averaging",
     "kv_flat_population": "the same swarm in one group",
     "single_agent_equal_flops": "one agent that takes all the steps of the swarm",

@@ -21,6 +21,7 @@ from matplotlib.ticker import NullLocator
 from hsokv.analysis.frames import Study
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import write_bytes
+from hsokv.report.findings import CONTROLS, PROPOSED
 
 STYLE = Path(__file__).with_name("hsokv.mplstyle")
 TEXT_WIDTH = 7.0  # inches
@@ -33,8 +34,6 @@ ARM_COLOURS = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", ORANGE, "#00000
 ARM_COLOURS += ("#332288", "#7F9A1B", "#AA4499", "#8A8A8A")
 ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "d")  # colours alone do not suffice
 KINDS = {"variant": (BLUE, "o"), "baseline": (ORANGE, "s"), "control": (GREY, "D")}
-SUBJECT = "full"
-SWARM_CONTROLS = ("kv_closed_form", "kv_random_search", "kv_flat_population", "single_agent_equal_flops")
 Panels = dict[str, list[Axes]]
 
 
@@ -68,7 +67,7 @@ def arranged(study: Study, arms: Iterable[str]) -> list[str]:
 def _group(study: Study, arm: str) -> int:
     if (kind := kind_of(study, arm)) != "variant":
         return 3 + (kind == "control")
-    return 0 if arm == SUBJECT else 1 if arm in SWARM_CONTROLS else 2
+    return 0 if arm == PROPOSED else 1 if arm in CONTROLS else 2
 
 
 def looks(names: Iterable[str]) -> dict[str, dict]:

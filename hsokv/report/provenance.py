@@ -9,10 +9,9 @@ from hsokv.analysis.frames import Study
 from hsokv.analysis.numbers import Number, Numbers
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import checksum, read_json
+from hsokv.report.cells import INTERVALS
 
 FORMAT = "hsokv-provenance/2"
-INTERVALS = {"mean": ("low", "high"), "difference": ("low", "high"), "value": ("low", "high")}
-INTERVALS |= {"lift": ("lift_low", "lift_high"), "throughput": ("low", "high"), "predicted": ("low", "high")}
 
 
 def provenance(

@@ -1,20 +1,22 @@
-"""Every table of the study as a frame of cells; a new one is a function and a line of `TABLES`."""
+"""Every table of the study as a frame of cells; a new one is a line of `TABLES`, and a function where cells differ."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE, Study
-from hsokv.analysis.numbers import Number, Numbers
+from hsokv.analysis.numbers import SCALING, Numbers
+from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.analysis.scores import format_value
 from hsokv.report.cells import DASH, STAND_IN, USER_COPY, Cell, Key, Table, Verbatim, fill, interval, plain
 
 SMALL = "small run, not the study"
 UNDEFINED = f"{DASH}: not defined for that benchmark."
 AREA = "area under regret (nats \N{MULTIPLICATION SIGN} decades)"
-CARRIED = ("entries", "statistics", "weights")
+_FIELD = re.compile(r"\{(\w+)(\+?)\}")
 COMPARED = "split_cifar10"  # the stream that others have published figures of
 PUBLISHED = (  # P. Buzzega et al. (2020), table 2: ResNet-18; class-incremental, task-incremental
     ("SGD without a memory", "19.6", "61.0"),
@@ -22,35 +24,26 @@ PUBLISHED = (  # P. Buzzega et al. (2020), table 2: ResNet-18; class-incremental
     ("DER++, 500 images", "72.7", "93.9"),
     ("joint", "92.2", "98.3"),
 )
+BOTH = ("accuracy", "accuracy_task_incremental")
+STREAM = {
+    "accuracy, class-incremental (%)": "{accuracy+}",
+    "accuracy, task-incremental (%)": "{accuracy_task_incremental+}",
+    "BWT, class-incremental (points)": "{bwt+}",
+    "BWT, task-incremental (points)": "{bwt_task_incremental+}",
+    "forgetting (points)": "{forgetting+}",
+    "excess over joint (points)": "{excess_forgetting+}",
+    "retention (%)": "{retention+}",
+    "KiB carried (entries + statistics + weights)": "{carried_total} ({carried_entries} + {carried_statistics} + "
+    "{carried_weights})",
+}
 BESIDE_PUBLISHED = ("neither", "fine_tune", "experience_replay", "ridge", "kv_only", "full", "joint")
-
-
-class Remembered(Mapping[str, Number]):
-    """Numbers, each looked up once: a number finds the lines of its runs anew at every look."""
-
-    def __init__(self, numbers: Numbers) -> None:
-        self._numbers, self._known = numbers, {}
-
-    def __getitem__(self, key: str) -> Number:
-        if key not in self._known:
-            self._known[key] = self._numbers[key]
-        return self._known[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._numbers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
 
 
 class View:
     """A study with its numbers, and the cells that tables are made of."""
 
     def __init__(self, study: Study) -> None:
-        self.study, self.numbers, self.benchmarks = study, Remembered(Numbers(study)), study.about["benchmarks"]
+        self.study, self.numbers, self.benchmarks = study, Numbers(study), study.about["benchmarks"]
         self.table = cache(partial(make_table, self))
 
     def title(self, benchmark: str) -> str:
@@ -59,69 +52,75 @@ class View:
         marks = (STAND_IN, about.get("synthetic")), (USER_COPY, about.get("user_copy"))
         return " ".join([benchmark, *(mark for mark, holds in marks if holds)])
 
-    def done(self, stem: str, *, ends: bool = False) -> Cell:
-        """The mean at a stem, with its interval if `ends`; empty where there is none."""
-        key = f"{stem}.mean"
-        if key not in self.numbers or self.numbers[key].status != "done":
-            return ()
-        return interval(self.numbers, stem) if ends else (Key(key),)
+    def done(self, key: str) -> bool:
+        """Whether there is such a number, and a run gave it."""
+        return key in self.numbers and self.numbers[key].status == "done"
 
-    def several(self, stem: str, *scores: str) -> Cell:
-        """Means of several scores, those there are, apart by dashes."""
-        return joined((self.done(f"{stem}.{score}") for score in scores), f" {DASH} ")
+    def cell(self, template: str, stem: str, row: Mapping[str, Any] | None = None) -> Cell:
+        """A cell of a template such as `{hit_rate+}` or `{reached} of {runs}`.
+
+        A name stands for the number, or the mean of the score, of this name at a stem, with `+` with its interval; else
+        for a word of the row. A number without a value is left out with the words before it.
+        """
+        literals, parts = _FIELD.split(template), []
+        for index, (before, name, ends) in enumerate(zip(literals[::3], literals[1::3], literals[2::3], strict=False)):
+            key = f"{stem}.{name}" if f"{stem}.{name}" in self.numbers else f"{stem}.{name}.mean"
+            word = (str(row[name]),) if row and name in row and key not in self.numbers else ()
+            if found := word or (self.done(key) and (interval(self.numbers, key) if ends else (Key(key),))):
+                parts += [before] * bool(before and (parts or not index))
+                parts += found
+        return (*parts, literals[-1]) if parts and literals[-1] else tuple(parts)
 
     def accuracy(self, benchmark: str, condition: str, arm: str) -> Cell:
         """Accuracy with its interval; a dash where the arm is not defined for the benchmark."""
         about = self.benchmarks[benchmark]
         defined = arm in about["arms"] or arm in about["controls"]
-        return interval(self.numbers, f"{benchmark}.{condition}.{arm}.accuracy") if defined else (DASH,)
-
-    def with_any(self, *scores: str) -> list[tuple[str, str, str]]:
-        """Benchmark, arm and stem of the headlines that have one of the scores, run or not."""
-        stems = ((name, arm, f"{name}.{HEADLINE}.{arm}") for name, b in self.benchmarks.items() for arm in b["arms"])
-        return [row for row in stems if any(f"{row[2]}.{score}.mean" in self.numbers for score in scores)]
-
-    def of_scores(
-        self,
-        columns: Mapping[str, tuple[str, bool]],
-        beside: tuple[str, ...] = (),
-        among: Collection[str] | None = None,
-    ) -> pd.DataFrame:
-        """A row for each benchmark (`among` these) and arm that has a score of `columns` not among `beside`.
-
-        `columns`: score, and whether with its interval, by title.
-        """
-        rows, asked = [], [score for score, _ in columns.values() if score not in beside]
-        for benchmark, arm, stem in self.with_any(*asked):
-            if among is not None and benchmark not in among:
-                continue
-            cells = [self.done(f"{stem}.{score}", ends=ends) for score, ends in columns.values()]
-            if any(cell for cell, (score, _) in zip(cells, columns.values(), strict=True) if score in asked):
-                rows.append(((self.title(benchmark),), (arm,), *cells))
-        return frame(["benchmark", "arm", *columns], rows)
-
-    def measured(self, key: str) -> Cell:
-        """A number of the distributed swarm; a dash where it is undefined."""
-        return (Key(f"cartpole.{key}"),) if self.numbers[f"cartpole.{key}"].status == "done" else (DASH,)
-
-    def row(self, stem: str, frame: pd.DataFrame) -> dict[str, Cell]:
-        """The numbers of a row of the distributed swarm, by column."""
-        return {name: self.measured(f"{stem}.{name}") for name in frame if f"cartpole.{stem}.{name}" in self.numbers}
+        return interval(self.numbers, f"{benchmark}.{condition}.{arm}.accuracy.mean") if defined else (DASH,)
 
 
-def frame(columns: list[str], rows: list[tuple[Cell, ...]], note: str = "") -> pd.DataFrame:
+def frame(columns: Iterable[str], rows: list[tuple[Cell, ...]], note: str = "") -> pd.DataFrame:
     """A frame of cells, with what its note says beside that of the registry."""
     made = pd.DataFrame({name: pd.Series([row[i] for row in rows], dtype=object) for i, name in enumerate(columns)})
     made.attrs["note"] = note
     return made
 
 
-def joined(cells: Any, between: str) -> Cell:
-    """Cells as one, the empty ones left out."""
-    parts: list[str] = []
-    for cell in filter(None, cells):
-        parts += [between, *cell] if parts else cell
-    return tuple(parts)
+def _every(about: Mapping[str, Any], arm: str) -> bool:
+    return True
+
+
+def by_arm(
+    view: View, columns: Mapping[str, str], of: str, *, dashes: bool = False, where: Callable[..., bool] = _every
+) -> pd.DataFrame:
+    """A row for each benchmark and arm whose headline has one of the scores `of`; a template of a cell by title.
+
+    With `dashes` a row without any of them says why, else it is left out; `where` tells from what is known of a
+    benchmark, and the arm, whether they are shown.
+    """
+    rows = []
+    for name, about in view.benchmarks.items():
+        for arm in (arm for arm in about["arms"] if where(about, arm)):
+            stem = f"{name}.{HEADLINE}.{arm}"
+            known = [score for score in of.split() if f"{stem}.{score}.mean" in view.numbers]
+            cells = [view.cell(template, stem) for template in columns.values()]
+            if known and not any(view.done(f"{stem}.{score}.mean") for score in known):
+                if not dashes:
+                    continue
+                cells = [(Key(f"{stem}.{known[0]}.mean"),), *[(DASH,)] * (len(columns) - 1)]
+            if known:
+                rows.append(((view.title(name),), (arm,), *cells))
+    return frame(["benchmark", "arm", *columns], rows)
+
+
+def by_row(view: View, name: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    """A row for each of a frame of the distributed swarm; a template of a cell by title, a dash for what is missing."""
+    rows = []
+    for row in getattr(view.study, f"scaling_{name}").to_dict("records"):
+        stem = f"cartpole.{name}.{SCALING[name].format(**row)}"
+        row |= {"measured_on": NODE_NAMES[row["node"]]} if "node" in row else {}
+        row |= {"milliseconds": f"{1e3 * row['latency']:g}"} if "latency" in row else {}
+        rows.append(tuple(view.cell(template, stem, row) or (DASH,) for template in columns.values()))
+    return frame(columns, rows)
 
 
 def main(view: View) -> pd.DataFrame:
@@ -162,45 +161,16 @@ def tracks(view: View) -> pd.DataFrame:
         best, difference, lost = (), (), ()
         if row.status == "done":
             best = (f"{row.best} ", *view.accuracy(row.benchmark, row.condition, row.best))
-            difference = interval(view.numbers, f"{stem}.best_baseline", "difference")
-            lost = view.done(f"{stem}.full.accuracy_lost_without_memory", ends=True)
+            difference = interval(view.numbers, f"{stem}.best_baseline.difference")
+            lost = view.cell("{accuracy_lost_without_memory+}", f"{stem}.full")
         rows.append(((view.title(row.benchmark),), (row.condition,), *cells, best, difference, lost))
     columns = ["benchmark", "condition", "encoder", "FLOPs to tune it", "full (%)", "best plain baseline (%)"]
     return frame([*columns, "full minus it (points)", "lost without memory (points)"], rows)
 
 
-def regret(view: View) -> pd.DataFrame:
-    """What each arm with fold log-losses found for what it spent, on each benchmark's headline."""
-    columns = {AREA: ("regret_area", True), "regret at last (nats)": ("regret_end", True)}
-    return view.of_scores(columns | {"allowance spent (%)": ("flops_share", False)})
-
-
-def swarm(view: View) -> pd.DataFrame:
-    """How far the agents of the arms that have several differ, and what that found, on each benchmark's headline."""
-    columns = {
-        "diversity at first": ("diversity_initial", False),
-        "diversity after a round": ("diversity", True),
-        "disagreement on dev": ("disagreement", False),
-        AREA: ("regret_area", False),
-        "allowance spent (%)": ("flops_share", False),
-    }
-    return view.of_scores(columns, beside=("regret_area", "flops_share"))
-
-
-def balanced(view: View) -> pd.DataFrame:
-    """Scores that count every class alike, beside accuracy, where classes differ in size; else they say the same."""
-    columns = {
-        "accuracy (%)": ("accuracy", True),
-        "balanced accuracy (%)": ("balanced_accuracy", True),
-        "macro-F1 (%)": ("macro_f1", True),
-    }
-    unequal = [name for name, about in view.benchmarks.items() if _unequal(about.get("data", {}).get("classes", {}))]
-    return view.of_scores(columns, beside=("accuracy",), among=unequal)
-
-
-def _unequal(classes: Mapping[str, list[int]]) -> bool:
+def _unequal(about: Mapping[str, Any], arm: str) -> bool:
     """Whether the largest class has twice the test examples of the smallest, or more."""
-    sizes = [test for _, test in classes.values()]
+    sizes = [test for _, test in about.get("data", {}).get("classes", {}).values()]
     return bool(sizes) and max(sizes) >= 2 * min(sizes)
 
 
@@ -208,11 +178,12 @@ def contrasts(view: View) -> pd.DataFrame:
     """Paired differences on the headlines; p, plain and by Holm, for the family fixed before any run."""
     rows = []
     for row in view.study.contrasts.itertuples():
-        other = row.score != "accuracy"
-        lift = () if other else interval(view.numbers, row.name, "lift", "lift_low", "lift_high")
-        p = [(Key(f"{row.name}.{name}"),) if row.family else () for name in ("p", "p_holm")]
-        words = f"{row.a} minus {row.b}" + (f", {row.score.replace('_', ' ')}" if other else "")
-        rows.append(((words,), (view.title(row.benchmark),), interval(view.numbers, row.name, "difference"), lift, *p))
+        accuracy = row.score == "accuracy"
+        words = f"{row.a} minus {row.b}" + ("" if accuracy else f", {row.score.replace('_', ' ')}")
+        cells = [interval(view.numbers, f"{row.name}.{name}") for name in ("difference", *["lift"] * accuracy)]
+        cells += [] if accuracy else [()]
+        cells += [(Key(f"{row.name}.{name}"),) if row.family else () for name in ("p", "p_holm")]
+        rows.append(((words,), (view.title(row.benchmark),), *cells))
     return frame(["contrast", "benchmark", "difference (points)", "lift (%)", "p", "p (Holm)"], rows)
 
 
@@ -223,80 +194,42 @@ def criteria(view: View) -> pd.DataFrame:
         key = f"criteria.{row.name}"
         known = not pd.isna(row.threshold)
         bound = f"{row.comparison} {format_value(row.threshold, row.unit).lstrip('+')}" if known else ""
-        value = interval(view.numbers, key, "value") if not pd.isna(row.value) else ()
+        value = interval(view.numbers, f"{key}.value") if not pd.isna(row.value) else ()
         told = [(Key(f"{key}.{end}"),) if getattr(row, end) else () for end in ("verdict", "reason")]
         rows.append(((row.name,), (row.benchmark,), (bound,) if bound else (), value, *told))
     return frame(["criterion", "decided on", "threshold", "value", "verdict", "reason"], rows)
 
 
 def costs(view: View) -> pd.DataFrame:
-    """Counted floating-point operations per run, spent of those allowed: arms as rows, benchmarks as columns."""
-    cells = {}
-    for row in view.study.costs.itertuples():
-        spent, allowed = (Key(f"{row.benchmark}.{row.arm}.flops.{end}") for end in ("spent", "allowed"))
-        cells[row.benchmark, row.arm] = (spent, " of ", allowed) if row.status == "done" else (spent,)
-    rows = [
-        ((arm,), *(cells.get((name, arm), (DASH,)) for name in view.benchmarks)) for arm in view.study.about["arms"]
-    ]
+    """Counted floating-point operations per run: what every arm may spend, then what each arm spent."""
+    of = view.study.costs.set_index(["benchmark", "arm"])
+    allowed = of["flops_allowed"].dropna().groupby("benchmark", observed=True).agg(["max", "idxmax"])
+    first, rows = [("allowed",)], []
+    for name in view.benchmarks:
+        known = name in allowed.index and allowed["max"][name] > 0
+        first.append((Key(".".join((*allowed["idxmax"][name], "flops.allowed"))),) if known else (DASH,))
+    for arm in view.study.about["arms"]:
+        cells = []
+        for name in view.benchmarks:
+            spent, may = (Key(f"{name}.{arm}.flops.{end}") for end in ("spent", "allowed"))
+            other = view.done(may) and of["flops_allowed"][name, arm] != allowed["max"][name]
+            cells.append(((spent, " of ", may) if other else (spent,)) if spent in view.numbers else (DASH,))
+        rows.append(((arm,), *cells))
     note = UNDEFINED if any((DASH,) in row for row in rows) else ""
-    return frame(["arm", *map(view.title, view.benchmarks)], rows, note)
-
-
-def memory(view: View) -> pd.DataFrame:
-    """What the memory of each arm that has one was worth on each benchmark's headline, and how far it was trusted."""
-    rows = []
-    for name, arm, stem in view.with_any("hit_rate", "accuracy_lost_without_memory", "memory_entries"):
-        cells = [view.done(f"{stem}.{score}", ends=True) for score in ("accuracy_lost_without_memory", "hit_rate")]
-        cells += [view.done(f"{stem}.{score}") for score in ("hit_chance", "gate_mean", "gate_entropy")]
-        cells.append(view.several(stem, *(f"similarity_{end}" for end in ("min", "mean", "max"))))
-        cells = cells if any(cells) else [(DASH,)] * len(cells)
-        rows.append(((view.title(name),), (arm,), view.accuracy(name, HEADLINE, arm), *cells))
-    columns = ["benchmark", "arm", "accuracy (%)", "lost without memory (points)", "hit rate (%)", "chance (%)", "gate"]
-    return frame([*columns, "gate entropy (bits)", f"nearest cosine: least {DASH} mean {DASH} most"], rows)
-
-
-def occupancy(view: View) -> pd.DataFrame:
-    """What the memory of each arm held on each benchmark's headline, and how its reads were spread."""
-    rows = []
-    for name, arm, stem in view.with_any("memory_entries"):
-        entries, capacity = (view.done(f"{stem}.memory_{score}") for score in ("entries", "capacity"))
-        held = joined((entries, capacity), " of ")
-        per_class = view.several(stem, *(f"memory_class_{end}" for end in ("min", "median", "max")))
-        used = [view.done(f"{stem}.memory_{s}") for s in ("age_read", "never_read", "top_tenth", "top_tenth_right")]
-        ages = view.several(stem, "memory_age_mean", "memory_age_oldest")
-        cells = [held, per_class, view.done(f"{stem}.memory_consolidated"), ages, *used]
-        if not entries:
-            cells = [(Key(f"{stem}.memory_entries.mean"),), *[(DASH,)] * 7]
-        rows.append(((view.title(name),), (arm,), *cells))
-    columns = ["benchmark", "arm", "entries held", "entries per class", "consolidated (%)", "age of entries"]
-    columns += ["mean age when read", "never read (%)", "reads of top tenth (%)", "right of these (%)"]
-    return frame(columns, rows)
-
-
-def flips(view: View) -> pd.DataFrame:
-    """How many test examples the memory of `full` and `kv_only` corrects, and harms, on each benchmark's headline."""
-    rows = []
-    for name, arm, stem in view.with_any("memory_corrected"):
-        if arm not in ("full", "kv_only"):
-            continue
-        cells = [view.done(f"{stem}.memory_{kind}_examples") for kind in ("corrected", "harmed")]
-        shares = ("corrected", "harmed", "right_both", "wrong_both")
-        cells += [view.done(f"{stem}.memory_{kind}", ends=True) for kind in shares]
-        cells = cells if any(cells) else [(Key(f"{stem}.memory_corrected.mean"),), *[(DASH,)] * 5]
-        rows.append(((view.title(name),), (arm,), *cells))
-    columns = ["benchmark", "arm", "corrected (examples a run)", "harmed (examples a run)", "corrected (%)"]
-    return frame([*columns, "harmed (%)", "right either way (%)", "wrong either way (%)"], rows)
+    return frame(["arm", *map(view.title, view.benchmarks)], [tuple(first), *rows], note)
 
 
 def flipped_examples(view: View) -> pd.DataFrame:
-    """The test examples that the memory of `full` corrects, and harms, in most seeds."""
-    rows = []
-    flipped = view.study.flipped_examples
-    for (name, condition, arm), here in flipped.groupby(["benchmark", "condition", "arm"], observed=True):
-        cells = []
+    """The test examples that the memory of `full` corrects, and harms, in most seeds; dashes where there are none."""
+    rows, flipped = [], view.study.flipped_examples
+    for name, about in view.benchmarks.items() if len(flipped) else ():
+        if about["stream"] or not view.done(f"{name}.{HEADLINE}.full.memory_corrected.mean"):
+            continue
+        here, condition, cells = flipped[flipped["benchmark"] == name], about["headline"][0], []
         for kind in ("corrected", "harmed"):
-            stems = [f"{name}.{condition}.{arm}.{kind}.{rank}" for rank in here.loc[here["kind"] == kind, "rank"]]
-            cells.append(joined(((Key(f"{s}.example"), " (", Key(f"{s}.seeds"), ")") for s in stems), ", ") or (DASH,))
+            stems = [f"{name}.{condition}.full.{kind}.{rank}" for rank in here.loc[here["kind"] == kind, "rank"]]
+            named = [(", ", Key(f"{stem}.example"), " (", Key(f"{stem}.seeds"), ")") for stem in stems]
+            cells.append(tuple(part for cell in named for part in cell)[1:] or (DASH,))
         rows.append(((view.title(name),), (condition,), (Key(f"{name}.seeds"),), *cells))
     return frame(["benchmark", "condition", "seeds", "corrected most often", "harmed most often"], rows)
 
@@ -319,28 +252,14 @@ def most_read(view: View) -> pd.DataFrame:
 
 def stream(view: View, benchmark: str) -> pd.DataFrame:
     """How the arms learn one stream: a row an arm, under each condition, with what they carry to the next task."""
-    columns = {
-        "accuracy, class-incremental (%)": "accuracy",
-        "accuracy, task-incremental (%)": "accuracy_task_incremental",
-        "BWT, class-incremental (points)": "bwt",
-        "BWT, task-incremental (points)": "bwt_task_incremental",
-        "forgetting (points)": "forgetting",
-        "excess over joint (points)": "excess_forgetting",
-        "retention (%)": "retention",
-    }
     about, rows = view.benchmarks[benchmark], []
-    for condition in about["conditions"]:
+    for condition in about["conditions"] if about["stream"] else ():
         for arm in about["arms"]:
             stem = f"{benchmark}.{condition}.{arm}"
-            cells = [view.done(f"{stem}.{score}", ends=True) for score in columns.values()]
-            if not cells[0]:
-                cells = [(Key(f"{stem}.accuracy.mean"),), *[()] * (len(columns) - 1)]
-            parts = joined((view.done(f"{stem}.carried_{name}") for name in CARRIED), " + ")
-            total = view.done(f"{stem}.carried_total")
-            cells.append((*total, " (", *parts, ")") if total else ())
-            rows.append(((condition,), (arm,), *(cell or (DASH,) for cell in cells)))
-    names = ["condition", "arm", *columns, f"KiB carried ({' + '.join(CARRIED)})"]
-    found = frame(names, rows if about["stream"] else [])
+            first, *others = (view.cell(template, stem) for template in STREAM.values())
+            cells = (first or (Key(f"{stem}.accuracy.mean"),), *(cell or (DASH,) for cell in others))
+            rows.append(((condition,), (arm,), *cells))
+    found = frame(["condition", "arm", *STREAM], rows)
     return found.drop(columns="condition") if len(about["conditions"]) == 1 else found
 
 
@@ -350,61 +269,21 @@ def published(view: View) -> pd.DataFrame:
     rows = [((name,), ("published",), *((cell,) for cell in cells)) for name, *cells in PUBLISHED]
     rows = rows if about.get("stream") else []
     for arm in (arm for arm in BESIDE_PUBLISHED if rows and arm in about["arms"]):
-        scores = ("accuracy", "accuracy_task_incremental")
-        cells = (view.done(f"{COMPARED}.{HEADLINE}.{arm}.{score}", ends=True) for score in scores)
+        cells = (view.cell(f"{{{score}+}}", f"{COMPARED}.{HEADLINE}.{arm}") for score in BOTH)
         rows.append(((arm,), ("this study",), *(cell or ("not run",) for cell in cells)))
     return frame(["method", "from", "class-incremental (%)", "task-incremental (%)"], rows)
 
 
-def sharing(view: View) -> pd.DataFrame:
-    """How soon each way of sharing reaches the target, and what it sends."""
+def published_accuracy(view: View) -> pd.DataFrame:
+    """What others published of a benchmark, above this study's arms."""
     rows = []
-    for row in view.study.scaling_sharing.itertuples():
-        cell = view.row(f"sharing.{row.arm}", view.study.scaling_sharing)
-        sent = _both(cell["bytes_sent"], cell["bytes_received"])
-        alone = (cell[name] for name in ("steps_to_target", "seconds_to_target", "best", "copies", "staleness"))
-        rows.append(((row.arm,), (*cell["reached"], " of ", *cell["runs"]), *alone, sent, cell["overhead"]))
-    columns = ["arm", "reached 0.60", "M steps to it", "seconds to it", "best score", "copies", "staleness (pushes)"]
-    return frame([*columns, "kB to, from workers", "not work (%)"], rows)
-
-
-def speed(view: View) -> pd.DataFrame:
-    """How fast the distributed swarm is, by backend and number of workers."""
-    rows = []
-    for row in view.study.scaling_speed.itertuples():
-        cell = view.row(f"speed.{row.scaling}.{row.backend}.{row.workers}", view.study.scaling_speed)
-        apart = ((str(getattr(row, name)),) for name in ("scaling", "backend", "workers", "managers"))
-        ratios = (cell[name] for name in ("throughput", "speed_up", "over_one", "overhead"))
-        work = _both(cell["work_seconds"], cell["supervisor_cpu_seconds"])
-        sent = _both(cell["bytes_sent"], cell["bytes_received"])
-        rows.append((*apart, *ratios, work, cell["peak_memory_bytes"], sent, (row.note,) if row.note else ()))
-    columns = ["scaling", "backend", "workers", "managers", "M steps/s", "speed-up", "over one worker", "not work (%)"]
-    return frame([*columns, "work, supervisor CPU (s)", "memory (MiB)", "kB to, from workers", "note"], rows)
-
-
-def validation(view: View) -> pd.DataFrame:
-    """What the simulation projects of two workers, beside what was measured."""
-    rows = []
-    for row in view.study.scaling_validation.itertuples():
-        stem = f"cartpole.validation.{row.payload}.{row.rounds}"
-        told = (view.measured(f"validation.{row.payload}.{row.rounds}.{name}") for name in ("measured", "error"))
-        rows.append(((str(row.payload),), (str(row.rounds),), interval(view.numbers, stem, "predicted"), *told))
-    columns = ["managers a worker", "rounds a period", "projected (M steps/s)", "measured (M steps/s)", "error (%)"]
-    return frame(columns, rows)
-
-
-def projection(view: View) -> pd.DataFrame:
-    """What the simulation projects of more nodes than there were."""
-    rows = []
-    for row in view.study.scaling_projection.itertuples():
-        stem = f"projection.{row.nodes}.{row.sharing}.{row.latency:g}"
-        told = (interval(view.numbers, f"cartpole.{stem}", "throughput"), view.measured(f"{stem}.store_busy"))
-        rows.append(((str(row.nodes),), (row.sharing,), (f"{1e3 * row.latency:g}",), *told))
-    return frame(["nodes", "sharing", "latency (ms)", "projected (M steps/s)", "store busy (%)"], rows)
-
-
-def _both(one: Cell, other: Cell) -> Cell:
-    return (DASH,) if (DASH,) in (one, other) else (*one, ", ", *other)
+    for name, about in view.benchmarks.items():
+        for entry in about.get("published", ()):
+            cells = (Verbatim(entry["name"]),), ("published",), (f"{100 * entry['accuracy']:.1f}",)
+            rows.append(((view.title(name),), *cells, (Verbatim(entry["source"]),)))
+        for arm in about["arms"] if about.get("published") else ():
+            rows.append(((view.title(name),), (arm,), ("this study",), view.accuracy(name, HEADLINE, arm), ()))
+    return frame(["benchmark", "method", "from", "accuracy (%)", "source"], rows)
 
 
 class Entry(NamedTuple):
@@ -423,7 +302,10 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
     "contrasts": Entry(contrasts, "Paired differences with 95 % intervals",
         "Of accuracy, where no other score is named. p: exact two-sided sign-flip test over seeds, for the family of "
         "contrasts fixed before any run."),
-    "balanced": Entry(balanced, "Accuracy beside scores that count every class alike, with 95 % intervals"),
+    "balanced": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}",
+            "balanced accuracy (%)": "{balanced_accuracy+}", "macro-F1 (%)": "{macro_f1+}"},
+            of="balanced_accuracy macro_f1", where=_unequal),
+        "Accuracy beside scores that count every class alike, with 95 % intervals"),
     "tracks": Entry(tracks, "The full system by condition, with 95 % intervals",
         "What tuning the encoder took is charged to every arm of its condition. Tuned by contrast or cross-entropy: on "
         "the shots; by descriptions: on texts without labels, which descriptions of the labels guess."),
@@ -432,47 +314,100 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "{title}{condition}: what the arms learn task after task, seen after the last one, with 95 % intervals",
         "Forgetting, excess and retention are class-incremental. Intervals of all but class-incremental accuracy are "
         f"over seeds alone. {DASH}: nothing to show."),
+    "events": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}", "out of scope, AUROC (%)": "{auroc+}",
+            "update (FLOPs)": "{update_flops}", "update (ms)": "{update_seconds}",
+            "cheaper than joint (FLOPs)": "{update_flops_saving}", "faster than joint": "{update_seconds_saving}",
+            "answer (FLOPs)": "{answer_flops}", "exact after withdrawal (%)": "{exact_answers}",
+            "right on the withdrawn, beyond a twin (points)": "{withdrawn_excess+}", "KiB carried": "{carried_total}"},
+            of="auroc update_flops exact_answers"),
+        "Labels that come, change and go: after the last step, with 95 % intervals",
+        "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
+        "machine. Exact: share of the answers that equal to the bit those of a twin, the same arm that never saw what "
+        "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where there is one."),
     "published": Entry(published,
         f"{COMPARED}: arms of this study below published figures of training from scratch",
         "Published: Buzzega et al. (2020), ResNet-18 trained whole on 50,000 images in 50 passes a task. Here heads "
         "and memories learn on frozen features, under an allowance of operations."),
-    "memory": Entry(memory, "What the memory was worth, with 95 % intervals",
+    "published_accuracy": Entry(published_accuracy, "Published results beside this study's",
+        "Published results are those of their authors, on their own draws of the same number of shots."),
+    "memory": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}",
+            "lost without memory (points)": "{accuracy_lost_without_memory+}", "hit rate (%)": "{hit_rate+}",
+            "chance (%)": "{hit_chance}", "gate": "{gate_mean}", "gate entropy (bits)": "{gate_entropy}",
+            f"nearest cosine: least {DASH} mean {DASH} most": f"{{similarity_min}} {DASH} {{similarity_mean}} {DASH} "
+            "{similarity_max}"}, of="hit_rate accuracy_lost_without_memory memory_entries", dashes=True),
+        "What the memory was worth, with 95 % intervals",
         "Chance: the hit rate of an entry drawn blindly. Intervals of hits are over seeds alone."),
-    "occupancy": Entry(occupancy, "What the memory held, and how its reads were spread",
+    "occupancy": Entry(partial(by_arm, columns={"entries held": "{memory_entries} of {memory_capacity}",
+            "entries per class": f"{{memory_class_min}} {DASH} {{memory_class_median}} {DASH} {{memory_class_max}}",
+            "consolidated (%)": "{memory_consolidated}",
+            "age of entries": f"{{memory_age_mean}} {DASH} {{memory_age_oldest}}",
+            "mean age when read": "{memory_age_read}", "never read (%)": "{memory_never_read}",
+            "reads of top tenth (%)": "{memory_top_tenth}", "right of these (%)": "{memory_top_tenth_right}"},
+            of="memory_entries", dashes=True),
+        "What the memory held, and how its reads were spread",
         f"Means over seeds. Per class: least {DASH} median {DASH} most; age: mean {DASH} oldest, in writes; "
         "consolidated: entries that stand for several examples."),
-    "flips": Entry(flips, "What the memory corrects and what it harms, with 95 % intervals",
+    "flips": Entry(partial(by_arm, columns={"corrected (examples a run)": "{memory_corrected_examples}",
+            "harmed (examples a run)": "{memory_harmed_examples}", "corrected (%)": "{memory_corrected+}",
+            "harmed (%)": "{memory_harmed+}", "right either way (%)": "{memory_right_both+}",
+            "wrong either way (%)": "{memory_wrong_both+}"},
+            of="memory_corrected", dashes=True, where=lambda about, arm: arm in ("full", "kv_only")),
+        "What the memory corrects and what it harms, with 95 % intervals",
         "Corrected: right, and wrong once the memory's part of the prediction is zeroed; harmed: the other way round."),
     "flipped_examples": Entry(flipped_examples,
         "Test examples that the memory of full corrects or harms most often",
         "Indices in the test file, from 0, with the number of seeds; at least 2 of them."),
     "most_read": Entry(most_read, "The entries of the memory of full that were read most",
         "Stands for: number of examples; written: index in the order of writing, from 0; right: share of its reads."),
-    "regret": Entry(regret, "Regret, with 95 % intervals",
+    "regret": Entry(partial(by_arm, columns={AREA: "{regret_area+}", "regret at last (nats)": "{regret_end+}",
+            "allowance spent (%)": "{flops_share}"}, of="regret_area regret_end flops_share"),
+        "Regret, with 95 % intervals",
         "Regret: best fold log-loss so far minus the best of any arm on the same benchmark and seed. Its area, over "
         "log10 of counted FLOPs, has one start for all; an arm whose first value comes later has none."),
-    "swarm": Entry(swarm, "What the swarm did",
+    "swarm": Entry(partial(by_arm, columns={"diversity at first": "{diversity_initial}",
+            "diversity after a round": "{diversity+}", "disagreement on dev": "{disagreement}",
+            AREA: "{regret_area}", "allowance spent (%)": "{flops_share}"},
+            of="diversity_initial diversity disagreement"),
+        "What the swarm did",
         "Diversity of hyperparameters, before and after the first round's copying (a search of one round copies "
         "nothing), the latter with its 95 % interval; disagreement of averaged agents."),
     "costs": Entry(costs,
         "Counted floating-point operations to fit a run, forward and backward, tuning and discarded agents included: "
-        "spent of those allowed",
+        "those allowed, and those that each arm spent",
         "Means over the headline's runs. Predictions on the test set are charged to no arm."),
-    "sharing": Entry(sharing, "Sharing on swing-up, {cartpole.learning.steps} M environment steps, {seeds} seeds",
-        "Medians over the runs that reached the target, else means over seeds. sequential is one evolution strategy "
-        f"with twice the candidates; random search knows no copies. {MACHINE}"),
-    "speed": Entry(speed, "Speed of the distributed swarm, measured",
-        "Medians over turns. Speed-up is over the best single process on the same managers, turn by turn; the ratio "
-        "to one worker is no speed-up. Two unrelated processes at once do {cartpole.ceiling} of one's work here. "
-        f"Memory is the supervisor's peak. {MACHINE}"),
-    "validation": Entry(validation,
-        "Two workers as projected from one, and as measured; median error {cartpole.error} %",
-        "The simulation was fitted to one worker alone, and to what two unrelated processes do at once on this "
-        "machine: {cartpole.ceiling} of one; 30 replications, the middle 95 % of them in brackets."),
-    "projection": Entry(projection, "Projected, not measured: weak scaling of the distributed swarm",
-        "A discrete-event simulation of as many nodes with a core each and one store; 30 replications."),
+    "sharing": Entry(partial(by_row, name="sharing", columns={"arm": "{arm}",
+            "target reached": "{reached} of {runs}", "M steps to it": "{steps_to_target}",
+            "seconds to it": "{seconds_to_target}", "best score": "{best}", "copies": "{copies}",
+            "diversity (%)": "{diversity}", "kB to workers": "{bytes_sent}",
+            "not work (%)": "{overhead}"}),
+        "Ways of searching on swing-up, at most {cartpole.learning.steps} M environment steps, {seeds} seeds",
+        "Medians over the runs that reached the target, else means over seeds. one_search: one evolution strategy over "
+        "all workers; one_process: the same in one process; independent and population: as many candidates, divided "
+        "among agents, without and with copies; sequential: one strategy with few candidates, in one process. "
+        f"{MACHINE}"),
+    "speed": Entry(partial(by_row, name="speed", columns={"scaling": "{scaling}", "backend": "{backend}",
+            "measured on": "{measured_on}", "workers": "{workers}", "candidates": "{candidates}",
+            "M steps/s": "{throughput}", "speed-up": "{speed_up}",
+            "over one worker": "{over_one}", "not work (%)": "{overhead}",
+            "work, supervisor CPU (s)": "{work_seconds}, {supervisor_cpu_seconds}",
+            "memory (MiB)": "{peak_memory_bytes}", "kB to workers": "{bytes_sent}"}),
+        "Speed of the distributed swarm, measured",
+        "Medians over turns. Speed-up is over the single process on such a node with the same candidates, by turn; the "
+        "ratio to one worker is no speed-up. Equal-share nodes are workers that share the cores of one machine, each "
+        "held to the same share of a core, the single process too. Two unrelated processes at once do "
+        f"{{cartpole.ceiling}} of one's work here. Memory is the supervisor's peak. {MACHINE}"),
+    "validation": Entry(partial(by_row, name="validation", columns={"nodes": "{nodes}",
+            "latency (ms)": "{milliseconds}", "predicted (M steps/s)": "{predicted+}",
+            "measured (M steps/s)": "{measured}", "error (%)": "{error}"}),
+        "Nodes as predicted from one node, and as measured; median error {cartpole.error} %",
+        "Strong scaling. The simulation was fitted to one node alone; 30 replications, the middle 95 % of them in "
+        "brackets."),
+    "projection": Entry(partial(by_row, name="projection", columns={"nodes": "{nodes}",
+            "latency (ms)": "{milliseconds}", "projected (M steps/s)": "{throughput+}",
+            "supervisor busy (%)": "{supervisor_busy}"}),
+        "Projected, not measured: weak scaling of the distributed swarm",
+        "A simulation of as many nodes as the one that was measured, and one supervisor; 30 replications."),
 }  # fmt: skip
-SCALING = ("sharing", "speed", "validation", "projection")
 
 
 def table_names(streams: Mapping[str, bool], *, scaling: bool) -> list[str]:

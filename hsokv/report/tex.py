@@ -1,76 +1,94 @@
-"""A table as LaTeX that no page cuts and no line is too narrow for."""
+"""A table as LaTeX that stands upright on its page."""
 
 import re
 from collections.abc import Mapping
-from itertools import groupby, product
+from dataclasses import replace
+from itertools import product
 from typing import NamedTuple
+
+import pandas as pd
 
 from hsokv.analysis.numbers import Number
 from hsokv.report.cells import MARKS, Cell, Table, Verbatim, add_footnotes, texts
 from hsokv.report.characters import POWER, escape, label
 
-LINE, PAGE = 469.0, 650.0  # points: width of a line, height of a page
+LINE = 469.0  # points: width of a line
 SIZES = {"small": 9.0, "footnotesize": 8.0, "scriptsize": 7.0}  # points of a letter
 GAP = 8.0  # points between columns
-LONG = 28  # characters from which a cell may break its lines
-NAMING = ("arm", "benchmark", "condition", "contrast", "criterion")
+LONG = 18  # characters from which a cell may be wrapped
+LONGEST = 24  # rows of a table that pages do not cut
+GROUP = "benchmark"  # the column whose values become headings between the rows
+_BREAK = re.compile(r" (?=\[|\(|of )")  # where a stacked cell begins a new line
+_PIECES = re.compile(r"[^ _-]+[ _-]*")
 
 
 class Layout(NamedTuple):
-    """How a table is set: on a line of `room` points, with long cells wrapped, intervals under their means."""
+    """How a table is set: intervals under their means, long cells wrapped, letters of a size."""
 
-    room: float
     stacked: bool
     wrapped: bool
     size: str
 
 
-LAYOUTS = [Layout(*layout) for layout in product((LINE, PAGE), (False, True), (False, True), SIZES)]
-"""The first that fits is taken: smaller letters, then longer rows, then a page on its side."""
+LAYOUTS = [Layout(*layout) for layout in product((False, True), (False, True), SIZES)]
+"""The first that fits a line is taken; a table that none fits is scaled down from the last."""
 
 
 def table_to_tex(table: Table, name: str, numbers: Mapping[str, Number]) -> str:
-    """A table as floats that no page cuts, by the first of `LAYOUTS` that fits.
-
-    A table that is higher than a page goes on in further floats, cut where the naming columns change.
-    """
+    """A table: a float, or, with the rows of each benchmark below its name, one that pages cut between benchmarks."""
     table, shorten = add_footnotes(table, numbers)
 
     def tex(parts: Cell) -> str:
         told = texts(parts, numbers)
         return "".join(escape(shorten(part, text), numbers=not isinstance(part, Verbatim)) for part, text in told)
 
-    headings = [_halves(_signed(str(column))) for column in table.frame.columns]
-    plain = [
-        ["".join(shorten(part, text) for part, text in texts(cell, numbers)) for cell in row] for row in table.rows
-    ]
-    layout, widths = next(
-        ((layout, widths) for layout in LAYOUTS if sum(widths := _widths(headings, plain, layout)) <= layout.room),
-        (LAYOUTS[-1], _widths(headings, plain, LAYOUTS[-1])),
-    )
-    broken = [layout.wrapped and _is_long(plain, index) for index in range(len(headings))]
-    spare = max(layout.room - sum(widths), 0) / max(sum(broken), 1)
-    widths = [width + spare * breaks for width, breaks in zip(widths, broken, strict=True)]
-    heights = [_height(row, widths, broken, layout) for row in plain]
-    note, caption = tex(table.note), tex(table.caption)
-    room = (PAGE if layout.room == LINE else LINE) - 80 - 11 * (len(caption + note) // 105)
-
+    columns = [_signed(str(column)) for column in table.frame.columns]
+    if GROUP in columns:  # together, in the order of their first rows
+        order = pd.factorize(table.frame[GROUP])[0].argsort(kind="stable")
+        table = replace(table, frame=table.frame.iloc[order])
+    plain = [["".join(shorten(*part) for part in texts(cell, numbers)) for cell in row] for row in table.rows]
     rows = [[tex(cell) for cell in row] for row in table.rows]
-    kinds = "".join(f"Y{{{w - GAP:.0f}pt}}" if breaks else "l" for w, breaks in zip(widths, broken, strict=True))
-    lines = [" & ".join(map(_stack, row) if layout.stacked else row) + r" \\" for row in rows]
-    heading = " & ".join(rf"\stack{{{(chr(92) * 2 + '{}').join(map(escape, halves))}}}" for halves in headings) + r" \\"
-    note = rf" {{\footnotesize {note}}}" if note else ""
-    title = rf"\caption{{{caption}.{note}}}\label{{tab:{label(name)}}}"
-    opening, closing = r"\begin{table}[htbp]\centering", r"\end{table}"
-    if layout.room == PAGE:
-        opening = r"\begin{table}[p]\centering\rotatebox{90}{\begin{minipage}{\textheight}\centering"
-        closing = r"\end{minipage}}\end{table}"
-    floats = []
-    for start, end in _chunks(plain, list(map(str, table.frame.columns)), heights, room):
-        floats += [opening, r"\centerline{Table \thetable, continued}\smallskip" if start else title]
-        floats += [rf"\fit{{\{layout.size}\setlength{{\tabcolsep}}{{4pt}}%", rf"\begin{{tabular}}{{@{{}}{kinds}@{{}}}}"]
-        floats += [r"\toprule", heading, r"\midrule", *lines[start:end], r"\bottomrule", r"\end{tabular}}", closing, ""]
-    return "\n".join(floats)
+    groups = [""] * len(rows)
+    if GROUP in columns and len({row[columns.index(GROUP)] for row in plain}) < len(plain):
+        groups = [row[columns.index(GROUP)] for row in rows]
+        plain, rows, (columns,) = (_without(columns.index(GROUP), part) for part in (plain, rows, [columns]))
+
+    layouts = ((layout, _widths(columns, plain, layout)) for layout in LAYOUTS)
+    layout, widths = next((found for found in layouts if sum(found[1]) <= LINE), (None, []))
+    long = layout and (any(groups) or len(rows) > LONGEST)
+    layout = layout or LAYOUTS[-1]
+    widths = widths or _widths(columns, plain, layout)
+    wrapped = [layout.wrapped and _is_long(plain, index) for index in range(len(columns))]
+    spare = max(LINE - sum(widths), 0) / max(sum(wrapped), 1)
+    widths = [width + spare * wraps for width, wraps in zip(widths, wrapped, strict=True)]
+    kinds = "".join(f"Y{{{w - GAP:.0f}pt}}" if wraps else "l" for w, wraps in zip(widths, wrapped, strict=True))
+    note = rf" {{\footnotesize {tex(table.note)}}}" if table.note else ""
+    title = rf"\caption{{{tex(table.caption)}.{note}}}\label{{tab:{label(name)}}}"
+    heading = " & ".join(_stack(map(escape, _fold(c, w, layout))) for c, w in zip(columns, widths, strict=True))
+    heading = rf"\toprule {heading} \\ \midrule"
+    body = []
+    for index, row in enumerate(rows):
+        if groups[index] and groups[index] != ("", *groups)[index]:
+            body += [r"\addlinespace"] * bool(index)
+            body.append(rf"\multicolumn{{{len(columns)}}}{{@{{}}l}}{{\textit{{{groups[index]}}}}} \\*")
+        keep = groups[index] and groups[index] == (*groups, "")[index + 1]  # a group is not cut
+        cells = (_stack(_BREAK.split(cell)) if layout.stacked else cell for cell in row)
+        body.append(" & ".join(cells) + (r" \\*" if keep else r" \\"))
+    size = rf"\{layout.size}\setlength{{\tabcolsep}}{{4pt}}%"
+    tabular = f"{{@{{}}{kinds}@{{}}}}"
+    if long:
+        again = rf"\multicolumn{{{len(columns)}}}{{c}}{{Table \thetable, continued}} \\"
+        opening = [rf"{{{size}", rf"\begin{{longtable}}{tabular}", rf"{title} \\", heading, r"\endfirsthead"]
+        opening += [again, heading, r"\endhead"]
+        closing = [r"\end{longtable}}"]
+    else:
+        opening = [r"\begin{table}\centering", title, rf"\fit{{{size}", rf"\begin{{tabular}}{tabular}", heading]
+        closing = [r"\end{tabular}}", r"\end{table}"]
+    return "\n".join([*opening, *body, r"\bottomrule", *closing, ""])
+
+
+def _without(index: int, rows: list[list[str]]) -> list[list[str]]:
+    return [row[:index] + row[index + 1 :] for row in rows]
 
 
 def _signed(heading: str) -> str:
@@ -79,21 +97,31 @@ def _signed(heading: str) -> str:
     return heading
 
 
-def _stack(tex: str) -> str:
-    """An interval under its mean."""
-    return re.sub(r"^([^\[]*?) (\[.*\])$", r"\\stack{\1\\\\{}\2}", tex)
+def _stack(lines) -> str:
+    lines = list(lines)
+    return rf"\stack{{{(chr(92) * 2 + '{}').join(lines)}}}" if len(lines) > 1 else "".join(lines)
 
 
-def _widths(headings: list[list[str]], rows: list[list[str]], layout: Layout) -> list[float]:
-    """Points that each column needs; one that breaks its lines can do with few."""
+def _widths(columns: list[str], rows: list[list[str]], layout: Layout) -> list[float]:
+    """Points that each column needs; one that is wrapped can do with its longest word."""
     widths = []
-    for index, halves in enumerate(headings):
-        cells = [part for row in rows for part in (row[index].split(" [") if layout.stacked else [row[index]])]
-        longest = max((_points(cell, layout.size) for cell in cells), default=0)
+    for index, heading in enumerate(columns):
+        cells = [part for row in rows for part in (_BREAK.split(row[index]) if layout.stacked else [row[index]])]
         if layout.wrapped and _is_long(rows, index):
-            longest = LONG / 2 * SIZES[layout.size]
-        widths.append(GAP + max(longest, *(_points(half, layout.size) for half in halves)))
+            cells = [piece for cell in cells for piece in (*_PIECES.findall(cell), LONG // 2 * "x")]
+        longest = max((_points(cell, layout.size) for cell in cells), default=0)
+        widths.append(GAP + max(longest, *(_points(piece, layout.size) for piece in _PIECES.findall(heading))))
     return widths
+
+
+def _fold(heading: str, width: float, layout: Layout) -> list[str]:
+    """A heading in lines of a width."""
+    lines = [""]
+    for piece in _PIECES.findall(heading):
+        if lines[-1] and _points(lines[-1] + piece, layout.size) > width - GAP:
+            lines.append("")
+        lines[-1] += piece
+    return [line.strip() for line in lines]
 
 
 def _points(text: str, size: str) -> float:
@@ -103,43 +131,5 @@ def _points(text: str, size: str) -> float:
     return SIZES[size] * sum(0.29 if c in narrow else 0.72 if c in wide or c.isupper() else 0.5 for c in text)
 
 
-def _height(row: list[str], widths: list[float], broken: list[bool], layout: Layout) -> float:
-    """Points from the top of a row to that of the next."""
-    lines = [1 + (layout.stacked and " [" in text) for text in row]
-    for index, breaks in enumerate(broken):
-        if breaks:
-            lines[index] = 1 + int(1.1 * _points(row[index], layout.size) / (widths[index] - GAP))
-    return 1.22 * SIZES[layout.size] * max(lines)
-
-
 def _is_long(rows: list[list[str]], column: int) -> bool:
-    return any(len(row[column]) > LONG for row in rows)
-
-
-def _halves(heading: str) -> list[str]:
-    """Cut a long heading at the space nearest to its middle."""
-    spaces = [i for i, character in enumerate(heading) if character == " " and 3 < i < len(heading) - 3]
-    if len(heading) < 14 or not spaces:
-        return [heading]
-    cut = min(spaces, key=lambda i: abs(i - len(heading) / 2))
-    return [heading[:cut], heading[cut + 1 :]]
-
-
-def _chunks(rows: list[list[str]], columns: list[str], heights: list[float], room: float) -> list[tuple[int, int]]:
-    """Where to cut rows that are together higher than a page: where the first naming column changes, if it does."""
-    if sum(heights) <= room:
-        return [(0, len(rows))]
-    naming = next((i for i, column in enumerate(columns) if column in NAMING), 0)
-    groups, start = [], 0
-    for _, group in groupby(rows, key=lambda row: row[naming]):
-        groups.append((start, start := start + len(list(group))))
-    if max(sum(heights[first:last]) for first, last in groups) > room:
-        groups = [(i, i + 1) for i in range(len(rows))]
-    share, chunks = sum(heights) / -(-sum(heights) // room), []
-    for first, last in groups:
-        whole = sum(heights[chunks[-1][0] : last]) if chunks else 0
-        if chunks and whole <= min(room, share + sum(heights[first:last]) / 2):
-            chunks[-1] = (chunks[-1][0], last)
-        else:
-            chunks.append((first, last))
-    return chunks
+    return any(len(row[column]) > LONG and "[" not in row[column] for row in rows)

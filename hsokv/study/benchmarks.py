@@ -9,14 +9,31 @@ from hsokv.study.config import KINDS
 
 
 def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
-    """Those of the study's `arms` that are defined for the protocol of a benchmark, in their order."""
-    protocol = KINDS[definition["kind"]].protocol
-    return [arm for arm in arms if protocol in METHODS[arm].protocols]
+    """Those of the study's `arms` that are defined for a benchmark, in their order."""
+
+    def defined(arm: str) -> bool:
+        method = METHODS[arm]
+        if _lives(definition):
+            return method.events is not None
+        with_background = definition["kind"] == "words"
+        return KINDS[definition["kind"]].protocol in method.protocols and (with_background or not method.background)
+
+    return [arm for arm in arms if defined(arm)]
 
 
-def module_of(arm: str) -> str:
-    """The module of an arm."""
-    return f"hsokv.arms.{METHODS[arm].module}"
+def module_of(arm: str, protocol: str = "episode") -> str:
+    """The module of an arm under a protocol: one for episodes and streams, one for events."""
+    method = METHODS[arm]
+    return f"hsokv.arms.events.{method.events}" if protocol == "events" else f"hsokv.arms.{method.module}"
+
+
+def settings_of(definition: Mapping[str, Any], arm: str) -> tuple[str, ...]:
+    """The groups of settings that an arm reads under the protocol of a benchmark."""
+    return METHODS[arm].event_settings if _lives(definition) else METHODS[arm].settings
+
+
+def _lives(definition: Mapping[str, Any]) -> bool:
+    return KINDS[definition["kind"]].protocol == "events"
 
 
 def source_of(definition: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -33,9 +50,10 @@ def manifest_of(name: str, definition: Mapping[str, Any]) -> str | None:
 
 def task_of(definition: Mapping[str, Any], arm: str, device: str = "cpu") -> dict[str, Any]:
     """What an arm has to know of a benchmark of the configuration, its seeds apart; arms of images use the device."""
+    images = METHODS[arm].images and definition["kind"] == "stream"
     return {
-        **({"images": True} if METHODS[arm].images else {}),
-        **({"device": device} if METHODS[arm].images and device != "cpu" else {}),
+        **({"images": True} if images else {}),
+        **({"device": device} if images and device != "cpu" else {}),
         "protocol": KINDS[definition["kind"]].protocol,
         "conditions": {name: dict(condition) for name, condition in definition["conditions"].items()},
         **{key: definition[key] for key in ("folds", "capacity") if key in definition},

@@ -96,6 +96,7 @@ Half = Annotated[float, Field(gt=0, le=0.5)]
 Rate = Annotated[float, Field(gt=0, le=1000)]
 Range = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 TextSource = _one_of([*TASKS, *(name for name in sorted(SYNTHETIC) if name.removesuffix("_synthetic") in TASKS), OWN])
+EventSource = _one_of(["clinc150", OWN])
 ImageSource = _one_of(["cifar10", "split_cifar10_synthetic", OWN])
 Modality = Literal["texts", "images"]
 Pooling = Literal["mean", "cls", "pooler"]
@@ -205,6 +206,17 @@ class StreamCondition(Model):
     passes: Many = Field(description="Passes over a task's examples, for arms that learn by gradient.")
 
 
+class EventsCondition(Model):
+    encoder: Name = Field(None, description="In place of the study's own.")
+    tasks: int = Field(None, ge=1, le=1000, description="Steps in which labels come; a divisor of their number.")
+    shots: Many = Field(None, description="Texts per label.")
+    wrong: Probability = Field(None, description="Share of the texts that come under a wrong label, corrected later.")
+    changed: Probability = Field(None, description="Share of the labels that are renamed or merged.")
+    withdrawn: Probability = Field(None, description="Share of the texts that are withdrawn.")
+    withdrawn_labels: Probability = Field(None, description="Share of the labels that are withdrawn whole.")
+    steps: Few = Field(None, description="Steps of each part after the labels have come.")
+
+
 class Level(Model):
     expressed: Natural = Field(description="Attributes expressed in a context.")
     noise_words: int = Field(ge=0, description="Words without meaning in a context.")
@@ -234,8 +246,8 @@ class World(Model):
 
 
 class Benchmark(Model):
-    """What all kinds have. `protocol`: arms learn an `episode` at once or a `stream` task after task; `own`: the keys
-    that say where a user's own data are."""
+    """What all kinds have. `protocol`: arms learn an `episode` at once, a `stream` task after task, or `events` as they
+    come; `own`: the keys that say where a user's own data are."""
 
     protocol: ClassVar[str] = "episode"
     own: ClassVar[tuple[str, ...]] = ()
@@ -287,6 +299,12 @@ class Columns(Model):
     label: Text = Field(description="Column of labels; the classes are the labels of the train file, sorted.")
 
 
+class Published(Model):
+    name: Text = Field(description="Method, as it is printed.")
+    accuracy: Probability = Field(description="Published accuracy, 0 to 1.")
+    source: Text = Field(description="Where it was published.")
+
+
 class Texts(Benchmark):
     own: ClassVar = ("files", "columns")
 
@@ -295,6 +313,7 @@ class Texts(Benchmark):
     files: Files = Field(None, description="For `source: files`: below the data root, else the working directory.")
     columns: Columns = Field(None, description="For `source: files`: columns that are read.")
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
+    published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
     run_in_overlay: dict[str, Text] = Field({}, description="Conditions that another overlay runs; tables say so.")
     development_rows: Natural = Field(None, description="In place of data.development_rows.")
     folds: Pair = Field(description="Folds of the train shots that rank hyperparameters.")
@@ -338,41 +357,76 @@ class Stream(Pictures):
     capacity: Many = Field(description="Most past examples that an arm may carry from task to task.")
 
 
-KINDS: dict[str, type[Benchmark]] = {"words": Words, "texts": Texts, "images": Images, "stream": Stream}
-AnyBenchmark = Annotated[Words | Texts | Images | Stream, Field(discriminator="kind")]
+class EventFiles(Model):
+    events: Text = Field(description="Table of time, event, text, label and new_label (docs/own-data.md).")
+    validation: Text = Field(description="Queries for `split: validation`: text and label, empty where out of scope.")
+    test: Text = Field(description="Queries for `split: test`.")
+
+
+class Events(Benchmark):
+    protocol: ClassVar = "events"
+    own: ClassVar = ("files",)
+    kind: Literal["events"] = Field(description="Labelled texts that come, change and go.")
+    source: EventSource = Field(description="Data set, or `files` for your own events.")
+    files: EventFiles = Field(None, description="For `source: files`: below the data root, else the working directory.")
+    conditions: dict[Name, EventsCondition | None] = Field(description="Variations by name; null leaves one out.")
+
+    @model_validator(mode="after")
+    def _check_events(self) -> Self:
+        for name, condition in self.conditions.items():
+            for key in EventsCondition.model_fields if condition else ():
+                if key != "encoder":
+                    where = f"`source: {self.source}`"
+                    _needed(getattr(condition, key), self.source != OWN, f"conditions.{name}.{key}", where)
+        return self
+
+
+KINDS: dict[str, type[Benchmark]] = {
+    "words": Words,
+    "texts": Texts,
+    "images": Images,
+    "stream": Stream,
+    "events": Events,
+}
+AnyBenchmark = Annotated[Words | Texts | Images | Stream | Events, Field(discriminator="kind")]
 
 
 class Learning(Model):
-    candidates: Even = Field(description="Policies that a manager tries in a round.")
+    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
     episodes_per_candidate: Many = Field(description="Episodes of each policy.")
-    rounds: Many = Field(description="Rounds of a period, between two pushes.")
-    sync_every: Many = Field(description="Periods between two looks at what others pushed.")
-    steps: Positive = Field(description="Environment steps of a run, all managers together.")
+    rounds: Many = Field(description="Generations between two scores, after which agents of a population may copy.")
+    steps: Positive = Field(description="Environment steps that a run may make.")
     seeds: Seeds = Field(description="One run of each arm per seed.")
 
 
+class EqualShare(Model):
+    nodes: Several[Workers] = Field(description="Numbers of nodes.")
+    share: float = Field(gt=0, le=1, description="Share of a core that each node, and the single process, is held to.")
+
+
 class Speed(Model):
-    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies that a manager tries in a round.")
+    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
     episodes_per_candidate: Many = Field(description="Episodes of each policy.")
-    rounds: Many = Field(description="Rounds of a period: at least 200 ms of work, or the exchange is measured.")
-    periods: Many = Field(description="Periods that are timed, after one that is not.")
+    rounds: Many = Field(description="Generations between two scores.")
+    periods: Many = Field(description="Rounds that are timed, after one that is not.")
     repeats: Few = Field(description="Turns of all contestants.")
-    workers: Several[Workers] = Field(description="Numbers of workers, at most one a manager.")
-    backends: Several[Literal["processes", "ray"]] = Field(description="Pools beside the single process.")
+    workers: Several[Workers] = Field(description="Numbers of workers.")
+    backends: Several[Literal["processes", "ray"]] = Field(description="Backends beside the single process.")
+    equal_share: EqualShare | None = Field(description="Nodes of equal share, made as root; null: whole cores alone.")
 
 
 class Projection(Model):
     nodes: Several[Many] = Field(description="Nodes that are simulated.")
     latencies: Several[NotNegative] = Field(description="One-way latencies in seconds.")
-    periods: Many = Field(description="Periods of each simulated node.")
+    generations: Many = Field(description="Generations that are simulated.")
 
 
 class Distributed(Model):
     address: str | None = Field(description="Ray cluster, host:port or ray://host:port; null: Ray on this machine.")
-    managers: Workers = Field(description="Managers in all, for weak scaling per worker; a worker has at least one.")
-    learning: Learning = Field(description="Sharing arms on swing-up at equal environment steps.")
-    speed: Speed = Field(description="Throughput by number of workers.")
-    projection: Projection = Field(description="The simulation, fitted to one worker.")
+    managers: Workers = Field(description="Agents of the arms that search with several.")
+    learning: Learning = Field(description="Ways of searching on swing-up, with the same allowance of steps.")
+    speed: Speed = Field(description="Throughput of one search by number of workers.")
+    projection: Projection = Field(description="The simulation, fitted to one node; validated at these latencies.")
 
 
 class Head(Model):
@@ -391,6 +445,12 @@ class Memory(Model):
 class Keys(Model):
     shrinkage: Fraction = Field(description="Share of the within-class covariance that the identity replaces.")
     directions: Many = Field(description="Directions kept, the most discriminative first.")
+
+
+class Maps(Model):
+    steps: Many = Field(description="Updates of both maps.")
+    words: Plural = Field(description="Words in a step, a pair of contexts of each.")
+    learning_rate: Fraction = Field(description="Of Adam, as a share of the size of the directions' entries.")
 
 
 class SearchSpace(Model):
@@ -436,16 +496,40 @@ class LinearProbe(Model):
     steps: Many = Field(description="Most steps of the solver.")
 
 
+class EventMemory(Model):
+    neighbours: Few = Field(description="Entries read per query.")
+    inverse_temperature: Rate = Field(description="b in the kernel exp(b (cos - 1)).")
+    noise: Rate = Field(description="Added to the kernel's diagonal: how far a label is trusted less than the kernel.")
+    scale: Rate = Field(description="Factor of what the memory says of a label, before the softmax.")
+    gate: Fraction = Field(description="Fraction of the memory's probabilities beside those of the class means.")
+
+
+class EventHeads(Model):
+    scale: Rate = Field(description="Factor of the cosine with a class mean, before the softmax.")
+    shrinkage: Fraction = Field(description="ridge: share of the covariance replaced by a multiple of the identity.")
+    temperature: Rate = Field(description="ridge: divides the discriminant scores.")
+    strength: Positive = Field(description="joint, linear_probe: inverse regularisation C.")
+    learning_rate: Rate = Field(description="fine_tune, experience_replay: step size.")
+    steps: Many = Field(description="fine_tune, experience_replay: gradient steps after each step of events.")
+    replayed: Many = Field(description="experience_replay: past examples beside the new ones in each step.")
+
+
 class Methods(Model):
     head: Head = Field(description="The linear head of the default agent.")
     memory: Memory = Field(description="The key-value memory of the default agent.")
     keys: Keys = Field(description="Keys on closed-form discriminative directions; without a background, the features.")
+    maps: Maps = Field(description="Key and query maps learnt on the background, from the directions of `keys`.")
     swarm: Swarm = Field(description="The three tiers: a supervisor, managers, agents.")
     knn: Knn = Field(description="Nearest neighbours.")
     ridge: Ridge = Field(description="Ridge regression.")
     linear_probe: LinearProbe = Field(description="Logistic regression.")
     maml: Maml = Field(description="First-order meta-learning (ANIL) of a linear map of the features.")
     fine_tune: FineTune = Field(description="Training of the encoder and its head.")
+
+    event_memory: EventMemory = Field(
+        description="The memory on benchmarks of events, read by kernel ridge regression."
+    )
+    event_heads: EventHeads = Field(description="The other arms on benchmarks of events.")
 
     @model_validator(mode="after")
     def _check_swarm(self) -> Self:

@@ -5,31 +5,32 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hsokv.data.catalogue import OWN, SYNTHETIC
+from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC
 from hsokv.data.cifar10 import read_cifar10
+from hsokv.data.events import NEEDS, check_events, read_events, read_queries
 from hsokv.data.examples import Dataset, Examples, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
-from hsokv.data.sources import DataFiles, fetch, locate, locate_own
+from hsokv.data.sources import DataFiles, fetch, locate, locate_own, own_paths
 from hsokv.data.synthetic import (
     generate_mnli_synthetic,
     generate_split_cifar10_synthetic,
     generate_sst2_synthetic,
 )
 from hsokv.data.texts import TASKS, Task, read_texts
-from hsokv.encoders.files import resolve_encoder
+from hsokv.encoders.files import MODALITIES, resolve_encoder
 from hsokv.exceptions import DataError
-from hsokv.machine import cache_folder
+from hsokv.machine import cache_folder, data_root
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
-
-KEYS = ("texts", "images")
-"""Under which of them a manifest describes what it tells of."""
 
 GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
     "sst2_synthetic": generate_sst2_synthetic,
     "mnli_synthetic": generate_mnli_synthetic,
     "split_cifar10_synthetic": generate_split_cifar10_synthetic,
 }
+
+OWN_VALIDATION = {"clinc150": "val"}
+"""Sources with a part for validation, by name: nothing is carved out of their train texts."""
 
 FEWEST = 2
 """Train images of a class: one to learn from and one held out."""
@@ -50,8 +51,30 @@ def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progres
     return locate(source["source"], root, cache_folder())
 
 
-def read_dataset(source: Mapping[str, Any], root: Path | None) -> Dataset:
-    """The examples of `source`, deduplicated; raises what `locate_data` does, and DataError where they do not fit."""
+def own_files(source: Mapping[str, Any], encoder_folder: str | None) -> list[str]:
+    """The files of a user's own that a source or an encoder is made of, sorted; those that are not there are left out.
+
+    Nothing is read of them: who reads them says what is missing or damaged.
+    """
+    folder = data_root()
+    if "encoder" in source:
+        kind = MODALITIES[source["encoder"].get("modality", "texts")]
+        paths = [Path(encoder_folder).expanduser() / name for name in kind.files] if encoder_folder else []
+    elif "folder" in source:
+        paths = [path for own in own_paths(source["folder"], folder) for path in own.rglob("*")]
+    elif "files" in source:
+        paths = [path for file in source["files"].values() for path in own_paths(file, folder)]
+    else:
+        members = SOURCES[source["source"]].members if source["source"] in SOURCES else ()
+        paths = [folder / member.path for member in members] if folder else []
+    return sorted(str(path) for path in paths if path.is_file())
+
+
+def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test") -> Dataset:
+    """The examples of `source`, deduplicated; of CLINC150 with its `part` as the test.
+
+    Raises what `locate_data` does, and DataError where they do not fit.
+    """
     name, others = source["source"], {}
     if name in SYNTHETIC:
         return deduplicate(*GENERATORS[name]())
@@ -63,7 +86,7 @@ def read_dataset(source: Mapping[str, Any], root: Path | None) -> Dataset:
         train, test = read_texts(paths["train"], paths["test"], Task(tuple(columns["text"]), columns["label"]))
     elif name in TASKS:
         files = list(paths.values())
-        train, test = read_texts(files[0], files[-1], TASKS[name])
+        train, test = read_texts(files[0], files[-1], TASKS[name], part)
     else:
         train, test = read_cifar10(paths)
     dataset = deduplicate(train, test)
@@ -91,8 +114,16 @@ def describe_source(
 def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
     """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why.
 
-    Raises DataError where the data are damaged.
+    Of a user's own `events` the number of each kind.
+
+    Raises DataError where the data are damaged, or events do not fit each other.
     """
+    if "events" in source.get("files", {}):
+        paths = locate_data(source["source"], source, root).paths
+        events = check_events(read_events(paths["events"]), str(paths["events"]))
+        for split in ("validation", "test"):
+            read_queries(paths[split], events.names)
+        return {"events": {kind: int((events.kind == number).sum()) for number, kind in enumerate(NEEDS)}}
     train, test, dropped = read_dataset(source, root)
     kind = "images" if train.are_images else "texts"
     return {kind: {"labels": list(train.names), "train": train.counts(), "test": test.counts(), "dropped": dropped}}
@@ -103,13 +134,24 @@ def check_contents(
 ) -> None:
     """Raise DataError where a benchmark asks for more than the data have that `described` tells of."""
     defaults = configuration["data"]
-    if "texts" in described:
+    if benchmark["kind"] == "events":
+        _check_events(name, described.get("texts"), benchmark["conditions"])
+    elif "texts" in described:
         rows = benchmark.get("development_rows", defaults["development_rows"])
+        rows = 0 if benchmark["source"] in OWN_VALIDATION else rows
         _check_texts(name, described["texts"], benchmark["conditions"], rows)
     if "images" in described:
         images = benchmark.get("development_images", defaults["development_images"])
         aside = images if configuration["split"] == "validation" else 0
         _check_images(name, described["images"], benchmark, aside)
+
+
+def _check_events(name: str, described: Mapping[str, Any] | None, conditions: Mapping[str, Any]) -> None:
+    """Of drawn events the tasks divide the labels, and every label has texts enough; own events were read through."""
+    for condition_name, condition in conditions.items() if described else ():
+        if (labels := len(described["labels"])) % condition["tasks"]:
+            raise DataError(f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {labels} labels")
+        _check_smallest(name, described, 0, 2 * condition["shots"], "texts")
 
 
 def _check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str, Any], development_rows: int) -> None:

@@ -1,14 +1,16 @@
 """Digests that say what a result was made by: configuration, code, data."""
 
-import ast
 import hashlib
-import importlib.util
 import json
+import marshal
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
+from opcode import opmap
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, NamedTuple
 
 
 def value_digest(value: Any) -> str:
@@ -21,87 +23,72 @@ def value_digest(value: Any) -> str:
 
 
 def code_digest(modules: Iterable[str], scripts: Iterable[Path] = ()) -> str:
-    """SHA-256 over the syntax of modules, of all they import from this package, of scripts, and over the versions of
-    torch and numpy.
+    """SHA-256 over the compiled code of modules, of all they import from this package, of scripts, and over the
+    versions of torch and numpy.
 
     Comments, docstrings and layout do not count; a module named only in a string (a table of methods) is not followed.
     """
-    closure: set[Path] = set()
-    for path in (*map(Path, scripts), *(_find(module) for module in modules)):
-        _follow(Path(path), closure)
     lines = [f"{name} {version(name)}" for name in ("numpy", "torch")]
-    lines += sorted(f"{path.name} {_syntax(path)}" for path in closure)
+    lines += sorted(f"{path.name} {_code(path).digest}" for path in closure(modules, scripts))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _follow(path: Path, seen: set[Path]) -> None:
-    if path in seen:
-        return
-    seen.add(path)
-    for module in _imports(path):
-        _follow(_find(module), seen)
-
-
-@cache
-def _find(module: str) -> Path:
-    # By path: find_spec of a submodule imports its parents, and some of those import torch.
-    package, *names = module.split(".")
-    place = _folder(package).joinpath(*names)
-    found = next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.exists()), None)
-    if found is None:
-        raise ModuleNotFoundError(f"no module {module}")
+def closure(modules: Iterable[str], scripts: Iterable[Path] = ()) -> set[Path]:
+    """The files of modules, of scripts, and of all that they import from this package."""
+    found: set[Path] = set()
+    left = [*map(Path, scripts), *map(_find, modules)]
+    while left:
+        path = left.pop()
+        if path not in found:
+            found.add(path)
+            left += map(_find, _code(path).imports)
     return found
 
 
-@cache
-def _folder(package: str) -> Path:
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no package {package}")
-    return Path(spec.origin).parent
+NOP = opmap["NOP"]
+
+
+class _Code(NamedTuple):
+    """The digest of a file's code, and the modules of this package that it imports, at its top or in its functions."""
+
+    digest: str
+    imports: tuple[str, ...]
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes())
+def _code(path: Path) -> _Code:
+    # Compiled: a few times faster than a walk through its syntax tree. Optimised: without docstrings.
+    names: set[str] = set()
+    content = _content(compile(path.read_bytes(), "", "exec", dont_inherit=True, optimize=2), names)
+    packages = {name for name in names if name.split(".")[0] == "hsokv"}
+    named = packages | {f"{package}.{name}" for package in packages for name in names}
+    imports = tuple(sorted(name for name in named if _path(name)))
+    return _Code(hashlib.sha256(marshal.dumps(content, 2)).hexdigest(), imports)
+
+
+def _content(code: CodeType, names: set[str]) -> tuple[Any, ...]:
+    """What of compiled code says what it does, without its lines; `names` takes up all names in it."""
+    names |= set(code.co_names)
+    constants = tuple(_content(part, names) if isinstance(part, CodeType) else part for part in code.co_consts)
+    steps = [code.co_code[at : at + 2] for at in range(0, len(code.co_code), 2)]
+    does = b"".join(step for step in steps if step[0] != NOP)  # one stands where a docstring stood
+    variables = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags, code.co_varnames)
+    scopes = (code.co_freevars, code.co_cellvars, code.co_name, code.co_exceptiontable)
+    return does, constants, code.co_names, variables, scopes
+
+
+def _find(module: str) -> Path:
+    if path := _path(module):
+        return path
+    raise ModuleNotFoundError(f"no module {module}")
 
 
 @cache
-def _imports(path: Path) -> tuple[str, ...]:
-    """Modules of this package that a file imports, at its top or inside its functions."""
-    found = set()
-    for node in ast.walk(_tree(path)):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        found |= {name for name in names if name.split(".")[0] == "hsokv" and _is_module(name)}
-    return tuple(sorted(found))
-
-
-@cache
-def _is_module(name: str) -> bool:
-    parent, _, last = name.rpartition(".")
-    if not parent:
-        return True
-    folder = _find(parent).parent
-    return _find(parent).name == "__init__.py" and ((folder / f"{last}.py").exists() or (folder / last).is_dir())
-
-
-@cache
-def _syntax(path: Path) -> str:
-    tree = ast.parse(path.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(getattr(node, "body", None), list):
-            node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    """Whether a statement is a string alone: a docstring, of an attribute too."""
-    value = getattr(statement, "value", None)
-    return isinstance(statement, ast.Expr) and isinstance(value, ast.Constant) and isinstance(value.value, str)
+def _path(module: str) -> Path | None:
+    """Its file; None where there is none. By path: find_spec of a submodule imports its parents, and so torch."""
+    package, *names = module.split(".")
+    place = Path(find_spec(package).origin).parent.joinpath(*names)
+    return next((path for path in (place / "__init__.py", place.with_suffix(".py")) if path.exists()), None)
 
 
 def files_digest(paths: Iterable[Path], base: Path) -> str:

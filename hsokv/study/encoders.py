@@ -50,10 +50,11 @@ def encoders_of(configuration: Mapping[str, Any]) -> dict[str, Mapping[str, Any]
 
 
 def encoders_named(configuration: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """The dotted key of each condition with an encoder of the table, the kind of its benchmark, the encoder's name."""
+    """The dotted key of each condition with an encoder of the table, what it reads, the encoder's name."""
     for name, benchmark in configuration["benchmarks"].items():
-        own = configuration["encoder"] if benchmark["kind"] == "texts" else None
+        modality = "texts" if benchmark["kind"] == "events" else benchmark["kind"]
+        own = configuration["encoder"] if modality == "texts" else None
         for condition_name, condition in benchmark["conditions"].items():
             encoder = encoder_of(condition, own)
             if encoder is not None:
-                yield f"benchmarks.{name}.conditions.{condition_name}.encoder", benchmark["kind"], encoder
+                yield f"benchmarks.{name}.conditions.{condition_name}.encoder", modality, encoder

@@ -32,6 +32,8 @@ def run(
     classes = read_provenance(features / f"seed{seed}.npz")["classes"]
     folds = None if ranks_on_dev(task["conditions"][condition]) else task.get("folds")
     episode = load_episode(features, seed, condition, classes, folds)
+    if "maps" in settings and episode.background is not None:
+        budget.charge(episode.background.map_flops)
     fitted = fit(episode, settings, budget, generator)
     prediction = fitted.predict(episode.test.x)
     labels = episode.test.y.numpy()

@@ -13,8 +13,9 @@ from hsokv.data.rare_words import Settings, draw_background, make_world
 from hsokv.encoders.files import MINILM, EncoderSource
 from hsokv.exceptions import RecordError
 from hsokv.records import RunRecord
-from hsokv.study.benchmarks import KINDS, module_of, source_of, task_of
+from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.conditions import encoding_of
+from hsokv.study.config import KINDS
 from hsokv.study.features import opened
 from hsokv.study.rare_words import spell, train_encoders, world_settings
 from hsokv.study.runs import PROTOCOLS, root_seed

@@ -131,5 +131,8 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
             torch.from_numpy(arrays["background/within"]),
             int(arrays["background/degrees"]),
             torch.from_numpy(arrays["background/between"]),
+            torch.from_numpy(arrays["background/key_map"]),
+            torch.from_numpy(arrays["background/query_map"]),
+            int(arrays["background/map_flops"]),
         )
         return words_episode(parts["fold"], parts["dev"], parts["test"], classes, background)

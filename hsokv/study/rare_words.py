@@ -38,12 +38,19 @@ def provenance_data(split: str = "generated") -> dict[str, Any]:
 
 
 def encode_seed(
-    seed: int, settings: Settings, encoder_steps: int, conditions: Mapping[str, Mapping[str, Any]]
+    seed: int,
+    settings: Settings,
+    encoder_steps: int,
+    conditions: Mapping[str, Mapping[str, Any]],
+    keys: Mapping[str, Any],
+    maps: Mapping[str, Any],
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays of one seed and what the encoders cost.
 
     Features of the encoders stand side by side, centred on the background's mean and normalised as a whole; of the
-    background only second-order statistics are kept. Texts are those of the contexts that an arm may learn from.
+    background only second-order statistics are kept, and the key and query maps that were learnt on it, with settings
+    `maps`, from the directions that settings `keys` name. Arms that read by these maps are charged for them. Texts are
+    those of the contexts that an arm may learn from.
     """
     import torch
 
@@ -62,7 +69,9 @@ def encode_seed(
         centred = encode(encoders, contexts.tokens) - mean
         return centred / np.linalg.norm(centred, axis=1, keepdims=True)
 
-    arrays = _statistics(features(background), background.labels)
+    x = features(background)
+    arrays = _statistics(x, background.labels)
+    arrays |= _learn_maps(x, background.labels, arrays, keys, maps, seed)
     for name, condition in conditions.items():
         for split in SPLITS:
             episode = draw_episode(world, split, condition["senses"], condition["level"])
@@ -89,6 +98,8 @@ def encode_seeds(
     world: Mapping[str, Any],
     encoder_steps: int,
     conditions: Mapping[str, Mapping[str, Any]],
+    keys: Mapping[str, Any],
+    maps: Mapping[str, Any],
     folder: Path,
     stamp: str,
     report: Callable[[str], None],
@@ -100,7 +111,7 @@ def encode_seeds(
         if is_current(path, stamp):
             report(f"seed {seed}: kept")
             continue
-        arrays, encoder = encode_seed(seed, settings, encoder_steps, conditions)
+        arrays, encoder = encode_seed(seed, settings, encoder_steps, conditions, keys, maps)
         provenance = done(stamp, settings.rare_words, False, provenance_data(), encoder)
         write_features(path, provenance, arrays)
         report(f"seed {seed}: encoded")
@@ -135,6 +146,33 @@ def _statistics(x: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     found = {"within": scatter / degrees, "between": between(moments)}
     arrays = {f"background/{name}": value.numpy().astype(np.float32) for name, value in found.items()}
     return arrays | {"background/degrees": np.array(degrees)}
+
+
+def _learn_maps(
+    x: np.ndarray,
+    labels: np.ndarray,
+    statistics: Mapping[str, np.ndarray],
+    keys: Mapping[str, Any],
+    maps: Mapping[str, Any],
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """The key and query maps of a background, and the operations that learning them took."""
+    import torch
+
+    from hsokv.learning.budget import count_flops
+    from hsokv.learning.discriminant import key_projection
+    from hsokv.learning.key_query_maps import learn_maps
+
+    within, between = (torch.from_numpy(statistics[f"background/{name}"]) for name in ("within", "between"))
+    projection = key_projection(within, between, **keys)
+    data = torch.from_numpy(x), torch.from_numpy(labels), projection
+    learnt = learn_maps(*data, torch.Generator().manual_seed(seed), **maps)
+    of_a_step = count_flops(lambda: learn_maps(*data, torch.Generator().manual_seed(seed), **{**maps, "steps": 1}))[1]
+    return {
+        "background/key_map": learnt.key.numpy(),
+        "background/query_map": learnt.query.numpy(),
+        "background/map_flops": np.array(of_a_step * maps["steps"]),
+    }
 
 
 def draw_world(seed: int, world: Mapping[str, Any]) -> tuple[World, Contexts]:

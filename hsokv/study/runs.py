@@ -39,6 +39,7 @@ class Protocol(NamedTuple):
 PROTOCOLS = {
     "episode": Protocol("hsokv.study.episode_runs", "fit"),
     "stream": Protocol("hsokv.study.stream_runs", "learn"),
+    "events": Protocol("hsokv.study.event_runs", "Learner"),
 }
 
 
@@ -201,6 +202,7 @@ def _run(
         host=socket.gethostname(),
         device=task.get("device", "cpu"),
         threads=1,
+        seconds=found.pop("seconds", {}),
     )
     flops = {"allowed": allowed, "spent": tuning + budget.spent}
     return {"status": "done", "reason": None, "flops": flops, **found}, cost

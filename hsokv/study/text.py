@@ -8,7 +8,7 @@ import numpy as np
 
 from hsokv.data.examples import PAIR, Examples, development_split, draw_shots
 from hsokv.encoders.files import EncoderSource, resolve_encoder
-from hsokv.study.data_manifest import read_dataset
+from hsokv.study.data_manifest import OWN_VALIDATION, read_dataset
 from hsokv.study.encoders import describe_encoder, load_encoder
 from hsokv.study.features import done, is_current, write_features, write_not_run
 
@@ -21,8 +21,11 @@ def load_texts(
 ) -> tuple[Examples, Examples]:
     """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
 
-    Evaluation is the development set, carved out of the train file, or, where `split` is "test", the final test.
+    Evaluation is the final test where `split` is "test", else the development set: the source's own, or carved out of
+    the train file.
     """
+    if (part := OWN_VALIDATION.get(source["source"])) is not None:
+        return read_dataset(source, root, "test" if split == "test" else part)[:2]
     train, final, _ = read_dataset(source, root)
     pool, development = development_split(train, development_rows)
     return pool, final if split == "test" else development

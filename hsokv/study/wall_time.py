@@ -5,30 +5,37 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from hsokv.files import write_json
+from hsokv.files import read_json, write_json
 from hsokv.records import unfinished_path
 
+START = "start.json"
+"""Stands beside the measurement from the start of a run that makes all records until statistics are made of them."""
 
-def began(records: Iterable[str | Path]) -> float | None:
-    """Seconds since 1970 now, where a run begins without any of its files of records; None where it goes on from some.
 
-    >>> began(["no/such/records.jsonl"]) is not None
-    True
+def mark_start(folder: Path, records: Iterable[str | Path], cores: int | None) -> None:
+    """Mark the start of a run in `folder`, if it begins without any of its files of records; else no start is marked.
+
+    A run that goes on from records of another says nothing of the time of the whole. `cores` are None on a cluster.
     """
-    return None if any(Path(path).exists() or unfinished_path(path).exists() for path in records) else time.time()
+    if any(Path(path).exists() or unfinished_path(path).exists() for path in records):
+        (folder / START).unlink(missing_ok=True)
+    else:
+        write_json(folder / START, {"seconds": time.time(), "cores": cores})
 
 
-def measure(start: float | None, cores: int | None, digest: str, path: Path) -> None:
-    """Write the wall minutes from `start` to now, when statistics are about to be made, with what they were taken on.
+def measure(digest: str, path: Path) -> None:
+    """Write the wall minutes from the marked start to now, when statistics are about to be made, with the machine.
 
-    Without a start they are `null`: a run that went on from records of another says nothing of the whole. `digest` is
-    that of the configuration; `cores` are None on a cluster, which has no number of them.
+    They are `null` where no start is marked. `digest` is that of the configuration.
     """
-    minutes = None if start is None else (time.time() - start) / 60
+    mark = path.with_name(START)
+    start = read_json(mark) if mark.exists() else {"seconds": None, "cores": None}
+    minutes = None if start["seconds"] is None else (time.time() - start["seconds"]) / 60
     name, instructions = _processor()
     machine = {"system": platform.system(), "machine": platform.machine(), "processor": name}
     machine |= {"instructions": instructions}  # rounding, and so the last digits of scores, depends on them
-    write_json(path, {"minutes": minutes, "cores": cores, "configuration": digest, "machine": machine})
+    write_json(path, {"minutes": minutes, "cores": start["cores"], "configuration": digest, "machine": machine})
+    mark.unlink(missing_ok=True)
 
 
 def _processor() -> tuple[str, str]:

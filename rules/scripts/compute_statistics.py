@@ -12,7 +12,7 @@ if __name__ == "__main__":
         time = [Path(path) for path in output.time]  # kept: only where there is none is it measured
         for path in time:
             if not path.exists():
-                measure(params.start, params.cores, params.study["digest"], path)
+                measure(params.study["digest"], path)
         compute(
             records=map(Path, snakemake.input.records),
             study=params.study,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hsokv.machine import data_root
 from hsokv.records import read_records
 from hsokv.study.encoders import encoder_source
 from hsokv.study.export import Texts, export_model
@@ -22,15 +23,18 @@ def main(
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        params = snakemake.params
+        params, results = snakemake.params, Path(snakemake.output[0]).parents[3]
+        configuration, texts = snakemake.config, None
+        if params.encoder:
+            source = encoder_source(configuration["encoders"][params.encoder])
+            rows = params.definition["development_rows"]
+            texts = Texts(source, data_root(), rows)
         model = main(
             snakemake.input.records,
             int(snakemake.wildcards.seed),
             params.definition,
-            Path(params.features),
-            Texts(encoder_source(params.encoder), Path(params.root) if params.root else None, params.rows)
-            if params.encoder
-            else None,
+            results / "features" / snakemake.wildcards.benchmark,
+            texts,
             params.small,
         )
         model.save_pretrained(snakemake.output[0])

@@ -5,37 +5,45 @@ from pathlib import Path
 from typing import Any
 
 from hsokv.exceptions import DataUnavailableError
-from hsokv.files import write_json
-from hsokv.study.data_manifest import describe_source
+from hsokv.files import read_json, write_json
+from hsokv.machine import data_root
+from hsokv.study.data_manifest import check_contents, describe_source
 from hsokv.study.job import job
 
 
 def main(
     name: str,
     source: Mapping[str, Any],
+    asked: Mapping[str, Any],
     root: Path | None,
     encoder_folder: str | None,
-    found: Any,
-    attempt: int,
     output: Path,
 ) -> None:
-    """Write what was found, how often it was looked for, and why it was not found where it was not."""
+    """Write what was found, or why it was not; what an earlier run found stays where nothing is to be had now.
+
+    Raises DataError where the data are damaged, or fewer than benchmarks have `asked` for.
+    """
     try:
         manifest = {"status": "done", "reason": None, **describe_source(name, source, root, encoder_folder)}
     except DataUnavailableError as error:
         print(f"not run: {error} ({error.__cause__})")
         manifest = {"status": "not run", "reason": str(error), "name": name, "kind": "none", "files": {}}
-    write_json(output, {"synthetic": False, **manifest, "found": found, "attempts": attempt + 1})
+        if output.exists() and (previous := read_json(output))["status"] == "done":
+            print("what was found before is kept")
+            manifest = previous
+    for benchmark, definition in asked["benchmarks"].items():
+        check_contents(benchmark, manifest, definition, asked)
+    write_json(output, {"synthetic": False, **manifest})
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
+        name = snakemake.wildcards.source
         main(
-            snakemake.wildcards.source,
+            name,
             snakemake.params.source,
-            Path(snakemake.params.root) if snakemake.params.root else None,
-            snakemake.params.encoder_folder,
-            snakemake.params.found,
-            snakemake.params.attempt,
+            snakemake.params.asked,
+            data_root(),
+            snakemake.config["encoders"].get(name.removeprefix("encoder_"), {}).get("folder"),
             Path(snakemake.output[0]),
         )

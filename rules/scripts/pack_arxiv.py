@@ -7,6 +7,6 @@ from hsokv.study.job import job
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        params = snakemake.params
-        for complaint in pack_arxiv(Path(params.results), params.configuration, Path(snakemake.output[0])):
+        output = Path(snakemake.output[0])
+        for complaint in pack_arxiv(output.parents[1], snakemake.params.configuration, output):
             print(complaint)

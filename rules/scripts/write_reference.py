@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import hsokv
 from hsokv.archive.reference import write_reference
 from hsokv.study.job import job
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        params = snakemake.params
-        write_reference(Path(params.results), Path(params.folder), params.command)
+        folder = Path(hsokv.__file__).parents[1] / "docs" / "reference"
+        write_reference(Path(snakemake.input[0]).parents[1], folder, snakemake.params.command)

@@ -4,6 +4,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import hsokv
 from hsokv.report.document import write_report
 from hsokv.study.job import job
 
@@ -16,7 +17,7 @@ if __name__ == "__main__":
         write_report(
             statistics=Path(snakemake.input.statistics[0]).parent,
             records=list(snakemake.input.records),
-            templates=Path(params.templates),
+            templates=Path(hsokv.__file__).parents[1] / "report",
             figures=Path(snakemake.input[0]).parent,
             output=Path(snakemake.output[0]).parent,
             context={name: params[name] for name in ("study", "paper", "digest", "overlays")} | {"versions": versions},

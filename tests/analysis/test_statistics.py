@@ -10,7 +10,7 @@ from hsokv.analysis.intervals import interval
 from hsokv.analysis.statistics import analyse, compute, read_time
 from hsokv.exceptions import ConfigurationError, RecordError
 from hsokv.files import write_json
-from hsokv.study.wall_time import began, measure
+from hsokv.study.wall_time import mark_start, measure
 from tests.runs import write_runs
 
 from .study import analysed, configuration, lines, mean, not_run, record, records, right, row, searching, with_memory
@@ -209,12 +209,11 @@ def test_headline_conditions_of_different_test_sets_are_refused():
 
 def test_a_run_that_goes_on_is_not_timed_and_a_damaged_time_is_named(tmp_path):
     first = tmp_path / "knn.jsonl"
-    start = began([first])
-    first.touch()
-    assert began([first]) is None
-    for began_at in (start, None):
-        measure(began_at, 2, "a", tmp_path / "study.json")
-        assert (read_time([tmp_path / "study.json"])["minutes"] is None) == (began_at is None)
+    for goes_on in (False, True):
+        mark_start(tmp_path, [first], 2)
+        measure("a", tmp_path / "study.json")
+        assert (read_time([tmp_path / "study.json"])["minutes"] is None) == goes_on
+        first.touch()
     write_json(tmp_path / "study.json", {"minutes": "30", "cores": 2, "configuration": "a", "machine": {}})
     with pytest.raises(RecordError, match=r"study\.json"):
         read_time([tmp_path / "study.json"])

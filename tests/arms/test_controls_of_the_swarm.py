@@ -6,7 +6,7 @@ import torch
 from hsokv.arms import flat_population, population, random_search, single, single_agent_equal_flops
 from hsokv.learning.budget import Budget
 
-GROUPS = ("head", "memory", "keys", "swarm")
+GROUPS = ("head", "memory", "keys", "maps", "swarm")
 
 
 def fit(module, episode, settings, allowed=2 * 10**7):

@@ -34,7 +34,7 @@ def asked(monkeypatch, tmp_path):
     """What the rules are asked for; the answer is a record, and a folder for a model."""
     calls, answer = [], dict(RECORD)
 
-    def snakemake(targets, overlays, overlay, cores):
+    def snakemake(targets, overlays, overlay, cores, environment):
         calls.append((targets, overlay))
         write_runs([RunRecord(**answer)], tmp_path / "out" / "records")
         for model in targets[2:]:
@@ -45,7 +45,19 @@ def asked(monkeypatch, tmp_path):
     return calls, answer
 
 
-TRAIN = ("train", "--benchmark", "rare_words", "--ablate", "swarm", "--ablate", "keys", "--seed", "7")
+TRAIN = (
+    "train",
+    "--benchmark",
+    "rare_words",
+    "--ablate",
+    "swarm",
+    "--ablate",
+    "maps",
+    "--ablate",
+    "keys",
+    "--seed",
+    "7",
+)
 
 
 def test_train_asks_for_one_record_and_its_model_and_tells_the_scores(run, asked, tmp_path):
@@ -84,7 +96,7 @@ def test_shots_make_a_condition_of_their_own_and_the_only_one():
 
 
 def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_path):
-    def snakemake(targets, overlays, overlay, cores):
+    def snakemake(targets, overlays, overlay, cores, environment):
         folder = train.STUDY / targets[0]
         folder.mkdir(parents=True)
         (folder / "config.json").write_text("{}")
@@ -129,4 +141,4 @@ def test_an_error_of_the_rules_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(HsokvError, match="holds no Snakefile"):
         train._configuration(None)
     with pytest.raises(HsokvError, match="Snakemake stopped with an error"):
-        train._snakemake([tmp_path / "x"], None, {}, 1)
+        train._snakemake([tmp_path / "x"], None, {}, 1, {})

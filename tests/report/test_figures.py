@@ -103,16 +103,18 @@ def made_up(*, small=False, seeds=3, contrasts=True, memory=True) -> Study:
         | {"score": np.nan if (r, g, a) == (2, 0, 2) else number()}
         for r in (1, 2, 3) for g in (0, 1) for a in (0, 1, 2)
     ]  # fmt: skip
-    ways = ["none", "synchronous", "random_search"]
+    ways = ["one_search", "population", "random_search"]
     seconds = dict.fromkeys(["seconds_to_target", "seconds_to_target_low", "seconds_to_target_high"], 2.0)
     rows["scaling_sharing"] = [{"arm": way, "reached": 2, **seconds} for way in ways]
     rows["scaling_curves"] = [{"arm": way, "steps": 1e6 * step, "mean": number()} for way in ways for step in range(5)]
     ends = {f"{name}{end}": 1.5 for name in ("throughput", "speed_up") for end in ("", "_low", "_high")}
     kinds = [("strong", "single", 1), *((kind, "processes", n) for kind in ("strong", "weak") for n in (1, 2))]
-    rows["scaling_speed"] = [{"scaling": k, "backend": b, "workers": n, "managers": 4, **ends} for k, b, n in kinds]
+    rows["scaling_speed"] = [
+        {"scaling": k, "backend": b, "node": "cores", "workers": n, "candidates": 16, **ends} for k, b, n in kinds
+    ]
     rows["scaling_projection"] = [
-        {"nodes": nodes, "latency": latency, "sharing": sharing, "throughput": 1e6 * nodes, "store_busy": nodes / 2048}
-        for latency in (0.0, 0.1) for sharing in ("synchronous", "asynchronous") for nodes in (1, 64, 2048)
+        {"nodes": nodes, "latency": latency, "throughput": 1e6 * nodes, "supervisor_busy": nodes / 2048}
+        for latency in (0.0, 0.1) for nodes in (1, 64, 2048)
     ]  # fmt: skip
     return Study.of(about, rows)
 
@@ -143,11 +145,12 @@ def test_every_text_is_inside_the_canvas_and_no_panel_is_crushed(name):
 def test_the_same_study_gives_the_same_bytes(name, tmp_path):
     made_up().write(tmp_path / "statistics")
     for study, folder in ((made_up(), "first"), (tmp_path / "statistics", "second")):
-        draw(name, study, [tmp_path / folder / f"x.{suffix}" for suffix in ("pdf", "png", "svg")])
-    for page in ("x.pdf", "x.png", "x.svg"):
+        draw(study, [tmp_path / folder / f"{name}.{suffix}" for suffix in ("pdf", "png", "svg")])
+    for page in (f"{name}.pdf", f"{name}.png", f"{name}.svg"):
         assert (tmp_path / "first" / page).read_bytes() == (tmp_path / "second" / page).read_bytes()
-    draw(name, made_up(), [tmp_path / "alone.svg"])  # nor do the other formats matter
-    assert (tmp_path / "alone.svg").read_bytes() == (tmp_path / "first" / "x.svg").read_bytes()
+    # Nor do the other formats, other figures and other processes matter.
+    draw(made_up(), [tmp_path / f"{name}.svg", tmp_path / "flops.svg"], processes=2)
+    assert (tmp_path / f"{name}.svg").read_bytes() == (tmp_path / "first" / f"{name}.svg").read_bytes()
 
 
 def test_each_figure_has_a_caption():
@@ -206,10 +209,10 @@ def test_no_two_arms_look_alike():
 
 def test_what_cannot_be_drawn_is_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="accuracy"):
-        draw("acuracy", made_up(), [tmp_path / "x.pdf"])
+        draw(made_up(), [tmp_path / "acuracy.pdf"])
     study = made_up()
     study.about["benchmarks"]["rare_words"]["controls"] = ["chance", "oracle\U000e0fff"]
     study.scores["arm"] = study.scores["arm"].cat.rename_categories({"oracle": "oracle\U000e0fff"})
     with pytest.raises(ConfigurationError, match=r"U\+E0FFF"):
-        draw("accuracy", study, [tmp_path / "x.pdf"])
-    assert not (tmp_path / "x.pdf").exists()
+        draw(study, [tmp_path / "accuracy.pdf"])
+    assert not (tmp_path / "accuracy.pdf").exists()

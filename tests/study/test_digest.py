@@ -21,7 +21,7 @@ FILES = {
 def package(tmp_path, monkeypatch):
     """A small package of the name hsokv, in a folder of its own; changed by `write`, digested by `digest`."""
     saved = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "hsokv"}
-    caches = (digest._folder, digest._find, digest._tree, digest._imports, digest._is_module, digest._syntax)
+    caches = (digest._code, digest._path)
     folder = tmp_path / "hsokv"
     folder.mkdir()
 
@@ -123,14 +123,12 @@ def test_arms_that_share_no_code_have_their_own_digest():
 
 
 def test_the_registry_digest_does_not_cover_the_methods():
-    closure = set()
-    digest._follow(digest._find("hsokv.arms.registry"), closure)
+    closure = digest.closure(["hsokv.arms.registry"])
     assert {path.name for path in closure} == {"registry.py"}
 
 
 def test_the_digest_of_the_swarm_covers_all_it_uses():
-    closure = set()
-    digest._follow(digest._find("hsokv.arms.population"), closure)
+    closure = digest.closure(["hsokv.arms.population"])
     used = {"supervisor.py", "manager.py", "state.py", "functional.py", "loop.py", "optimizers.py", "budget.py"}
     assert used <= {path.name for path in closure}
     assert "knn.py" not in {path.name for path in closure}

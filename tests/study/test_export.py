@@ -18,6 +18,7 @@ from hsokv.study.runs import run_arm
 from tests.runs import read_run
 
 WORLD = {"frequent_words": 30, "frequent_contexts": 6, "rare_words": 10, "queries": 4}
+KEYS, MAPS = {"shrinkage": 0.1, "directions": 6}, {"steps": 2, "words": 20, "learning_rate": 0.03}
 WORDS = {
     "kind": "words",
     "world": WORLD,
@@ -45,7 +46,7 @@ def run(benchmark, definition, arm, settings, folder):
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
-    encode_seeds([1], WORLD, 2, WORDS["conditions"], folder / "default", "stamp", lambda line: None)
+    encode_seeds([1], WORLD, 2, WORDS["conditions"], KEYS, MAPS, folder / "default", "stamp", lambda line: None)
     return folder
 
 

@@ -77,6 +77,8 @@ def test_an_episode_of_shots(tmp_path):
 def test_an_episode_of_words(tmp_path):
     arrays = {"background/within": np.eye(5, dtype=np.float32), "background/degrees": np.array(7)}
     arrays["background/between"] = 2 * np.eye(5, dtype=np.float32)
+    arrays |= {f"background/{name}_map": np.eye(5, dtype=np.float32) for name in ("key", "query")}
+    arrays["background/map_flops"] = np.array(11)
     for i, split in enumerate(("fold", "dev", "test")):
         arrays |= {f"one/{split}/support/x": vectors(2, i), f"one/{split}/support/y": np.arange(2)}
         arrays |= {f"one/{split}/query/x": vectors(4, i + 9), f"one/{split}/query/y": np.arange(4) % 2}
@@ -85,7 +87,7 @@ def test_an_episode_of_words(tmp_path):
     assert len(episode.folds) == 1
     assert torch.equal(episode.train.x, torch.from_numpy(vectors(2, 2)))
     assert torch.equal(episode.dev.fit.x, torch.from_numpy(vectors(2, 1)))
-    assert episode.background.degrees == 7
+    assert (episode.background.degrees, episode.background.map_flops) == (7, 11)
     assert episode.background.between.trace() == 10
 
 

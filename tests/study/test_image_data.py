@@ -1,6 +1,5 @@
 """A user's own images from their folder to features and records, as docs/own-data.md says; what is checked first."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -13,16 +12,16 @@ from hsokv.data.catalogue import SOURCES
 from hsokv.data.images import locate_image_folder
 from hsokv.data.synthetic import generate_split_cifar10_synthetic
 from hsokv.exceptions import DataError
-from hsokv.study import data_manifest, preflight
+from hsokv.study import data_manifest
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents
 from hsokv.study.images import encode_stream
-from hsokv.study.preflight import check_data
 from hsokv.study.runs import run_arm
 from tests.runs import read_run
 
+from .data_checks import check_data
+
 ROOT = Path(__file__).resolve().parents[2]
-NOWHERE = Path("/nowhere")
 
 
 @pytest.fixture
@@ -42,8 +41,8 @@ def study(benchmark, split="validation"):
     }
 
 
-def found(benchmark, root=None, manifests=NOWHERE, split="validation"):
-    return check_data(study(benchmark, split), root, manifests)["files_shapes"]
+def found(benchmark, root=None, split="validation"):
+    return check_data(study(benchmark, split), root)["files_shapes"]
 
 
 def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
@@ -51,15 +50,15 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
     files = locate_image_folder("shapes", source["folder"], None)
     data = {"name": "shapes", "kind": files.kind, "synthetic": False, "reason": None, "files": dict(files.sha256)}
     encode_stream(
-        seed=1,
+        seeds=[1],
         source=source,
         root=None,
         tasks=3,
         num_patches=8,
         split="test",
         development_images=4,
-        data=data | describe_contents(source, None),
-        path=tmp_path / "features/default/seed1.npz",
+        manifests=[data | describe_contents(source, None)],
+        folder=tmp_path / "features/default",
         stamp="stamp",
         report=lambda _: None,
     )
@@ -95,15 +94,6 @@ def test_images_are_known_by_class_and_content_and_not_by_name_or_place(shapes, 
     assert found(shapes, tmp_path / "root") != before
 
 
-def test_images_are_not_read_again_while_their_checksums_stay(shapes, tmp_path, monkeypatch):
-    manifest = {"status": "done", "found": found(shapes), **describe_contents(source_of(shapes), None)}
-    (tmp_path / "files_shapes.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(preflight, "describe_contents", None)
-    assert found(shapes, manifests=tmp_path) == manifest["found"]
-    with pytest.raises(DataError, match=r"shapes: .* 11 development images"):
-        found(shapes | {"development_images": 11}, manifests=tmp_path)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -134,9 +124,8 @@ def test_a_damaged_cifar_is_named_before_any_work(shapes, tmp_path, monkeypatch)
         (tmp_path / member.path).write_bytes(b"no batch")
     monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
     cifar = {key: value for key, value in shapes.items() if key != "folder"} | {"source": "cifar10"}
-    assert check_data(study(cifar), None, NOWHERE) == {"cifar10": "download"}
     with pytest.raises(DataError, match="wanted a batch of CIFAR-10, came a damaged file"):
-        check_data(study(cifar), tmp_path, NOWHERE)
+        check_data(study(cifar), tmp_path)
 
 
 def test_a_stand_in_is_described_like_the_rest(monkeypatch):

@@ -1,18 +1,14 @@
-import json
 import os
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from hsokv.data.catalogue import SOURCES
 from hsokv.exceptions import DataError, EncoderError, HsokvError
-from hsokv.study import preflight
-from hsokv.study.data_manifest import describe_contents
-from hsokv.study.preflight import ROOM, attempt, check_data, check_folder, hold_folder
+from hsokv.study.preflight import ROOM, check_folder
 
-NOWHERE = Path("/nowhere")
+from .data_checks import check_data
 
 
 def texts(**sources):
@@ -29,25 +25,6 @@ SHOTS1 = {"shots1": {"shots": 1}}
 TEXTS = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
 
 
-def test_the_folder_is_made_and_held(tmp_path):
-    folder = tmp_path / "a" / "results"
-    with hold_folder(folder):
-        assert folder.is_dir()
-        with pytest.raises(HsokvError, match=f"another run is writing to {folder}; wait"):
-            hold_folder(folder)
-
-
-def test_it_can_be_held_again_after_it_was_let_go(tmp_path):
-    hold_folder(tmp_path).close()
-    hold_folder(tmp_path).close()
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(HsokvError, match=r"cannot write to the results folder .*file/results: .*free some space"):
-        hold_folder(tmp_path / "file" / "results")
-
-
 def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
     check_folder(tmp_path / "a" / "results")
     assert not list(tmp_path.iterdir())
@@ -62,13 +39,9 @@ def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
         check_folder(tmp_path)
 
 
-def test_without_a_folder_of_ones_own_sources_are_to_be_downloaded():
-    assert check_data(TEXTS, None, NOWHERE) == {"sst2": "download", "sst2_synthetic": {}}
-
-
 def test_generated_benchmarks_need_nothing():
     made = texts(made="sst2_synthetic", pairs="mnli_synthetic")
-    assert check_data(made, None, NOWHERE) == {"sst2_synthetic": {}, "mnli_synthetic": {}}
+    assert check_data(made, None) == {"sst2_synthetic": {}, "mnli_synthetic": {}}
 
 
 @pytest.fixture
@@ -84,7 +57,7 @@ def own_copy(tmp_path, monkeypatch):
 
 def test_ones_own_files_are_read_and_named_by_checksum(own_copy):
     root, _ = own_copy
-    found = check_data(TEXTS, root, NOWHERE)
+    found = check_data(TEXTS, root)
     assert set(found["sst2"]) == {member.path for member in SOURCES["sst2"].members}
     assert all(len(digest) == 64 for digest in found["sst2"].values())
 
@@ -93,16 +66,7 @@ def test_a_damaged_file_of_ones_own_is_named_before_any_work(own_copy):
     root, paths = own_copy
     paths[0].write_text("nothing\n")
     with pytest.raises(DataError, match=paths[0].name):
-        check_data(TEXTS, root, NOWHERE)
-
-
-def test_a_forgotten_folder_makes_nothing_stale(own_copy, tmp_path):
-    root, _ = own_copy
-    found = check_data(TEXTS, root, tmp_path)["sst2"]
-    (tmp_path / "sst2.json").write_text(json.dumps({"status": "done", "found": found}))
-    assert check_data(TEXTS, None, tmp_path)["sst2"] == found
-    (tmp_path / "sst2.json").write_text(json.dumps({"status": "not run", "found": found}))
-    assert check_data(TEXTS, None, tmp_path)["sst2"] == "download"
+        check_data(TEXTS, root)
 
 
 def test_a_damaged_encoder_is_named_before_any_work(tmp_path):
@@ -110,48 +74,29 @@ def test_a_damaged_encoder_is_named_before_any_work(tmp_path):
         (tmp_path / name).write_text("{}")
     asked = texts(made="sst2_synthetic") | {"encoders": {"minilm": {"folder": str(tmp_path)}}}
     with pytest.raises(EncoderError, match=r"wanted tokenizer\.json of .* came no such file"):
-        check_data(asked, None, NOWHERE)
+        check_data(asked, None)
     (tmp_path / "tokenizer.json").write_text("{}")
-    found = check_data(asked, None, NOWHERE)["encoder_minilm"]
+    found = check_data(asked, None)["encoder_minilm"]
     assert set(found) == {"config.json", "model.safetensors", "tokenizer.json"}
     asked["encoders"]["minilm"]["sha256"] = {"config.json": "0" * 64}
     with pytest.raises(EncoderError, match=r"config\.json .folder.: wanted SHA-256 000"):
-        check_data(asked, None, NOWHERE)
+        check_data(asked, None)
 
 
 def test_an_encoder_that_no_condition_uses_is_not_looked_at():
     asked = texts(made="sst2_synthetic")
     asked["encoders"]["other"] = {"folder": "/nowhere"}
-    assert "encoder_other" not in check_data(asked, None, NOWHERE)
+    assert "encoder_other" not in check_data(asked, None)
     asked["benchmarks"]["made"]["conditions"] = {"shots1": {"shots": 1, "encoder": "other"}}
     with pytest.raises(EncoderError, match=r"wanted config\.json of nowhere in /nowhere"):
-        check_data(asked, None, NOWHERE)
+        check_data(asked, None)
 
 
 def test_more_shots_than_the_data_have_are_refused(own_copy):
     asked = texts(sst2="sst2")
     asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
     with pytest.raises(DataError, match=r"sst2: .* 1 development rows and 4 to learn from; .* has 3 different"):
-        check_data(asked, own_copy[0], NOWHERE)
-
-
-def test_what_was_read_through_once_is_not_read_again_while_its_checksums_stay(own_copy, tmp_path, monkeypatch):
-    root, paths = own_copy
-    asked = texts(sst2="sst2")
-    found = check_data(asked, root, tmp_path)["sst2"]
-    manifest = {"status": "done", "found": found, **describe_contents({"source": "sst2"}, root)}
-    (tmp_path / "sst2.json").write_text(json.dumps(manifest))
-    with monkeypatch.context() as unread:
-        unread.setattr(preflight, "describe_contents", None)
-        assert check_data(asked, root, tmp_path)["sst2"] == found
-        assert check_data(asked, None, tmp_path)["sst2"] == found
-        asked["data"]["development_rows"] = 2
-        for folder in (root, None):
-            with pytest.raises(DataError, match=r"sst2: .* 2 development rows"):
-                check_data(asked, folder, tmp_path)
-    paths[0].write_text("nothing\n")
-    with pytest.raises(DataError, match=paths[0].name):
-        check_data(asked, root, tmp_path)
+        check_data(asked, own_copy[0])
 
 
 @pytest.fixture
@@ -170,12 +115,12 @@ def own_files(tmp_path, monkeypatch):
     return asked, write
 
 
-def test_own_files_are_known_by_checksum_and_columns(own_files):
+def test_own_files_are_known_by_checksum(own_files):
     asked, write = own_files
-    found = check_data(asked, None, NOWHERE)
-    assert set(found["files_messages"]) == {"train", "test", "columns"}
+    found = check_data(asked, None)
+    assert set(found["files_messages"]) == {"train", "test"}
     write("test.csv", "changed,a", "another,b")
-    assert check_data(asked, None, NOWHERE) != found
+    assert check_data(asked, None) != found
 
 
 @pytest.mark.parametrize(
@@ -208,14 +153,14 @@ def test_what_is_wrong_with_own_files_is_named_before_any_work(own_files, name, 
     asked, write = own_files
     write(name, *rows)
     with pytest.raises(DataError, match=message):
-        check_data(asked, None, NOWHERE)
+        check_data(asked, None)
 
 
 def test_own_files_that_are_not_there_are_named(own_files, tmp_path):
     asked, _ = own_files
     (tmp_path / "test.csv").unlink()
     with pytest.raises(DataError, match=r"messages: .* test file at .*test\.csv"):
-        check_data(asked, None, NOWHERE)
+        check_data(asked, None)
 
 
 def test_descriptions_of_other_labels_than_own_files_have_are_refused(own_files):
@@ -223,24 +168,4 @@ def test_descriptions_of_other_labels_than_own_files_have_are_refused(own_files)
     described = {"templates": ["{}"], "words": [["a"], ["b"], ["c"]]}
     asked["benchmarks"]["messages"]["conditions"] = {"shots1": {"shots": 1, "descriptions": described}}
     with pytest.raises(DataError, match=r"shots1 has 3 lists of words, the 2 classes"):
-        check_data(asked, None, NOWHERE)
-
-
-@pytest.mark.parametrize(
-    ("content", "expected", "out_of_reach"),
-    [
-        (None, 0, 0),
-        ("{", 0, 0),
-        ("{}", 0, 0),
-        (json.dumps({"attempts": 1, "status": "done"}), 0, 0),
-        (json.dumps({"attempts": 1, "status": "not run"}), 1, 0),
-        (json.dumps({"attempts": 3, "status": "not run"}), 3, 2),
-        (json.dumps({"attempts": 4, "status": "done"}), 3, 3),
-    ],
-)
-def test_attempts_that_failed_are_counted_and_made_again_within_reach(tmp_path, content, expected, out_of_reach):
-    manifest = tmp_path / "manifest.json"
-    if content is not None:
-        manifest.write_text(content)
-    assert attempt(manifest) == expected
-    assert attempt(manifest, lambda: False) == out_of_reach
+        check_data(asked, None)

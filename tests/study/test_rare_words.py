@@ -4,13 +4,14 @@ from hsokv.data.rare_words import Settings, draw_background, draw_episode, make_
 from hsokv.encoders.contexts import encode, train_context_encoders
 from hsokv.study.rare_words import encode_seed, spell
 
+KEYS, MAPS = {"shrinkage": 0.1, "directions": 4}, {"steps": 2, "words": 20, "learning_rate": 0.03}
 SMALL = Settings(frequent_words=30, frequent_contexts=6, rare_words=10, queries=4)
 
 
 def test_arrays_of_a_seed_hold_the_background_statistics_and_the_texts_of_the_shots():
     import torch
 
-    arrays, encoder = encode_seed(3, SMALL, 2, {"two": {"senses": 2, "level": "level1"}})
+    arrays, encoder = encode_seed(3, SMALL, 2, {"two": {"senses": 2, "level": "level1"}}, KEYS, MAPS)
     world = make_world(SMALL, 3)
     known = draw_background(world)
     generator = torch.Generator().manual_seed(3)
@@ -29,6 +30,8 @@ def test_arrays_of_a_seed_hold_the_background_statistics_and_the_texts_of_the_sh
     assert arrays["two/dev/query/x"].shape == (40, raw.shape[1])
     assert "two/dev/support/text" not in arrays, "only an arm's own shots are shown"
     assert encoder["training_flops"] > 0
+    assert arrays["background/key_map"].shape == arrays["background/query_map"].shape == (raw.shape[1], 8)
+    assert arrays["background/map_flops"] > 0
 
 
 def test_every_token_has_a_name_of_its_own():

@@ -40,18 +40,19 @@ class Study:
             else:
                 shutil.copy2(source, folder / part)
 
-    def start(self, *arguments: str, overlay: str | None = None, cores: int = 2) -> subprocess.Popen:
+    def start(self, *arguments: str, overlay: str | None = None, cores: int | None = 2) -> subprocess.Popen:
         """Start Snakemake on the small overlay, and on `overlay` (YAML) above it."""
         (self.folder / "arms.yaml").write_text(f"variants: {VARIANTS}\nbaselines: {BASELINES}\n")
         files = ["config/small.yaml", "arms.yaml"]
         if overlay is not None:
             (self.folder / "overlay.yaml").write_text(overlay)
             files.append("overlay.yaml")
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments, "--configfile", *files]
+        told = [] if cores is None else ["--cores", str(cores)]  # a cluster has no number of them
+        command = [sys.executable, "-m", "snakemake", *told, *arguments, "--configfile", *files]
         pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **pipe)
 
-    def run(self, *arguments: str, overlay: str | None = None, cores: int = 2) -> tuple[int, str]:
+    def run(self, *arguments: str, overlay: str | None = None, cores: int | None = 2) -> tuple[int, str]:
         """Run Snakemake to its end: exit code and all it printed."""
         process = self.start(*arguments, overlay=overlay, cores=cores)
         output, _ = process.communicate()

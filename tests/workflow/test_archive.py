@@ -15,6 +15,7 @@ def test_an_unpacked_artifact_has_nothing_to_do_and_packs_to_the_same_bytes(buil
     folder = next(path for path in tmp_path.iterdir() if path.is_dir())
     moved = object.__new__(type(built))
     moved.folder, moved.environment = folder, built.environment | {"PYTHONPATH": str(folder)}
+    del moved.environment["HSOKV_DATA_DIR"]  # Snakemake holds a user's own files against times in the archive
     assert not moved.planned()
     before = archive.read_bytes()
     archive.unlink()
@@ -31,14 +32,6 @@ def test_validate_tells_every_criterion_and_fails_where_one_fails_that_is_not_kn
     code, output = built.run("validate", overlay=f"expected_failures: [{failed}]")
     assert code == 0, output
     assert "(known, allowed)" in output
-
-
-def test_explain_names_the_change_and_what_follows_from_it(built):
-    assert "Nothing would run" in built.run("explain")[1]
-    page = built.run("explain", overlay="methods: {memory: {k: 8}}")[1]
-    assert "a setting has changed" in page
-    assert "\n  rare_words: kv_only (" in page
-    assert "follows from another job:" in page
 
 
 def without_cores(study, *arguments):

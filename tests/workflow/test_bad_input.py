@@ -19,7 +19,7 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
     assert "Traceback" not in output
     for text in wanted:
         assert text in output
-    assert not list((study.folder / "results").rglob("*.json"))
+    assert not list((study.folder / "results").glob("*/features"))  # nothing was encoded
 
 
 @pytest.mark.parametrize(
@@ -44,25 +44,20 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
     ],
 )
 def test_bad_configuration(fresh, overlay, wanted):
+    """All other cases: tests/study/test_configuration.py."""
     refused(fresh, *wanted, overlay=overlay)
 
 
-@pytest.mark.parametrize(
-    ("content", "wanted"),
-    [
-        (b"", "empty"),
-        (b"text\tlabel\nfine\t1\n", "sentence"),
-        (b"sentence\tlabel\nfine\t2\n", "'2'"),
-        (b"sentence\tlabel\nfine\t1\nfin", "row 3: label is empty"),
-        (b"sentence\tlabel\nfine \xff\t1\n", "UTF-8"),
-    ],
-)
-def test_bad_data_file(fresh, data, tmp_path, content, wanted):
+def test_bad_data_file(data, tmp_path):
     shutil.copytree(data, tmp_path / "data")
     path = tmp_path / "data" / "glue" / "SST-2" / "train.tsv"
-    path.write_bytes(content)
-    study = Study(tmp_path / "study", tmp_path / "data")
-    refused(study, str(path), wanted)
+    path.write_bytes(b"sentence\tlabel\nfine\t1\nfin")
+    refused(Study(tmp_path / "study", tmp_path / "data"), str(path), "row 3: label is empty")
+
+
+def test_more_shots_than_the_data_have(tmp_path, data):
+    shots = "benchmarks: {sst2: {conditions: {shots16: {shots: 5000}}}}"
+    refused(Study(tmp_path / "study", data), "sst2", "10000", overlay=shots)
 
 
 def test_a_device_that_does_not_exist(fresh, monkeypatch):

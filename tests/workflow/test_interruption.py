@@ -9,6 +9,7 @@ def test_killed_equals_uninterrupted(built, data, tmp_path):
     study = Study(tmp_path / "study", data)
     stop_after(study, 8, signal.SIGKILL)
     assert study.contents() != built.contents()
+    assert study.run("--unlock")[0] == 0
     code, output = study.run("report")
     assert code == 0, output
     assert study.contents() == built.contents()

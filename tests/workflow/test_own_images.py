@@ -38,4 +38,4 @@ def test_what_is_wrong_with_own_images_is_named_before_any_work(tmp_path, data):
     assert code == 1
     assert "Traceback" not in output
     assert "train/disc/00.png: not whole images" in output
-    assert not list((study.folder / "results").rglob("*.json"))
+    assert not list((study.folder / "results").glob("*/features"))

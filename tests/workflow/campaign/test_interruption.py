@@ -22,6 +22,7 @@ def moments(batch: int) -> list[tuple[int, float]]:
 
 def kill(study: Study, finished: int, seconds: float) -> None:
     """Kill the whole process group of a run so many seconds after so many of its jobs have ended."""
+    assert study.run("--unlock")[0] == 0
     process = study.start("report")
     while finished:
         finished -= process.stdout.readline().startswith("Finished jobid")
@@ -39,6 +40,7 @@ def test_killed_at_random_moments_equals_undisturbed(built, data, tmp_path, batc
     study = Study(tmp_path / "study", data)
     for finished, seconds in moments(batch):
         kill(study, finished, seconds)
+    assert study.run("--unlock")[0] == 0
     code, output = study.run("report")
     assert code == 0, output
     assert manifest(study.contents()) == manifest(built.contents())

@@ -1,0 +1,62 @@
+"""What is forgotten leaves no trace in any bit, and what is relabelled keeps its place."""
+
+import pytest
+import torch
+
+from hsokv.exceptions import DataError
+from hsokv.memory import KeyValueMemory
+from hsokv.memory.kernel_ridge import kernel_ridge_weights
+
+
+def written(rows, labels):
+    memory = KeyValueMemory(key_dim=rows.shape[1], classes=4, capacity=40, k=5)
+    for start in range(0, len(rows), 7):
+        memory.write(rows[start : start + 7], labels[start : start + 7])
+    return memory
+
+
+@pytest.fixture
+def entries():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(30, 6, generator=generator), torch.arange(30) % 4, torch.randn(9, 6, generator=generator)
+
+
+def test_a_memory_that_was_never_full_answers_as_one_that_never_saw_the_forgotten(entries):
+    rows, labels, queries = entries
+    gone = torch.zeros(30, dtype=torch.bool)
+    gone[[0, 3, 11, 28, 29]] = True
+    memory, twin = written(rows, labels), written(rows[~gone], labels[~gone])
+    memory.forget(gone.nonzero())
+    for mine, theirs in zip(memory.read(queries), twin.read(queries), strict=True):
+        assert torch.equal(mine, theirs)
+    assert torch.equal(memory(queries), twin(queries))
+
+
+def test_relabelled_entries_answer_as_if_written_so(entries):
+    rows, labels, queries = entries
+    memory, twin = written(rows, labels), written(rows, torch.where(labels == 2, 3, labels))
+    memory.relabel((memory.labels == 2) & (memory.number >= 0), 3)
+    assert torch.equal(memory(queries), twin(queries))
+
+
+def test_relabelling_refuses_unknown_labels_and_slots(entries):
+    memory = written(*entries[:2])
+    for slots, label in ((torch.tensor([0]), 4), (torch.tensor([40]), 1), (torch.tensor([0.5]), 1)):
+        with pytest.raises(DataError):
+            memory.relabel(slots, label)
+
+
+def test_kernel_ridge_weights_solve_the_system_and_pass_over_free_slots():
+    generator = torch.Generator().manual_seed(1)
+    keys = torch.nn.functional.normalize(torch.randn(4, 5, generator=generator), dim=-1)
+    query = torch.nn.functional.normalize(torch.randn(1, 5, generator=generator), dim=-1)
+    similarity, gram, b, noise = (query @ keys.mT).clamp(0, 1), keys @ keys.mT, 3.0, 0.2
+    weights = kernel_ridge_weights(similarity, gram.unsqueeze(0), torch.ones(1, 4, dtype=torch.bool), b, noise)
+    system = torch.exp(b * (gram - 1)) + noise * torch.eye(4)
+    assert torch.allclose(system @ weights[0], torch.exp(b * (similarity[0] - 1)), atol=1e-5)
+    part = torch.tensor([[True, True, False, True]])
+    some = kernel_ridge_weights(similarity, gram.unsqueeze(0), part, b, noise)
+    kept = torch.tensor([0, 1, 3])
+    alone = kernel_ridge_weights(similarity[:, kept], gram[kept][:, kept].unsqueeze(0), part[:, kept], b, noise)
+    assert some[0, 2] == 0
+    assert torch.allclose(some[:, kept], alone, atol=1e-6)
