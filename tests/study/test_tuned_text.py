@@ -167,7 +167,8 @@ def test_more_unlabelled_texts_than_there_are_is_refused_before_any_work():
     described = {"texts": {"labels": ["0", "1"], "train": {"0": 10, "1": 10}, "dropped": {}}}
     study = {"data": {"development_rows": 5}}
     for unlabelled in (2, 3):
-        benchmark = {"conditions": {"c": {"shots": 2, "tuning": {"unlabelled": unlabelled}}}}
+        conditions = {"c": {"shots": 2, "tuning": {"unlabelled": unlabelled}}}
+        benchmark = {"kind": "texts", "source": "sst2", "conditions": conditions}
         if unlabelled == 2:
             check_contents("b", described, benchmark, study)
         else:
