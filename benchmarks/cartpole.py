@@ -1,33 +1,34 @@
-"""What the swarm on CartPole can do: `python -m benchmarks.cartpole [--rounds 5] [--periods 2] [--repeats 9]`.
+"""What the swarm on CartPole can do: `python -m benchmarks.cartpole [--rounds 8] [--periods 2] [--repeats 5]`.
 
 Contestants take turns, and a ratio is the median of the ratios within a turn, so that what else runs on the machine
 weighs on both sides. Steps per second of the environment: gymnasium's own vector CartPole and ours, on the same batch
-and the same actions, new starts included. Two workers against the best single process: the same managers, in one batch;
-beside it, what this machine lets two processes do that know nothing of each other. The last lines tell how the
-simulation, fitted to one worker, predicts two.
+and the same actions, new starts included. Workers against the single process: one search with the same candidates, on
+whole cores and, as root, on equal-share nodes, each held to .45 of a core, the single process too. Seconds to target
+of the swing-up with two workers over one process, over ten seeds. The last line holds the ratios.
 """
 
 import argparse
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
 from statistics import median
 
 import gymnasium
 import numpy as np
+import pandas as pd
 
 from benchmarks.memory import hardware, ratio, take_turns
 from hsokv.distributed import cartpole, swing_up
-from hsokv.distributed.evolution import Evolution, improve, init
-from hsokv.distributed.pool import cores, default_backend, open_pool
-from hsokv.distributed.projection import measure_configurations, validate
+from hsokv.distributed.evolution import Generation, ask, evaluate_part, init_learner, tell
+from hsokv.distributed.executors import cores, default_backend, open_executor
+from hsokv.distributed.nodes import why_no_nodes
 from hsokv.distributed.random_search import random_search
-from hsokv.distributed.ray_actors import connect
-from hsokv.distributed.scaling import make_plan, measure_ceiling, timed_on
+from hsokv.distributed.scaling import measure_ceiling, measure_service, measure_speed
+from hsokv.distributed.search import Plan, run_search
+from hsokv.distributed.simulation import validate
 
 BATCH, STEPS = 1024, 300
-MANAGERS = 4
+EQUAL_SHARE = {"nodes": [1, 2, 4], "share": 0.45}
 EPISODES = 100
 
 
@@ -61,15 +62,16 @@ def compare_environments() -> float:
 
 def solve(seed: int) -> tuple[float, int, float]:
     """CartPole-v1 by an evolution strategy: mean return over 100 episodes, environment steps and seconds."""
-    start, learner, steps, number = time.perf_counter(), init(cartpole, seed, 0)[None], 0, 0
-    settings = Evolution(16, 2, cartpole.SIGMA, cartpole.RATE)
+    start, learner, steps, number = time.perf_counter(), init_learner(cartpole, seed, 0)[None], 0, 0
     starts = cartpole.draw_starts(np.random.default_rng(1000 + seed), 1, EPISODES)
-    score = 0.0
+    sigma, rate, score = np.array([cartpole.SIGMA]), np.array([cartpole.LEARNING_RATE]), 0.0
     while score < cartpole.TARGET and number < 200:
         number += 1
-        learner, made = improve(cartpole, learner, settings, seed, [0], [number])
+        generation = Generation("cartpole", seed, number, 16, 2, learner[:, : cartpole.SIZE], sigma)
+        scores, made = evaluate_part(ask(generation, 1)[0])
+        learner = tell(learner, generation, scores, rate)
         score = cartpole.rollout(learner[:, : cartpole.SIZE], starts)[0].mean()
-        steps += int(made.sum())
+        steps += made
     return score * cartpole.STEPS, steps, time.perf_counter() - start
 
 
@@ -83,81 +85,92 @@ def compare_learning() -> None:
     found = []
     for seed in range(10):
         start = time.perf_counter()
-        found.append((*random_search(cartpole, 2_000_000, 2, seed), time.perf_counter() - start))
+        found.append((*random_search("cartpole", 2_000_000, 2, seed), time.perf_counter() - start))
     solved = sum(score >= cartpole.TARGET for score, _, _ in found)
     steps, seconds = (median(part) for part in list(zip(*found, strict=True))[1:])
     print(f"| random search | {solved} of 10 seeds | {steps:,.0f} | {seconds:.2f} |")
-    scores = [random_search(swing_up, 2_000_000, 2, seed)[0] for seed in range(3)]
+    scores = [random_search("swing_up", 2_000_000, 2, seed)[0] for seed in range(3)]
     print(f"\nSwing-up, random search, 2,000,000 steps: best {max(scores):.3f} of a target of {swing_up.TARGET}.")
 
 
-def compare_workers(settings: dict, backends: list[str]) -> tuple[dict[str, float], float]:
-    """Print throughput by backend and workers; return each one's ratio to a single process, of two workers, and the
-    ratio that any two processes reach."""
-    contestants = [("single", 1)] + [(backend, workers) for backend in backends for workers in (1, 2)]
-    plan = make_plan("swing_up", settings, 0)
-    if "ray" in backends:
-        connect(None, 3, 60)  # a core for each actor, as Ray counts them
-    found, ceilings = {contestant: [] for contestant in contestants}, []
-    with ExitStack() as stack:
-        pools = {
-            (name, count): stack.enter_context(closing(open_pool(name, plan, count))) for name, count in contestants
-        }
-        for turn in range(1 + settings["repeats"]):
-            ceilings.append(measure_ceiling(plan, MANAGERS, 1))
-            for contestant, pool in pools.items():
-                found[contestant].append(timed_on(pool, plan, MANAGERS, settings["periods"] if turn else 1)[1])
-    found, ceilings = {contestant: runs[1:] for contestant, runs in found.items()}, ceilings[1:]
-    print("\n| backend | workers | M steps/s | of a single process | of one worker | not work (%) | kB to, from |")
+def compare_seconds(backend: str) -> None:
+    """Print seconds to the target of the swing-up by two workers and by one process, in turns, over ten seeds."""
+    found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
+    with open_executor("single", 1) as one, open_executor(backend, 2) as two:
+        for executor in (one, two):
+            run_search(Plan(), executor, rounds=1)  # in which workers load what they need
+        for seed in range(1000, 1010):
+            for executor in (one, two):
+                run = run_search(Plan(seed=seed), executor, steps=1e8, target=swing_up.TARGET).events[-1]
+                found[executor.workers].append((run.best, run.seconds))
+    reached = sum(best >= swing_up.TARGET for best, _ in found[1])
+    alone, both = (median(seconds for _, seconds in found[count]) for count in (1, 2))
+    over = median(b / a for (_, a), (_, b) in zip(found[1], found[2], strict=True))
+    print(
+        f"\nSwing-up, {reached} of 10 seeds: {alone:.2f} s in one process, {both:.2f} s with two workers ({backend}), "
+    )
+    print(f"ratio {over:.2f}.")
+
+
+def compare_workers(settings: dict) -> tuple[float, float]:
+    """Print throughput by backend, node and workers; return the lower of the backends' speed-ups at 2 cores and at 4
+    equal-share nodes, NaN for what was not measured."""
+    rows = pd.DataFrame(measure_speed(settings))
+    turn = ["node", "repeat"]
+    strong = rows[rows["scaling"] == "strong"]
+    single = strong[strong["backend"] == "single"].set_index(turn)["throughput"].rename("single")
+    rows = rows.join(single, on=turn)
+    rows["over"] = rows["throughput"] / rows["single"]
+    groups = rows.groupby(["scaling", "node", "backend", "workers"], sort=False)
+    print("\n| scaling | measured on | backend | workers | M steps/s | of a single process | not work (%) |")
     print("|---|---|---|---|---|---|---|")
-    ratios = {}
-    for (backend, workers), runs in found.items():
-        bases = (found["single", 1], found[backend, 1])
-        over = [median(a["throughput"] / b["throughput"] for a, b in zip(runs, base, strict=True)) for base in bases]
-        speed, idle = (median(run[name] for run in runs) for name in ("throughput", "overhead"))
-        traffic = f"{runs[0]['bytes_sent'] / 1e3:.0f}, {runs[0]['bytes_received'] / 1e3:.0f}"
-        cells = f"{speed / 1e6:.2f} | {over[0]:.2f} | {over[1]:.2f} | {100 * idle:.1f} | {traffic}"
-        print(f"| {backend} | {workers} | {cells} |", flush=True)
-        if workers == 2:
-            ratios[backend] = over[0]
-    print(f"\nTwo processes at once, unrelated: {median(ceilings):.2f} of one alone.")
-    return ratios, median(ceilings)
+    for place, row in groups[["throughput", "over", "overhead"]].median().iterrows():
+        cells = f"{row['throughput'] / 1e6:.2f} | {row['over']:.2f} | {100 * row['overhead']:.1f}"
+        print(f"| {' | '.join(map(str, place))} | {cells} |")
+    ups = groups["over"].median()["strong"].drop("single", level="backend")
+    two, four = (
+        ups[(ups.index.get_level_values("node") == node) & (ups.index.get_level_values("workers") == count)].min()
+        for node, count in (("cores", 2), ("equal_share", 4))
+    )
+    print(f"\nTwo processes at once, unrelated: {measure_ceiling(settings, settings['repeats']):.2f} of one alone.")
+    return two, four
 
 
-def compare_simulation(settings: dict, ceiling: float) -> None:
-    """Print how well two workers are predicted from one, and from what this machine lets any two processes do."""
-    measured = measure_configurations(settings, "processes")
-    rows = validate(measured, settings["periods"], settings["episodes_per_candidate"], seed=0, ceiling=ceiling)
-    print("\n| managers a worker | rounds a period | two workers, projected (M steps/s) | measured | error (%) |")
-    print("|---|---|---|---|---|")
+def compare_simulation(settings: dict) -> None:
+    """Print how well nodes are predicted from one node."""
+    measured = measure_service(settings, [0.0, 0.02])
+    rows = validate(measured["services"], measured["configurations"], 20)
+    print("\n| nodes | latency (ms) | predicted (M steps/s) | measured | error (%) |\n|---|---|---|---|---|")
     for row in rows:
-        projected = f"{row['predicted'] / 1e6:.2f} [{row['low'] / 1e6:.2f}, {row['high'] / 1e6:.2f}]"
-        cells = f"{projected} | {row['measured'] / 1e6:.2f} | {100 * row['error']:.0f}"
-        print(f"| {row['payload']} | {row['rounds']} | {cells} |")
+        predicted = f"{row['predicted'] / 1e6:.2f} [{row['low'] / 1e6:.2f}, {row['high'] / 1e6:.2f}]"
+        cells = f"{predicted} | {row['measured'] / 1e6:.2f} | {100 * row['error']:.0f}"
+        print(f"| {row['nodes']} | {1e3 * row['latency']:g} | {cells} |")
     print(f"\nMedian error of the simulation: {100 * median(row['error'] for row in rows):.0f} %.")
 
 
 def main() -> None:
     """Print the tables and the line of ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (
-        ("candidates", 256),
-        ("episodes_per_candidate", 2),
-        ("rounds", 5),
-        ("periods", 2),
-        ("repeats", 9),
-    ):
+    for name, default in (("candidates", 2048), ("rounds", 8), ("periods", 2), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    settings = vars(parser.parse_args())
+    settings = vars(parser.parse_args()) | {
+        "episodes_per_candidate": 2,
+        "workers": [1, 2, 4],
+        "equal_share": EQUAL_SHARE,
+    }
+    if reason := why_no_nodes(EQUAL_SHARE):
+        print(reason)
+        settings["equal_share"] = None
+    backends = ["processes"] + (["ray"] if default_backend() == "ray" else [])
     print(f"{hardware()}, {cores()} cores, load {os.getloadavg()[0]:.1f} before.\n")
     print("| CartPole-v1, 1024 at a time | M steps/s |\n|---|---|")
     faster = compare_environments()
     compare_learning()
-    backends = ["processes"] + (["ray"] if default_backend() == "ray" else [])
-    ratios, ceiling = compare_workers(settings, backends)
-    compare_simulation(settings, ceiling)
+    compare_seconds(backends[-1])
+    two, four = compare_workers(settings | {"backends": backends})
+    compare_simulation(settings)
     print(f"\nLoad {os.getloadavg()[0]:.1f} after.\n")
-    print(f"steps_vs_gymnasium={faster:.2f} two_workers_vs_single_process={min(ratios.values()):.2f}")
+    print(f"steps_vs_gymnasium={faster:.2f} two_workers={two:.2f} four_equal_share_nodes={four:.2f}")
 
 
 if __name__ == "__main__":

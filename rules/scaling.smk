@@ -34,7 +34,7 @@ rule project_scaling:
         ENVIRONMENT
     params:
         settings=config["distributed"] and config["distributed"]["projection"],
-        code=code_of("project_scaling", "hsokv.distributed.projection"),
+        code=code_of("project_scaling", "hsokv.distributed.simulation"),
     message:
         "Projecting the distributed swarm to more nodes"
     script:

@@ -21,7 +21,7 @@ BELOW = {
     "machine": {"exceptions"},
     "memory": {"exceptions", "files"},
     "swarm": {"exceptions", "typing"},
-    "distributed": {"exceptions", "files"},
+    "distributed": {"exceptions", "files", "memory", "swarm"},
     "data": {"exceptions", "files", "machine"},
     "records": {"exceptions", "files"},
     "analysis": {"exceptions", "files", "metrics", "records"},

@@ -139,6 +139,7 @@ def _judged(
         if score == "speed_up" and about.get("scaling"):  # of the distributed swarm, which has no records
             estimate = about["scaling"]["speed_up"]
             _refuse((estimate["mean"] is None, estimate["reason"]))
+            row["evidence"] = estimate["evidence"]
         else:
             _check_measurable(criterion, about)
             if bound not in KINDS[kind].thresholds:

@@ -98,39 +98,35 @@ COLUMNS = {
     "speed_up_high": Column("number", "the highest of a turn", "ratio"),
     "steps_to_target": Column("number", "steps to the target, median over the runs that reached it", "steps"),
     "seconds_to_target": Column("number", "time to the target, median over the runs that reached it", "seconds"),
-    "copies": Column("number", "states copied, mean over runs", "entries"),
-    "staleness": Column("number", "writes by others between reading and writing, mean over runs", "writes"),
+    "copies": Column("number", "agents copied, mean over runs", "agents"),
+    "diversity": Column("number", "of hyperparameters after the first round, mean over runs", "share", "0 to 1"),
     "bytes_sent": Column("number", "mean bytes sent to workers", "bytes"),
-    "bytes_received": Column("number", "mean bytes received from workers", "bytes"),
     "overhead": Column("number", "share of the time that is not work", "share", "0 to 1"),
     "scaling": Column("text", "`strong` (one problem) or `weak` (a problem that grows with the workers)"),
     "backend": Column("text", "backend of the workers"),
     "workers": Column("integer", "workers", "", "1 or more"),
-    "managers": Column("integer", "managers of all workers", "", "1 or more"),
+    "node": Column("text", "what a worker has: a whole core, or an equal share of one"),
+    "candidates": Column("integer", "policies tried in a generation, in all", "", "2 or more"),
     "throughput": Column("number", "environment steps a second, median over turns", "steps/s"),
     "speed_up": Column("number", "over the single process in the same turn, median over turns", "ratio"),
     "over_one": Column("number", "over one worker", "ratio"),
     "work_seconds": Column("number", "work, median over turns", "seconds"),
     "supervisor_cpu_seconds": Column("number", "processor time of the supervisor, median over turns", "seconds"),
     "peak_memory_bytes": Column("number", "peak memory of the supervisor, median over turns", "bytes"),
-    "note": Column("text", "note on the measurement"),
-    "payload": Column("integer", "managers a worker"),
-    "rounds": Column("integer", "rounds between synchronisations"),
     "predicted": Column("number", "projected throughput, mean over replications", "steps/s"),
     "measured": Column("number", "measured throughput, median over turns", "steps/s"),
     "error": Column("number", "distance of the projection from the measurement, over that", "share"),
     "nodes": Column("integer", "nodes"),
-    "sharing": Column("text", "how nodes share"),
     "latency": Column("number", "latency of the network", "seconds"),
-    "store_busy": Column("number", "share of the time that the store is busy", "share", "0 to 1"),
+    "supervisor_busy": Column("number", "share of the time that the supervisor is busy", "share", "0 to 1"),
 }  # fmt: skip
 """What each column means, by name: one name, one meaning."""
 IN_FRAME = {  # where a name of another frame means more there
     ("lineage", "score"): Column("number", "fold log-loss of the agent", "nats"),
     ("criteria", "reason"): Column("text", "why the verdict is what it is"),
     ("criteria", "condition"): Column("category", "best of the criterion's tracks, else `headline`"),
-    ("scaling_sharing", "arm"): Column("text", "way of sharing"),
-    ("scaling_curves", "arm"): Column("text", "way of sharing"),
+    ("scaling_sharing", "arm"): Column("text", "way of searching"),
+    ("scaling_curves", "arm"): Column("text", "way of searching"),
     ("scaling_curves", "mean"): Column("number", "best score so far, mean over runs"),
     ("scaling_sharing", "best"): Column("number", "best score reached, mean over runs", "score"),
     ("scaling_validation", "low"): Column("number", "lower end of the middle 95 % of replications", "steps/s"),
@@ -158,14 +154,14 @@ FRAMES = {
         "flipped_examples": "benchmark condition arm kind rank example seeds",
         "lineage": "benchmark condition arm seed round group agent parent score status reason",
         "criteria": "name benchmark condition kind unit comparison threshold value low high verdict reason evidence",
-        "scaling_sharing": "arm runs reached steps_to_target seconds_to_target best copies staleness bytes_sent "
-        "bytes_received overhead seconds_to_target_low seconds_to_target_high",
+        "scaling_sharing": "arm runs reached steps_to_target seconds_to_target best copies diversity bytes_sent "
+        "overhead seconds_to_target_low seconds_to_target_high",
         "scaling_curves": "arm steps mean",
-        "scaling_speed": "scaling backend workers managers throughput speed_up over_one overhead work_seconds "
-        "supervisor_cpu_seconds peak_memory_bytes bytes_sent bytes_received note throughput_low throughput_high "
+        "scaling_speed": "scaling backend node workers candidates throughput speed_up over_one overhead work_seconds "
+        "supervisor_cpu_seconds peak_memory_bytes bytes_sent throughput_low throughput_high "
         "speed_up_low speed_up_high",
-        "scaling_validation": "payload rounds predicted low high measured error",
-        "scaling_projection": "nodes sharing latency throughput low high store_busy",
+        "scaling_validation": "nodes latency predicted low high measured error",
+        "scaling_projection": "nodes latency throughput low high supervisor_busy",
     }.items()
 }
 """The columns of each frame; a frame without rows is written with its header."""

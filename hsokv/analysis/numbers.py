@@ -18,7 +18,7 @@ NO_TEXT = "the record holds no text of this entry"
 NOT_TOLD = "no run of it tells"
 NO_THRESHOLD = "no threshold in the configuration"
 CONFIGURED, COUNTED = "set in the configuration", "count of records"
-LARGE = {"bytes_sent": "traffic", "bytes_received": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
+LARGE = {"bytes_sent": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
 Row = Mapping[str, Any]
 
 
@@ -40,9 +40,9 @@ class Family(NamedTuple):
 
 SCALING = {  # what tells the rows of a frame of the distributed swarm apart
     "sharing": "{arm}",
-    "speed": "{scaling}.{backend}.{workers}",
-    "validation": "{payload}.{rounds}",
-    "projection": "{nodes}.{sharing}.{latency:g}",
+    "speed": "{scaling}.{backend}.{node}.{workers}",
+    "validation": "{nodes}.{latency:g}",
+    "projection": "{nodes}.{latency:g}",
 }
 
 
@@ -67,12 +67,11 @@ FAMILIES = (
     Family("flipped_examples", CELL + ".{kind}.{rank}", "example seeds", "{arm}"),
     Family("criteria", "criteria.{name}", "value low high threshold", unit=lambda row: row["unit"]),
     Family("criteria", "criteria.{name}", "verdict reason"),
-    _scaling("sharing", "runs reached steps_to_target seconds_to_target best copies staleness bytes_sent "
-             "bytes_received overhead"),
+    _scaling("sharing", "runs reached steps_to_target seconds_to_target best copies diversity bytes_sent overhead"),
     _scaling("speed", "throughput speed_up over_one overhead work_seconds "
-             "supervisor_cpu_seconds peak_memory_bytes bytes_sent bytes_received"),
+             "supervisor_cpu_seconds peak_memory_bytes bytes_sent"),
     _scaling("validation", "predicted low high measured error"),
-    _scaling("projection", "throughput low high store_busy"),
+    _scaling("projection", "throughput low high supervisor_busy"),
 )  # fmt: skip
 ABOUT = {  # numbers of study.json: where they stand, unit, rule, and the words where there is none
     "study.version": ("versions", "text", "versions in the records", "no record"),

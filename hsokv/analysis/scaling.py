@@ -15,11 +15,12 @@ from hsokv.analysis.intervals import interval
 from hsokv.exceptions import RecordError
 from hsokv.records import read_sealed
 
-ARMS = ["none", "synchronous", "asynchronous", "sequential", "random_search"]
+ARMS = ["one_search", "one_process", "independent", "population", "sequential", "random_search"]
 POINTS = 200  # of a curve
 NODES = 4  # of the criterion on speed-up
 SPENT = ["overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_bytes"]
-TRAFFIC = ["bytes_sent", "bytes_received"]
+TRAFFIC = ["bytes_sent"]
+NODE_NAMES = {"cores": "whole cores", "equal_share": "equal-share nodes"}  # the better measurement first
 
 
 def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
@@ -45,7 +46,9 @@ def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict
     """The frames `sharing`, `curves`, `speed`, `validation` and `projection`; and `about`: the median `error` of the
     simulation, the `ceiling`, the `machine`, the settings of `learning` and the `speed_up`."""
     validation, speed = pd.DataFrame(projected["validation"]), pd.DataFrame(measured["speed"])
-    if speed[["scaling", "backend", "workers", "repeat", "throughput"]].isna().any(axis=None):  # pandas would skip it
+    if (
+        speed[["scaling", "backend", "node", "workers", "repeat", "throughput"]].isna().any(axis=None)
+    ):  # pandas would skip it
         raise ValueError("a turn misses its workers or its throughput")
     learning = measured["settings"]["learning"]
     return {
@@ -59,43 +62,47 @@ def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict
             "ceiling": measured["ceiling"],
             "machine": {name: measured["machine"][name] for name in ("cores", "load")},
             "learning": {"steps": learning["steps"], "seeds": list(learning["seeds"])},
-            "speed_up": speed_up(speed, measured["machine"]["cores"], projected["sweep"]),
+            "speed_up": speed_up(speed, measured["no_equal_share"], projected["sweep"]),
         },
     }
 
 
 def speed_ups(speed: pd.DataFrame) -> pd.DataFrame:
-    """The rows of strong scaling with their `speed_up`: steps per second over those of the single process in the same
-    turn, the same managers in both."""
-    strong = speed[speed["scaling"] == "strong"]
-    single = strong[(strong["backend"] == "single") & (strong["workers"] == 1)].set_index("repeat")["throughput"]
-    return strong.assign(speed_up=strong["throughput"] / strong["repeat"].map(single)).sort_values("repeat")
+    """The rows of strong scaling with their `speed_up`: steps per second over those of the single process on such a
+    node in the same turn, the same candidates in both."""
+    strong, turn = speed[speed["scaling"] == "strong"], ["node", "repeat"]
+    single = strong[strong["backend"] == "single"].set_index(turn)["throughput"].rename("single")
+    strong = strong.join(single, on=turn).sort_values("repeat")
+    return strong.assign(speed_up=strong["throughput"] / strong["single"])
 
 
-def speed_up(speed: pd.DataFrame, cores: int, sweep: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The speed-up at 4 workers of the better backend and its interval over turns: mean, low and high, or None; and a
-    reason why not, with what is projected.
+def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The speed-up at 4 nodes of the better backend and its interval over turns: mean, low and high, or None; what it
+    was measured on, `evidence`; and a reason why there is none, with what is projected.
 
-    It counts as measured only where each worker has a core of its own.
+    Whole cores are taken where four were measured, else equal-share nodes.
     """
     ups = speed_ups(speed)
-    of_backends = [interval(turns) for _, turns in ups[ups["workers"] == NODES].groupby("backend")["speed_up"]]
-    if of_backends and cores >= NODES:
-        best = max(of_backends, key=lambda estimate: estimate.mean)._asdict()
-        return {name: None if np.isnan(end) else end for name, end in best.items()} | {"reason": None}
+    for node, name in NODE_NAMES.items():
+        turns = ups[(ups["workers"] == NODES) & (ups["node"] == node)].groupby("backend")["speed_up"]
+        if len(turns):
+            best, found = max(((backend, interval(own)) for backend, own in turns), key=lambda pair: pair[1].mean)
+            ends = {name: None if np.isnan(end) else end for name, end in found._asdict().items()}
+            return ends | {"reason": None, "evidence": f"{NODES} {name}, {best}"}
     single = speed.loc[speed["backend"] == "single", "throughput"].median()
     words = [
         f"projected at {NODES} nodes: {row['throughput'] / single:.2f} "
         f"[{row['low'] / single:.2f}, {row['high'] / single:.2f}] times a single process"
         for row in sweep
-        if (row["nodes"], row["sharing"], row["latency"]) == (NODES, "asynchronous", 0.0)
+        if (row["nodes"], row["latency"]) == (NODES, 0.0)
     ]
-    return {"mean": None, "low": None, "high": None, "reason": "; ".join([f"{cores} cores", *words])}
+    reason = "; ".join([f"fewer than {NODES} cores", *([not_equal] if not_equal else []), *words])
+    return {"mean": None, "low": None, "high": None, "reason": reason, "evidence": ""}
 
 
 def _sharing(learning: pd.DataFrame) -> pd.DataFrame:
-    """What the runs of each way of sharing reached, on average; empty where no run tells of it."""
-    means = {name: (name, "mean") for name in ("best", "copies", "staleness", *TRAFFIC, "overhead")}
+    """What the runs of each way of searching reached, on average; empty where no run tells of it."""
+    means = {name: (name, "mean") for name in ("best", "copies", "diversity", *TRAFFIC, "overhead")}
     learning = learning.reindex(columns=learning.columns.union([*means], sort=False))
     reached = learning[learning["steps_to_target"].notna()].groupby("arm")
     reached = reached.agg(
@@ -110,7 +117,7 @@ def _sharing(learning: pd.DataFrame) -> pd.DataFrame:
 
 
 def _curves(learning: pd.DataFrame) -> pd.DataFrame:
-    """The best score so far of each way of sharing at `POINTS` numbers of steps, mean over runs; 0 before the first."""
+    """The best score so far of each arm at `POINTS` numbers of steps, mean over runs; 0 before the first."""
     steps = np.linspace(0, max(curve[-1][0] for curve in learning["curve"]), POINTS)
     rows = []
     for arm in (arm for arm in ARMS if (learning["arm"] == arm).any()):
@@ -122,8 +129,8 @@ def _curves(learning: pd.DataFrame) -> pd.DataFrame:
 
 def _speed(speed: pd.DataFrame) -> pd.DataFrame:
     """Medians over turns of each number of workers, and traffic on average."""
-    keys = ["scaling", "backend", "workers"]
-    how = {"managers": "first", "note": "first"} | dict.fromkeys(SPENT, "median") | dict.fromkeys(TRAFFIC, "mean")
+    keys = ["scaling", "backend", "node", "workers"]
+    how = {"candidates": "first"} | dict.fromkeys(SPENT, "median") | dict.fromkeys(TRAFFIC, "mean")
     rows = speed.groupby(keys, sort=False).agg(
         throughput=("throughput", "median"),
         throughput_low=("throughput", "min"),
@@ -132,6 +139,6 @@ def _speed(speed: pd.DataFrame) -> pd.DataFrame:
     )
     turns = speed_ups(speed).groupby(keys)["speed_up"]
     rows = rows.join(turns.agg(speed_up="median", speed_up_low="min", speed_up_high="max")).reset_index()
-    one = rows[rows["workers"] == 1].set_index(["scaling", "backend"])["throughput"].rename("one")
-    rows = rows.join(one, on=["scaling", "backend"])
+    one = rows[rows["workers"] == 1].set_index(keys[:3])["throughput"].rename("one")
+    rows = rows.join(one, on=keys[:3])
     return rows.assign(over_one=rows["throughput"] / rows["one"])

@@ -1,6 +1,5 @@
 """The swarm at work: `full` where the settings hold a memory, `swarm_only` where they do not."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -35,7 +34,7 @@ from hsokv.learning.loop import (
 )
 from hsokv.learning.optimizers import OPTIMIZERS
 from hsokv.swarm import supervisor
-from hsokv.swarm.diversity import diversity
+from hsokv.swarm.history import describe
 from hsokv.swarm.manager import ManagerSettings
 from hsokv.swarm.state import Axis, SearchSpace
 from hsokv.swarm.supervisor import Progress, Round, Swarm, SwarmSettings, run_swarm
@@ -188,36 +187,18 @@ def _through_task(
 
 def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
     """Add what the swarm did to what goes into the record."""
-    best = [float(step.score.min()) for step in swarm.history]
-    failed = [int(torch.isinf(step.score).sum()) for step in swarm.history]
-    diversities = [_diversity(step.optimizer, step.point) for step in swarm.history]
-    initial = _diversity(swarm.initial.optimizer, swarm.initial.point)
-    trained = [swarm.initial, *swarm.history[:-1]]  # a round trains what the one before left
+    told = describe(swarm.initial, swarm.history, len(OPTIMIZERS))
     return replace(
         fitted,
         curves={
-            "fold_log_loss": best,
+            "fold_log_loss": [float(step.score.min()) for step in swarm.history],
             "spent": [step.spent for step in swarm.history],
-            "diversity": [initial, *diversities],
-            "failed_agents": failed,
+            "diversity": told.pop("diversity_by_round"),
+            "failed_agents": [int(torch.isinf(step.score).sum()) for step in swarm.history],
         },
         instruments={
             **fitted.instruments,
-            "diversity": diversities[0],
-            "diversity_initial": initial,
+            **told,
             "members": {name: value.tolist() for name, value in swarm.values.items()},
-            "lineage": [step.parent.tolist() for step in swarm.history],
-            "points": [of.point.double().round(decimals=4).tolist() for of in trained],
-            "optimizers": [of.optimizer.tolist() for of in trained],
-            "scores": [_finite(step.score) for step in swarm.history],
         },
     )
-
-
-def _finite(scores: Tensor) -> list[list[float | None]]:
-    """Scores [managers, agents] as JSON has them: none for an agent that failed."""
-    return [[score if math.isfinite(score) else None for score in group] for group in scores.tolist()]
-
-
-def _diversity(optimizer: Tensor, point: Tensor) -> float:
-    return float(diversity(optimizer.flatten().numpy(), len(OPTIMIZERS), point.flatten(0, 1).numpy()))

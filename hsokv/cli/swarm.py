@@ -15,53 +15,49 @@ def swarm(
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="ray, processes or single (default: ray where it is installed).")
     ] = None,
-    managers: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Each improves policies of its own.")] = 4,
-    sharing: Annotated[str, typer.Option(metavar="MODE", help="asynchronous, synchronous or none.")] = "asynchronous",
-    iterations: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Periods of each manager.")] = 5,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Of the policies.")] = 0,
+    managers: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Groups of agents.")] = 1,
+    agents: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, help="Agents of a group; one in all: one search over all workers.")
+    ] = 1,
+    candidates: Annotated[int, typer.Option(metavar="NUMBER", min=2, help="Policies tried in a generation.")] = 1024,
+    iterations: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Rounds of four generations.")] = 20,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Of noise and starts.")] = 0,
     address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of a running Ray cluster.")] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A .npz that keeps the run, and that it goes on from.")
+        Path | None, typer.Option(metavar="FILE", help="A checkpoint, from which the run continues where it exists.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Managers improve policies on workers, and copy each other; one line an improvement.
+    """Search policies on workers until the target is reached; one line a round, with its speed.
 
     What is measured of it, and projected to more nodes: `snakemake --cores all scaling` (docs/distributed.md).
     """
-    from hsokv.distributed.pool import BACKENDS, default_backend, open_pool
-    from hsokv.distributed.scaling import TASKS, first_store, machine, make_plan, overhead
-    from hsokv.distributed.supervisor import MODES, Sharing, supervise
+    from hsokv.distributed.evolution import TASKS, find_task
+    from hsokv.distributed.executors import BACKENDS, cores, default_backend, open_executor
+    from hsokv.distributed.search import Plan, run_search
 
     check_known("--benchmark", benchmark, TASKS)
-    check_known("--sharing", sharing, MODES)
     backend = backend or default_backend()
     check_known("--backend", backend, BACKENDS)
-    plan = make_plan(benchmark, {"candidates": 64, "episodes_per_candidate": 2, "rounds": 5}, seed)
-    pool, best = open_pool(backend, plan, nodes, address=address), [0.0]
+    plan, target = Plan(benchmark, seed, candidates, managers=managers, agents=agents), find_task(benchmark).TARGET
+    if nodes > cores() and address is None:
+        typer.echo(f"note: {nodes} workers on {cores()} cores: they take turns", err=True)
 
-    if note := machine(nodes)["note"]:
-        typer.echo(f"note: {note}", err=True)
+    def report(event: Any) -> None:
+        if not as_json:
+            speed = f"{event.throughput / 1e6:6.2f} M steps/s" + (f", {event.lost} losses" if event.lost else "")
+            typer.echo(f"{event.seconds:8.1f} s {event.steps:>12,} steps: score {event.score:.3f} {speed}")
 
-    def tell(event: Any) -> None:
-        if event.kind == "lost":
-            typer.echo(f"worker {event.owner} is lost, and started anew", err=True)
-        if event.kind == "accepted" and event.value > best[0]:
-            best[0] = event.value
-            if not as_json:
-                typer.echo(f"{event.seconds:8.1f} s {event.steps:>12,} steps: manager {event.owner} {event.value:.3f}")
-
-    try:
-        start = first_store(benchmark, managers, seed)
-        outcome = supervise(start, plan, Sharing(sharing), iterations, pool, keep=output, watch=tell)
-    finally:
-        pool.close()
-    scores, steps = outcome.store.score.tolist(), int(outcome.store.steps.sum())
-    result = {"backend": backend, "nodes": nodes, "scores": scores, "steps": steps, "seconds": outcome.seconds}
-    result |= {"copies": sum(event.kind == "copied" for event in outcome.events)}
-    result |= {"overhead": overhead(outcome, nodes), "file": str(output) if output else None}
+    with open_executor(backend, nodes, address=address) as executor:
+        outcome = run_search(plan, executor, rounds=iterations, target=target, checkpoint=output, watch=report)
+        lost = executor.lost
+    for reason in lost:
+        typer.echo(f"a worker was lost and replaced: {reason}", err=True)
+    last = outcome.events[-1]
+    result = {"backend": backend, "nodes": nodes, "best": last.best, "score": outcome.score, "steps": last.steps}
+    result |= {"seconds": last.seconds, "losses": len(lost), "file": str(output) if output else None}
     if as_json:
         print_json(result)
     else:
-        by_manager = ", ".join(f"{score:.3f}" for score in scores)
-        print_rows({"scores of managers": by_manager, "steps": f"{steps:,}", "copies": result["copies"]})
+        told = {"best score": f"{last.best:.3f}", "on fresh starts": f"{outcome.score:.3f}", "steps": f"{last.steps:,}"}
+        print_rows(told)

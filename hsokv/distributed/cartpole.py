@@ -18,7 +18,7 @@ TRACK, TILT = 2.4, 12 * 2 * math.pi / 360  # beyond these an episode is over
 STEPS = 500  # the time limit of an episode
 SIZE = 4  # parameters of a linear policy
 TARGET = 475 / STEPS  # the mean score over 100 episodes at which CartPole-v1 counts as solved
-SIGMA, RATE = 0.5, 0.2  # of an evolution strategy on it
+SIGMA, LEARNING_RATE = 0.5, 0.2  # of an evolution strategy on it
 _PROBES = np.array([[-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 0], [0, 0, 0, -1]], dtype=np.float64).T
 
 

@@ -1,9 +1,11 @@
-"""Evolution strategies (Salimans et al. 2017): mirrored noise, ranks, Adam; several managers in one batch.
+"""One evolution strategy over many workers (Salimans et al. 2017): mirrored noise, ranks, Adam, by ask and tell.
 
-A manager's learner is one vector [3 P] float32: the P parameters of its policy and Adam's two moments. Noise and starts
-of a round are drawn from (seed, owner, round) alone, so that a round gives the same wherever and whenever it is made.
+A learner is one vector [3 P] float32: the P parameters of a policy and Adam's two moments. Noise and starts of a
+generation are drawn from (seed, agent, generation) alone: workers draw them again instead of receiving them, send back
+scores alone, and a generation gives the same bits wherever and in however many parts it is evaluated.
 """
 
+from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
@@ -12,88 +14,112 @@ from numpy import ndarray
 
 from hsokv.exceptions import ConfigurationError
 
-FIRST, SECOND, SMALL = 0.9, 0.999, 1e-8  # Adam's, as its authors set them
+TASKS = ("swing_up", "cartpole")
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's, as its authors set them
 TESTS = 64  # starts that a policy is scored on, the same for all
 
 
-class Evolution(NamedTuple):
-    """`candidates` a round, even and at least 2; `episodes_per_candidate`, at least 1; `sigma` > 0, the noise's
-    deviation; `learning_rate` > 0, Adam's."""
+class Generation(NamedTuple):
+    """Candidates of every agent's search, as all workers need them.
 
+    task        name of the task, one of `TASKS`, or of a module with the same functions
+    seed        of the run
+    number      of the generation, from 1
+    candidates  of each agent, even and at least 2
+    episodes    of each candidate, at least 1
+    parameters  [agents, P] the policies that candidates are drawn around
+    sigma       [agents] > 0, the standard deviation of the noise
+    """
+
+    task: str
+    seed: int
+    number: int
     candidates: int
-    episodes_per_candidate: int
-    sigma: float
-    learning_rate: float
+    episodes: int
+    parameters: ndarray
+    sigma: ndarray
 
 
-def check_evolution(settings: Evolution) -> Evolution:
-    """Refuse what lies outside the ranges above; return the settings."""
-    if settings.candidates < 2 or settings.candidates % 2:
-        raise ConfigurationError(f"candidates: wanted an even number of at least 2, came {settings.candidates}")
-    if settings.episodes_per_candidate < 1:
-        raise ConfigurationError(f"episodes of a candidate: wanted at least 1, came {settings.episodes_per_candidate}")
-    if not (settings.sigma > 0 and settings.learning_rate > 0):
-        raise ConfigurationError(
-            f"sigma, learning_rate: wanted positive numbers, came {settings.sigma} and {settings.learning_rate}"
-        )
-    return settings
+class Part(NamedTuple):
+    """Candidates `first` to `last` (excluded) of a generation, all agents' candidates in one row."""
+
+    generation: Generation
+    first: int
+    last: int
 
 
-def init(task: ModuleType, seed: int, owner: int) -> ndarray:
-    """A manager's first learner [3 P]: small random parameters, moments of zero."""
-    learner = np.zeros(3 * task.SIZE, np.float32)
-    learner[: task.SIZE] = 0.1 * _generator(seed, owner, 0).standard_normal(task.SIZE)
+def find_task(name: str) -> ModuleType:
+    """The module of a task: SIZE, SIGMA, RATE, TARGET, `draw_starts`, `rollout` and `behaviour`."""
+    return import_module(f"hsokv.distributed.{name}" if name in TASKS else name)
+
+
+def init_learner(task: ModuleType, seed: int, agent: int) -> ndarray:
+    """An agent's first learner [3 P]: small random parameters, moments of zero."""
+    learner, generator = np.zeros(3 * task.SIZE, np.float32), np.random.default_rng([seed, agent, 0])
+    learner[: task.SIZE] = 0.1 * generator.standard_normal(task.SIZE)
     return learner
 
 
-def improve(
-    task: ModuleType, learners: ndarray, settings: Evolution, seed: int, owners: list[int], rounds: list[int]
-) -> tuple[ndarray, ndarray]:
-    """One round of every manager: learners [m, 3 P] after it, and the environment steps of each [m].
+def ask(generation: Generation, parts: int) -> list[Part]:
+    """The generation in at most so many parts of equal size; raises ConfigurationError for values out of range."""
+    candidates, episodes = generation.candidates, generation.episodes
+    if candidates < 2 or candidates % 2:
+        raise ConfigurationError(f"candidates: expected an even number of at least 2, got {candidates}")
+    if episodes < 1 or parts < 1:
+        raise ConfigurationError(f"episodes, parts: expected at least 1, got {episodes} and {parts}")
+    if not (np.isfinite(generation.sigma) & (generation.sigma > 0)).all():
+        raise ConfigurationError(f"sigma: expected positive numbers, got {generation.sigma.tolist()}")
+    rows = len(generation.parameters) * candidates
+    ends = np.linspace(0, rows, min(parts, rows) + 1).astype(int).tolist()
+    return [Part(generation, *ends[i : i + 2]) for i in range(len(ends) - 1)]
 
-    g = 1 / (c sigma) sum_i w_i e_i over candidates x + sigma e_i, w_i their centred ranks in [-1/2, 1/2]; x moves by an
-    Adam step along g. `rounds` [m], from 1, numbers the round of each manager.
+
+def evaluate_part(part: Part) -> tuple[ndarray, int]:
+    """Mean score of each candidate [last - first], and the environment steps made."""
+    generation, first, last = part
+    task, count = find_task(generation.task), generation.candidates
+    policies, starts = [], []
+    for agent in range(first // count, -(-last // count)):
+        rows = slice(max(first - agent * count, 0), min(last - agent * count, count))
+        noise, own = _draw(task, generation, agent)
+        policies.append(generation.parameters[agent] + np.float32(generation.sigma[agent]) * noise[rows])
+        # All candidates of an agent start from the same states, so that luck does not rank them.
+        starts.append(np.broadcast_to(own, (4, len(policies[-1]), generation.episodes)))
+    scores, steps = task.rollout(np.concatenate(policies), np.concatenate(starts, axis=1))
+    return scores.mean(-1), int(steps.sum())
+
+
+def tell(learners: ndarray, generation: Generation, scores: ndarray, rate: ndarray) -> ndarray:
+    """Learners [agents, 3 P] after an Adam step of size `rate` [agents] along the estimated gradient.
+
+    g = 1 / (c sigma) sum_i w_i e_i over candidates x + sigma e_i, with w_i their centred ranks in [-1/2, 1/2]; `scores`
+    [agents * candidates] in the order of `ask`.
     """
-    managers, size = len(learners), task.SIZE
-    generators = [_generator(seed, owner, number) for owner, number in zip(owners, rounds, strict=True)]
-    half = np.stack([g.standard_normal((settings.candidates // 2, size), dtype=np.float32) for g in generators])
-    noise = np.concatenate([half, -half], axis=1)
-    # The candidates of a manager start from the same places, so that chance tells none from another.
-    starts = np.stack([task.draw_starts(g, settings.episodes_per_candidate) for g in generators], axis=1)[:, :, None]
-    starts = np.broadcast_to(starts, (4, managers, settings.candidates, settings.episodes_per_candidate))
-    candidates = learners[:, None, :size] + np.float32(settings.sigma) * noise
-    scores, steps = task.rollout(
-        candidates.reshape(-1, size), starts.reshape(4, managers * settings.candidates, settings.episodes_per_candidate)
-    )
-    weights = _centred_ranks(scores.mean(-1).reshape(managers, settings.candidates))
-    slope = np.einsum("mc,mcp->mp", weights, noise) / np.float32(settings.candidates * settings.sigma)
-    return _adam(learners, slope, np.asarray(rounds)[:, None], np.float32(settings.learning_rate)), steps.reshape(
-        managers, -1
-    ).sum(-1)
+    from scipy.stats import rankdata  # workers do without it
 
-
-def evaluate(task: ModuleType, learners: ndarray) -> tuple[ndarray, ndarray]:
-    """Mean score [m] of each manager's policy over 64 starts that never change, and its environment steps [m]."""
-    starts = task.draw_starts(np.random.default_rng(20250), TESTS)[:, None]
-    starts = np.broadcast_to(starts, (4, len(learners), TESTS))
-    scores, steps = task.rollout(learners[:, : task.SIZE], starts)
-    return scores.mean(-1), steps
-
-
-def _adam(learners: ndarray, slope: ndarray, count: ndarray, rate: np.float32) -> ndarray:
+    task, count = find_task(generation.task), generation.candidates
+    weights = (rankdata(scores.reshape(-1, count), axis=-1) - 1) / (count - 1) - 0.5
+    noise = (_draw(task, generation, agent)[0] for agent in range(len(learners)))
+    slope = np.stack([w.astype(np.float32) @ e for w, e in zip(weights, noise, strict=True)])
+    slope /= np.float32(count) * generation.sigma.astype(np.float32)[:, None]
     parameters, first, second = np.split(learners, 3, axis=-1)
-    first = FIRST * first + (1 - FIRST) * slope
-    second = SECOND * second + (1 - SECOND) * slope**2
-    move = (first / (1 - FIRST**count)) / (np.sqrt(second / (1 - SECOND**count)) + SMALL)
-    return np.concatenate([parameters + rate * move, first, second], axis=-1).astype(np.float32)
+    first = BETA1 * first + (1 - BETA1) * slope
+    second = BETA2 * second + (1 - BETA2) * slope**2
+    number = generation.number
+    move = (first / (1 - BETA1**number)) / (np.sqrt(second / (1 - BETA2**number)) + EPSILON)
+    return np.concatenate([parameters + rate[:, None] * move, first, second], axis=-1).astype(np.float32)
 
 
-def _centred_ranks(scores: ndarray) -> ndarray:
-    """Ranks along the last axis, spread evenly over [-1/2, 1/2]; equal scores share the mean of their ranks."""
-    below = (scores[..., None, :] < scores[..., :, None]).sum(-1)
-    equal = (scores[..., None, :] == scores[..., :, None]).sum(-1)
-    return ((below + (equal - 1) / 2) / (scores.shape[-1] - 1) - 0.5).astype(np.float32)
+def evaluate(task: str, parameters: ndarray, seed: int = 20250) -> tuple[ndarray, int]:
+    """Mean score [n] of policies [n, P] over 64 starts that the seed alone decides, and the environment steps."""
+    module = find_task(task)
+    starts = module.draw_starts(np.random.default_rng(seed), TESTS)[:, None]
+    scores, steps = module.rollout(parameters, np.broadcast_to(starts, (4, len(parameters), TESTS)))
+    return scores.mean(-1), int(steps.sum())
 
 
-def _generator(seed: int, owner: int, number: int) -> np.random.Generator:
-    return np.random.default_rng([seed, owner, number])
+def _draw(task: ModuleType, generation: Generation, agent: int) -> tuple[ndarray, ndarray]:
+    """Noise [candidates, P] and starts [4, 1, episodes] of an agent."""
+    generator = np.random.default_rng([generation.seed, agent, generation.number])
+    half = generator.standard_normal((generation.candidates // 2, task.SIZE), dtype=np.float32)
+    return np.concatenate([half, -half]), task.draw_starts(generator, generation.episodes)[:, None]

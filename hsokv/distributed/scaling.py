@@ -1,198 +1,241 @@
-"""What is measured of the swarm: how fast it learns by way of sharing, how fast it goes by number of workers.
+"""What is measured of the distributed swarm: how soon each way of searching reaches the target, and how fast it runs.
 
-Measurements, not computations: they depend on the machine and on its moment, so they say what they were taken on, and
-are kept. They are no `hsokv.records.RunRecord`, which wants right and wrong answers to test examples.
+Measurements depend on the machine and its moment, so they say what they were taken on, and are kept.
 """
 
 import os
 import resource
 import time
-from collections.abc import Mapping
-from contextlib import closing
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from hsokv.distributed import cartpole, swing_up
-from hsokv.distributed.evolution import TESTS, Evolution, check_evolution, init
-from hsokv.distributed.period import Job, Plan
-from hsokv.distributed.pool import Lost, Pool, cores, open_pool
+from hsokv.distributed import swing_up
+from hsokv.distributed.evolution import evaluate
+from hsokv.distributed.executors import Executor, connect_ray, cores, open_executor
+from hsokv.distributed.nodes import equal_share_nodes
 from hsokv.distributed.random_search import random_search
-from hsokv.distributed.store import Store, init_store
-from hsokv.distributed.supervisor import MODES, Limits, Outcome, Sharing, supervise
-from hsokv.exceptions import BackendError
+from hsokv.distributed.search import Plan, run_search
+from hsokv.swarm.history import describe
 
-TASKS = {"cartpole": cartpole, "swing_up": swing_up}
-
-
-def make_plan(task: str, settings: Mapping[str, Any], seed: int) -> Plan:
-    """A plan with the settings' candidates, episodes and rounds, and the task's sigma and learning rate."""
-    module = TASKS[task]
-    evolution = Evolution(settings["candidates"], settings["episodes_per_candidate"], module.SIGMA, module.RATE)
-    return Plan(module.__name__, check_evolution(evolution), seed, settings["rounds"])
+SEQUENTIAL = {"candidates": 128, "episodes": 1}  # of the single search that needs fewest steps; tuned on other seeds
 
 
-def first_store(task: str, managers: int, seed: int) -> Store:
-    """The store before a run: every manager's first learner."""
-    module = TASKS[task]
-    keys = module.behaviour(np.zeros((1, module.SIZE), np.float32)).shape[1]
-    return init_store(np.stack([init(module, seed, owner) for owner in range(managers)]), keys)
+def machine() -> dict[str, Any]:
+    """What a measurement stands on: cores, and load in the minute before."""
+    return {"cores": cores(), "load": round(os.getloadavg()[0], 2)}
 
 
-def machine(workers: int) -> dict[str, Any]:
-    """What the measurement stands on, with a note where workers exceed cores."""
-    note = f"{workers} workers on {cores()} cores: they take turns" if workers > cores() else ""
-    return {"cores": cores(), "load": round(os.getloadavg()[0], 2), "note": note}
+def learning_arms(candidates: int, episodes: int, managers: int, rounds: int) -> dict[str, Plan]:
+    """Ways of searching that have as many candidates in a generation in all, but for `sequential`, which has few.
 
-
-def measure_learning(
-    settings: Mapping[str, Any], managers: int, backend: str, workers: int, address: str | None = None
-) -> list[dict[str, Any]]:
-    """One row per arm and seed of the sharing arms, one sequential evolution strategy and random search, on swing-up.
-
-    `settings`: candidates, starts, rounds, every, steps and seeds. All arms may make the same number of steps; the
-    sequential one is a single manager with twice the candidates, in one process.
+    one_search    one strategy over all workers; one_process is the same search in one process
+    independent   a strategy for each of `managers` agents; nobody copies
+    population    the same in two groups, with learning rates and noise of their own; the good ones are copied
     """
-    rows = []
-    for seed in settings["seeds"]:
-        plan = make_plan("swing_up", settings, seed)
-        arms = [(mode, plan, managers, backend, workers) for mode in MODES]
-        single = make_plan("swing_up", {**settings, "candidates": 2 * settings["candidates"]}, seed)
-        for arm, own, count, where, many in [*arms, ("sequential", single, 1, "single", 1)]:
-            pool = open_pool(where, own, many, address=address if where == "ray" else None)
-            sharing = Sharing(arm if arm in MODES else "none", sync_every=settings["sync_every"])
-            rows.append({"arm": arm, "seed": seed, **_learn(pool, own, sharing, count, settings["steps"])})
-        start = time.perf_counter()
-        score, steps = random_search(swing_up, settings["steps"], settings["episodes_per_candidate"], seed)
-        reached = score >= swing_up.TARGET
-        rows.append(
-            {
-                "arm": "random_search",
-                "seed": seed,
-                "best": score,
-                "steps_to_target": steps if reached else None,
-                "seconds_to_target": time.perf_counter() - start if reached else None,
-                "curve": [[steps, score]],
-            }
-        )
-    return rows
-
-
-def _learn(pool: Pool, plan: Plan, sharing: Sharing, managers: int, steps: float) -> dict[str, Any]:
-    """The curve of the best score so far against steps, what it took to the target, and what was exchanged."""
-    each = swing_up.STEPS * (plan.rounds * plan.evolution.candidates * plan.evolution.episodes_per_candidate + TESTS)
-    periods, store = max(1, int(steps // (managers * each))), first_store("swing_up", managers, plan.seed)
-    try:
-        outcome = supervise(store, plan, sharing, periods, pool, target=swing_up.TARGET)
-    finally:
-        pool.close()
-    curve, best = [], 0.0
-    for event in outcome.events:
-        if event.kind == "accepted":
-            best = max(best, event.value)
-            curve.append([event.steps, best])
-    reached = best >= swing_up.TARGET
-    copies = [event.value for event in outcome.events if event.kind == "copied"]
+    whole = Plan(candidates=candidates, episodes=episodes, generations=rounds)
+    groups = 2 if managers % 2 == 0 else 1
     return {
-        "best": best,
-        "steps_to_target": curve[-1][0] if reached else None,
-        "seconds_to_target": outcome.seconds if reached else None,
-        "curve": curve,
-        "copies": len(copies),
-        "staleness": float(np.mean(copies)) if copies else None,
-        "bytes_sent": outcome.sent,
-        "bytes_received": outcome.received,
-        "overhead": overhead(outcome, pool.workers),
+        "one_search": whole,
+        "one_process": whole,
+        "independent": whole._replace(agents=managers, copies=False),
+        "population": whole._replace(managers=groups, agents=managers // groups),
+        "sequential": whole._replace(**SEQUENTIAL),
     }
 
 
-def overhead(outcome: Outcome, workers: int) -> float:
-    """The share of the busiest worker's time that was not work."""
-    longest = max((sum(s.work for s in outcome.spells if s.worker == worker) for worker in range(workers)), default=0)
-    return max(0.0, 1 - longest / outcome.seconds)
+def measure_learning(settings: Mapping[str, Any], managers: int, backend: str, workers: int) -> list[dict[str, Any]]:
+    """One row per arm and seed, on swing-up, all with the same allowance of steps.
 
-
-def measure_speed(
-    settings: Mapping[str, Any], managers: int, contestants: list[tuple[str, int]], address: str | None = None
-) -> list[dict[str, Any]]:
-    """Environment steps per second of (backend, workers), in turns, so that what else runs weighs on all alike.
-
-    `settings`: candidates, starts, rounds, periods, repeats. Strong scaling shares `managers` out among the workers;
-    weak scaling gives each worker as many. The first period, in which workers start, is not timed.
+    `settings`: candidates, episodes_per_candidate, rounds, steps and seeds.
     """
-    rows = []
-    for kind in ("strong", "weak"):
-        plan = make_plan("swing_up", settings, 0)
-        for repeat in range(settings["repeats"]):
-            for backend, workers in contestants:
-                if kind == "weak" and backend == "single":
-                    continue
-                count = managers if kind == "strong" else managers * workers
-                _, found = timed(plan, count, backend, workers, settings["periods"], address=address)
-                place = {"scaling": kind, "backend": backend, "workers": workers, "managers": count, "repeat": repeat}
-                rows.append(place | found | machine(workers))
+    episodes, rows = settings["episodes_per_candidate"], []
+    arms = learning_arms(settings["candidates"], episodes, managers, settings["rounds"])
+    with open_executor(backend, workers) as many, open_executor("single", 1) as one:
+        run_search(arms["one_search"], many, rounds=1)  # in which workers load what they need
+        for seed in settings["seeds"]:
+            for arm, plan in arms.items():
+                executor = one if arm in ("sequential", "one_process") else many
+                rows.append({"arm": arm, "seed": seed, **_learn(plan._replace(seed=seed), executor, settings["steps"])})
+            start = time.perf_counter()
+            score, steps = random_search("swing_up", settings["steps"], episodes, seed)
+            reached = score >= swing_up.TARGET
+            row = {"arm": "random_search", "seed": seed, "best": score, "steps_to_target": steps if reached else None}
+            row |= {"seconds_to_target": time.perf_counter() - start if reached else None}
+            rows.append(row | {"curve": [[steps, score]]})
     return rows
 
 
-def timed(
-    plan: Plan,
-    managers: int,
-    backend: str,
-    workers: int,
-    periods: int,
-    mode: str = "asynchronous",
-    address: str | None = None,
-) -> tuple[Outcome, dict[str, Any]]:
-    """A run on warm workers of its own, and what it was measured to be; see `timed_on`."""
-    with closing(open_pool(backend, plan, workers, address=address if backend == "ray" else None)) as pool:
-        timed_on(pool, plan, managers, 1, mode)
-        return timed_on(pool, plan, managers, periods, mode)
+def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, Any]:
+    """What a run took to the target, its best score by steps, and the swarm's instruments."""
+    sent, first = executor.sent, len(executor.timings)
+    outcome = run_search(plan, executor, steps=steps, target=swing_up.TARGET)
+    last, told = outcome.events[-1], describe(outcome.progress.initial, outcome.progress.history, 1)
+    reached = last.best >= swing_up.TARGET
+    own = [[g * plan.agents + a for a in range(plan.agents)] for g in range(plan.managers)]
+    return {
+        "best": last.best,
+        "steps_to_target": last.steps if reached else None,
+        "seconds_to_target": last.seconds if reached else None,
+        "curve": [[event.steps, event.best] for event in outcome.events],
+        "copies": sum(int((np.array(parents) != own).sum()) for parents in told["lineage"]),
+        "diversity": told["diversity"],
+        "lineage": told["lineage"],
+        "bytes_sent": executor.sent - sent,
+        "overhead": _overhead(executor, first, last.seconds),
+    }
 
 
-def timed_on(
-    pool: Pool, plan: Plan, managers: int, periods: int, mode: str = "asynchronous"
-) -> tuple[Outcome, dict[str, Any]]:
-    """A run on an idle pool, and what it was measured to be: steps per second, overhead, bytes, CPU and memory."""
-    store, before = first_store("swing_up", managers, 0), _cpu_seconds()
-    outcome = supervise(store, plan, Sharing(mode), periods, pool, limits=Limits(seconds=300))
-    used = _cpu_seconds() - before
-    return outcome, {
-        "throughput": int(outcome.store.steps.sum()) / outcome.seconds,
-        "seconds": outcome.seconds,
-        "overhead": overhead(outcome, pool.workers),
-        "bytes_sent": outcome.sent,
-        "bytes_received": outcome.received,
+def _overhead(executor: Executor, first: int, seconds: float) -> float:
+    """The share of the busiest worker's time that was not work."""
+    work = np.bincount([t.worker for t in executor.timings[first:]], [t.work for t in executor.timings[first:]])
+    return max(0.0, 1 - float(work.max()) / seconds)
+
+
+class Distant(NamedTuple):
+    """An executor whose workers are `latency` seconds away, each way: they wait so long before and after their work."""
+
+    executor: Executor
+    latency: float
+
+    @property
+    def workers(self) -> int:
+        """Of the executor."""
+        return self.executor.workers
+
+    @property
+    def lost(self) -> list[str]:
+        """Of the executor."""
+        return self.executor.lost
+
+    def map(self, function: Callable, parts: Sequence, accept: Callable = lambda result: True) -> list:
+        """As the executor's."""
+        return self.executor.map(_waiting, [(self.latency, function, part) for part in parts], accept)
+
+
+def _waiting(job: tuple[float, Callable, Any]) -> Any:
+    latency, function, part = job
+    time.sleep(latency)
+    found = function(part)
+    time.sleep(latency)
+    return found
+
+
+def timed(executor: Executor, plan: Plan, periods: int, share: float | None, latency: float = 0.0) -> dict[str, Any]:
+    """A run of so many rounds on warm workers, held to `share` of a core each if one is given."""
+    with ExitStack() as stack:
+        if share is not None:
+            stack.enter_context(equal_share_nodes(executor, share))
+        far = Distant(executor, latency) if latency else executor
+        sent, first, before = executor.sent, len(executor.timings), _cpu_seconds()
+        last = run_search(plan, far, rounds=periods).events[-1]
+        used = _cpu_seconds() - before
+    timings = executor.timings[first:]
+    return {
+        "throughput": last.steps / last.seconds,
+        "seconds": last.seconds,
+        "overhead": _overhead(executor, first, last.seconds),
+        "bytes_sent": executor.sent - sent,
         "supervisor_cpu_seconds": used,
-        "work_seconds": sum(spell.work for spell in outcome.spells),
+        "work_seconds": sum(timing.work for timing in timings),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     }
 
 
-def measure_ceiling(plan: Plan, managers: int, repeats: int) -> float:
-    """How many times the work of one process this machine lets two do at once: 2 where they do not disturb each other.
+def speed_plan(settings: Mapping[str, Any], nodes: int = 1) -> Plan:
+    """The one search that is timed, with `candidates` for each of so many nodes."""
+    candidates = settings["candidates"] * nodes
+    return Plan(candidates=candidates, episodes=settings["episodes_per_candidate"], generations=settings["rounds"])
 
-    Both work the whole period of a single process, and neither knows of the other: no swarm on two of this machine's
-    cores goes further.
+
+def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> list[dict[str, Any]]:
+    """Environment steps a second by backend, workers and node, in turns, so that other load weighs on all alike.
+
+    `settings`: candidates, episodes_per_candidate, rounds, periods, repeats, workers, backends, and `equal_share`:
+    nodes and share of a core, or None. Strong scaling: the same candidates in all; weak: as many for each worker.
+    Without the address of a cluster, whole cores are measured for as many workers as there are cores.
     """
-    store = first_store("swing_up", managers, plan.seed)
-    owners, zeros = tuple(range(managers)), (0,) * managers
-    job = Job(owners, zeros, zeros, dict(enumerate(store.learner)))
-    with closing(open_pool("processes", plan, 2)) as pool:
-        _work(pool, job, 2)  # in which processes start
-        return float(np.median([2 * _work(pool, job, 1) / _work(pool, job, 2) for _ in range(repeats)]))
+    rows, counts = [], [count for count in settings["workers"] if address or count <= cores()]
+    kinds = [("cores", None, counts)]
+    if settings["equal_share"]:
+        kinds.append(("equal_share", settings["equal_share"]["share"], settings["equal_share"]["nodes"]))
+    if "ray" in settings["backends"] and address is None:
+        connect_ray(None, max(count for _, _, workers in kinds for count in workers))  # a core each, as Ray counts them
+    small = Plan(candidates=16, episodes=1, generations=1)
+    for node, share, workers in kinds:
+        contestants = [("single", 1), *((backend, count) for backend in settings["backends"] for count in workers)]
+        for repeat in range(settings["repeats"]):
+            for backend, count in contestants:
+                where = address if backend == "ray" and node == "cores" else None
+                with open_executor(backend, count, address=where) as executor:
+                    timed(executor, small, 1, None)  # in which workers load what they need
+                    for scaling in ("strong", "weak") if backend != "single" else ("strong",):
+                        plan = speed_plan(settings, count if scaling == "weak" else 1)
+                        row = {"scaling": scaling, "backend": backend, "node": node, "workers": count}
+                        row |= {"candidates": plan.candidates, "repeat": repeat}
+                        rows.append(row | timed(executor, plan, settings["periods"], share) | machine())
+    return rows
 
 
-def _work(pool: Pool, job: Job, workers: int) -> float:
-    """Mean seconds of a job that so many workers are given at once."""
-    for worker in range(workers):
-        pool.submit(worker, job)
-    seconds: list[float] = []
-    while len(seconds) < workers:
-        answers = pool.wait(Limits().seconds)
-        if not answers or any(isinstance(answer, Lost) for _, answer in answers):
-            raise BackendError("a process ended or stood still while the machine was being measured; measure anew")
-        seconds += [answer.seconds for _, answer in answers]
-    return float(np.mean(seconds))
+def measure_service(settings: Mapping[str, Any], latencies: Sequence[float]) -> dict[str, list[dict[str, Any]]]:
+    """What the simulation is fitted to, `services` of one node for each size of part, and what it is tried on:
+    `configurations`, all nodes and latencies, strong scaling. Nodes are of equal share where the settings say so."""
+    share, nodes = None, settings["workers"]
+    if settings["equal_share"]:
+        share, nodes = settings["equal_share"]["share"], settings["equal_share"]["nodes"]
+    services, configurations, whole = [], [], speed_plan(settings)
+    with ExitStack() as stack:
+        executors = {n: stack.enter_context(open_executor("processes", n)) for n in sorted({1, *nodes})}
+        for executor in executors.values():
+            timed(executor, whole, 1, None)
+        for count in nodes:
+            plan, one = whole._replace(candidates=whole.candidates // count), executors[1]
+            first = len(one.timings)
+            found = timed(one, plan, settings["periods"] * settings["repeats"], share)
+            generations = settings["periods"] * settings["repeats"] * plan.generations
+            # The last part of every round scores the agent, and counts as work of the supervisor.
+            timings = one.timings[first:-1]  # but for the finalists
+            timings = [t for i, t in enumerate(timings) if i % (plan.generations + 1) != plan.generations]
+            work, transfer = [t.work for t in timings], [t.transfer for t in timings]
+            handle = _handling(one, share)
+            supervise = (found["seconds"] - sum(work) - sum(transfer)) / generations
+            steps = round(found["throughput"] * found["seconds"] / generations)
+            row = {"candidates": plan.candidates, "work": work, "transfer": transfer, "handle": handle}
+            services.append(row | {"supervise": max(0.0, supervise), "steps": steps, "trips": 1 + 1 / plan.generations})
+        for count in nodes:
+            for latency in latencies:
+                turns = range(settings["repeats"])
+                found = [timed(executors[count], whole, settings["periods"], share, latency) for _ in turns]
+                place = {"nodes": count, "latency": latency, "candidates": whole.candidates}
+                configurations.append(place | {"throughput": float(np.median([run["throughput"] for run in found]))})
+    return {"services": services, "configurations": configurations}
+
+
+def _handling(executor: Executor, share: float | None, parts: int = 200) -> float:
+    """Processor seconds of the supervisor for a part, one way."""
+    before = _cpu_seconds()
+    executor.map(abs, [0] * parts)
+    return (_cpu_seconds() - before) / (2 * parts)
+
+
+def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
+    """How many times the work of one process two do at once here: 2 where they do not disturb each other."""
+    policies = np.zeros((settings["candidates"] // 4, swing_up.SIZE), np.float32)
+    with open_executor("processes", 2) as executor:
+
+        def seconds(workers: int) -> float:
+            first = len(executor.timings)
+            executor.map(_evaluate, [policies] * workers)
+            return float(np.mean([timing.work for timing in executor.timings[first:]]))
+
+        seconds(2)  # in which processes load what they need
+        return float(np.median([2 * seconds(1) / seconds(2) for _ in range(repeats)]))
+
+
+def _evaluate(policies: np.ndarray) -> float:
+    return float(evaluate("swing_up", policies)[0].sum())
 
 
 def _cpu_seconds() -> float:

@@ -1,106 +1,116 @@
-"""A discrete-event simulation of the swarm: managers work, then queue for the one store. What it says is *projected*.
+"""A simulation of one search over many nodes, for as far as it predicts what was measured. Beyond it is *projected*.
 
-Service times are resampled from measurements of one worker on this machine: the work of a period by the managers in it,
-and what a push and a pull of a payload take the supervisor. Each node takes one thread; the network adds a latency each
-way. The store serves one push at a time, first come first served; in step, nobody goes on before all have pushed.
+A generation takes until the last node's scores have been taken in, plus the supervisor's own work. Work and transfer
+of a part are drawn from what one node was measured to take for a part of that size; the supervisor handles parts one
+after the other, both ways, and the network adds a latency each way.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import simpy
 from numpy import ndarray
 
-from hsokv.exceptions import ConfigurationError, check_known
+from hsokv.exceptions import ConfigurationError
 
 REPLICATIONS = 30
 
 
 class Service(NamedTuple):
-    """Measured seconds, to be drawn from: `work` of a period on a worker, `merge` of its pushes in the store,
-    `transfer` of job and result between them; and the environment steps of a period on one worker."""
+    """What one node was measured to take, in seconds.
+
+    work       of a part, and `transfer` of it, both to be drawn from
+    handle     of a part in the supervisor, one way
+    supervise  the supervisor's other work in a generation
+    steps      environment steps of a part
+    trips      messages there and back in a generation, those that score the agent included
+    """
 
     work: ndarray
-    merge: ndarray
     transfer: ndarray
+    handle: float
+    supervise: float
     steps: int
+    trips: float = 1.0
 
 
 class Projection(NamedTuple):
-    """Steps per second of the whole swarm and the share of time that the store was busy, by replication."""
+    """Environment steps a second of all nodes, and the share of time that the supervisor is busy, by replication."""
 
     throughput: ndarray
-    store_busy: ndarray
+    supervisor_busy: ndarray
 
 
-def check_service(service: Service) -> Service:
-    """Refuse measurements that are missing, negative or not finite; return them."""
-    for name, seconds in zip(("work", "merge", "transfer"), service[:3], strict=True):
-        if len(seconds) == 0 or not (np.isfinite(seconds).all() and (np.asarray(seconds) >= 0).all()):
-            raise ConfigurationError(f"{name}: wanted measured seconds, finite and not negative; measure anew")
-    return service
-
-
-def project(
+def simulate(
     service: Service,
     nodes: int,
-    periods: int,
-    mode: str,
+    generations: int,
     generator: np.random.Generator,
-    *,
     latency: float = 0.0,
     replications: int = REPLICATIONS,
 ) -> Projection:
-    """Simulate `nodes` workers for that many periods each, `replications` times over.
+    """Simulate so many generations on `nodes` nodes; `latency` in seconds, one way.
 
-    `mode` is one of none, synchronous and asynchronous; without sharing results go to the store all the same, as the
-    supervisor keeps them. `latency` is in seconds, one way.
+    Raises ConfigurationError for measurements that are missing, negative or not finite, and for less than one node.
 
-    >>> always = Service(np.array([1.0]), np.array([0.0]), np.array([0.0]), 500)
-    >>> project(always, 4, 10, "asynchronous", np.random.default_rng(0), replications=1).throughput.tolist()
+    >>> service = Service(np.array([1.0]), np.array([0.0]), 0.0, 0.0, 500)
+    >>> simulate(service, 4, 10, np.random.default_rng(0), replications=1).throughput.tolist()
     [2000.0]
     """
-    check_service(service)
-    check_known("sharing", mode, ("none", "synchronous", "asynchronous"))
-    if nodes < 1 or periods < 1 or latency < 0:
+    for name, seconds in (("work", service.work), ("transfer", service.transfer)):
+        if len(seconds) == 0 or not (np.isfinite(seconds).all() and (np.asarray(seconds) >= 0).all()):
+            raise ConfigurationError(f"{name}: expected measured seconds, finite and not negative; measure again")
+    if nodes < 1 or generations < 1 or latency < 0:
         raise ConfigurationError(
-            f"wanted at least 1 node and 1 period and no negative latency, came {nodes}, {periods} and {latency}"
+            f"expected at least 1 node and 1 generation and no negative latency, got {nodes}, {generations}, {latency}"
         )
-    runs = [_run(service, nodes, periods, mode, latency, draws) for draws in generator.spawn(replications)]
-    return Projection(*(np.array(part) for part in zip(*runs, strict=True)))
+    shape, turn = (replications, generations, nodes), service.handle * np.arange(1, nodes + 1)
+    away = (
+        generator.choice(service.work, shape) + generator.choice(service.transfer, shape) + 2 * latency * service.trips
+    )
+    # The supervisor takes in scores once it has sent all parts.
+    arrived = np.maximum(np.sort(turn + away, axis=-1), turn[-1])
+    # done_k = max(done_(k-1), arrived_k) + handle, for all k at once
+    done = (np.maximum.accumulate(arrived + service.handle - turn, axis=-1) + turn)[..., -1]
+    seconds = (done + service.supervise).sum(-1)
+    busy = generations * (2 * nodes * service.handle + service.supervise)
+    return Projection(generations * nodes * service.steps / seconds, np.minimum(1.0, busy / seconds))
 
 
-def _run(
-    service: Service, nodes: int, periods: int, mode: str, latency: float, draws: np.random.Generator
-) -> tuple[float, float]:
-    environment = simpy.Environment()
-    store = simpy.Resource(environment, capacity=1)
-    served = [0.0]
-    # Drawn at once: draws one by one would take most of the time.
-    away = draws.choice(service.work, (nodes, periods)) + draws.choice(service.transfer, (nodes, periods)) + 2 * latency
-    merge = draws.choice(service.merge, (nodes, periods))
-    turn = {"left": nodes, "over": environment.event()}
+def service_of(row: Mapping[str, Any]) -> Service:
+    """The service that one node was measured to give; see `hsokv.distributed.scaling.measure_service`."""
+    work, transfer = (np.asarray(row[name], float) for name in ("work", "transfer"))
+    return Service(work, np.maximum(transfer, 0.0), row["handle"], row["supervise"], row["steps"], row["trips"])
 
-    def meet():
-        """Wait until every node has pushed; the last one opens the next turn."""
-        over = turn["over"]
-        turn["left"] -= 1
-        if turn["left"] == 0:
-            turn.update(left=nodes, over=environment.event())
-            over.succeed()
-        return over
 
-    def node(number):
-        for period in range(periods):
-            yield environment.timeout(away[number, period])
-            with store.request() as request:
-                yield request
-                served[0] += merge[number, period]
-                yield environment.timeout(merge[number, period])
-            if mode == "synchronous":
-                yield meet()
+def validate(services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]], generations: int) -> list:
+    """Predicted beside measured throughput and the relative error, for every measured number of nodes and latency.
 
-    for number in range(nodes):
-        environment.process(node(number))
-    environment.run()
-    return nodes * periods * service.steps / environment.now, served[0] / environment.now
+    A prediction comes from one node alone, which had parts of the size that each of the nodes had.
+    """
+    rows = []
+    for row in measured:
+        one = next(s for s in services if s["candidates"] == row["candidates"] // row["nodes"])
+        draws = np.random.default_rng([row["nodes"], round(1e6 * row["latency"])])
+        found = simulate(service_of(one), row["nodes"], generations, draws, row["latency"]).throughput
+        error = abs(float(found.mean()) / row["throughput"] - 1)
+        place = {"nodes": row["nodes"], "latency": row["latency"], "predicted": float(found.mean())}
+        rows.append(place | _ends(found) | {"measured": row["throughput"], "error": error})
+    return rows
+
+
+def sweep(service: Service, nodes: Sequence[int], latencies: Sequence[float], generations: int) -> list:
+    """Projected throughput over nodes and latencies, weak scaling: every node has a part of the same size."""
+    rows = []
+    for latency in latencies:
+        for count in nodes:
+            found = simulate(service, count, generations, np.random.default_rng(count), latency)
+            row = {"nodes": count, "latency": latency, "throughput": float(found.throughput.mean())}
+            rows.append(row | _ends(found.throughput) | {"supervisor_busy": float(found.supervisor_busy.mean())})
+    return rows
+
+
+def _ends(values: ndarray) -> dict[str, float]:
+    """The middle 95 % of the replications."""
+    low, high = np.quantile(values, [0.025, 0.975])
+    return {"low": float(low), "high": float(high)}

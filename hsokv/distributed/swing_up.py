@@ -17,7 +17,7 @@ STEPS = 500
 HIDDEN = 16
 SIZE = 5 * HIDDEN + HIDDEN + HIDDEN + 1
 TARGET = 0.60
-SIGMA, RATE = 0.5, 0.2
+SIGMA, LEARNING_RATE = 0.5, 0.7
 UP = 0.95
 _SPREAD = np.array([0.5, 0.25, 0.5, 0.5])  # wide: on narrow starts random search is lucky now and then
 _SCALE = np.array([1 / TRACK, 1 / 2, 1, 1, 1 / 5], dtype=np.float32)[:, None, None]

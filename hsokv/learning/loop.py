@@ -14,7 +14,7 @@ from hsokv.learning.head import Head, gradient, init_head
 from hsokv.learning.optimizers import UNIT_RATES, OptimizerState, apply_rule, init_state, rule
 
 ParallelMap = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
-"""(function of one part, parts) -> what it returns for each, in their order: `map`, or `distributed.open_spread`'s."""
+"""(function of one part, parts) -> what it returns for each, in their order: `map`, or that of an executor."""
 
 
 class Problems(NamedTuple):

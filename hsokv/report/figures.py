@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hsokv.analysis.frames import Study
+from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.distributed.swing_up import TARGET
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
@@ -422,7 +423,7 @@ def _descent(axes: Axes, parents: np.ndarray, place: np.ndarray, group: np.ndarr
 
 
 def learning(study: Study) -> Figure:
-    """Draw the best score so far at equal environment steps by way of sharing, and seconds to the target beside it."""
+    """Draw the best score so far at equal environment steps by arm, and seconds to the target beside it."""
     sharing, best = study.scaling_sharing, study.scaling_curves
     if sharing.empty:
         return parts.nothing(study)
@@ -450,7 +451,7 @@ def learning(study: Study) -> Figure:
 
 
 def scaling(study: Study) -> Figure:
-    """Draw strong and weak scaling as measured, and throughput and how busy the store is as projected.
+    """Draw strong and weak scaling as measured, and throughput and how busy the supervisor is as projected.
 
     Measured and projected stand in panels of their own and are never joined.
     """
@@ -459,14 +460,19 @@ def scaling(study: Study) -> Figure:
         return parts.nothing(study)
     figure = parts.open_figure(study, 2.4)
     strong, weak, nodes, busy = figure.subplots(1, 4)
-    counts, single = sorted(speed["workers"].unique()), speed[speed["backend"] == "single"].iloc[0]
+    counts = sorted(speed["workers"].unique())
     strong.plot(counts, counts, **grey(DOTTED))
-    weak.plot(counts, [single["throughput"] * count / 1e6 for count in counts], **grey(DOTTED))
-    looks = parts.looks(speed.loc[speed["backend"] != "single", "backend"].unique())
+    kinds = speed["backend"] + ", " + speed["node"].map(NODE_NAMES)
+    for node, single in speed[speed["backend"] == "single"].groupby("node")["throughput"].first().items():
+        own = sorted(speed.loc[speed["node"] == node, "workers"].unique())
+        weak.plot(own, [single * count / 1e6 for count in own], **grey(DOTTED))
+    looks = parts.looks(kinds[speed["backend"] != "single"].unique())
     for row in speed[speed["backend"] != "single"].itertuples():
         axes, name, unit = (strong, "speed_up", 1) if row.scaling == "strong" else (weak, "throughput", 1e-6)
         ends = unit * np.array(_range(row, name))
-        axes.errorbar(row.workers, unit * getattr(row, name), yerr=ends, **looks[row.backend])
+        axes.errorbar(
+            row.workers, unit * getattr(row, name), yerr=ends, **looks[f"{row.backend}, {NODE_NAMES[row.node]}"]
+        )
     for axes, label, title in (
         (strong, "times a single process", "Strong, measured"),
         (weak, "M steps/s", "Weak, measured"),
@@ -477,17 +483,18 @@ def scaling(study: Study) -> Figure:
     entries = looks | {"as many single processes": grey(DOTTED)}
     for latency, colour in zip(sorted(projected["latency"].unique()), parts.ARM_COLOURS, strict=False):
         entries[f"latency {1e3 * latency:g} ms"] = {"color": colour}
-        for sharing, style in (("asynchronous", "-"), ("synchronous", DASHED)):
-            line = projected[(projected["latency"] == latency) & (projected["sharing"] == sharing)]
-            nodes.loglog(line["nodes"], line["throughput"] / 1e6, linestyle=style, color=colour)
-            busy.semilogx(line["nodes"], 100 * line["store_busy"], linestyle=style, color=colour)
-    for axes, label, title in ((nodes, "M steps/s", "Weak, PROJECTED"), (busy, "store busy (%)", "Store, PROJECTED")):
+        line = projected[projected["latency"] == latency]
+        nodes.loglog(line["nodes"], line["throughput"] / 1e6, color=colour)
+        busy.semilogx(line["nodes"], 100 * line["supervisor_busy"], color=colour)
+    for axes, label, title in (
+        (nodes, "M steps/s", "Weak, PROJECTED"),
+        (busy, "supervisor busy (%)", "Supervisor, PROJECTED"),
+    ):
         axes.set(xlabel="nodes", ylabel=label, facecolor="#F6F6F6")
         axes.set_xticks([1, 16, 256, 2048], ["1", "16", "256", "2048"])
         axes.minorticks_off()
         axes.set_title(title, loc="left")
-    styles = {"asynchronous": "-", "synchronous": DASHED}
-    parts.legend(figure, entries | {name: grey(style) for name, style in styles.items()})
+    parts.legend(figure, entries)
     return figure
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE, Study
 from hsokv.analysis.numbers import SCALING, Numbers
+from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.analysis.scores import format_value
 from hsokv.report.cells import DASH, STAND_IN, USER_COPY, Cell, Key, Table, Verbatim, fill, interval, plain
 
@@ -116,6 +117,7 @@ def by_row(view: View, name: str, columns: Mapping[str, str]) -> pd.DataFrame:
     rows = []
     for row in getattr(view.study, f"scaling_{name}").to_dict("records"):
         stem = f"cartpole.{name}.{SCALING[name].format(**row)}"
+        row |= {"measured_on": NODE_NAMES[row["node"]]} if "node" in row else {}
         row |= {"milliseconds": f"{1e3 * row['latency']:g}"} if "latency" in row else {}
         rows.append(tuple(view.cell(template, stem, row) or (DASH,) for template in columns.values()))
     return frame(columns, rows)
@@ -201,7 +203,7 @@ def criteria(view: View) -> pd.DataFrame:
 def costs(view: View) -> pd.DataFrame:
     """Counted floating-point operations per run: what every arm may spend, then what each arm spent."""
     of = view.study.costs.set_index(["benchmark", "arm"])
-    allowed = of["flops_allowed"].groupby("benchmark", observed=True).agg(["max", "idxmax"])
+    allowed = of["flops_allowed"].dropna().groupby("benchmark", observed=True).agg(["max", "idxmax"])
     first, rows = [("allowed",)], []
     for name in view.benchmarks:
         known = name in allowed.index and allowed["max"][name] > 0
@@ -261,23 +263,6 @@ def stream(view: View, benchmark: str) -> pd.DataFrame:
     return found.drop(columns="condition") if len(about["conditions"]) == 1 else found
 
 
-def events(view: View) -> pd.DataFrame:
-    """What arms are worth when labels come, change and go, and what an update takes."""
-    columns = {
-        "accuracy (%)": ("accuracy", True),
-        "out of scope, AUROC (%)": ("auroc", True),
-        "update (FLOPs)": ("update_flops", False),
-        "update (ms)": ("update_seconds", False),
-        "cheaper than joint (FLOPs)": ("update_flops_saving", False),
-        "faster than joint": ("update_seconds_saving", False),
-        "answer (FLOPs)": ("answer_flops", False),
-        "exact after withdrawal (%)": ("exact_answers", False),
-        "right on the withdrawn, beyond a twin (points)": ("withdrawn_excess", True),
-        "KiB carried": ("carried_total", False),
-    }
-    return view.of_scores(columns, beside=("accuracy", "carried_total"))
-
-
 def published(view: View) -> pd.DataFrame:
     """What was published of training from scratch on Split-CIFAR-10, above this study's arms on the same split."""
     about = view.benchmarks.get(COMPARED, {})
@@ -329,7 +314,13 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "{title}{condition}: what the arms learn task after task, seen after the last one, with 95 % intervals",
         "Forgetting, excess and retention are class-incremental. Intervals of all but class-incremental accuracy are "
         f"over seeds alone. {DASH}: nothing to show."),
-    "events": Entry(events, "Labels that come, change and go: after the last step, with 95 % intervals",
+    "events": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}", "out of scope, AUROC (%)": "{auroc+}",
+            "update (FLOPs)": "{update_flops}", "update (ms)": "{update_seconds}",
+            "cheaper than joint (FLOPs)": "{update_flops_saving}", "faster than joint": "{update_seconds_saving}",
+            "answer (FLOPs)": "{answer_flops}", "exact after withdrawal (%)": "{exact_answers}",
+            "right on the withdrawn, beyond a twin (points)": "{withdrawn_excess+}", "KiB carried": "{carried_total}"},
+            of="auroc update_flops exact_answers"),
+        "Labels that come, change and go: after the last step, with 95 % intervals",
         "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
         "machine. Exact: share of the answers that equal to the bit those of a twin, the same arm that never saw what "
         "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where there is one."),
@@ -387,32 +378,35 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
     "sharing": Entry(partial(by_row, name="sharing", columns={"arm": "{arm}",
             "target reached": "{reached} of {runs}", "M steps to it": "{steps_to_target}",
             "seconds to it": "{seconds_to_target}", "best score": "{best}", "copies": "{copies}",
-            "staleness (pushes)": "{staleness}", "kB to, from workers": "{bytes_sent}, {bytes_received}",
+            "diversity (%)": "{diversity}", "kB to workers": "{bytes_sent}",
             "not work (%)": "{overhead}"}),
-        "Sharing on swing-up, {cartpole.learning.steps} M environment steps, {seeds} seeds",
-        "Medians over the runs that reached the target, else means over seeds. sequential is one evolution strategy "
-        f"with twice the candidates; random search knows no copies. {MACHINE}"),
+        "Ways of searching on swing-up, at most {cartpole.learning.steps} M environment steps, {seeds} seeds",
+        "Medians over the runs that reached the target, else means over seeds. one_search: one evolution strategy over "
+        "all workers; one_process: the same in one process; independent and population: as many candidates, divided "
+        "among agents, without and with copies; sequential: one strategy with few candidates, in one process. "
+        f"{MACHINE}"),
     "speed": Entry(partial(by_row, name="speed", columns={"scaling": "{scaling}", "backend": "{backend}",
-            "workers": "{workers}", "managers": "{managers}", "M steps/s": "{throughput}", "speed-up": "{speed_up}",
+            "measured on": "{measured_on}", "workers": "{workers}", "candidates": "{candidates}",
+            "M steps/s": "{throughput}", "speed-up": "{speed_up}",
             "over one worker": "{over_one}", "not work (%)": "{overhead}",
             "work, supervisor CPU (s)": "{work_seconds}, {supervisor_cpu_seconds}",
-            "memory (MiB)": "{peak_memory_bytes}", "kB to, from workers": "{bytes_sent}, {bytes_received}",
-            "note": "{note}"}),
+            "memory (MiB)": "{peak_memory_bytes}", "kB to workers": "{bytes_sent}"}),
         "Speed of the distributed swarm, measured",
-        "Medians over turns. Speed-up is over the best single process on the same managers, turn by turn; the ratio "
-        "to one worker is no speed-up. Two unrelated processes at once do {cartpole.ceiling} of one's work here. "
-        f"Memory is the supervisor's peak. {MACHINE}"),
-    "validation": Entry(partial(by_row, name="validation", columns={"managers a worker": "{payload}",
-            "rounds a period": "{rounds}", "projected (M steps/s)": "{predicted+}",
+        "Medians over turns. Speed-up is over the single process on such a node with the same candidates, by turn; the "
+        "ratio to one worker is no speed-up. Equal-share nodes are workers that share the cores of one machine, each "
+        "held to the same share of a core, the single process too. Two unrelated processes at once do "
+        f"{{cartpole.ceiling}} of one's work here. Memory is the supervisor's peak. {MACHINE}"),
+    "validation": Entry(partial(by_row, name="validation", columns={"nodes": "{nodes}",
+            "latency (ms)": "{milliseconds}", "predicted (M steps/s)": "{predicted+}",
             "measured (M steps/s)": "{measured}", "error (%)": "{error}"}),
-        "Two workers as projected from one, and as measured; median error {cartpole.error} %",
-        "The simulation was fitted to one worker alone, and to what two unrelated processes do at once on this "
-        "machine: {cartpole.ceiling} of one; 30 replications, the middle 95 % of them in brackets."),
-    "projection": Entry(partial(by_row, name="projection", columns={"nodes": "{nodes}", "sharing": "{sharing}",
+        "Nodes as predicted from one node, and as measured; median error {cartpole.error} %",
+        "Strong scaling. The simulation was fitted to one node alone; 30 replications, the middle 95 % of them in "
+        "brackets."),
+    "projection": Entry(partial(by_row, name="projection", columns={"nodes": "{nodes}",
             "latency (ms)": "{milliseconds}", "projected (M steps/s)": "{throughput+}",
-            "store busy (%)": "{store_busy}"}),
+            "supervisor busy (%)": "{supervisor_busy}"}),
         "Projected, not measured: weak scaling of the distributed swarm",
-        "A discrete-event simulation of as many nodes with a core each and one store; 30 replications."),
+        "A simulation of as many nodes as the one that was measured, and one supervisor; 30 replications."),
 }  # fmt: skip
 
 

@@ -392,36 +392,41 @@ AnyBenchmark = Annotated[Words | Texts | Images | Stream | Events, Field(discrim
 
 
 class Learning(Model):
-    candidates: Even = Field(description="Policies that a manager tries in a round.")
+    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
     episodes_per_candidate: Many = Field(description="Episodes of each policy.")
-    rounds: Many = Field(description="Rounds of a period, between two pushes.")
-    sync_every: Many = Field(description="Periods between two looks at what others pushed.")
-    steps: Positive = Field(description="Environment steps of a run, all managers together.")
+    rounds: Many = Field(description="Generations between two scores, after which agents of a population may copy.")
+    steps: Positive = Field(description="Environment steps that a run may make.")
     seeds: Seeds = Field(description="One run of each arm per seed.")
 
 
+class EqualShare(Model):
+    nodes: Several[Workers] = Field(description="Numbers of nodes.")
+    share: float = Field(gt=0, le=1, description="Share of a core that each node, and the single process, is held to.")
+
+
 class Speed(Model):
-    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies that a manager tries in a round.")
+    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
     episodes_per_candidate: Many = Field(description="Episodes of each policy.")
-    rounds: Many = Field(description="Rounds of a period: at least 200 ms of work, or the exchange is measured.")
-    periods: Many = Field(description="Periods that are timed, after one that is not.")
+    rounds: Many = Field(description="Generations between two scores.")
+    periods: Many = Field(description="Rounds that are timed, after one that is not.")
     repeats: Few = Field(description="Turns of all contestants.")
-    workers: Several[Workers] = Field(description="Numbers of workers, at most one a manager.")
-    backends: Several[Literal["processes", "ray"]] = Field(description="Pools beside the single process.")
+    workers: Several[Workers] = Field(description="Numbers of workers.")
+    backends: Several[Literal["processes", "ray"]] = Field(description="Backends beside the single process.")
+    equal_share: EqualShare | None = Field(description="Nodes of equal share, made as root; null: whole cores alone.")
 
 
 class Projection(Model):
     nodes: Several[Many] = Field(description="Nodes that are simulated.")
     latencies: Several[NotNegative] = Field(description="One-way latencies in seconds.")
-    periods: Many = Field(description="Periods of each simulated node.")
+    generations: Many = Field(description="Generations that are simulated.")
 
 
 class Distributed(Model):
     address: str | None = Field(description="Ray cluster, host:port or ray://host:port; null: Ray on this machine.")
-    managers: Workers = Field(description="Managers in all, for weak scaling per worker; a worker has at least one.")
-    learning: Learning = Field(description="Sharing arms on swing-up at equal environment steps.")
-    speed: Speed = Field(description="Throughput by number of workers.")
-    projection: Projection = Field(description="The simulation, fitted to one worker.")
+    managers: Workers = Field(description="Agents of the arms that search with several.")
+    learning: Learning = Field(description="Ways of searching on swing-up, with the same allowance of steps.")
+    speed: Speed = Field(description="Throughput of one search by number of workers.")
+    projection: Projection = Field(description="The simulation, fitted to one node; validated at these latencies.")
 
 
 class Head(Model):

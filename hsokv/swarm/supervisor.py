@@ -116,13 +116,15 @@ def supervisor_round(
     train: TrainStep,
     score: Score,
     budget: FlopBudget,
+    *,
+    copies: bool = True,
 ) -> Progress:
     """One round: train and score all agents, then, but for the last round, let the managers step and one agent migrate.
 
     The best agent of all replaces the worst agent of the group whose best is worst. A round is the last where
-    `settings.rounds` are done or the budget does not afford another that costs as much. What comes out depends on the
-    arguments alone, and they are left as they are but for the budget. Raises SwarmCollapsedError where every agent's
-    score is NaN.
+    `settings.rounds` are done or the budget does not afford another that costs as much. Without `copies` neither
+    managers nor the supervisor act: every agent keeps to itself. What comes out depends on the arguments alone, and
+    they are left as they are but for the budget. Raises SwarmCollapsedError where every agent's score is NaN.
     """
     state, history = progress.state, progress.history
     before, values = budget.spent, search_space.values(state.point)
@@ -138,7 +140,7 @@ def supervisor_round(
     over = len(history) + 1 == settings.rounds or not budget.affords(budget.spent - before)
     generator = torch.Generator()
     generator.set_state(progress.generator)
-    if not over:
+    if copies and not over:
         state = _migrate(_manage(state, settings.manager, len(search_space.optimizers), generator))
     history = (*history, Round(scores, budget.spent, state.point, state.optimizer, state.parent))
     return Progress(state, progress.initial, history, budget.spent, generator.get_state(), over)

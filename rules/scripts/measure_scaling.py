@@ -2,31 +2,30 @@
 
 from pathlib import Path
 
-from hsokv.distributed.projection import measure_configurations
-from hsokv.distributed.scaling import machine, make_plan, measure_ceiling, measure_learning, measure_speed
+from hsokv.distributed.nodes import why_no_nodes
+from hsokv.distributed.scaling import machine, measure_ceiling, measure_learning, measure_service, measure_speed
 from hsokv.records import write_sealed
 from hsokv.study.job import job
 
 
 def main(settings: dict, output: Path) -> None:
     """Write the one document that all of them make."""
-    managers, address, speed = settings["managers"], settings["address"], settings["speed"]
-    contestants = [
-        (backend, workers) for backend in speed["backends"] for workers in speed["workers"] if workers <= managers
-    ]
+    speed, machine_before = settings["speed"], machine()
+    reason = why_no_nodes(speed["equal_share"])
+    speed = speed | {"equal_share": None if reason else speed["equal_share"]}
     print("learning", flush=True)
-    learning = measure_learning(settings["learning"], managers, "processes", min(2, managers))
+    learning = measure_learning(settings["learning"], settings["managers"], "processes", 2)
     print("speed", flush=True)
-    rows = measure_speed(speed, managers, [("single", 1), *contestants], address)
-    print("configurations", flush=True)
-    ceiling = measure_ceiling(make_plan("swing_up", speed, 0), managers, speed["repeats"])
+    rows = measure_speed(speed, settings["address"])
+    print("service", flush=True)
     found = {
-        "machine": machine(max(speed["workers"])),
+        "machine": machine_before,
         "settings": settings,
+        "no_equal_share": reason,
         "learning": learning,
         "speed": rows,
-        "ceiling": ceiling,
-        "configurations": measure_configurations(speed, "processes"),
+        "ceiling": measure_ceiling(speed, speed["repeats"]),
+        **measure_service(speed, settings["projection"]["latencies"]),
     }
     write_sealed(output, found)
 

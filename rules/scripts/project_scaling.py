@@ -1,20 +1,19 @@
-"""Fit the simulation to one worker, try it on two, and take it to more nodes than were measured."""
+"""Try the simulation, fitted to one node, on the nodes and latencies that were measured, and take it to more nodes."""
 
 from pathlib import Path
 
-from hsokv.distributed.projection import service_of, sweep, validate
+from hsokv.distributed.simulation import service_of, sweep, validate
 from hsokv.records import read_sealed, write_sealed
 from hsokv.study.job import job
 
 
 def main(measured: Path, settings: dict, output: Path) -> None:
-    """Write errors on two workers, and the sweep from the shortest period and the largest payload."""
+    """Write errors, and the sweep with parts as large as one node's in the measurement."""
     found = read_sealed(measured)
-    rows, speed = found["configurations"], found["settings"]["speed"]
-    one = next(row for row in rows if row["workers"] == 1 and row["payload"] == 4)
-    service = service_of({**one, "episodes_per_candidate": speed["episodes_per_candidate"]})
-    validation = validate(rows, speed["periods"], speed["episodes_per_candidate"], seed=0, ceiling=found["ceiling"])
-    swept = sweep(service, settings["nodes"], settings["latencies"], settings["periods"], seed=0)
+    generations = settings["generations"]
+    service = service_of(max(found["services"], key=lambda row: row["candidates"]))
+    validation = validate(found["services"], found["configurations"], generations)
+    swept = sweep(service, settings["nodes"], settings["latencies"], generations)
     write_sealed(output, {"projected": True, "validation": validation, "sweep": swept})
 
 

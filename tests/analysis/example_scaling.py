@@ -1,46 +1,49 @@
 """What a measurement and a projection of the distributed swarm look like, with round numbers."""
 
 
-def measured(cores=2, workers=(1, 2), up=1.5):
-    """Two turns; two workers make `up` times a single process, four twice that."""
-    machine = {"cores": cores, "load": 0.5, "note": ""}
-    shared = {"overhead": 0.05, "bytes_sent": 2000, "bytes_received": 1000}
+def measured(cores=2, workers=(1, 2), up=1.5, equal=None, no_equal_share="no equal-share nodes: they need root"):
+    """Two turns; two workers make `up` times a single process, four twice that; `equal`: that of equal-share nodes."""
+    machine = {"cores": cores, "load": 0.5}
+    shared = {"overhead": 0.05, "bytes_sent": 2000}
     spent = {"work_seconds": 3.0, "supervisor_cpu_seconds": 0.1, "peak_memory_bytes": 2**28}
-    speeds = {1: 1.0, 2: up, 4: 2 * up}
-    turns = [("strong", "single", 1), *((s, "processes", count) for s in ("strong", "weak") for count in workers)]
-    speed = [
-        {"scaling": scaling, "backend": backend, "workers": count, "managers": 4, "repeat": repeat}
-        | {"throughput": 1e6 * (repeat + 1) * (1.0 if backend == "single" else speeds[count])}
-        | shared
-        | spent
-        | machine
-        for repeat in (0, 1)
-        for scaling, backend, count in turns
-    ]
+    speed = []
+    for node, counts, ratio in (("cores", workers, up), *([("equal_share", (1, 2, 4), equal)] if equal else [])):
+        speeds = {1: 1.0, 2: ratio, 4: 2 * ratio}
+        places = [("strong", "single", 1), *((s, "processes", count) for s in ("strong", "weak") for count in counts)]
+        speed += [
+            {"scaling": scaling, "backend": backend, "node": node, "workers": count, "candidates": 16, "repeat": repeat}
+            | {"throughput": 1e6 * (repeat + 1) * (1.0 if backend == "single" else speeds[count])}
+            | shared
+            | spent
+            | machine
+            for repeat in (0, 1)
+            for scaling, backend, count in places
+        ]
     reached = {"best": 0.65, "steps_to_target": 4_000_000, "seconds_to_target": 8.0}
     missed = {"best": 0.1, "steps_to_target": None, "seconds_to_target": None}
     curve = {"curve": [[1_000_000, 0.1], [4_000_000, 0.65]]}
     learning = [
-        {"arm": arm, "seed": seed, "copies": 2, "staleness": 3.0, **reached, **curve, **shared}
-        for arm in ("none", "synchronous", "asynchronous", "sequential")
+        {"arm": arm, "seed": seed, "copies": 2, "diversity": 0.8, **reached, **curve, **shared}
+        for arm in ("one_search", "one_process", "independent", "population", "sequential")
         for seed in (1, 2)
     ]
     learning += [{"arm": "random_search", "seed": seed, **missed, "curve": [[5_000_000, 0.1]]} for seed in (1, 2)]
     settings = {"learning": {"steps": 5e6, "seeds": [1, 2]}}
-    return {"machine": machine, "settings": settings, "speed": speed, "ceiling": 1.8, "learning": learning}
+    reason = None if equal else no_equal_share
+    found = {"machine": machine, "settings": settings, "no_equal_share": reason, "speed": speed}
+    return found | {"ceiling": 1.8, "learning": learning}
 
 
 def projected():
     """Nodes that add up, and a simulation that errs by a tenth and a fifth."""
     validation = [
-        {"payload": 1, "rounds": 2, "predicted": 2e6, "low": 1.9e6, "high": 2.1e6, "measured": 2.2e6, "error": 0.1},
-        {"payload": 4, "rounds": 2, "predicted": 2e6, "low": 1.9e6, "high": 2.1e6, "measured": 2.5e6, "error": 0.2},
+        {"nodes": 1, "latency": 0.0, "predicted": 2e6, "low": 1.9e6, "high": 2.1e6, "measured": 2.2e6, "error": 0.1},
+        {"nodes": 4, "latency": 0.1, "predicted": 2e6, "low": 1.9e6, "high": 2.1e6, "measured": 2.5e6, "error": 0.2},
     ]
     sweep = [
-        {"nodes": nodes, "latency": latency, "sharing": sharing}
-        | {"throughput": 0.9e6 * nodes, "low": 0.8e6 * nodes, "high": 1e6 * nodes, "store_busy": nodes / 4096}
+        {"nodes": nodes, "latency": latency, "throughput": 0.9e6 * nodes, "low": 0.8e6 * nodes, "high": 1e6 * nodes}
+        | {"supervisor_busy": nodes / 4096}
         for latency in (0.0, 0.1)
         for nodes in (1, 4, 64)
-        for sharing in ("synchronous", "asynchronous")
     ]
     return {"projected": True, "validation": validation, "sweep": sweep}

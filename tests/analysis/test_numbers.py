@@ -43,8 +43,8 @@ def test_keys(study):
         "criteria.bwt.value": "not measured: split_cifar10 is not in this study's configuration",
         "study.version": "0.1.0",
         "study.runs_not_run": "0",
-        "cartpole.speed.strong.processes.2.throughput": "2.25",
-        "cartpole.projection.64.asynchronous.0.1.store_busy": "1.6",
+        "cartpole.speed.strong.processes.cores.2.throughput": "2.25",
+        "cartpole.projection.64.0.1.supervisor_busy": "1.6",
         "cartpole.sharing.random_search.steps_to_target": "undefined: no run of it tells",
         "cartpole.machine.cores": "2",
     }

@@ -21,11 +21,11 @@ def test_a_speed_up_is_taken_turn_by_turn():
     assert found["speed_up"].tolist() == [1.5, 1.5]  # although the second turn was twice as fast
 
 
-@pytest.mark.parametrize("workers", [(1, 2), (1, 2, 4)])
-def test_without_four_cores_the_criterion_is_not_measured_and_the_projection_stands_beside_it(workers):
-    found = verdict(summarise(measured(workers=workers), projected()))
+def test_without_four_nodes_the_criterion_is_not_measured_and_the_projection_stands_beside_it():
+    found = verdict(summarise(measured(), projected()))
     assert found["verdict"] == "not measured"
     assert "2.40 [2.13, 2.67]" in found["reason"]
+    assert "need root" in found["reason"]
     assert verdict(None)["verdict"] == "not measured"
 
 
@@ -35,9 +35,17 @@ def test_with_four_cores_it_is_measured(up, wanted):
     assert (found["verdict"], found["value"]) == (wanted, pytest.approx(2 * up))
 
 
+def test_equal_share_nodes_decide_where_there_are_no_four_cores_and_are_named():
+    found = verdict(summarise(measured(equal=1.6), projected()))
+    assert (found["verdict"], found["value"]) == ("pass", pytest.approx(3.2))
+    assert "4 equal-share nodes" in found["evidence"]
+    found = verdict(summarise(measured(cores=4, workers=(1, 2, 4), up=0.9, equal=1.6), projected()))
+    assert (found["verdict"], found["evidence"]) == ("fail", "4 whole cores, processes")
+
+
 def test_medians_are_over_the_runs_that_reached_the_target():
     found = summarise(measured(), projected())
-    sharing = row(found["sharing"], arm="synchronous")
+    sharing = row(found["sharing"], arm="population")
     assert [sharing[name] for name in ("runs", "reached", "steps_to_target", "best")] == [2, 2, 4e6, 0.65]
     never = row(found["sharing"], arm="random_search")
     assert (never["reached"], pd.isna(never["steps_to_target"]), never["best"]) == (0, True, 0.1)

@@ -1,79 +1,101 @@
-"""Evolution strategies: known answers and what a round depends on."""
+"""Evolution strategies: known answers and what a generation depends on."""
 
-from types import SimpleNamespace
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from hsokv.distributed import cartpole, swing_up
-from hsokv.distributed.evolution import Evolution, check_evolution, evaluate, improve, init
+from hsokv.distributed import cartpole
+from hsokv.distributed.evolution import Generation, ask, evaluate, evaluate_part, find_task, init_learner, tell
 from hsokv.exceptions import ConfigurationError
 
-SETTINGS = Evolution(candidates=16, episodes_per_candidate=2, sigma=0.5, learning_rate=0.2)
+
+def generation(task="cartpole", learners=None, number=1, seed=0, **changes):
+    size = find_task(task).SIZE
+    learners = init_learner(find_task(task), seed, 0)[None] if learners is None else learners
+    sigma = np.full(len(learners), 0.5)
+    return Generation(task, seed, number, 16, 2, learners[:, :size], sigma)._replace(**changes)
 
 
-def quadratic(parameters, starts):
-    """The score is largest at 1 in every parameter."""
-    scores = -((parameters - 1) ** 2).sum(-1)
-    return np.repeat(scores[:, None], starts.shape[-1], axis=1), np.full(len(scores), starts.shape[-1])
+def scores_of(asked, parts=1):
+    return np.concatenate([evaluate_part(part)[0] for part in ask(asked, parts)])
 
 
-def climb(task, settings, rounds, seed=0, owner=0):
-    learners = init(task, seed, owner)[None]
-    for number in range(1, rounds + 1):
-        learners, _ = improve(task, learners, settings, seed, [owner], [number])
-    return learners
+def climb(task, generations, rate=0.2, seed=0, until=lambda parameters: False, **changes):
+    learners = init_learner(find_task(task), seed, 0)[None]
+    for number in range(1, generations + 1):
+        asked = generation(task, learners, number, seed, **changes)
+        learners = tell(learners, asked, scores_of(asked), np.array([rate]))
+        if until(learners[:, : find_task(task).SIZE]):
+            return number, learners
+    return None, learners
 
 
-def test_it_climbs_to_the_top_of_a_hill():
-    task = SimpleNamespace(SIZE=3, draw_starts=cartpole.draw_starts, rollout=quadratic)
-    found = climb(task, Evolution(32, 1, 0.1, 0.05), 200)[0, :3]
-    np.testing.assert_allclose(found, 1, atol=0.15)
+def test_it_climbs_to_the_top_of_a_hill(monkeypatch):
+    hill = ModuleType("hill")
+    hill.SIZE, hill.draw_starts = 3, cartpole.draw_starts
+
+    def rollout(parameters, starts):  # the score is largest at 1 in every parameter
+        scores = -((parameters - 1) ** 2).sum(-1)
+        return np.repeat(scores[:, None], starts.shape[-1], axis=1), np.full(len(scores), starts.shape[-1])
+
+    hill.rollout = rollout
+    monkeypatch.setitem(sys.modules, "hill", hill)
+    _, learners = climb("hill", 200, 0.05, candidates=32, episodes=1, sigma=np.array([0.1]))
+    np.testing.assert_allclose(learners[0, :3], 1, atol=0.15)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_cartpole_is_solved(seed):
-    """At 475 in the mean over 100 episodes whose starts no round saw."""
-    learners, number = init(cartpole, seed, 0)[None], 0
+    """At 475 in the mean over 100 episodes whose starts no generation saw."""
     starts = cartpole.draw_starts(np.random.default_rng(1000 + seed), 1, 100)
-    while cartpole.rollout(learners[:, : cartpole.SIZE], starts)[0].mean() < cartpole.TARGET:
-        number += 1
-        assert number <= 100
-        learners, _ = improve(cartpole, learners, SETTINGS, seed, [0], [number])
+    assert climb("cartpole", 100, seed=seed, until=lambda p: cartpole.rollout(p, starts)[0].mean() >= cartpole.TARGET)[
+        0
+    ]
 
 
-@pytest.mark.parametrize("task", [cartpole, swing_up])
-def test_managers_in_a_batch_do_what_each_does_alone(task):
-    learners = np.stack([init(task, 3, owner) for owner in (0, 1)])
-    together, steps = improve(task, learners, SETTINGS, 3, [0, 1], [1, 5])
-    alone = [improve(task, learners[i : i + 1], SETTINGS, 3, [i], [number]) for i, number in ((0, 1), (1, 5))]
-    np.testing.assert_array_equal(together, np.concatenate([learner for learner, _ in alone]))
-    assert steps.tolist() == [made[0] for _, made in alone]
-    np.testing.assert_array_equal(evaluate(task, together)[0][1:], evaluate(task, together[1:])[0])
+@pytest.mark.parametrize("task", ["cartpole", "swing_up"])
+@pytest.mark.parametrize("parts", [2, 3, 32, 99])
+def test_parts_together_give_the_bits_of_the_whole(task, parts):
+    learners = np.stack([init_learner(find_task(task), 3, agent) for agent in (0, 1)])
+    asked = generation(task, learners)
+    np.testing.assert_array_equal(scores_of(asked, parts), scores_of(asked))
+    assert sum(evaluate_part(part)[1] for part in ask(asked, parts)) == evaluate_part(ask(asked, 1)[0])[1]
 
 
-def test_a_round_is_drawn_from_seed_owner_and_number():
-    first = init(cartpole, 0, 0)[None]
-    places = ((0, [0], [1]), (0, [0], [1]), (1, [0], [1]), (0, [1], [1]), (0, [0], [2]))
-    once, again, *others = (improve(cartpole, first, SETTINGS, *place)[0] for place in places)
+def test_agents_in_a_batch_do_what_the_first_does_alone():
+    learners = np.stack([init_learner(cartpole, 3, agent) for agent in (0, 1)])
+    rates = np.array([0.2, 0.1])
+    together = tell(learners, generation(learners=learners), scores_of(generation(learners=learners)), rates)
+    asked = generation(learners=learners[:1])
+    np.testing.assert_array_equal(together[:1], tell(learners[:1], asked, scores_of(asked), rates[:1]))
+
+
+def test_a_generation_is_drawn_from_seed_and_number():
+    learners = init_learner(cartpole, 0, 0)[None]
+    once, again, *others = (
+        scores_of(generation(learners=learners, number=number, seed=seed))
+        for seed, number in ((0, 1), (0, 1), (1, 1), (0, 2))
+    )
     assert (once == again).all()
     assert all((once != other).any() for other in others)
 
 
-def test_scores_do_not_depend_on_when_they_are_taken():
-    learners = np.stack([init(cartpole, 0, owner) for owner in range(2)])
-    assert (evaluate(cartpole, learners)[0] == evaluate(cartpole, learners)[0]).all()
+def test_scores_of_a_policy_do_not_depend_on_the_others():
+    policies = np.stack([init_learner(cartpole, 0, agent)[: cartpole.SIZE] for agent in range(2)])
+    assert (evaluate("cartpole", policies)[0][:1] == evaluate("cartpole", policies[:1])[0]).all()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"candidates": 3}, "even number of at least 2, came 3"),
-        ({"episodes_per_candidate": 0}, "episodes of a candidate: wanted at least 1, came 0"),
-        ({"sigma": 0.0}, "positive"),
-        ({"learning_rate": float("nan")}, "positive"),
+        ({"candidates": 3}, "even number of at least 2, got 3"),
+        ({"episodes": 0}, "at least 1, got 0"),
+        ({"sigma": np.array([0.0])}, "positive"),
+        ({"sigma": np.array([np.nan])}, "positive"),
     ],
 )
 def test_settings_out_of_range_are_refused(change, message):
     with pytest.raises(ConfigurationError, match=message):
-        check_evolution(SETTINGS._replace(**change))
+        ask(generation(**change), 1)

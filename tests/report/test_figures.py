@@ -103,16 +103,18 @@ def made_up(*, small=False, seeds=3, contrasts=True, memory=True) -> Study:
         | {"score": np.nan if (r, g, a) == (2, 0, 2) else number()}
         for r in (1, 2, 3) for g in (0, 1) for a in (0, 1, 2)
     ]  # fmt: skip
-    ways = ["none", "synchronous", "random_search"]
+    ways = ["one_search", "population", "random_search"]
     seconds = dict.fromkeys(["seconds_to_target", "seconds_to_target_low", "seconds_to_target_high"], 2.0)
     rows["scaling_sharing"] = [{"arm": way, "reached": 2, **seconds} for way in ways]
     rows["scaling_curves"] = [{"arm": way, "steps": 1e6 * step, "mean": number()} for way in ways for step in range(5)]
     ends = {f"{name}{end}": 1.5 for name in ("throughput", "speed_up") for end in ("", "_low", "_high")}
     kinds = [("strong", "single", 1), *((kind, "processes", n) for kind in ("strong", "weak") for n in (1, 2))]
-    rows["scaling_speed"] = [{"scaling": k, "backend": b, "workers": n, "managers": 4, **ends} for k, b, n in kinds]
+    rows["scaling_speed"] = [
+        {"scaling": k, "backend": b, "node": "cores", "workers": n, "candidates": 16, **ends} for k, b, n in kinds
+    ]
     rows["scaling_projection"] = [
-        {"nodes": nodes, "latency": latency, "sharing": sharing, "throughput": 1e6 * nodes, "store_busy": nodes / 2048}
-        for latency in (0.0, 0.1) for sharing in ("synchronous", "asynchronous") for nodes in (1, 64, 2048)
+        {"nodes": nodes, "latency": latency, "throughput": 1e6 * nodes, "supervisor_busy": nodes / 2048}
+        for latency in (0.0, 0.1) for nodes in (1, 64, 2048)
     ]  # fmt: skip
     return Study.of(about, rows)
 

@@ -1,0 +1,70 @@
+"""Nodes of equal share: workers of one machine, each held to the same share of a core by a cgroup's CPU quota.
+
+With them four nodes can be measured on two cores: four times .45 of a core are less than two cores, and the single
+process that they are compared with has one such share. It is no measurement of whole cores, and is never called one.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from hsokv.distributed.executors import Executor, cores
+from hsokv.exceptions import BackendError, ConfigurationError
+
+ROOT = Path("/sys/fs/cgroup/cpu")  # the cpu controller of cgroups, version 1
+PERIOD = 10_000  # microseconds in which a quota is refilled: short beside a generation
+WEIGHT = 10_240  # of a node against other processes, so that these do not take its share
+
+
+def why_no_nodes(settings: Mapping[str, Any] | None) -> str | None:
+    """Why nodes of equal share cannot be had here, or None; `settings`: their numbers, `nodes`, and their `share`."""
+    if settings is None:
+        return "the configuration asks for no equal-share nodes"
+    if not os.access(ROOT / "cgroup.procs", os.W_OK):
+        return f"no equal-share nodes: they need root and the cpu controller of cgroups version 1 at {ROOT}"
+    if max(settings["nodes"]) * settings["share"] > cores():
+        return f"no equal-share nodes: {max(settings['nodes'])} times {settings['share']} exceed {cores()} cores"
+    return None
+
+
+@contextmanager
+def equal_share_nodes(executor: Executor, share: float) -> Iterator[None]:
+    """Hold every worker to `share` of a core, for the block; this process, the supervisor, shares the first node.
+
+    Raises:
+        ConfigurationError: a share outside (0, 1], or shares that add up to more than the cores.
+        BackendError: quotas cannot be set here, or a worker was replaced in the block, so that it had no quota.
+    """
+    if not 0 < share <= 1 or share * executor.workers > cores():
+        raise ConfigurationError(
+            f"share: expected a share of a core in (0, 1], for {executor.workers} nodes on {cores()} cores, got {share}"
+        )
+    folders = [ROOT / f"hsokv-{os.getpid()}-{worker}" for worker in range(executor.workers)]
+    losses, supervisor = len(executor.lost), str(os.getpid())
+    try:
+        try:
+            for worker, folder in enumerate(folders):
+                folder.mkdir()
+                (folder / "cpu.cfs_period_us").write_text(str(PERIOD))
+                (folder / "cpu.cfs_quota_us").write_text(str(int(share * PERIOD)))
+                (folder / "cpu.shares").write_text(str(WEIGHT))
+                (folder / "cgroup.procs").write_text(str(executor.pids[worker]))
+            (folders[0] / "cgroup.procs").write_text(supervisor)
+        except OSError as error:
+            raise BackendError(
+                f"equal-share nodes cannot be made: {error}. They need root, Linux and the cpu controller of cgroups "
+                f"version 1 at {ROOT}; measure on a machine with a core for each node instead"
+            ) from error
+        yield
+        if len(executor.lost) > losses:
+            raise BackendError(f"a node was lost while it was measured: {executor.lost[-1]}. Measure again")
+    finally:
+        for folder in folders:
+            if folder.exists():
+                for pid in (folder / "cgroup.procs").read_text().split():
+                    with suppress(OSError):  # it has just ended
+                        (ROOT / "cgroup.procs").write_text(pid)
+                with suppress(OSError):
+                    folder.rmdir()

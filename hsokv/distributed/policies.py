@@ -1,0 +1,105 @@
+"""The shared memory of policies: a `KeyValueMemory` by what a policy does, beside its parameters and score."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hsokv.exceptions import DataError
+from hsokv.memory import KeyValueMemory
+
+SCORE_CLASSES = 20  # equal intervals of the score in [0, 1]: the quota by class keeps policies of every quality
+
+
+class Policies(NamedTuple):
+    """Policies best first: `parameters` [n, P], `scores` [n] in [0, 1]."""
+
+    parameters: Tensor
+    scores: Tensor
+
+
+class PolicyMemory:
+    """What writers found, read by behaviour and by score.
+
+    Entries follow the laws of `KeyValueMemory`: an entry is known by its writer and its time, so what is merged twice
+    counts once; a full memory keeps its quota of every class of scores, and averages further keys into near ones.
+
+    Args:
+        key_dim: numbers that describe what a policy does at probe states.
+        capacity: policies kept, at least 1.
+        origin: names the writer; memories that are to be merged need different ones.
+
+    >>> memory = PolicyMemory(key_dim=2, capacity=10)
+    >>> memory.write(torch.eye(2), torch.tensor([[1.0], [2.0]]), torch.tensor([0.2, 0.7]))
+    >>> memory.best(1).parameters
+    tensor([[2.]])
+    """
+
+    def __init__(self, key_dim: int, capacity: int = 256, origin: int = 0) -> None:
+        self.memory = KeyValueMemory(key_dim, SCORE_CLASSES, capacity, k=1, origin=origin)
+        self.values: dict[tuple[int, int], tuple[Tensor, float]] = {}
+
+    def write(self, keys: Tensor, parameters: Tensor, scores: Tensor) -> None:
+        """Add policies: `keys` [n, key_dim] not zero, `parameters` [n, P], `scores` [n] in [0, 1]; all finite.
+
+        Raises DataError and changes nothing where a value is not.
+        """
+        if not (parameters.isfinite().all() and ((scores >= 0) & (scores <= 1)).all()):
+            raise DataError(
+                "a memory of policies needs finite parameters and scores in [0, 1], got others: leave them out"
+            )
+        first = int(self.memory.state.clock)
+        self.memory.write(keys, (scores * SCORE_CLASSES).long().clamp(max=SCORE_CLASSES - 1))
+        for i, (row, score) in enumerate(zip(parameters, scores.tolist(), strict=True)):
+            self.values[self.memory.writer, first + i] = (row.clone(), score)
+        self._forget_absent()
+
+    def merge(self, other: "PolicyMemory") -> None:
+        """Take in what another writer's memory holds, its copies of own entries once.
+
+        Raises ConfigurationError for another key_dim, and for the same origin.
+        """
+        self.memory.merge(other.memory)
+        self.values |= other.values
+        self._forget_absent()
+
+    def best(self, count: int) -> Policies:
+        """At most `count` policies of the highest scores, the older first among equals."""
+        names = sorted(self.values, key=lambda name: (-self.values[name][1], name[1], name[0]))[:count]
+        return self._at(names)
+
+    def nearest(self, key: Tensor, count: int) -> Policies:
+        """At most `count` policies that do most nearly what `key` [key_dim] says, the nearest first."""
+        state = self.memory.state
+        slots = self.memory.read(key[None], k=min(count, len(self.values))).slots[0]
+        return self._at(list(zip(state.origin[slots].tolist(), state.number[slots].tolist(), strict=True)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that `load_state_dict` needs, as tensors and plain values."""
+        names, values = list(self.values), list(self.values.values())
+        return {
+            "memory": self.memory.state_dict(),
+            "names": names,
+            "parameters": [parameters for parameters, _ in values],
+            "scores": [score for _, score in values],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Hold what another memory of the same key_dim held."""
+        self.memory.load_state_dict(state["memory"])
+        values = zip(state["parameters"], state["scores"], strict=True)
+        self.values = dict(zip(map(tuple, state["names"]), values, strict=True))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def _at(self, names: list[tuple[int, int]]) -> Policies:
+        rows = [self.values[name] for name in names]
+        parameters = torch.stack([row for row, _ in rows]) if rows else torch.empty(0, 0)
+        return Policies(parameters, torch.tensor([score for _, score in rows]))
+
+    def _forget_absent(self) -> None:
+        """Drop the values of entries that the memory has averaged into others."""
+        state = self.memory.state
+        held = zip(state.origin[state.occupied].tolist(), state.number[state.occupied].tolist(), strict=True)
+        self.values = {name: self.values[name] for name in held}

@@ -1,0 +1,210 @@
+"""A map over workers: the same results on every backend, whatever becomes of the workers, and reasons that are said."""
+
+import math
+import os
+import socket
+import sys
+import time
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import torch
+
+from hsokv.arms.population import fit_swarm, swarm_settings
+from hsokv.distributed.executors import Limits, open_executor
+from hsokv.exceptions import BackendError, ConfigurationError
+from hsokv.learning.budget import Budget
+
+from . import jobs
+from .runs import PATIENT, PLANS, assert_same, run
+
+WITHOUT_RAY = "Ray is not installed: its tests need `pip install hsokv[ray]`"
+RAY = [
+    pytest.mark.xdist_group("ray"),  # one cluster at a time
+    # Of Ray's own making: it forks and opens files that it leaves to the collector, and warns of its next default.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+BACKENDS = ["processes", pytest.param("ray", marks=RAY)]
+
+
+@pytest.fixture(scope="module")
+def ray_cluster():
+    ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture
+def backend(request):
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
+    return request.param
+
+
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+def test_parts_come_back_in_order_although_a_worker_is_killed_and_a_result_is_refused(backend, tmp_path):
+    with open_executor(backend, 2, limits=PATIENT) as executor:
+        assert executor.map(jobs.double, range(5)) == [0, 2, 4, 6, 8]
+        parts = [(str(tmp_path / "killed"), number) for number in range(4)]
+        assert executor.map(jobs.killed_once, parts) == [0, 2, 4, 6]
+        assert len(executor.lost) >= 1
+        parts = [(str(tmp_path / "nan"), number) for number in range(4)]
+        assert executor.map(jobs.nan_once, parts, math.isfinite) == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+def test_a_search_ends_with_the_bits_of_one_process(backend):
+    assert_same(run(backend, 2, PLANS["population"]), run(plan=PLANS["population"]))
+
+
+def test_a_worker_that_does_not_answer_is_replaced(tmp_path):
+    with open_executor("processes", 2, limits=PATIENT._replace(seconds=5)) as executor:
+        parts = [(str(tmp_path / "stuck"), number) for number in range(3)]
+        assert executor.map(jobs.stuck_once, parts) == [0, 2, 4]
+        assert executor.lost
+
+
+def test_the_workers_that_are_left_go_on(tmp_path):
+    with open_executor("processes", 2, limits=PATIENT._replace(restarts=0)) as executor:
+        parts = [(str(tmp_path / "killed"), number) for number in range(6)]
+        assert executor.map(jobs.killed_once, parts) == [0, 2, 4, 6, 8, 10]
+
+
+@pytest.mark.parametrize(
+    ("function", "parts", "words"),
+    [
+        (jobs.always_killed, [1], "no worker is left"),
+        (jobs.fails, [1], "ValueError: there is no such policy"),
+    ],
+)
+def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(function, parts, words):
+    executor = open_executor("processes", 1, limits=PATIENT._replace(restarts=1))
+    with executor, pytest.raises(BackendError, match=words):
+        executor.map(function, parts)
+
+
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+def test_a_function_that_a_worker_cannot_import_is_named_in_time(backend, tmp_path, monkeypatch):
+    (tmp_path / "only_here.py").write_text("def double(number):\n    return 2 * number\n")
+    with open_executor(backend, 1) as executor:
+        monkeypatch.syspath_prepend(tmp_path)
+        from only_here import double
+
+        start = time.monotonic()
+        with pytest.raises(BackendError, match="No module named 'only_here'"):
+            executor.map(double, [1])
+        assert time.monotonic() - start < PATIENT.seconds
+
+
+def test_a_part_that_is_refused_again_and_again_ends_the_map():
+    with open_executor("single", 1) as executor, pytest.raises(BackendError, match="refused 3 times"):
+        executor.map(float, ["nan"], math.isfinite)
+
+
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+def test_closing_leaves_no_worker(backend):
+    with open_executor(backend, 2) as executor:
+        workers = [psutil.Process(pid) for pid in executor.pids.values()]
+        assert os.getpid() not in executor.pids.values()
+    assert not psutil.wait_procs(workers, timeout=60)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("threads", 1), "unknown name 'threads'"),
+        (("single", 2), "expected 1 with backend single, got 2"),
+        (("processes", 0), "expected at least 1"),
+    ],
+)
+def test_bad_settings_are_refused(arguments, words):
+    with pytest.raises(ConfigurationError, match=words):
+        open_executor(*arguments)
+
+
+def test_an_address_is_for_ray_alone():
+    with pytest.raises(ConfigurationError, match="only for backend ray"):
+        open_executor("processes", 1, address="host:1")
+
+
+@pytest.mark.parametrize("address", ["cluster", "host:port", "ray://"])
+def test_an_address_that_is_none_is_refused(address):
+    pytest.importorskip("ray", reason=WITHOUT_RAY)
+    with pytest.raises(BackendError, match="expected host:port or ray://host:port"):
+        open_executor("ray", 1, address=address)
+
+
+def test_an_address_where_nobody_answers_is_said():
+    pytest.importorskip("ray", reason=WITHOUT_RAY)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(BackendError, match=f"no Ray cluster answers at {address}"):
+            open_executor("ray", 1, address=address)
+
+
+def test_a_cluster_of_another_version_is_named_with_both(monkeypatch):
+    def init(**options):
+        raise RuntimeError("Version mismatch: The cluster was started with: Ray: 2.9.0")
+
+    other = SimpleNamespace(__version__="2.60.0", is_initialized=lambda: False, init=init)
+    monkeypatch.setitem(sys.modules, "ray", other)
+    with pytest.raises(BackendError, match=r"started with: Ray: 2.9.0.*runs Ray 2.60.0"):
+        open_executor("ray", 1, address="auto")
+
+
+def test_missing_ray_is_said_with_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(BackendError, match=r"pip install hsokv\[ray\]"):
+        open_executor("ray", 1)
+
+
+@pytest.mark.xdist_group("ray")
+class TestCluster:
+    """A cluster of its own: cores that are taken, and a node that is removed."""
+
+    pytestmark = RAY[1:]
+
+    def test_cores_that_are_taken_are_said_with_numbers(self, ray_cluster):
+        with open_executor("ray", 2), pytest.raises(BackendError, match="2 cores, 0 of them free"):
+            open_executor("ray", 1)
+        with pytest.raises(BackendError, match="3 need one core each, but the Ray cluster has 2 cores"):
+            open_executor("ray", 3)
+
+    def test_a_removed_node_costs_no_result(self):
+        ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
+        from ray.cluster_utils import Cluster
+
+        ray.shutdown()
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+        cluster.wait_for_nodes()
+        try:
+            with open_executor("ray", 2, address=cluster.address, limits=Limits(60, 120, 3)) as executor:
+                assert executor.map(jobs.double, range(4)) == [0, 2, 4, 6]
+                cluster.remove_node(nodes[0], allow_graceful=False)
+                assert executor.map(jobs.double, range(40)) == [2 * number for number in range(40)]
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+
+
+def test_a_study_swarm_whose_managers_are_workers_ends_with_the_same_bits(make_episode, settings):
+    def fit(executor):
+        budget, generator = Budget(10**8), torch.Generator().manual_seed(0)
+        fitted = fit_swarm(make_episode("shots"), settings, swarm_settings(settings), budget, generator, executor)
+        return fitted, budget.spent
+
+    here, spent = fit(None)
+    with open_executor("processes", 2, limits=PATIENT) as executor:
+        there, spent_there = fit(executor.map)
+    assert spent == spent_there
+    assert here.curves == there.curves
+    assert here.instruments == there.instruments
+    queries = make_episode("shots").test.x
+    assert torch.equal(here.predict(queries).log_probs, there.predict(queries).log_probs)

@@ -1,0 +1,46 @@
+"""Equal-share nodes: workers under a quota, or the reason why there are none."""
+
+from pathlib import Path
+
+import pytest
+
+from hsokv.distributed import nodes
+from hsokv.distributed.executors import open_executor
+from hsokv.distributed.nodes import equal_share_nodes, why_no_nodes
+from hsokv.exceptions import BackendError, ConfigurationError
+
+SETTINGS = {"nodes": [1], "share": 0.5}
+
+
+def test_workers_have_their_quota_inside_the_block_alone():
+    if reason := why_no_nodes(SETTINGS):
+        pytest.skip(reason)
+    with open_executor("processes", 1) as executor:
+        processes = Path(f"/proc/{executor.pids[0]}/cgroup")
+        before = processes.read_text()
+        with equal_share_nodes(executor, 0.5):
+            assert "hsokv-" in processes.read_text()
+        assert processes.read_text() == before
+    assert not list(nodes.ROOT.glob("hsokv-*"))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5, 999.0])
+def test_a_share_that_cannot_be_is_refused(share):
+    with (
+        open_executor("single", 1) as executor,
+        pytest.raises(ConfigurationError, match="share"),
+        equal_share_nodes(executor, share),
+    ):
+        pass
+
+
+def test_without_quotas_the_reason_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(nodes, "ROOT", tmp_path / "missing")
+    assert "root" in why_no_nodes(SETTINGS)
+    assert "asks for no" in why_no_nodes(None)
+    with (
+        open_executor("single", 1) as executor,
+        pytest.raises(BackendError, match="need root"),
+        equal_share_nodes(executor, 0.5),
+    ):
+        pass
