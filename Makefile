@@ -31,6 +31,7 @@ lint: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
 # A process for each core; the tests that share the small study stay in one.
 test: lint
