@@ -1,5 +1,7 @@
 # Two commands: `make report` and `make test`. Both make the environment in .venv first, from envs/lock.txt.
-PYTHON ?= python3
+# The first Python that fits and can make an environment; PYTHON=... chooses another.
+FITS := import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do $$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done || echo python3)
 # As many jobs at once as there are cores, up to 4: more would only wait for each other.
 CORES ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n < 4 ? n : 4)))
 PIP_FLAGS ?=
@@ -14,10 +16,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 environment: .venv/.complete
 
 .venv/.complete: envs/lock.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit("wanted Python 3.11, which this study was tried with; came %d.%d: run `make PYTHON=python3.11 ...`" % v)'
+	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { echo "$(PYTHON) is no Python 3.11 to 3.14 with the modules venv and ensurepip ($$($(PYTHON) --version 2>&1)). On Debian and Ubuntu: apt install python3-venv. Another Python: make PYTHON=python3.13 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(PIP_FLAGS) -r envs/lock.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation $(PIP_FLAGS) -e . # and what this build of torch needs
 	@touch $@
 
 report: environment
@@ -29,6 +31,7 @@ lint: environment
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules
 	$(BIN)/snakemake --lint
+	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
 # A process for each core; the tests that share the small study stay in one.
 test: lint

@@ -32,7 +32,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _WHAT_TO_DO.get(error.errno, f"{error.strerror or error}: see that the folder can be written")
+        advice = _WHAT_TO_DO.get(error.errno or 0, f"{error.strerror or error}: see that the folder can be written")
         raise HsokvError(f"cannot write {path}: {advice}") from error
 
 

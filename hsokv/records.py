@@ -139,9 +139,9 @@ def read_lines(path: Path, kind: type[Entry], dropped: Callable[[str], None] | N
             others = f"to keep its other lines, delete this one and .{file[1]}.complete beside the file"
             raise RecordError(f"{path}, line {number}: {error}: {_REMAKE}; {others}") from error
         entries[run] = entry
-    if rest and dropped is None:
-        raise RecordError(f"{path}, line {len(lines) + 1}: cut off: {_REMAKE}")
     if rest:
+        if dropped is None:
+            raise RecordError(f"{path}, line {len(lines) + 1}: cut off: {_REMAKE}")
         dropped(f"{path}, line {len(lines) + 1}: cut off while it was written, so dropped")
     return list(entries.values())
 
@@ -237,7 +237,7 @@ def _problems(record: RunRecord) -> Iterator[str]:
     for field in fields(record):
         value = getattr(record, field.name)
         kind = (str, type(None)) if field.name == "reason" else getattr(field.type, "__origin__", field.type)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):  # pyright: ignore[reportArgumentType]
             yield f"{field.name} is {type(value).__name__}, wanted {field.type}"
         try:
             if json.loads(json.dumps(value, allow_nan=False)) != value:

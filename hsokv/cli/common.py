@@ -9,7 +9,6 @@ import typer
 from typer.core import TyperGroup
 
 from hsokv import __version__
-from hsokv.data import texts
 from hsokv.exceptions import HsokvError
 from hsokv.machine import device as find_device
 
@@ -77,7 +76,9 @@ def load(model: str, device: str) -> "HSOKVForSequenceClassification":
     return HSOKVForSequenceClassification.from_pretrained(model).to(device)
 
 
-def read_table(file: Path, columns: list[str], label: str) -> tuple[list, list[str]]:
+def texts_and_labels(file: Path, columns: list[str], label: str) -> tuple[list, list[str]]:
     """Texts, or pairs of them, and labels of a table."""
-    rows = texts.read_table(file, [*columns, label]).to_numpy().tolist()
+    from hsokv.data.texts import read_table
+
+    rows = read_table(file, [*columns, label]).to_numpy().tolist()
     return [row[0] if len(columns) == 1 else tuple(row[:-1]) for row in rows], [row[-1] for row in rows]

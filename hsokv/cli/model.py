@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, read_table
+from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, texts_and_labels
 from hsokv.exceptions import ConfigurationError, DataError, nearest
 
 File = Annotated[Path, typer.Option(metavar="FILE", help="A .csv, or lines with tabs, with a header.")]
@@ -25,7 +25,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Accuracy and log-loss of a model on a table of texts with labels; nothing is changed."""
-    texts, labels = read_table(file, text or ["text"], label)
+    texts, labels = texts_and_labels(file, text or ["text"], label)
     loaded = load(model, device)
     from hsokv.metrics.classification import accuracy, log_loss
 
@@ -65,7 +65,7 @@ def remember(
     if (file is None) == (not text):
         raise ConfigurationError("wanted either --text with --label, or --file, came both or neither")
     if file is not None:
-        texts, labels = read_table(file, [text_column], label_column)
+        texts, labels = texts_and_labels(file, [text_column], label_column)
     else:
         texts, labels = text, label or []
     loaded = load(model, device)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, read_table
+from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, texts_and_labels
 from hsokv.cli.model import File, Label, Output, Text
 
 
@@ -30,7 +30,7 @@ def tune(
 
     `remember` is what needs no training; the study's own runs are `train`.
     """
-    texts, labels = read_table(file, text or ["text"], label)
+    texts, labels = texts_and_labels(file, text or ["text"], label)
     loaded = load(model, device)
     if gate is not None:
         loaded.gate = gate

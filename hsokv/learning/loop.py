@@ -109,8 +109,8 @@ def _arranged(learners: Learners) -> Learners:
     return Learners(
         Head(arranged(weight.mT).mT, arranged(bias)),
         (
-            OptimizerState(*(arranged(part.mT).mT for part in of_weight[:2]), of_weight.steps),
-            OptimizerState(*(arranged(part) for part in of_bias[:2]), of_bias.steps),
+            OptimizerState(*(arranged(part.mT).mT for part in of_weight[:2]), steps=of_weight.steps),
+            OptimizerState(*(arranged(part) for part in of_bias[:2]), steps=of_bias.steps),
         ),
     )
 
@@ -184,6 +184,6 @@ def train_managers(
 
 
 def _train_manager(part: tuple[Learners, Hyperparameters, Problems, int, int]) -> tuple[Learners, int, int]:
-    *group, share = part
+    learners, hyperparameters, problems, steps, share = part
     budget = Budget(share)
-    return *train(*group, budget), budget.spent
+    return *train(learners, hyperparameters, problems, steps, budget), budget.spent

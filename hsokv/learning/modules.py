@@ -38,7 +38,7 @@ class TupleModule(WideModule):
 
     def value(self) -> Any:
         """The tuple; its tensors are the module's own."""
-        return self._kind(*(getattr(self, name) for name in self._kind._fields))
+        return self._kind._make(getattr(self, name) for name in self._kind._fields)
 
     def keep(self, value: NamedTuple) -> None:
         """Hold the tensors of another such tuple."""

@@ -75,7 +75,7 @@ def _left_out(
         return torch.arange(0, device=device), torch.arange(0, device=device)
     if spares > FEW or classes is None:
         keyless = (part._replace(keys=part.keys[:, :0]) for part in (state, added))
-        both = join(MemoryState(*(part[:held] for part in next(keyless)[:-1]), state.clock), next(keyless))
+        both = join(MemoryState(*(part[:held] for part in next(keyless)[:-1]), clock=state.clock), next(keyless))
         out = _by_quota(both, held + len(added.labels) - spares)[1]
         return out[out < held], out[out >= held] - held
     freed, unkept, rest, number = [], [], added.labels.tolist(), None

@@ -261,7 +261,7 @@ def _in_blocks(keys: Tensor, queries: Tensor, k: int, cosines: int) -> tuple[Ten
             cosine = some @ block.mT
             near = _nearest(cosine, k)
             values, near = cosine.gather(-1, near).clamp(0, 1), near + start
-            if slots is not None:
+            if slots is not None and similarity is not None:
                 values, near = torch.cat([similarity, values], -1), torch.cat([slots, near], -1)
                 best = _first(values, k)
                 values, near = values.gather(-1, best), near.gather(-1, best)

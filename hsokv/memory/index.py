@@ -1,5 +1,8 @@
 """Nearest entries by faiss: exact products, or an approximate index that is kept up with what is written."""
 
+# The declarations in faiss know neither its keyword arguments nor all its classes.
+# pyright: reportCallIssue=false, reportAttributeAccessIssue=false
+
 import importlib.util
 from collections.abc import Callable
 from typing import Any

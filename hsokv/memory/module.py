@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, distributed, nn
@@ -40,6 +40,10 @@ class KeyValueMemory(Storage):
     >>> memory(torch.tensor([[3.0, 0.0]])).exp().detach()
     tensor([[9.9991e-01, 9.0788e-05]])
     """
+
+    log_inverse_temperature: nn.Parameter
+    label_set: Tensor
+    projection: Tensor | None
 
     def __init__(
         self,
@@ -136,7 +140,7 @@ class KeyValueMemory(Storage):
         """
         if (slots is None) == (label is None):
             raise ConfigurationError("forget wants either slots or a label, got both or neither: give one of them")
-        if slots is None and not 0 <= label < self.classes:
+        if label is not None and not 0 <= label < self.classes:
             raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
         chosen = None if slots is None else self._chosen(slots)
         with self._lock:
@@ -318,9 +322,9 @@ class KeyValueMemory(Storage):
         return rows.to(wide(rows.dtype))
 
     def _read(self, state: kv.MemoryState, queries: Tensor, k: int, held: int = 0, version: int = 0) -> kv.Retrieval:
-        if held >= INDEX_FROM and k <= held:
+        if self.index is not None and held >= INDEX_FROM and k <= held:
             search = self._search = self._search or open_index(self.index)
-            entries = kv.MemoryState(*(part[:held] for part in state[:-1]), state.clock)
+            entries = kv.MemoryState(*(part[:held] for part in state[:-1]), clock=state.clock)
             slots, similarity = search(entries, queries.detach(), k, version)
             if torch.is_grad_enabled() and queries.requires_grad:
                 similarity = kv.cosines(state.keys, queries, slots)
@@ -355,7 +359,7 @@ class KeyValueMemory(Storage):
         self._search = None
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KeyValueMemory":
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self._search = None
         return super()._apply(fn, recurse)
 

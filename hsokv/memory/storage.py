@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,13 @@ class Storage(nn.Module):
     Entries are inserted in place, in any order of slots, unless `state`, a checkpoint, a copy, a gradient or a read in
     another thread may hold the tensors: then they are copied first. Whoever looks finds them in the order of writing.
     """
+
+    keys: Tensor
+    labels: Tensor
+    count: Tensor
+    number: Tensor
+    origin: Tensor
+    clock: Tensor
 
     def __init__(self, state: MemoryState) -> None:
         super().__init__()
@@ -100,7 +107,7 @@ class Storage(nn.Module):
         self._order()
         self._taken = True
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Storage":
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         with self._lock:
             self._order()
             count = self.count

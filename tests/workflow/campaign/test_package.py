@@ -14,7 +14,7 @@ import hsokv
 REPOSITORY = Path(__file__).resolve().parents[3]
 USE = """
 import sys, torch, hsokv
-from hsokv.memory import KeyValueMemory
+from hsokv import KeyValueMemory
 memory = KeyValueMemory(key_dim=8, classes=3, capacity=10)
 memory.write(torch.eye(3, 8), torch.arange(3))
 print(hsokv.__version__, hsokv.__file__, memory(torch.eye(3, 8)).argmax(-1).tolist())
@@ -37,7 +37,7 @@ def test_both_hold_every_module_and_the_licence(built):
     modules = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "hsokv").rglob("*.py")}
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
-    assert modules <= names
+    assert modules | {"hsokv/py.typed", "hsokv/__init__.pyi"} <= names
     assert any(name.endswith("LICENSE") for name in names)
     with tarfile.open(next(built.glob("*.tar.gz"))) as sdist:
         inside = {name.partition("/")[2] for name in sdist.getnames()}
