@@ -161,7 +161,7 @@ def test_only_a_failure_that_is_not_allowed_counts():
 def test_the_page_and_the_summary_tell_every_verdict(tmp_path):
     study = analysed(configuration())
     study.write(tmp_path / "statistics")
-    page, told = validation_page(study, ["few_shot"]), summary(tmp_path, pdf=True, minutes=1.25)
+    page, told = validation_page(study, ["few_shot"]), summary(tmp_path, pdf=True)
     for entry in criteria_entries(study.criteria):
         assert all(entry["name"] in text and entry["reason"] in text for text in (page, told))
         assert all(path in page for path in entry["evidence"])
