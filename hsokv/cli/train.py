@@ -121,7 +121,7 @@ def export(
         check_known("--condition", condition, definition["conditions"])
         overlay["benchmarks"] = {benchmark: {"headline": [condition]}}
     model = Path(configuration["results"]) / "models" / benchmark / arm / f"seed{seed}"
-    _snakemake([model], configfile, overlay, cores)
+    _snakemake([model], configfile, overlay, cores, os.environ)
     _copy(STUDY / model, save_pretrained)
     if as_json:
         print_json({"model": str(save_pretrained)})
