@@ -172,7 +172,7 @@ def _ablated(arm: str, parts: list[str]) -> str:
     if parts and arm != "full":
         raise ConfigurationError(f"--ablate: wanted with --arm full, whose parts these are, came with {arm}")
     if (left := ABLATED.get(frozenset(parts))) is None and parts:
-        raise ConfigurationError(f"--ablate {' '.join(parts)}: no arm is `full` without these alone; see README.md")
+        raise ConfigurationError(f"--ablate {' '.join(parts)}: no arm is `full` without these alone; see docs/study.md")
     return left if parts else arm
 
 
