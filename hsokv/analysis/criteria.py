@@ -190,7 +190,7 @@ def _decisive(criterion: Mapping[str, Any], score: str, rows: pd.DataFrame) -> M
     done = rows[rows["status"] == "done"]
     _refuse((done.empty, f"not run: {rows.iloc[0]['reason']}"))
     row = done.iloc[0] if "a" in rows else done.loc[done["mean"].idxmax()]
-    undefined = criterion["kind"] == "lift" and pd.isna(row["lift"])
+    undefined = criterion["kind"] == "lift" and pd.isna(row.get("lift"))  # no column where none is defined
     _refuse((undefined, f"lift undefined: the interval of {arms[-1]} reaches under 5 points"))
     return row
 

@@ -21,7 +21,7 @@ def arms_that_read(*groups):
         f"{benchmark}: {arm}"
         for benchmark, protocol in PROTOCOLS.items()
         for arm, method in METHODS.items()
-        if arm in (*VARIANTS, *BASELINES) and getattr(method, protocol) and set(groups) & set(method.settings)
+        if arm in (*VARIANTS, *BASELINES) and protocol in method.protocols and set(groups) & set(method.settings)
     )
 
 

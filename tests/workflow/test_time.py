@@ -18,7 +18,15 @@ TINY = {
     ],
     "benchmarks": {
         **dict.fromkeys(
-            ("sst2", "sst2_synthetic", "mnli", "mnli_synthetic", "split_cifar10", "split_cifar10_synthetic")
+            [
+                "sst2",
+                "sst2_synthetic",
+                "mnli",
+                "mnli_synthetic",
+                "split_cifar10",
+                "split_cifar10_synthetic",
+                "intent_life",
+            ]
         ),
         "rare_words": {
             "seeds": [1, 2],
