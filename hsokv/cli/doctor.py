@@ -23,6 +23,7 @@ NEEDS = {
     "mnli_synthetic": (ENCODER,),
     "split_cifar10": ("cifar10",),
     "split_cifar10_synthetic": (),
+    "intent_life": ("clinc150", ENCODER),
 }
 """The benchmarks of the study, and what each has to find on this machine or on the network."""
 
