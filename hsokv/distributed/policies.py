@@ -19,15 +19,14 @@ class Policies(NamedTuple):
 
 
 class PolicyMemory:
-    """What writers found, read by behaviour and by score.
+    """What a run found, best first.
 
-    Entries follow the laws of `KeyValueMemory`: an entry is known by its writer and its time, so what is merged twice
-    counts once; a full memory keeps its quota of every class of scores, and averages further keys into near ones.
+    Entries follow the laws of `KeyValueMemory`: a full memory keeps its quota of every class of scores, and averages
+    further keys into near ones.
 
     Args:
         key_dim: numbers that describe what a policy does at probe states.
         capacity: policies kept, at least 1.
-        origin: names the writer; memories that are to be merged need different ones.
 
     >>> memory = PolicyMemory(key_dim=2, capacity=10)
     >>> memory.write(torch.eye(2), torch.tensor([[1.0], [2.0]]), torch.tensor([0.2, 0.7]))
@@ -35,8 +34,8 @@ class PolicyMemory:
     tensor([[2.]])
     """
 
-    def __init__(self, key_dim: int, capacity: int = 256, origin: int = 0) -> None:
-        self.memory = KeyValueMemory(key_dim, SCORE_CLASSES, capacity, k=1, origin=origin)
+    def __init__(self, key_dim: int, capacity: int = 256) -> None:
+        self.memory = KeyValueMemory(key_dim, SCORE_CLASSES, capacity, k=1)
         self.values: dict[tuple[int, int], tuple[Tensor, float]] = {}
 
     def write(self, keys: Tensor, parameters: Tensor, scores: Tensor) -> None:
@@ -54,25 +53,12 @@ class PolicyMemory:
             self.values[self.memory.writer, first + i] = (row.clone(), score)
         self._forget_absent()
 
-    def merge(self, other: "PolicyMemory") -> None:
-        """Take in what another writer's memory holds, its copies of own entries once.
-
-        Raises ConfigurationError for another key_dim, and for the same origin.
-        """
-        self.memory.merge(other.memory)
-        self.values |= other.values
-        self._forget_absent()
-
     def best(self, count: int) -> Policies:
         """At most `count` policies of the highest scores, the older first among equals."""
         names = sorted(self.values, key=lambda name: (-self.values[name][1], name[1], name[0]))[:count]
-        return self._at(names)
-
-    def nearest(self, key: Tensor, count: int) -> Policies:
-        """At most `count` policies that do most nearly what `key` [key_dim] says, the nearest first."""
-        state = self.memory.state
-        slots = self.memory.read(key[None], k=min(count, len(self.values))).slots[0]
-        return self._at(list(zip(state.origin[slots].tolist(), state.number[slots].tolist(), strict=True)))
+        rows = [self.values[name] for name in names]
+        parameters = torch.stack([row for row, _ in rows]) if rows else torch.empty(0, 0)
+        return Policies(parameters, torch.tensor([score for _, score in rows]))
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs, as tensors and plain values."""
@@ -92,11 +78,6 @@ class PolicyMemory:
 
     def __len__(self) -> int:
         return len(self.values)
-
-    def _at(self, names: list[tuple[int, int]]) -> Policies:
-        rows = [self.values[name] for name in names]
-        parameters = torch.stack([row for row, _ in rows]) if rows else torch.empty(0, 0)
-        return Policies(parameters, torch.tensor([score for _, score in rows]))
 
     def _forget_absent(self) -> None:
         """Drop the values of entries that the memory has averaged into others."""
