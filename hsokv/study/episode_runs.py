@@ -14,61 +14,63 @@ from hsokv.study.features import load_episode, read_provenance, read_texts
 if TYPE_CHECKING:
     import torch
 
-    from hsokv.arms.interface import Fit, Prediction
+    from hsokv.arms.interface import Fit, Fitted, Prediction
+    from hsokv.data.episode import Episode
     from hsokv.learning.budget import Budget
+
+SWARM_SCORES = ("diversity", "diversity_initial", "disagreement")
+"""Instruments of a swarm that are scores, too."""
+
+
+def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> "tuple[Episode, list[str]]":
+    """The episode of one seed and condition, and the texts of what is learnt from, as people read them."""
+    classes = read_provenance(features / f"seed{seed}.npz")["classes"]
+    folds = None if ranks_on_dev(task["conditions"][condition]) else task.get("folds")
+    return load_episode(features, seed, condition, classes, folds), read_texts(features, seed, condition)
 
 
 def run(
     fit: "Fit",
+    episode: "Episode",
+    texts: list[str],
     settings: Mapping[str, Any],
-    task: Mapping[str, Any],
-    features: Path,
-    seed: int,
-    condition: str,
     budget: "Budget",
     generator: "torch.Generator",
 ) -> dict[str, Any]:
-    """Scores, outcomes, curves and instruments of the method `fit` on the episode of one seed and condition."""
-    classes = read_provenance(features / f"seed{seed}.npz")["classes"]
-    folds = None if ranks_on_dev(task["conditions"][condition]) else task.get("folds")
-    episode = load_episode(features, seed, condition, classes, folds)
+    """Scores, outcomes, curves and instruments of the method `fit` on an episode."""
     if "maps" in settings and episode.background is not None:
         budget.charge(episode.background.map_flops)
     fitted = fit(episode, settings, budget, generator)
-    prediction = fitted.predict(episode.test.x)
-    labels = episode.test.y.numpy()
+    prediction, labels = fitted.predict(episode.test.x), episode.test.y.numpy()
     predicted = prediction.log_probs.argmax(-1).numpy()
-    instruments = dict(fitted.instruments)
-    scores = {
+    scores, instruments = inside(fitted, prediction, labels, texts)
+    scores |= {
         "accuracy": accuracy(predicted, labels),
         "balanced_accuracy": balanced_accuracy(predicted, labels),
         "macro_f1": macro_f1(predicted, labels),
         "log_loss": log_loss(prediction.log_probs.double().exp().numpy(), labels),
     }
-    if prediction.gate is not None:
-        found, inside = memory_scores(prediction, instruments["memory"], labels)
-        scores |= found
-        instruments["memory"] = instruments["memory"] | inside | {"texts": read_texts(features, seed, condition)}
-    scores |= {
-        name: instruments[name] for name in ("diversity", "diversity_initial", "disagreement") if name in instruments
-    }
-    return {
-        "scores": scores,
-        "outcomes": outcomes(predicted, labels),
-        "curves": fitted.curves,
-        "instruments": instruments,
-    }
+    told = outcomes(predicted, labels)
+    return {"scores": scores, "outcomes": told, "curves": fitted.curves, "instruments": instruments}
 
 
-def memory_scores(
-    prediction: "Prediction", memory: Mapping[str, Any], labels: np.ndarray
+def inside(
+    fitted: "Fitted", prediction: "Prediction", labels: np.ndarray, texts: list[str]
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """(scores, instruments) of what `memory` held, behind a prediction of queries with `labels` [n]."""
-    without = prediction.without_memory.argmax(-1).numpy()
+    """(scores, instruments) of memory and swarm, where there are these, of a prediction of queries with `labels` [n].
+
+    `texts` are those of the entries, where these have some.
+    """
+    instruments = dict(fitted.instruments)
+    scores = {name: instruments[name] for name in SWARM_SCORES if name in instruments}
+    if prediction.gate is None:
+        return scores, instruments
+    without, memory = prediction.without_memory.argmax(-1).numpy(), instruments["memory"]
     held, top = np.array(memory["labels"]), prediction.top_entries.numpy()
     retrieved = np.where(top >= 0, np.append(held, -1)[top], -1)
     similarity = similarity_range(prediction.top_similarity.numpy())
-    scores = {
+    told = reads(top, held, labels) | {"outcomes_without": outcomes(without, labels), "texts": texts}
+    return scores | {
         "accuracy_without_memory": accuracy(without, labels),
         "hit_rate": hit_rate(retrieved, labels),
         "hit_chance": chance_hit_rate(held, labels),
@@ -77,5 +79,4 @@ def memory_scores(
         "similarity_max": similarity.maximum,
         "gate_mean": float(prediction.gate.mean()),
         "gate_entropy": gate_entropy(prediction.gate.numpy()),
-    }
-    return scores, reads(top, held, labels) | {"outcomes_without": outcomes(without, labels)}
+    }, instruments | {"memory": memory | told}

@@ -22,25 +22,7 @@ if TYPE_CHECKING:
 KINDS = list(NEEDS)
 
 
-def run(
-    start: "Start",
-    settings: Mapping[str, Any],
-    task: Mapping[str, Any],
-    features: Path,
-    seed: int,
-    condition: str,
-    budget: "Budget",
-    generator: "torch.Generator",
-) -> dict[str, Any]:
-    """Scores, outcomes, curves and instruments of an arm on the events of one seed and condition.
-
-    Outcomes are those after the last step, on the queries whose label is in force then.
-    """
-    events, x, queries = load(features, seed, condition)
-    return run_events(start, events, x, queries, settings, budget, generator)
-
-
-def load(features: Path, seed: int, condition: str) -> "tuple[Events, torch.Tensor, Shots]":
+def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> "tuple[Events, torch.Tensor, Shots]":
     """The events of a seed, the features of their texts, and the queries, on the grid that keeps sums exact."""
     import torch
 
@@ -122,7 +104,7 @@ def runs_of(events: Events) -> Iterator[tuple[int, np.ndarray]]:
         yield int(events.kind[part[0]]), part
 
 
-def run_events(
+def run(
     start: "Start",
     events: Events,
     x: "torch.Tensor",
@@ -131,7 +113,10 @@ def run_events(
     budget: "Budget",
     generator: "torch.Generator",
 ) -> dict[str, Any]:
-    """What `run` gives, of events and features at hand."""
+    """Scores, outcomes, curves and instruments of an arm that goes through events, whose texts have features `x`.
+
+    Outcomes are those after the last step, on the queries whose label is in force then.
+    """
     from hsokv.learning.budget import count_flops
 
     shape = (len(events.names), x.shape[1], len(events.texts))  # room for every text: no entry is averaged

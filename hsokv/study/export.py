@@ -18,7 +18,7 @@ from hsokv.study.conditions import encoding_of
 from hsokv.study.config import KINDS
 from hsokv.study.features import opened
 from hsokv.study.rare_words import spell, train_encoders, world_settings
-from hsokv.study.runs import PROTOCOLS, root_seed
+from hsokv.study.runs import PROTOCOLS, run_method
 
 if TYPE_CHECKING:
     from hsokv.arms.interface import Fitted
@@ -84,12 +84,9 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
 
     `features` is the folder of the record's condition.
     """
-    import torch
-
     from hsokv.learning.budget import Budget
     from hsokv.study.features import read_provenance
 
-    torch.set_num_threads(1)  # the last digits differ between thread counts
     protocol = PROTOCOLS[KINDS[definition["kind"]].protocol]
     method = getattr(import_module(module_of(record.arm)), protocol.method)
     answers: list[Fitted] = []
@@ -106,17 +103,8 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
         "conditions": {record.condition: record.configuration["condition"]},
         **{key: record.configuration[key] for key in ("folds", "capacity") if key in record.configuration},
     }
-    common = {key: getattr(record, key) for key in ("benchmark", "condition", "seed")}
-    found = import_module(protocol.module).run(
-        kept,
-        record.configuration["settings"],
-        task,
-        features,
-        record.seed,
-        record.condition,
-        Budget(record.flops["allowed"] - kept_back),
-        torch.Generator().manual_seed(root_seed(common)),
-    )
+    budget = Budget(record.flops["allowed"] - kept_back)
+    found = run_method(vars(record), kept, record.configuration["settings"], task, features, budget)
     if found["outcomes"] != record.outcomes:
         raise RecordError(
             f"{record.benchmark}/{record.condition}/{record.arm}/seed{record.seed}: fitted again, it does not answer "

@@ -8,10 +8,10 @@ on the same examples, "data": {...}, "encoder": {...}}.
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,6 +22,9 @@ from hsokv.files import write_arrays
 if TYPE_CHECKING:
     from hsokv.data.episode import Episode
     from hsokv.encoders.files import EncoderSource
+
+SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
+"""Encoders that saw a source in their own training, as their authors say; of others it is not known here."""
 
 
 def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -71,24 +74,76 @@ def not_run(reason: str, data: Mapping[str, Any], encoder: Mapping[str, Any] | N
     return found | {"data": dict(data), "encoder": dict(encoder or {})}
 
 
-def write_not_run(
-    paths: Iterable[Path],
-    manifests: Iterable[Mapping[str, Any]],
-    described: Mapping[str, Any],
-    encoder: "EncoderSource | None",
-    report: Callable[[str], None],
-) -> bool:
-    """Where data or encoder were not found, write feature files that say so; whether that was needed.
+class Request(NamedTuple):
+    """The feature files that a job is asked for, one a seed in `folder`, and what it makes them of.
 
-    `manifests` tell what was found of either, `described` is what the files say of the data.
+    `stamp` stands for all of that. `conditions`, by name, say what to draw from the `split` of `source`, its name and,
+    of a user's own data, its files, below `root`. `manifests` tell what was found of the data and of the `encoder`,
+    which computes on `device`.
     """
-    reason = next((manifest["reason"] for manifest in manifests if manifest["reason"]), None)
-    if reason:
-        told = {"name": encoder.name, "revision": encoder.revision} if encoder else {}
-        for path in paths:
-            write_features(path, not_run(reason, described, told), {})
-        report(f"not run: {reason}")
-    return reason is not None
+
+    seeds: Sequence[int]
+    folder: Path
+    stamp: str
+    report: Callable[[str], None]
+    conditions: Mapping[str, Mapping[str, Any]] = {}
+    source: Mapping[str, Any] = {}
+    root: Path | None = None
+    split: str = "generated"
+    manifests: Sequence[Mapping[str, Any]] = ()
+    encoder: "EncoderSource | None" = None
+    device: str = "cpu"
+
+
+class Made(NamedTuple):
+    """What goes into a feature file: arrays, what it says of its encoder, the number of classes, a line for the log."""
+
+    arrays: Mapping[str, np.ndarray]
+    encoder: Mapping[str, object]
+    classes: int
+    said: str
+
+
+def write_missing(
+    request: Request,
+    prepare: Callable[[], Callable[[int | str], Made]],
+    shared: str | None = None,
+    shared_test: bool = True,
+) -> None:
+    """Write the feature file of every seed, and the one named `shared`, where it is not there yet.
+
+    `prepare` reads what all files need and gives what makes one, of a seed or of that name. It is called only where
+    there is something to do; where data or encoder were not found, the files say `not run` and why.
+    """
+    paths = {name: request.folder / f"{name}.npz" for name in filter(None, [shared])}
+    paths |= {seed: request.folder / f"seed{seed}.npz" for seed in request.seeds}
+    missing = {key: path for key, path in paths.items() if not is_current(path, request.stamp)}
+    if not missing:
+        return
+    told, encoder = describe_data(request), request.encoder
+    if reason := next((manifest["reason"] for manifest in request.manifests if manifest["reason"]), None):
+        named = {"name": encoder.name, "revision": encoder.revision} if encoder else {}
+        for path in paths.values():
+            write_features(path, not_run(reason, told, named), {})
+        request.report(f"not run: {reason}")
+        return
+    import torch
+
+    torch.set_num_threads(1)  # the last digits differ between thread counts
+    make = prepare()
+    for key, path in missing.items():
+        made = make(key)
+        write_features(path, done(request.stamp, made.classes, shared_test, told, made.encoder), made.arrays)
+        request.report(f"{path.stem}: {made.said}")
+
+
+def describe_data(request: Request) -> dict[str, Any]:
+    """What feature files say of the data they are made from: what their manifest, the first, does."""
+    data, encoder = request.manifests[0], request.encoder
+    told = {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts", "images") if key in data}
+    if encoder and encoder.name in SAW.get(request.source["source"], ()):
+        told["note"] = f"{encoder.name} saw SNLI and MultiNLI in its own training"
+    return told | {"split": request.split}
 
 
 def read_texts(folder: Path, seed: int, condition: str) -> list[str]:

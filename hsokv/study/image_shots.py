@@ -1,83 +1,34 @@
-"""The features of few-shot tasks of images: shots drawn from the pool for every seed, one evaluation set for all."""
+"""The features of few-shot tasks of images."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
-from hsokv.data.examples import Examples, draw_shots
+from hsokv.data.examples import Examples
 from hsokv.data.images import originals
 from hsokv.encoders.files import EncoderSource, resolve_encoder
 from hsokv.study.encoders import describe_encoder
-from hsokv.study.features import done, is_current, write_features, write_not_run
-from hsokv.study.images import describe_data, encode_images, generator, load_images
+from hsokv.study.features import Request
+from hsokv.study.images import encode_images, generator, load_images
+from hsokv.study.shots import Encoding, write_shots
 
 SCALED_ON = 2000
 """Images of the pool, at most, by whose features all are standardised."""
 
 
-class Encoding(NamedTuple):
-    """How images become features.
-
-    `features`: of examples, float32 [n, d], and the operations they took; `arrays`: what the file of every seed keeps
-    of it; `told`: what provenance says of it.
-    """
-
-    features: Callable[[Examples], tuple[np.ndarray, int]]
-    arrays: Mapping[str, np.ndarray]
-    told: Mapping[str, Any]
-
-
-def encode_shots(
-    seeds: list[int],
-    conditions: Mapping[str, Mapping[str, Any]],
-    source: Mapping[str, Any],
-    root: Path | None,
-    num_patches: int,
-    encoder: EncoderSource | None,
-    split: str,
-    development_images: int,
-    manifests: tuple[Mapping[str, Any], ...],
-    folder: Path,
-    stamp: str,
-    report: Callable[[str], None],
-    device: str = "cpu",
-) -> None:
+def encode_shots(request: Request, num_patches: int, development_images: int) -> None:
     """Write evaluation.npz and the feature file of every seed that is not there yet.
 
-    Images are encoded, on `device`, by `encoder` or, without one, by a dictionary of patches. `conditions`, by name,
-    say how many `shots` to draw: the same images whatever encodes them. `manifests` tell what was found of the data
-    and, second, of the encoder; where one was not, the files say `not run` and why.
+    Images are encoded by the request's encoder or, without one, by a dictionary of patches.
     """
-    paths = {"evaluation": folder / "evaluation.npz"} | {seed: folder / f"seed{seed}.npz" for seed in seeds}
-    missing = [key for key, path in paths.items() if not is_current(path, stamp)]
-    if not missing:
-        return
-    described = describe_data(manifests[0], split)
-    if write_not_run(paths.values(), manifests, described, encoder, report):
-        return
-    import torch
 
-    torch.set_num_threads(1)  # the last digits differ between thread counts
-    pool, evaluation = load_images(source, root, split, development_images)
-    encoding = _pretrained(encoder, device) if encoder else _dictionary(pool, num_patches, device)
-    for key in missing:
-        if key == "evaluation":
-            parts, arrays = {"test": evaluation}, {}
-        else:
-            drawn = {name: draw_shots(pool, condition["shots"], key) for name, condition in conditions.items()}
-            parts = {f"{name}/train": train for name, (train, _) in drawn.items()}
-            parts |= {f"{name}/dev": dev for name, (_, dev) in drawn.items()}
-            arrays = {"names": np.array(pool.names), **encoding.arrays}
-        flops = 0
-        for name, part in parts.items():
-            arrays[f"{name}/x"], took = encoding.features(part)
-            arrays[f"{name}/y"] = part.labels
-            flops += took
-        provenance = done(stamp, len(pool.names), True, described, {**encoding.told, "flops": flops})
-        write_features(paths[key], provenance, arrays)
-        report(f"{paths[key].stem}: {sum(len(part.labels) for part in parts.values())} images encoded")
+    def prepare() -> tuple[Examples, Examples, Encoding]:
+        pool, evaluation = load_images(request.source, request.root, request.split, development_images)
+        encoder, device = request.encoder, request.device
+        encoding = _pretrained(encoder, device) if encoder else _dictionary(pool, num_patches, device)
+        return pool, evaluation, encoding._replace(arrays={"names": np.array(pool.names), **encoding.arrays})
+
+    write_shots(request, prepare)
 
 
 def _dictionary(pool: Examples, num_patches: int, device: str) -> Encoding:
@@ -96,9 +47,9 @@ def _dictionary(pool: Examples, num_patches: int, device: str) -> Encoding:
     first = encode_images(pool.inputs[:SCALED_ON], dictionary, device)
     mean, scale = (part.numpy() for part in scaling(torch.from_numpy(first)))
 
-    def features(part: Examples) -> tuple[np.ndarray, int]:
-        scores = (encode_images(part.inputs, dictionary, device) - mean) / scale
-        return scores, encoder_flops(len(part.labels), dictionary)
+    def features(parts: Sequence[Examples]) -> tuple[Sequence[np.ndarray], int]:
+        scores = [(encode_images(part.inputs, dictionary, device) - mean) / scale for part in parts]
+        return scores, encoder_flops(sum(map(len, scores)), dictionary)
 
     arrays = {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
     told = {
@@ -107,7 +58,7 @@ def _dictionary(pool: Examples, num_patches: int, device: str) -> Encoding:
         "training_flops": training_flops + encoder_flops(len(first), dictionary),
         **({} if device == "cpu" else {"device": device}),
     }
-    return Encoding(features, arrays | {"scaling/mean": mean, "scaling/scale": scale}, told)
+    return Encoding(features, told, arrays | {"scaling/mean": mean, "scaling/scale": scale})
 
 
 def _pretrained(encoder: EncoderSource, device: str) -> Encoding:
@@ -117,6 +68,8 @@ def _pretrained(encoder: EncoderSource, device: str) -> Encoding:
 
     files = resolve_encoder(encoder)
     loaded = load_image_encoder(files, device)
-    return Encoding(
-        lambda part: count_flops(loaded.encode, originals(part)), arrays={}, told=describe_encoder(files, device)
-    )
+
+    def features(parts: Sequence[Examples]) -> tuple[Sequence[np.ndarray], int]:
+        return count_flops(lambda: [loaded.encode(originals(part)) for part in parts])
+
+    return Encoding(features, describe_encoder(files, device))

@@ -1,7 +1,7 @@
 """The features of streams of image classes: an order of classes for every seed, a dictionary learnt on its first."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 from hsokv.data.examples import Examples, development_split
 from hsokv.exceptions import DataError
 from hsokv.study.data_manifest import read_dataset
-from hsokv.study.features import done, is_current, write_features, write_not_run
+from hsokv.study.features import Made, Request, write_missing
 
 if TYPE_CHECKING:
     import torch
@@ -44,77 +44,55 @@ def class_order(seed: int, classes: int) -> np.ndarray:
     return torch.randperm(classes, generator=generator(f"class order {seed}")).numpy()
 
 
-def encode_stream(
-    seeds: list[int],
-    source: Mapping[str, Any],
-    root: Path | None,
-    tasks: int,
-    num_patches: int,
-    split: str,
-    development_images: int,
-    manifests: Sequence[Mapping[str, Any]],
-    folder: Path,
-    stamp: str,
-    report: Callable[[str], None],
-    device: str = "cpu",
-) -> None:
+def encode_stream(request: Request, tasks: int, num_patches: int, development_images: int) -> None:
     """Write the feature file of every seed that is not there yet, and images.npz for the arms that train the encoder.
 
     A seed's file holds train and test rows in file order, labels in order of arrival; images.npz holds train/x and
     test/x uint8 [n, 3072] in the same order of rows. A seed's dictionary is learnt on the train images of its first
     task, where the classes come in `tasks` tasks; with fewer tasks it is the same, learnt on a part of the first. It is
-    learnt on the CPU, whatever the `device` that encodes: clustering would lead rounding to other centroids. The one of
-    `manifests` tells what was found of the data; where they were not, the files say `not run` and why. Raises DataError
-    where the tasks cannot share the classes out evenly.
+    learnt on the CPU, whatever the device that encodes: clustering would lead rounding to other centroids. Raises
+    DataError where the tasks cannot share the classes out evenly.
     """
-    paths = {seed: folder / f"seed{seed}.npz" for seed in seeds} | {"images": folder / "images.npz"}
-    missing = [key for key, path in paths.items() if not is_current(path, stamp)]
-    if not missing:
-        return
-    described = describe_data(manifests[0], split)
-    if write_not_run(paths.values(), manifests, described, None, report):
-        return
-    import torch
 
-    from hsokv.encoders.patches import PATCHES, STEPS, encoder_flops, learn_dictionary
-    from hsokv.learning.budget import count_flops
+    def prepare() -> Callable[[int | str], Made]:
+        import torch
 
-    torch.set_num_threads(1)  # the last digits differ between thread counts
-    train, test = load_images(source, root, split, development_images)
-    parts, classes = {"train": train, "test": test}, len(train.names)
-    if classes % tasks:
-        raise DataError(f"{described['name']}: {tasks} tasks do not divide its {classes} classes evenly")
-    images, first_classes = sum(len(part.labels) for part in parts.values()), classes // tasks
-    for seed in missing:
-        if seed == "images":
-            arrays = {f"{name}/x": part.inputs.reshape(len(part.inputs), -1) for name, part in parts.items()}
-            write_features(paths[seed], done(stamp, 0, True, described, {}), arrays)
-            continue
-        order = class_order(seed, classes)
-        arrival = np.argsort(order)
-        first = torch.from_numpy(train.inputs[arrival[train.labels] < first_classes])
-        dictionary, training_flops = count_flops(learn_dictionary, first, num_patches, generator(f"patches {seed}"))
-        arrays = {"order": order, "names": np.array(train.names)[order]}
-        arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
-        for name, part in parts.items():
-            arrays[f"{name}/x"] = encode_images(part.inputs, dictionary, device, np.float16)
-            arrays[f"{name}/y"] = arrival[part.labels]
+        from hsokv.encoders.patches import PATCHES, STEPS, encoder_flops, learn_dictionary
+        from hsokv.learning.budget import count_flops
+
+        train, test = load_images(request.source, request.root, request.split, development_images)
+        parts, classes = {"train": train, "test": test}, len(train.names)
+        if classes % tasks:
+            name = request.manifests[0]["name"]
+            raise DataError(f"{name}: {tasks} tasks do not divide its {classes} classes evenly")
+        first_classes = classes // tasks
         learnt_on = {"patches": PATCHES, "steps": STEPS, "first_classes": first_classes}
-        encoder = {
-            "name": "patch dictionary",
-            "settings": {"num_patches": num_patches, **learnt_on},
-            "training_flops": training_flops,
-            "flops": encoder_flops(images, dictionary),
-            **({} if device == "cpu" else {"device": device}),
-        }
-        write_features(paths[seed], done(stamp, classes, True, described, encoder), arrays)
-        report(f"seed{seed}: a dictionary of {len(first)} images, {images} images encoded")
 
+        def make(key: int | str) -> Made:
+            if key == "images":
+                pixels = {f"{name}/x": part.inputs.reshape(len(part), -1) for name, part in parts.items()}
+                return Made(pixels, {}, 0, "pixels kept")
+            order = class_order(key, classes)
+            arrival = np.argsort(order)
+            first = torch.from_numpy(train.inputs[arrival[train.labels] < first_classes])
+            dictionary, training_flops = count_flops(learn_dictionary, first, num_patches, generator(f"patches {key}"))
+            arrays = {"order": order, "names": np.array(train.names)[order]}
+            arrays |= {f"dictionary/{name}": part.numpy() for name, part in dictionary._asdict().items()}
+            for name, part in parts.items():
+                arrays[f"{name}/x"] = encode_images(part.inputs, dictionary, request.device, np.float16)
+                arrays[f"{name}/y"] = arrival[part.labels]
+            encoder = {
+                "name": "patch dictionary",
+                "settings": {"num_patches": num_patches, **learnt_on},
+                "training_flops": training_flops,
+                "flops": encoder_flops(len(train) + len(test), dictionary),
+                **({} if request.device == "cpu" else {"device": request.device}),
+            }
+            return Made(arrays, encoder, classes, f"a dictionary of {len(first)} images")
 
-def describe_data(data: Mapping[str, Any], split: str) -> dict[str, Any]:
-    """What records say of the data."""
-    found = {key: data[key] for key in ("name", "kind", "synthetic", "files", "images") if key in data}
-    return found | {"split": split}
+        return make
+
+    write_missing(request, prepare, shared="images")
 
 
 def encode_images(

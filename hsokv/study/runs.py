@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsokv import __version__
 from hsokv.exceptions import BudgetError
@@ -26,6 +26,9 @@ from hsokv.records import (
 from hsokv.study.conditions import encoding_of
 from hsokv.study.digest import value_digest
 from hsokv.study.features import read_provenance
+
+if TYPE_CHECKING:
+    from hsokv.learning.budget import Budget
 
 
 class Protocol(NamedTuple):
@@ -176,24 +179,16 @@ def _run(
     tuning: int,
 ) -> tuple[dict[str, Any], CostRecord]:
     """What `tuning` the encoder took is spent before the arm begins, by every arm that learns from its features."""
-    import torch
-
     from hsokv.learning.budget import Budget
 
-    torch.set_num_threads(1)  # the last digits differ between thread counts
-    protocol = PROTOCOLS[task["protocol"]]
-    method = getattr(import_module(module), protocol.method)
     if tuning >= allowed:
         raise BudgetError(
             f"wanted more than the {tuning:.3g} FLOPs that tuning the encoder took, came flops_allowed {allowed:.3g}; "
             "raise flops_allowed of this condition"
         )
-    budget = Budget(allowed - tuning)
-    generator = torch.Generator().manual_seed(root_seed(common))
+    method, budget = getattr(import_module(module), PROTOCOLS[task["protocol"]].method), Budget(allowed - tuning)
     start = time.perf_counter()
-    found = import_module(protocol.module).run(
-        method, settings, task, features, common["seed"], common["condition"], budget, generator
-    )
+    found = run_method(common, method, settings, task, features, budget)
     cost = CostRecord(
         condition=common["condition"],
         seed=common["seed"],
@@ -208,7 +203,24 @@ def _run(
     return {"status": "done", "reason": None, "flops": flops, **found}, cost
 
 
-def root_seed(common: Mapping[str, Any]) -> int:
-    """One seed per benchmark, condition and seed, the same for every arm; `common` holds these, as a record does."""
+def run_method(
+    common: Mapping[str, Any],
+    method: Callable[..., Any],
+    settings: Mapping[str, Any],
+    task: Mapping[str, Any],
+    features: Path,
+    budget: "Budget",
+) -> dict[str, Any]:
+    """What a method scores on the benchmark, condition and seed that `common` names, as a record does.
+
+    Randomness starts at one seed for each of these, the same for every arm.
+    """
+    import torch
+
+    torch.set_num_threads(1)  # the last digits differ between thread counts
     name = f"{common['benchmark']}/{common['condition']}/{common['seed']}"
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+    root_seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+    generator = torch.Generator().manual_seed(root_seed)
+    runs = import_module(PROTOCOLS[task["protocol"]].module)
+    problem = runs.load(features, common["seed"], common["condition"], task)
+    return runs.run(method, *problem, settings, budget, generator)

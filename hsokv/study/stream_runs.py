@@ -8,7 +8,7 @@ import numpy as np
 
 from hsokv.metrics.classification import accuracy, log_loss, outcomes
 from hsokv.metrics.continual import bwt, forgetting, retention
-from hsokv.study.episode_runs import memory_scores
+from hsokv.study.episode_runs import inside
 from hsokv.study.features import opened
 
 if TYPE_CHECKING:
@@ -17,75 +17,40 @@ if TYPE_CHECKING:
     from hsokv.arms.interface import Learn, StreamShape
     from hsokv.data.episode import Shots
     from hsokv.data.stream import Stream
-    from hsokv.encoders.patches import PatchDictionary
     from hsokv.learning.budget import Budget
 
 
-def run(
-    learn: "Learn",
-    settings: Mapping[str, Any],
-    task: Mapping[str, Any],
-    features: Path,
-    seed: int,
-    condition: str,
-    budget: "Budget",
-    generator: "torch.Generator",
-) -> dict[str, Any]:
-    """Scores, outcomes, curves and instruments of the method `learn` on the stream of one seed and condition.
+def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> "tuple[Stream, StreamShape]":
+    """The stream of one seed and condition, and what a method knows of it beforehand.
 
-    `task` holds the conditions, each with its number of `tasks` and `passes`, `entries`, the cap on past examples, and
-    `images`, true where the method learns from the images themselves, on a `device` if it is not the CPU.
+    `task` holds the conditions, each with its number of `tasks` and `passes`, `capacity`, the cap on past examples, and
+    `images`, true where the method learns from the images themselves, flat, on a `device` if it is not the CPU; else it
+    sees features, standardised by the first task.
     """
-    from hsokv.arms.interface import StreamShape
-    from hsokv.encoders.patches import PatchDictionary
-
-    definition, path = task["conditions"][condition], features / f"seed{seed}.npz"
-    dictionary = None
-    if task.get("images"):
-        stream, dictionary = load_images(features / "images.npz", path, definition["tasks"])
-        dictionary = PatchDictionary(*(part.to(task.get("device", "cpu")) for part in dictionary))
-    else:
-        stream = load_stream(path, definition["tasks"])
-    classes, key_dim = len(stream.tasks) * stream.classes_per_task, stream.tasks[0].x.shape[1]
-    shape = StreamShape(classes, stream.classes_per_task, key_dim, definition["passes"], task["capacity"], dictionary)
-    return run_stream(learn, stream, shape, settings, budget, generator)
-
-
-def load_stream(path: Path, tasks: int) -> "Stream":
-    """The stream of a feature file, standardised as every method sees it."""
     import torch
 
+    from hsokv.arms.interface import StreamShape
     from hsokv.data.episode import Shots
     from hsokv.data.stream import split_stream, standardise_on_first
-
-    with opened(path) as arrays:
-        parts = [
-            Shots(torch.from_numpy(arrays[f"{part}/x"]).float(), torch.from_numpy(arrays[f"{part}/y"]))
-            for part in ("train", "test")
-        ]
-        classes = len(arrays["order"])
-    return standardise_on_first(split_stream(*parts, classes, tasks))
-
-
-def load_images(images: Path, path: Path, tasks: int) -> "tuple[Stream, PatchDictionary]":
-    """The stream of images, flat, whose features are those of the file at `path`, and the encoder that made these."""
-    import torch
-
-    from hsokv.data.episode import Shots
-    from hsokv.data.stream import split_stream
     from hsokv.encoders.patches import PatchDictionary
 
-    with opened(images) as pixels, opened(path) as arrays:
-        parts = [
-            Shots(torch.from_numpy(pixels[f"{part}/x"]), torch.from_numpy(arrays[f"{part}/y"]))
-            for part in ("train", "test")
-        ]
-        dictionary = PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{n}"]) for n in PatchDictionary._fields))
+    definition, images, dictionary = task["conditions"][condition], task.get("images"), None
+    path, parts = features / f"seed{seed}.npz", ("train", "test")
+    with opened(path) as arrays, opened(features / "images.npz" if images else path) as shown:
+        x, y = ([torch.from_numpy(of[f"{p}/{name}"]) for p in parts] for of, name in ((shown, "x"), (arrays, "y")))
         classes = len(arrays["order"])
-    return split_stream(*parts, classes, tasks), dictionary
+        if images:
+            learnt = (torch.from_numpy(arrays[f"dictionary/{name}"]) for name in PatchDictionary._fields)
+            dictionary = PatchDictionary(*(part.to(task.get("device", "cpu")) for part in learnt))
+        else:
+            x = [part.float() for part in x]
+    stream = split_stream(*map(Shots, x, y), classes, definition["tasks"])
+    stream = stream if images else standardise_on_first(stream)
+    key_dim, passes = x[0].shape[1], definition["passes"]
+    return stream, StreamShape(classes, stream.classes_per_task, key_dim, passes, task["capacity"], dictionary)
 
 
-def run_stream(
+def run(
     learn: "Learn",
     stream: "Stream",
     shape: "StreamShape",
@@ -93,11 +58,11 @@ def run_stream(
     budget: "Budget",
     generator: "torch.Generator",
 ) -> dict[str, Any]:
-    """Learn the stream and test after every task; the method is handed one task at a time, and never a test.
+    """Scores, outcomes, curves and instruments of the method `learn`, tested after every task.
 
-    Outcomes are those after the last task among all classes, in the order of the test; those among the classes of each
-    example's task are an instrument. Raises RuntimeError for a method
-    that does not answer once after every task.
+    The method is handed one task at a time, and never a test. Outcomes are those after the last task among all classes,
+    in the order of the test; those among the classes of each example's task are an instrument. Raises RuntimeError for
+    a method that does not answer once after every task.
     """
     from hsokv.data.stream import check_stream
 
@@ -125,7 +90,8 @@ def run_stream(
         accuracy_seen.append(accuracy(predicted["class_incremental"], labels[seen]))
     if answered != len(stream.tasks):
         raise RuntimeError(f"wanted an answer after each of {len(stream.tasks)} tasks, came {answered}")
-    scores = {
+    scores, instruments = inside(fitted, prediction, labels, [])
+    scores |= {
         "accuracy": accuracy(predicted["class_incremental"], labels),
         "accuracy_task_incremental": accuracy(predicted["task_incremental"], labels),
         "log_loss": log_loss(prediction.log_probs.double().exp().numpy(), labels),
@@ -134,18 +100,11 @@ def run_stream(
     for scenario, ending in (("class_incremental", ""), ("task_incremental", "_task_incremental")):
         for name, metric in (("bwt", bwt), ("forgetting", forgetting), ("retention", retention)):
             scores[name + ending] = metric(matrices[scenario])
-    told = outcomes(predicted["task_incremental"], labels)
-    instruments = {**fitted.instruments, "accuracy_matrix": matrices, "outcomes_task_incremental": told}
-    if prediction.gate is not None:
-        found, inside = memory_scores(prediction, instruments["memory"], labels)
-        scores |= found
-        instruments["memory"] = instruments["memory"] | inside | {"texts": []}
-    scores |= {
-        name: instruments[name] for name in ("diversity", "diversity_initial", "disagreement") if name in instruments
-    }
+    told = {name: outcomes(answers, labels) for name, answers in predicted.items()}
+    instruments |= {"accuracy_matrix": matrices, "outcomes_task_incremental": told["task_incremental"]}
     return {
         "scores": scores,
-        "outcomes": outcomes(predicted["class_incremental"], labels),
+        "outcomes": told["class_incremental"],
         "curves": {**fitted.curves, "accuracy_seen": accuracy_seen},
         "instruments": instruments,
     }

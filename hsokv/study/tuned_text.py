@@ -2,16 +2,16 @@
 shots, or on texts without labels that descriptions of the labels label (semi-supervised)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hsokv.data.examples import PAIR, Examples, draw_shots, draw_unlabelled
-from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import resolve_encoder
 from hsokv.exceptions import ConfigurationError
 from hsokv.study.conditions import DESCRIPTIONS
 from hsokv.study.encoders import describe_encoder, load_encoder
-from hsokv.study.features import done, is_current, write_features, write_not_run
-from hsokv.study.text import arrays_of, describe, describe_data, load_texts
+from hsokv.study.features import Made, Request, write_missing
+from hsokv.study.shots import arrays_of, describe
+from hsokv.study.text import load_texts
 
 if TYPE_CHECKING:
     from hsokv.encoders.texts import States, TextEncoder
@@ -102,58 +102,42 @@ class ConditionTuner:
         return pseudo, states.take(chosen), encoder_flops(reading, self.below.size), right
 
 
-def encode_shots(
-    seeds: list[int],
-    conditions: Mapping[str, Mapping[str, Any]],
-    source: Mapping[str, Any],
-    root: Path | None,
-    split: str,
-    development_rows: int,
-    encoder: EncoderSource,
-    manifests: tuple[Mapping[str, Any], Mapping[str, Any]],
-    folder: Path,
-    stamp: str,
-    report: Callable[[str], None],
-) -> None:
+def encode_shots(request: Request, development_rows: int) -> None:
     """Write the feature file of every seed of one condition that is not there yet, with the test in each.
 
-    `conditions` holds it by its name; what its `tuning` says is in docs/configuration.md. `manifests` tell what
-    was found of the data and of the encoder; where one was not, the files say `not run` and why. On the CPU.
+    What the condition's `tuning` says is in docs/configuration.md. On the CPU.
     """
-    ((name, condition),) = conditions.items()
-    paths = {seed: folder / f"seed{seed}.npz" for seed in seeds}
-    missing = [seed for seed, path in paths.items() if not is_current(path, stamp)]
-    if not missing:
-        return
-    described = describe_data(manifests[0], source, split, encoder.name)
-    if write_not_run(paths.values(), manifests, described, encoder, report):
-        return
-    import torch
+    ((name, condition),) = request.conditions.items()
 
-    from hsokv.encoders.texts import encoder_flops
+    def prepare() -> Callable[[int | str], Made]:
+        from hsokv.encoders.texts import encoder_flops
 
-    torch.set_num_threads(1)  # the last digits differ between thread counts
-    files = resolve_encoder(encoder)
-    loaded = load_encoder(files, condition)
-    pool, evaluation = load_texts(source, root, split, development_rows)
-    tuner = ConditionTuner(loaded, condition, pool)
-    test = tuner.read(evaluation)
-    for seed in missing:
-        train, dev = draw_shots(pool, condition["shots"], seed)
-        shots = tuner.read(train)
-        tuned = tuner.tune(seed, train, dev, shots)
-        parts = {f"{name}/train": (train, shots), f"{name}/dev": (dev, tuner.read(dev)), "test": (evaluation, test)}
-        if condition.get("learn_pseudo_labels"):
-            parts[f"{name}/pseudo"] = tuned.pseudo, tuned.states
-        x = [tuned.encoder.vectors(states).numpy() for _, states in parts.values()]
-        lengths = [len(text) for _, states in parts.values() for text in states.tokens]
-        spent = describe_encoder(files, condition=condition)
-        spent |= {"flops": encoder_flops(lengths, loaded.size), "tuning_flops": tuned.flops}
-        spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
-        arrays = arrays_of({key: examples for key, (examples, _) in parts.items()}, x)
-        write_features(paths[seed], done(stamp, len(pool.names), True, described, spent), arrays)
-        layers = tuned.encoder.size.layers
-        report(f"seed{seed}: {tuned.flops:.3g} FLOPs to tune {layers} layers, {len(lengths)} texts encoded")
+        files = resolve_encoder(request.encoder)
+        loaded = load_encoder(files, condition)
+        pool, evaluation = load_texts(request.source, request.root, request.split, development_rows)
+        tuner = ConditionTuner(loaded, condition, pool)
+        test = tuner.read(evaluation)
+
+        def make(seed: int | str) -> Made:
+            train, dev = draw_shots(pool, condition["shots"], seed)
+            shots = tuner.read(train)
+            tuned = tuner.tune(seed, train, dev, shots)
+            parts = {f"{name}/train": (train, shots), f"{name}/dev": (dev, tuner.read(dev)), "test": (evaluation, test)}
+            if condition.get("learn_pseudo_labels"):
+                parts[f"{name}/pseudo"] = tuned.pseudo, tuned.states
+            x = [tuned.encoder.vectors(states).numpy() for _, states in parts.values()]
+            lengths = [len(text) for _, states in parts.values() for text in states.tokens]
+            spent = describe_encoder(files, condition=condition)
+            spent |= {"flops": encoder_flops(lengths, loaded.size), "tuning_flops": tuned.flops}
+            spent |= {"guesses_right": tuned.right} if tuned.right is not None else {}
+            arrays = arrays_of({key: examples for key, (examples, _) in parts.items()}, x)
+            return Made(
+                arrays, spent, len(pool.names), f"{tuned.flops:.3g} FLOPs to tune, {len(lengths)} texts encoded"
+            )
+
+        return make
+
+    write_missing(request, prepare)
 
 
 def read_states(encoder: "TextEncoder", inputs: Sequence[str]) -> "States":

@@ -7,6 +7,7 @@ from hsokv.files import read_json
 from hsokv.machine import data_root
 from hsokv.study.digest import value_digest
 from hsokv.study.encoders import encoder_source
+from hsokv.study.features import Request
 from hsokv.study.job import job
 
 if __name__ == "__main__":
@@ -24,4 +25,6 @@ if __name__ == "__main__":
         module, _, function = params.function.rpartition(".")
         # Named and not imported: a change to how encoders are tuned makes nothing else stale.
         encode = getattr(import_module(module), function)
-        encode(seeds=params.seeds, folder=Path(snakemake.output[0]), stamp=stamp, report=print, **settings)
+        asked = {name: settings.pop(name) for name in Request._fields if name in settings}
+        request = Request(params.seeds, Path(snakemake.output[0]), stamp, print, **asked)
+        encode(request, **settings)

@@ -13,7 +13,7 @@ from hsokv.data.episode import Shots
 from hsokv.data.events import check_events, draw_life
 from hsokv.data.examples import Examples
 from hsokv.learning.budget import Budget
-from hsokv.study.event_runs import run_events
+from hsokv.study.event_runs import run
 
 SETTINGS = {
     "event_memory": {"neighbours": 8, "inverse_temperature": 2.0, "noise": 0.3, "scale": 20.0, "gate": 0.7},
@@ -62,7 +62,7 @@ def cluster_world(seed):
 def lived(arm, seed=1):
     budget, generator = Budget(10**12), torch.Generator().manual_seed(seed)
     settings = {group: SETTINGS[group] for group in METHODS[arm].event_settings}
-    return run_events(
+    return run(
         import_module(f"hsokv.arms.events.{METHODS[arm].events}").Learner,
         *cluster_world(seed),
         settings,

@@ -12,7 +12,7 @@ from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
-from hsokv.study.features import done, write_features
+from hsokv.study.features import Request, done, write_features
 from hsokv.study.rare_words import encode_seeds, spell, world_settings
 from hsokv.study.runs import run_arm
 from tests.runs import read_run
@@ -46,7 +46,8 @@ def run(benchmark, definition, arm, settings, folder):
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
-    encode_seeds([1], WORLD, 2, WORDS["conditions"], KEYS, MAPS, folder / "default", "stamp", lambda line: None)
+    asked = Request([1], folder / "default", "stamp", lambda line: None, WORDS["conditions"])
+    encode_seeds(asked, WORLD, 2, KEYS, MAPS)
     return folder
 
 

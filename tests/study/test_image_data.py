@@ -15,6 +15,7 @@ from hsokv.exceptions import DataError
 from hsokv.study import data_manifest
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents
+from hsokv.study.features import Request
 from hsokv.study.images import encode_stream
 from hsokv.study.runs import run_arm
 from tests.runs import read_run
@@ -49,19 +50,10 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
     source = source_of(shapes)
     files = locate_image_folder("shapes", source["folder"], None)
     data = {"name": "shapes", "kind": files.kind, "synthetic": False, "reason": None, "files": dict(files.sha256)}
-    encode_stream(
-        seeds=[1],
-        source=source,
-        root=None,
-        tasks=3,
-        num_patches=8,
-        split="test",
-        development_images=4,
-        manifests=[data | describe_contents(source, None)],
-        folder=tmp_path / "features/default",
-        stamp="stamp",
-        report=lambda _: None,
-    )
+    found = [data | describe_contents(source, None)]
+    folder = tmp_path / "features/default"
+    asked = Request([1], folder, "stamp", lambda _: None, source=source, split="test", manifests=found)
+    encode_stream(asked, tasks=3, num_patches=8, development_images=4)
     settings = yaml.safe_load((ROOT / "config.yaml").read_text())["methods"]
     run_arm(
         benchmark="shapes",

@@ -15,6 +15,7 @@ from hsokv.study import image_shots
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import check_contents, describe_contents
 from hsokv.study.export import export_model
+from hsokv.study.features import Request
 from hsokv.study.runs import run_arm
 from tests.runs import read_run
 
@@ -26,18 +27,10 @@ FOLDER = ROOT / SHAPES["folder"]
 
 
 def encode(folder, stamp="stamp", reason=None, **changes):
-    asked = {
-        "seeds": [1, 2],
-        "conditions": SHAPES["conditions"],
-        "source": source_of(SHAPES) | {"folder": str(FOLDER)},
-        "root": None,
-        "num_patches": SHAPES["num_patches"],
-        "split": "test",
-        "development_images": 4,
-        "encoder": None,
-        "manifests": ({"name": "shapes", "kind": "own file", "synthetic": False, "reason": reason, "files": {}},),
-    }
-    image_shots.encode_shots(**asked | changes, folder=folder, stamp=stamp, report=lambda line: None)
+    source = source_of(SHAPES) | {"folder": str(FOLDER)}
+    data = ({"name": "shapes", "kind": "own file", "synthetic": False, "reason": reason, "files": {}},)
+    asked = Request([1, 2], folder, stamp, lambda line: None, SHAPES["conditions"], source, None, "test", data)
+    image_shots.encode_shots(asked._replace(**changes), SHAPES["num_patches"], development_images=4)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

@@ -11,7 +11,7 @@ from hsokv.encoders.images import load_image_encoder
 from hsokv.exceptions import RecordError
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import export_model
-from hsokv.study.features import read_provenance
+from hsokv.study.features import Request, read_provenance
 from hsokv.study.image_shots import encode_shots
 from hsokv.study.runs import run_arm
 from tests.encoders.made import save_image_encoder
@@ -45,20 +45,9 @@ def folder(tmp_path_factory):
 
 def write(out, folder, encoder, reason=None, conditions=SHOTS):
     found = {"name": "tiny", "reason": reason, "files": {}}
-    encode_shots(
-        seeds=[7],
-        conditions=conditions,
-        source={"source": "files", "folder": str(folder)},
-        root=None,
-        num_patches=4,
-        encoder=encoder,
-        split="test",
-        development_images=1,
-        manifests=(DATA, found) if encoder else (DATA,),
-        folder=out,
-        stamp="s",
-        report=lambda text: None,
-    )
+    source, data = {"source": "files", "folder": str(folder)}, (DATA, found) if encoder else (DATA,)
+    asked = Request([7], out, "s", lambda text: None, conditions, source, None, "test", data, encoder)
+    encode_shots(asked, num_patches=4, development_images=1)
     arrays = {}
     for name in ("seed7", "evaluation"):
         with np.load(out / f"{name}.npz") as stored:

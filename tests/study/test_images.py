@@ -9,7 +9,7 @@ from hsokv.data.synthetic import generate_split_cifar10_synthetic
 from hsokv.encoders.patches import PatchDictionary
 from hsokv.exceptions import DataError
 from hsokv.study import data_manifest
-from hsokv.study.features import is_current, read_provenance
+from hsokv.study.features import Request, is_current, read_provenance
 from hsokv.study.images import class_order, encode_stream, load_images
 
 DATA = {"name": "small/1", "kind": "synthetic stand-in", "synthetic": True, "files": {}, "reason": None}
@@ -23,19 +23,8 @@ def _small_data(monkeypatch):
 
 
 def write(folder, seed=13, tasks=5, split="test", data=DATA):
-    encode_stream(
-        seeds=[seed],
-        source=SOURCE,
-        root=None,
-        tasks=tasks,
-        num_patches=4,
-        split=split,
-        development_images=3,
-        manifests=[data],
-        folder=folder,
-        stamp="s",
-        report=lambda text: None,
-    )
+    asked = Request([seed], folder, "s", lambda text: None, source=SOURCE, split=split, manifests=[data])
+    encode_stream(asked, tasks, num_patches=4, development_images=3)
     with np.load(folder / f"seed{seed}.npz") as stored:
         return dict(stored)
 

@@ -6,11 +6,10 @@ import torch
 
 from hsokv.arms.interface import Fitted, Prediction
 from hsokv.arms.registry import METHODS
-from hsokv.data.stream import of_task
 from hsokv.learning.budget import Budget
 from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.features import write_features
-from hsokv.study.stream_runs import load_stream, run, run_stream
+from hsokv.study.stream_runs import load, run
 
 from ..arms.streams import CLASSES, PER_TASK, SHAPE, draw_stream
 
@@ -21,7 +20,7 @@ TASK = {"conditions": {"once": {"tasks": TASKS, "passes": 1}}, "capacity": SHAPE
 def stream_run(arm, settings, stream, learn=None):
     groups = {name: settings[name] for name in METHODS[arm].settings}
     learn = learn or import_module(f"hsokv.arms.{METHODS[arm].module}").learn
-    return run_stream(learn, stream, SHAPE, groups, Budget(10**10), torch.Generator().manual_seed(0))
+    return run(learn, stream, SHAPE, groups, Budget(10**10), torch.Generator().manual_seed(0))
 
 
 def knows(labels):
@@ -131,13 +130,8 @@ def test_the_stream_of_a_feature_file(tmp_path, settings):
     arrays = {f"{part}/x": rng.normal(size=(len(y), 4)).astype(np.float16) for part in ("train", "test")}
     arrays |= {"train/y": y, "test/y": y[::-1].copy(), "order": np.arange(CLASSES)}
     write_features(tmp_path / "seed3.npz", {}, arrays)
-    stream = load_stream(tmp_path / "seed3.npz", TASKS)
+    stream, shape = load(tmp_path, 3, "once", TASK)
+    assert shape == SHAPE._replace(key_dim=4)
     assert torch.equal(stream.test.y, torch.from_numpy(arrays["test/y"]))
     assert [len(task.y) for task in stream.tasks] == [10 * PER_TASK] * TASKS
     assert stream.test.x.dtype is torch.float32
-    groups, learn = {"knn": settings["knn"]}, import_module(f"hsokv.arms.{METHODS['knn'].module}").learn
-    found = run(learn, groups, TASK, tmp_path, 3, "once", Budget(1), torch.Generator().manual_seed(0))
-    shape = SHAPE._replace(key_dim=4)
-    by_hand = run_stream(learn, stream, shape, groups, Budget(1), torch.Generator().manual_seed(0))
-    assert found == by_hand
-    assert len(found["outcomes"]) == sum(len(of_task(stream.test, task, PER_TASK).y) for task in range(TASKS))

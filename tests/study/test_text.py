@@ -9,12 +9,13 @@ import yaml
 from hsokv.arms.registry import METHODS
 from hsokv.data.sources import locate_own
 from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
+from hsokv.encoders.texts import encoder_flops, load_text_encoder
 from hsokv.exceptions import ConfigurationError
 from hsokv.study.benchmarks import module_of, source_of, task_of
 from hsokv.study.data_manifest import describe_contents
-from hsokv.study.features import load_episode, read_provenance, read_texts
+from hsokv.study.features import Request, load_episode, read_provenance, read_texts
 from hsokv.study.runs import run_arm
-from hsokv.study.text import describe_data, encode_shots, load_texts
+from hsokv.study.text import encode_shots, load_texts
 from tests.encoders.made import save_encoder
 from tests.runs import read_run
 
@@ -32,19 +33,9 @@ def manifests(source, root=None, encoder=MINILM):
 
 def encode(folder, source, conditions, split, development_rows, data=None, encoder=MINILM):
     said = []
-    encode_shots(
-        seeds=SEEDS,
-        conditions=conditions,
-        source=source,
-        root=None,
-        split=split,
-        development_rows=development_rows,
-        encoder=encoder,
-        manifests=data or manifests(source, encoder=encoder),
-        folder=folder,
-        stamp="stamp",
-        report=said.append,
-    )
+    found = data or manifests(source, encoder=encoder)
+    asked = Request(SEEDS, folder, "stamp", said.append, conditions, source, None, split, found, encoder)
+    encode_shots(asked, development_rows)
     return said
 
 
@@ -102,8 +93,11 @@ def pairs(tmp_path, monkeypatch):
 
 
 def test_pairs_are_encoded_once_a_text_and_shown_as_people_would_read_them(pairs, tmp_path):
-    said = encode(tmp_path / "features", pairs, {"shots2": {"shots": 2}}, "test", 1)
-    assert said[1] == "evaluation: 4 examples, 6 texts encoded"
+    encode(tmp_path / "features", pairs, {"shots2": {"shots": 2}}, "test", 1)
+    encoder, rows = load_text_encoder(resolve_encoder(download=False)), range(12, 16)
+    texts = {f"a premise {row // 2}" for row in rows} | {f"a hypothesis {row}" for row in rows}
+    told = read_provenance(tmp_path / "features/evaluation.npz")["encoder"]
+    assert told["flops"] == encoder_flops(encoder.lengths(sorted(texts)), encoder.size)
     episode = load_episode(tmp_path / "features", 1, "shots2", classes=2, folds=2)
     assert episode.train.x.shape == (4, 768)
     assert all(text.startswith("a premise") and " | a hypothesis" in text for text in read_texts_of(tmp_path))
@@ -120,7 +114,9 @@ def test_every_file_of_mnli_says_what_the_encoder_had_seen(tmp_path):
     provenance = read_provenance(tmp_path / "evaluation.npz")
     assert (provenance["status"], provenance["encoder"]["name"]) == ("not run", "all-MiniLM-L6-v2")
     assert provenance["data"]["note"] == "all-MiniLM-L6-v2 saw SNLI and MultiNLI in its own training"
-    assert "note" not in describe_data(absent, {"source": "mnli"}, "test", "another")
+    other = EncoderSource(repo_id="an/other", revision="0" * 40)
+    encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "test", 1, (absent, {"reason": None}), other)
+    assert "note" not in read_provenance(tmp_path / "evaluation.npz")["data"]
 
 
 def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):

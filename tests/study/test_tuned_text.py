@@ -13,7 +13,7 @@ from hsokv.exceptions import DataError
 from hsokv.study import text, tuned_text
 from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.data_manifest import check_contents, describe_contents
-from hsokv.study.features import load_episode, read_provenance
+from hsokv.study.features import Request, load_episode, read_provenance
 from hsokv.study.runs import run_arm
 from tests.runs import read_run
 
@@ -49,13 +49,13 @@ def manifests(source=SOURCE):
 
 def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
     said = []
-    common = {"seeds": [1], "source": source, "root": None, "split": "validation", "development_rows": 5}
-    common |= {"encoder": MINILM, "manifests": found or manifests(source), "stamp": "stamp", "report": said.append}
+    found = found or manifests(source)
     frozen = {name: condition for name, condition in conditions.items() if "tuning" not in condition}
-    text.encode_shots(conditions=frozen, folder=folder / "default", **common)
-    for name, condition in conditions.items():
-        if "tuning" in condition:
-            tuned_text.encode_shots(conditions={name: condition}, folder=folder / name, **common)
+    asked = Request([1], folder / "default", "stamp", said.append, frozen, source, None, "validation", found, MINILM)
+    text.encode_shots(asked, development_rows=5)
+    for name in conditions.keys() - frozen:
+        own = asked._replace(folder=folder / name, conditions={name: conditions[name]})
+        tuned_text.encode_shots(own, development_rows=5)
     return said
 
 
