@@ -5,10 +5,11 @@ from dataclasses import replace
 from torch import Generator
 
 from hsokv.arms.interface import Answers, Settings, StreamShape, Tasks, arriving, carried
-from hsokv.arms.members import finish_task
+from hsokv.arms.members import finish
 from hsokv.arms.minibatches import train_default
 from hsokv.arms.reservoir import hold_out, join, nothing, thin
 from hsokv.learning.budget import Budget
+from hsokv.learning.loop import stack_task
 
 
 def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, generator: Generator) -> Answers:
@@ -19,5 +20,5 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
         replayed = past if len(past.y) else None
         learners = train_default(learners, rest, classes, shape, settings, budget, generator, replayed)
         past = thin(join(past, rest), shape.capacity, generator)
-        fitted = budget.run(finish_task, learners, None, None, held_out, shape.classes)
+        fitted = budget.run(finish, learners, None, None, held_out, shape.classes, *stack_task(held_out))
         yield replace(fitted, instruments=fitted.instruments | carried(entries=past, weights=learners.head))

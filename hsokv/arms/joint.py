@@ -5,10 +5,11 @@ from dataclasses import replace
 from torch import Generator
 
 from hsokv.arms.interface import Answers, Settings, StreamShape, Tasks, arriving, carried
-from hsokv.arms.members import finish_task
+from hsokv.arms.members import finish
 from hsokv.arms.minibatches import train_default
 from hsokv.arms.reservoir import hold_out, join, nothing
 from hsokv.learning.budget import Budget
+from hsokv.learning.loop import stack_task
 
 
 def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, generator: Generator) -> Answers:
@@ -18,6 +19,6 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
         rest, new = hold_out(shots, shape, generator)
         past, held_out = join(past, rest), join(held_out, new)
         learners = train_default(None, past, classes, shape, settings, budget, generator)
-        fitted = budget.run(finish_task, learners, None, None, held_out, shape.classes)
+        fitted = budget.run(finish, learners, None, None, held_out, shape.classes, *stack_task(held_out))
         instruments = fitted.instruments | carried(entries=(*past, *held_out), weights=learners.head)
         yield replace(fitted, instruments=instruments)

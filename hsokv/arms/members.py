@@ -11,10 +11,11 @@ from torch import Tensor
 from hsokv.arms.interface import Fitted, Settings
 from hsokv.arms.predictors import Ensemble, to_keys
 from hsokv.data.episode import Episode, Shots
+from hsokv.learning.budget import Budget
 from hsokv.learning.calibration import fit_gate, fit_temperature, label_log_prob, least_log_loss
 from hsokv.learning.discriminant import key_projection
 from hsokv.learning.head import Head, logits
-from hsokv.learning.loop import HeldOut, Hyperparameters, Learners, Problems, stack_task
+from hsokv.learning.loop import HeldOut, Hyperparameters, Learners, Problems
 from hsokv.learning.optimizers import OPTIMIZERS
 from hsokv.memory import KeyValueMemory
 from hsokv.memory import functional as kv
@@ -81,6 +82,16 @@ def write_memories(episode: Episode, problems: Problems, settings: Settings) -> 
     return MemoryReader(stacked, settings["memory"]["k"], projection, query_projection=query_projection)
 
 
+def read_memories(
+    episode: Episode, problems: Problems, held_out: HeldOut, settings: Settings, budget: Budget
+) -> tuple[MemoryReader | None, kv.Retrieval | None]:
+    """The memories, and what the folds retrieve from them; None where the settings hold none."""
+    if "memory" not in settings:
+        return None, None
+    reader = budget.run(write_memories, episode, problems, settings)
+    return reader, budget.run(reader.read, slice(problems.folds), held_out.x)
+
+
 def _folds(head: Head, problems: Problems) -> Head:
     return Head(head.weight[..., : problems.folds, :, :], head.bias[..., : problems.folds, :])
 
@@ -132,13 +143,15 @@ def finish(
     temperature = fold_temperature(learners.head, problems, held_out)
 
     def ensemble(problem: int, gate: Tensor) -> Ensemble:
-        heads = classes, *(part[:, problem] for part in learners.head), temperature
+        head = Head(*(part[:, problem] for part in learners.head))._asdict()
+        parts = {"classes": classes, **head, "temperature": temperature}
         if reader is None:
-            return Ensemble(*heads)
+            return Ensemble(**parts)
         state = reader.state(problem)
         memory = KeyValueMemory(state.keys.shape[-1], learners.head.bias.shape[-1], len(state.labels), reader.k)
         memory.state = state
-        return Ensemble(*heads, memory, inverse_temperature, gate, *reader[2:])
+        keys = {name: getattr(reader, name) for name in ("projection", "centre", "query_projection")}
+        return Ensemble(**parts, memory=memory, inverse_temperature=inverse_temperature, gate=gate, **keys)
 
     gate = torch.tensor(0.0)
     on_dev = ensemble(problems.dev, gate)
@@ -153,19 +166,3 @@ def finish(
         fields = {"labels": state.labels, "counts": state.count, "numbers": state.number, "origins": state.origin}
         instruments["memory"] = {name: part[state.occupied].tolist() for name, part in fields.items()}
     return Fitted(ensemble(problems.train, gate), instruments=instruments)
-
-
-def held_out_log_loss(
-    learners: Learners, reader: MemoryReader | None, inverse_temperature: Tensor | None, held_out: Shots
-) -> Tensor:
-    """Log-loss of each agent [...] of a stream on held-out examples of its tasks, in nats, as `fold_log_loss`."""
-    problems, stacked = stack_task(held_out)
-    retrieval = reader.read(slice(1), stacked.x) if reader else None
-    return fold_log_loss(learners, problems, stacked, inverse_temperature, retrieval)
-
-
-def finish_task(
-    learners: Learners, reader: MemoryReader | None, inverse_temperature: Tensor | None, held_out: Shots, classes: int
-) -> Fitted:
-    """`finish` after a task of a stream: temperatures and gate are fitted on the same held-out examples."""
-    return finish(learners, reader, inverse_temperature, held_out, classes, *stack_task(held_out))

@@ -11,10 +11,8 @@ from hsokv.arms.interface import Answers, Fitted, Settings, StreamShape, Tasks, 
 from hsokv.arms.members import (
     MemoryReader,
     finish,
-    finish_task,
     fold_log_loss,
-    held_out_log_loss,
-    write_memories,
+    read_memories,
 )
 from hsokv.arms.reservoir import hold_out, join
 from hsokv.arms.stream_memory import StreamMemory
@@ -29,6 +27,7 @@ from hsokv.learning.loop import (
     init_learners,
     stack_held_out,
     stack_problems,
+    stack_task,
     train,
     train_managers,
 )
@@ -88,10 +87,7 @@ def fit_swarm(
     bits.
     """
     problems, held_out = stack_problems(episode), stack_held_out(episode)
-    reader = retrieval = None
-    if "memory" in settings:
-        reader = budget.run(write_memories, episode, problems, settings)
-        retrieval = budget.run(reader.read, slice(problems.folds), held_out.x)
+    reader, retrieval = read_memories(episode, problems, held_out, settings, budget)
 
     def train_step(learners: Learners, values: dict[str, Tensor], optimizer: Tensor) -> Learners:
         hyperparameters = Hyperparameters(optimizer, values["learning_rate"], values["weight_decay"])
@@ -147,7 +143,8 @@ def learn_swarm(
         history += progress.history
         best = supervisor.finish(progress, search_space, swarm)
         inverse_temperature = best.values.get("inverse_temperature")
-        fitted = budget.run(finish_task, best.learners, reader, inverse_temperature, held_out, shape.classes)
+        on_task = stack_task(held_out)
+        fitted = budget.run(finish, best.learners, reader, inverse_temperature, held_out, shape.classes, *on_task)
         fitted = with_history(fitted, best._replace(history=history))
         # Held-out examples change from task to task, so this is not the curve of one search.
         curves = {"held_out_log_loss" if name == "fold_log_loss" else name: of for name, of in fitted.curves.items()}
@@ -172,8 +169,13 @@ def _through_task(
         hyperparameters = Hyperparameters(optimizer, values["learning_rate"], values["weight_decay"])
         return minibatches.train(learners, hyperparameters, batches, next(shares), budget)
 
+    def log_loss(learners: Learners, inverse_temperature: Tensor | None) -> Tensor:
+        problems, stacked = stack_task(held_out)
+        retrieval = reader.read(slice(1), stacked.x) if reader else None
+        return fold_log_loss(learners, problems, stacked, inverse_temperature, retrieval)
+
     def score(learners: Learners, values: dict[str, Tensor]) -> Tensor:
-        return budget.run(held_out_log_loss, learners, reader, values.get("inverse_temperature"), held_out)
+        return budget.run(log_loss, learners, values.get("inverse_temperature"))
 
     while not progress.over:
         progress = supervisor.supervisor_round(progress, search_space, swarm, train, score, budget)

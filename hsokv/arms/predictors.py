@@ -110,31 +110,18 @@ class Ensemble(Predictor):
     the same shape instead, where there is one. Classes not seen by the heads get 0.
     """
 
-    def __init__(
-        self,
-        classes: int,
-        weight: Tensor,
-        bias: Tensor,
-        temperature: Tensor,
-        memory: KeyValueMemory | None = None,
-        inverse_temperature: Tensor | None = None,
-        gate: Tensor | None = None,
-        projection: Tensor | None = None,
-        centre: Tensor | None = None,
-        query_projection: Tensor | None = None,
-    ) -> None:
-        super().__init__(
-            classes=classes,
-            weight=weight,
-            bias=bias,
-            temperature=temperature,
-            memory=memory,
-            inverse_temperature=inverse_temperature,
-            gate=gate,
-            projection=projection,
-            centre=centre,
-            query_projection=query_projection,
-        )
+    weight: Tensor
+    bias: Tensor
+    temperature: Tensor
+    memory: KeyValueMemory | None
+    inverse_temperature: Tensor | None
+    gate: Tensor | None
+    projection: Tensor | None
+    centre: Tensor | None
+    query_projection: Tensor | None
+
+    def __init__(self, **parts: Tensor | KeyValueMemory | int | None) -> None:
+        super().__init__(**dict.fromkeys(("classes", *Ensemble.__annotations__)) | parts)
 
     def forward(self, x: Tensor) -> Prediction:
         """What it says of features x [n, key_dim]."""

@@ -6,13 +6,13 @@ import torch
 from torch import Generator, Tensor
 
 from hsokv.arms.interface import Answers, Fitted, Settings, StreamShape, Tasks, arriving, carried
-from hsokv.arms.members import default_hyperparameters, finish, finish_task, fold_log_loss, write_memories
+from hsokv.arms.members import default_hyperparameters, finish, fold_log_loss, read_memories
 from hsokv.arms.minibatches import train_default
 from hsokv.arms.reservoir import hold_out, join
 from hsokv.arms.stream_memory import StreamMemory
 from hsokv.data.episode import Episode
 from hsokv.learning.budget import Budget
-from hsokv.learning.loop import init_learners, stack_held_out, stack_problems, train
+from hsokv.learning.loop import init_learners, stack_held_out, stack_problems, stack_task, train
 
 
 def default_inverse_temperature(settings: Settings) -> Tensor | None:
@@ -29,11 +29,8 @@ def fit(episode: Episode, settings: Settings, budget: Budget, generator: Generat
     learners = init_learners((1,), problems, episode.classes)
     hyperparameters, steps = default_hyperparameters(settings["head"]), settings["head"]["steps"]
     learners, steps = train(learners, hyperparameters, problems, steps, budget, reserve=budget.allowed // 4)
-    reader = retrieval = None
     inverse_temperature = default_inverse_temperature(settings)
-    if inverse_temperature is not None:
-        reader = budget.run(write_memories, episode, problems, settings)
-        retrieval = budget.run(reader.read, slice(problems.folds), held_out.x)
+    reader, retrieval = read_memories(episode, problems, held_out, settings, budget)
     loss = budget.run(fold_log_loss, learners, problems, held_out, inverse_temperature, retrieval)
     curves = {"fold_log_loss": [float(loss)], "spent": [budget.spent]}
     dev, classes = episode.dev.score, episode.classes
@@ -59,5 +56,7 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
             memory = budget.run(memory.write, rest, classes)
             reader = budget.run(memory.reader, settings)
             entries, statistics = (*memory.entries, *held_out), memory.moments or ()
-        fitted = budget.run(finish_task, learners, reader, inverse_temperature, held_out, shape.classes)
+        fitted = budget.run(
+            finish, learners, reader, inverse_temperature, held_out, shape.classes, *stack_task(held_out)
+        )
         yield replace(fitted, instruments=fitted.instruments | carried(entries, statistics, learners.head))

@@ -104,5 +104,5 @@ def text_memory(
         "gate": torch.tensor(1.0),
     }
     head = init_head((1,), width, len(labels))
-    predictor = Ensemble(len(labels), **head._asdict(), temperature=torch.ones(1), **read)
+    predictor = Ensemble(classes=len(labels), **head._asdict(), temperature=torch.ones(1), **read)
     return make_model(predictor, labels, TextInputs.of(encoder), encoder.tokenizer, capacity=capacity)

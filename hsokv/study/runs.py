@@ -144,29 +144,16 @@ def run_arm(
 
     def make(condition: str, seed: int) -> tuple[RunRecord, CostRecord | None]:
         common, folder = common_of(condition, seed), features / encoding_of(condition, task["conditions"][condition])
-        provenance, allowed = features_of(folder, seed)[0], common["configuration"]["flops_allowed"]
-        if provenance["status"] == "not run":
-            return not_run_record(common, provenance["reason"], allowed), None
-        tuning = provenance["encoder"].get("tuning_flops", 0)
-        result, cost = _run(common, module, settings, task, folder, allowed, tuning)
-        return RunRecord(**common, **result), cost
+        provenance = features_of(folder, seed)[0]
+        if provenance["status"] == "done":
+            result, cost = _run(common, module, settings, task, folder)
+            return RunRecord(**common, status="done", reason=None, **result), cost
+        flops = {"allowed": common["configuration"]["flops_allowed"], "spent": 0}
+        nothing = {"scores": {}, "outcomes": "", "curves": {}, "instruments": {}}
+        return RunRecord(**common, status="not run", reason=provenance["reason"], flops=flops, **nothing), None
 
     planned = {(name, seed): common_of(name, seed)["stamp"] for name in task["conditions"] for seed in seeds}
     complete_records(records_path(benchmark, arm, records), planned, make, report)
-
-
-def not_run_record(common: Mapping[str, Any], reason: str, allowed: int) -> RunRecord:
-    """The record of a run that could not be made: its reason, and nothing that could be taken for a result."""
-    return RunRecord(
-        **common,
-        status="not run",
-        reason=reason,
-        flops={"allowed": int(allowed), "spent": 0},
-        scores={},
-        outcomes="",
-        curves={},
-        instruments={},
-    )
 
 
 def _run(
@@ -175,12 +162,11 @@ def _run(
     settings: Mapping[str, Any],
     task: Mapping[str, Any],
     features: Path,
-    allowed: int,
-    tuning: int,
 ) -> tuple[dict[str, Any], CostRecord]:
-    """What `tuning` the encoder took is spent before the arm begins, by every arm that learns from its features."""
+    """What tuning the encoder took is spent before the arm begins, by every arm that learns from its features."""
     from hsokv.learning.budget import Budget
 
+    allowed, tuning = common["configuration"]["flops_allowed"], common["data"]["encoder"].get("tuning_flops", 0)
     if tuning >= allowed:
         raise BudgetError(
             f"wanted more than the {tuning:.3g} FLOPs that tuning the encoder took, came flops_allowed {allowed:.3g}; "
@@ -200,7 +186,7 @@ def _run(
         seconds=found.pop("seconds", {}),
     )
     flops = {"allowed": allowed, "spent": tuning + budget.spent}
-    return {"status": "done", "reason": None, "flops": flops, **found}, cost
+    return {"flops": flops, **found}, cost
 
 
 def run_method(

@@ -1,14 +1,8 @@
 import torch
 
 from hsokv.arms.prototypes import class_means, fit
-from hsokv.data.episode import Shots
 from hsokv.learning.budget import Budget
 from hsokv.learning.calibration import TEMPERATURES
-
-
-def test_class_means():
-    shots = Shots(torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 5.0]]), torch.tensor([1, 1, 0]))
-    assert class_means(shots, 2).tolist() == [[5.0, 5.0], [2.0, 1.0]]
 
 
 def test_logits_are_cosines_with_the_class_means_over_the_temperature(make_episode):

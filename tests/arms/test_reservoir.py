@@ -1,6 +1,6 @@
 import torch
 
-from hsokv.arms.reservoir import HELD_OUT, held_per_class, hold_out, join, nothing, ranks, thin
+from hsokv.arms.reservoir import HELD_OUT, held_per_class, hold_out, join, ranks, thin
 from hsokv.data.episode import Shots
 
 from .streams import CLASSES, SHAPE, draw_stream
@@ -52,10 +52,3 @@ def test_at_most_half_of_a_class_is_held_out():
     rest, held = hold_out(few, SHAPE._replace(capacity=10**4), generator())
     assert torch.bincount(held.y).tolist() == [1, 1]
     assert torch.bincount(rest.y).tolist() == [1, 2]
-
-
-def test_nothing_joins_to_nothing_more():
-    task = draw_stream().tasks[0]
-    both = join(nothing(task.x.shape[1]), task)
-    assert torch.equal(both.x, task.x)
-    assert torch.equal(both.y, task.y)

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hsokv.arms.events.interface import Answer, EventShape, Rows, masked
+from hsokv.arms.events.interface import Answer, EventLearner, EventShape, Rows, masked
 
 
-class Learner:
+class Learner(EventLearner):
     """Steps on the mean cross-entropy of the rows that came since the last answer, among the labels met so far."""
 
     def __init__(self, shape: EventShape, settings: Mapping[str, Any], generator: torch.Generator) -> None:

@@ -1,7 +1,8 @@
 """The one interface of all arms on a stream of events, and what several of them share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,27 +36,34 @@ class Answer(NamedTuple):
     similarity: Tensor | None = None
 
 
-class EventLearner(Protocol):
+class EventLearner(ABC):
     """An arm. Events come one after the other; `settle` is called before the next answer is asked for."""
 
+    @abstractmethod
     def add(self, rows: Rows) -> None:
         """Learn new examples."""
 
+    @abstractmethod
     def relabel(self, old: int, new: int) -> None:
         """Every example of the label `old` has the label `new` from now on."""
 
     def correct(self, row: Rows, label: int) -> None:
-        """The label of one example was wrong: it is `label`."""
+        """The label of one example was wrong: it is `label`. Forgotten and learnt again, where nothing else is said."""
+        self.withdraw(row)
+        self.add(row._replace(y=torch.full_like(row.y, label)))
 
+    @abstractmethod
     def withdraw(self, rows: Rows) -> None:
         """Forget examples, whose features and labels the caller presents again."""
 
-    def settle(self) -> None:
-        """Do what is left to do before answers are asked for."""
+    def settle(self) -> None:  # noqa: B027
+        """Do what is left to do before answers are asked for, if anything."""
 
+    @abstractmethod
     def predict(self, x: Tensor, in_force: Tensor) -> Answer:
         """Answer queries [n, key_dim], with labels `in_force` alone (bool [labels]); changes nothing."""
 
+    @abstractmethod
     def carried(self) -> dict[str, list[Tensor]]:
         """What is kept for the next event: `entries`, `statistics` and `weights`."""
 

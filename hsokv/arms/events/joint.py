@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hsokv.arms.events.interface import Answer, EventShape, Kept, masked
+from hsokv.arms.events.interface import Answer, EventLearner, EventShape, Kept, masked
 
 TOLERANCE = 1e-4
 """Largest absolute gradient entry at which the solution is taken as found: the default of scikit-learn."""
@@ -33,7 +33,7 @@ def solve(head: Tensor, x: Tensor, member: Tensor, decay: float) -> Tensor:
     return head.detach()
 
 
-class Learner(Kept):
+class Learner(Kept, EventLearner):
     """Keeps every example; its `strength` C weighs the data as in scikit-learn: decay = 1 / (C n)."""
 
     warm = False

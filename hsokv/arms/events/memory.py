@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from hsokv.arms.events import prototypes
-from hsokv.arms.events.interface import Answer, EventShape, Rows, masked
+from hsokv.arms.events.interface import Answer, EventLearner, EventShape, Rows, masked
 from hsokv.memory.kernel_ridge import kernel_ridge_weights
 from hsokv.memory.module import KeyValueMemory
 
 BLOCK = 512  # queries that are read at a time
 
 
-class Learner:
+class Learner(EventLearner):
     """p = (1 - g) p_head + g p_memory, where the settings hold `event_heads`; else p_memory alone.
 
     p_memory is a softmax over `scale` times what kernel ridge regression on the neighbours says of each label.
@@ -59,9 +59,6 @@ class Learner:
         self.ids = self.ids[~gone]
         if self.head:
             self.head.withdraw(rows)
-
-    def settle(self) -> None:
-        """Nothing is left to do."""
 
     def predict(self, x: Tensor, in_force: Tensor) -> Answer:
         """What memory and head say."""

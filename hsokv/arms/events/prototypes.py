@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
-from hsokv.arms.events.interface import Answer, EventShape, Rows, masked
+from hsokv.arms.events.interface import Answer, EventLearner, EventShape, Rows, masked
 
 
-class Learner:
+class Learner(EventLearner):
     """Keeps a count and a sum of features for each label, and no example.
 
     On the grid the sums are exact, so what is withdrawn leaves no trace in any bit.
@@ -33,17 +33,9 @@ class Learner:
             part[new] += part[old]
             part[old] = 0
 
-    def correct(self, row: Rows, label: int) -> None:
-        """Move an example from one label's sums to another's."""
-        self.withdraw(row)
-        self.add(row._replace(y=torch.full_like(row.y, label)))
-
     def withdraw(self, rows: Rows) -> None:
         """Take the sums of examples away."""
         self.add(rows, -1)
-
-    def settle(self) -> None:
-        """Nothing is left to do."""
 
     def predict(self, x: Tensor, in_force: Tensor) -> Answer:
         """Softmax of the cosines with the class means, times a scale."""
