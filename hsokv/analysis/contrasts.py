@@ -32,7 +32,7 @@ def contrasts_of(runs: Runs, samples: Samples) -> pd.DataFrame:
         cells = [(benchmark, HEADLINE, arm) for arm in (a, b)]
         if a == b or cells[0] not in runs.cells or (benchmark, a, b, score) in known:
             continue
-        if all(cell not in runs.cells or runs.cells[cell][0] or (*cell, score) in samples.values for cell in cells):
+        if all(cell not in runs.cells or runs.cells[cell] or (*cell, score) in samples.values for cell in cells):
             name = f"{a}_over_{b}_{benchmark}" + (f"_{score}" if score != ACCURACY else "")
             rows.append(_contrast(runs, samples, name, benchmark, a, b, score=score))
     return pd.DataFrame(rows)
@@ -82,7 +82,7 @@ def tracks_of(runs: Runs, samples: Samples) -> pd.DataFrame:
             done = {arm: samples.values.get((name, condition, arm, ACCURACY)) for arm in (PROPOSED, *rivals)}
             means = {arm: values.mean() for arm, values in done.items() if values is not None}
             if means.pop(PROPOSED, None) is None or not means:
-                rows.append(row | status_of(runs.cells[proposed][0] or "no baseline was run"))
+                rows.append(row | status_of(runs.cells[proposed] or "no baseline was run"))
                 continue
             best = max(means, key=means.__getitem__)
             difference = samples.difference(proposed, (name, condition, best), ACCURACY)

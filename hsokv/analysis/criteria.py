@@ -9,7 +9,7 @@ import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import Interval
-from hsokv.analysis.scores import SCORES, unit_of
+from hsokv.analysis.scores import unit_of
 from hsokv.exceptions import ConfigurationError, check_known
 
 COMPARISONS = {"above": ">", "at_least": ">=", "below": "<", "margin": ">"}
@@ -70,13 +70,6 @@ def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = T
     if not whole and estimate.low <= 0:
         return Verdict("fail", f"the interval reaches {estimate.low:.3g}: no difference is not ruled out")
     return Verdict("pass", "the whole interval clears it" if whole else "clears it, with the interval above 0")
-
-
-def check_scores(study: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError, with the nearest name, where a criterion is on a score that does not exist."""
-    for criterion in study["criteria"]:
-        if "score" in criterion:
-            check_known(f"criteria.{criterion['name']}.score", criterion["score"], SCORES)
 
 
 def criteria_of(

@@ -1,14 +1,14 @@
 """Inside the memory: how reads spread over entries, which entries were read most, which test examples it flips."""
 
 import unicodedata
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.runs import Runs, Samples, status_of
-from hsokv.analysis.scores import PROPOSED, Run
+from hsokv.analysis.runs import RUN, Runs, Samples, status_of
+from hsokv.analysis.scores import PROPOSED, by_reads, entries_of
+from hsokv.records import RunRecord
 
 MOST_READ = 5  # entries that are shown of a benchmark
 LETTERS = 60  # of a text that is shown
@@ -33,7 +33,7 @@ def reads_of(runs: Runs, samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
     for name, arm in (pair for pair in pairs if pair[1] == PROPOSED):
         key = runs.first(name, arm)
         row = reads[(reads["benchmark"] == name) & (reads["arm"] == arm)].iloc[0]
-        base = dict(zip(("benchmark", "condition", "arm", "seed"), key, strict=True)) | status_of(row["reason"])
+        base = dict(zip(RUN, key, strict=True)) | status_of(row["reason"])
         most_read += [base | entry for entry in ([{}] if row["reason"] else _most_read(runs.done[key]))]
     return reads, pd.DataFrame(most_read)
 
@@ -67,29 +67,25 @@ def shorten(text: str, letters: int = LETTERS) -> str:
     return line if len(line) <= letters else line[: letters - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _cumulated(run: Run) -> dict[str, np.ndarray]:
+def _cumulated(record: RunRecord) -> dict[str, np.ndarray]:
     """The share of all reads that the reads, and the right reads, of the most read entries make up, at each of `SHARES`
     of the entries; nothing where the memory was not read."""
-    try:
-        entries = run.read
-    except KeyError:
+    entries = entries_of(record)
+    if not entries or not (total := entries["reads"].sum()):
         return {}
-    total, order = entries.reads.sum(), entries.by_reads
-    up_to = {kind: np.append(0, getattr(entries, kind)[order].cumsum() / total) for kind in ("reads", "right")}
-    return {kind: np.interp(SHARES, np.linspace(0, 1, len(order) + 1), values) for kind, values in up_to.items()}
+    order, found = by_reads(entries["reads"]), {}
+    for kind in ("reads", "right"):
+        up_to = np.append(0, entries[kind][order].cumsum() / total)
+        found[kind] = np.interp(SHARES, np.linspace(0, 1, len(up_to)), up_to)
+    return found
 
 
-def _most_read(run: Run) -> Iterator[dict[str, Any]]:
-    entries, texts = run.entries, run.record.instruments["memory"].get("texts") or []
-    for rank, index in enumerate(entries.by_reads[:MOST_READ].tolist(), start=1):
-        number, reads = entries.numbers[index], entries.reads[index]
-        if reads:
-            yield {
-                "rank": rank,
-                "label": entries.labels[index],
-                "count": entries.counts[index],
-                "number": number,
-                "reads": reads / entries.reads.sum(),
-                "right": entries.right[index] / reads,
-                "text": shorten(texts[number]) if 0 <= number < len(texts) else None,
-            }
+def _most_read(record: RunRecord) -> list[dict[str, Any]]:
+    """The entries that were read most in a run, with their texts."""
+    entries = pd.DataFrame(entries_of(record))
+    texts = dict(enumerate(record.instruments["memory"].get("texts") or []))
+    top = entries.iloc[by_reads(entries["reads"].to_numpy())[:MOST_READ]].query("reads > 0")
+    top = top.rename(columns={"labels": "label", "counts": "count", "numbers": "number"})
+    top = top.assign(right=top["right"] / top["reads"], reads=top["reads"] / entries["reads"].sum())
+    shown = [shorten(texts[number]) if number in texts else None for number in top["number"]]
+    return top.assign(rank=range(1, len(top) + 1), text=shown).to_dict("records")

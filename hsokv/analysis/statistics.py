@@ -5,21 +5,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from hsokv.analysis.contrasts import contrasts_of, tracks_of
-from hsokv.analysis.criteria import check_scores, criteria_of
+from hsokv.analysis.criteria import criteria_of
 from hsokv.analysis.frames import FORMAT, HEADLINE, Study
 from hsokv.analysis.intervals import interval
 from hsokv.analysis.memory import flipped_of, reads_of
 from hsokv.analysis.numbers import Numbers
-from hsokv.analysis.runs import Runs, Samples, arms_of, collect, exploded, named, read_runs, status_of
+from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, exploded, named, read_runs, status_of
 from hsokv.analysis.scaling import read_scaling
-from hsokv.analysis.scores import STREAM_SCORES, examples_of, score_range, scores_of
+from hsokv.analysis.scores import SCORES, STREAM_SCORES, examples_of, score_range, scores_of
 from hsokv.analysis.streams import task_accuracy_of
 from hsokv.analysis.swarm import curves_of, lineage_of, regret_of
-from hsokv.exceptions import RecordError
+from hsokv.exceptions import RecordError, check_known
 from hsokv.files import read_json
 from hsokv.records import RunRecord
 
@@ -80,11 +79,13 @@ def analyse(
         ConfigurationError: a headline condition that is not among the conditions, a benchmark that names no arms, a
             criterion on a score that does not exist, or two numbers of one name.
     """
-    check_scores(study)
+    for criterion in study["criteria"]:
+        check_known(f"criteria.{criterion['name']}.score", criterion.get("score", "accuracy"), SCORES)
     runs = collect(records, study)
     regret, spans, of_regret = regret_of(runs)
-    examples = runs.measure(lambda run: examples_of(run) if run.record.shared_test else {})
-    samples = Samples(runs.measure(scores_of) | of_regret, examples)
+    examples = runs.measure(lambda record: examples_of(record) if record.shared_test else {})
+    values = runs.measure(lambda record: scores_of(record, runs.joint(record)))
+    samples = Samples(values | of_regret, examples)
     frames = {
         "runs": runs.frame,
         "scores": _scores(runs, samples),
@@ -147,8 +148,10 @@ def _about_benchmark(name: str, runs: Runs) -> dict[str, Any]:
     benchmark, data = runs.study["benchmarks"][name], [r.data for run, r in runs.records.items() if run[0] == name]
     encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
-        **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls", "published")},
-        "arms": arms_of(runs.study, name),
+        **{
+            key: list(benchmark.get(key, ()))
+            for key in ("seeds", "headline", "conditions", "controls", "published", "arms")
+        },
         "stream": runs.is_stream(name),
         "shots": dict(benchmark.get("shots", {})),
         "run_in_overlay": dict(benchmark.get("run_in_overlay", {})),
@@ -176,24 +179,26 @@ def _about_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scores(runs: Runs, samples: Samples) -> pd.DataFrame:
     """A row for every cell and score; a cell that was not run has the scores that its arm has on such benchmarks."""
-    measured: dict[tuple, set[str]] = defaultdict(set)  # by cell
-    for *cell, score in samples.values:
-        measured[tuple(cell)].add(score)
+    measured: dict[Cell, set[str]] = defaultdict(set)
     usual: dict[tuple[bool, str], set[str]] = defaultdict(set)  # by protocol and arm
-    for name, condition, arm in runs.cells:
-        usual[runs.is_stream(name), arm] |= {"accuracy"} | measured[name, condition, arm]
-        usual[runs.is_stream(name), arm] |= {"log_loss"} if arm in runs.study["arms"] else set()
-        usual[runs.is_stream(name), arm] |= set(STREAM_SCORES) if runs.is_stream(name) else set()
+    for name, condition, arm, score in samples.values:
+        measured[name, condition, arm].add(score)
+        usual[runs.is_stream(name), arm].add(score)
+    for name, arm in dict.fromkeys((name, arm) for name, _, arm in runs.cells):
+        stream = runs.is_stream(name)
+        expected = {"accuracy", *(["log_loss"] if arm in runs.study["arms"] else []), *(STREAM_SCORES * stream)}
+        usual[stream, arm] |= expected
     for criterion in (criterion for criterion in runs.study["criteria"] if "score" in criterion):
         usual[runs.is_stream(criterion["benchmark"]), criterion.get("arm")].add(criterion["score"])
+    synthetic = runs.frame.groupby("benchmark")["synthetic"].any()
     rows = []
-    for cell, (reason, synthetic) in runs.cells.items():
-        base = dict(zip(("benchmark", "condition", "arm"), cell, strict=True)) | {"synthetic": synthetic}
+    for cell, reason in runs.cells.items():
+        base = dict(zip(CELL, cell, strict=True)) | {"synthetic": synthetic[cell[0]]} | status_of(reason)
         for score in sorted(usual[runs.is_stream(cell[0]), cell[2]] if reason else measured[cell]):
-            row = base | {"score": score, "seeds": 0} | status_of(reason)
-            if not reason:
-                row |= {"seeds": len(samples.values[*cell, score])} | named(samples.estimate(cell, score))
-            rows.append(row)
+            seeds = 0 if reason else len(samples.values[*cell, score])
+            rows.append(
+                base | {"score": score, "seeds": seeds} | named(None if reason else samples.estimate(cell, score))
+            )
     return pd.DataFrame(rows)
 
 
@@ -201,10 +206,9 @@ def _costs(runs: Runs) -> pd.DataFrame:
     """Counted FLOPs per run, the mean over the headline's conditions and the seeds of an arm that were run."""
     rows = []
     for name, arm in runs.pairs:
-        flops = [run.record.flops for run in runs.headline(name, arm) if run]
-        means = {f"flops_{key}": np.mean([run[key] for run in flops]) for key in ("allowed", "spent") if flops}
-        status = status_of("" if flops else runs.why_not(name, arm))
-        rows.append({"benchmark": name, "arm": arm} | means | status)
+        flops = pd.DataFrame([record.flops for record in runs.headline(name, arm) if record])
+        status = status_of("" if len(flops) else runs.why_not(name, arm))
+        rows.append({"benchmark": name, "arm": arm} | flops.mean().add_prefix("flops_").to_dict() | status)
     return pd.DataFrame(rows)
 
 
@@ -215,7 +219,7 @@ def _curves(runs: Runs) -> pd.DataFrame:
     for *cell, curve in sorted(curves, key=lambda key: (order[key[:3]], key[3])):
         values = curves[*cell, curve]
         if values.size and (cell[1] != HEADLINE or curve in HEADLINE_CURVES):
-            row = dict(zip(("benchmark", "condition", "arm", "curve"), (*cell, curve), strict=True))
+            row = dict(zip([*CELL, "curve"], (*cell, curve), strict=True))
             points = interval(values, bounds=score_range(curve))
             rows.append(row | {"x": range(1, values.shape[1] + 1)} | named(points))
     return exploded(rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from hsokv.analysis.runs import Runs
-from hsokv.analysis.scores import Run
+from hsokv.records import RunRecord
 
 NO_MATRIX = "its records hold no accuracies by task"
 
@@ -17,9 +17,9 @@ def task_accuracy_of(runs: Runs) -> pd.DataFrame:
     return runs.shares(_accuracies, _tasks, [pair for pair in runs.pairs if runs.is_stream(pair[0])], NO_MATRIX)
 
 
-def _accuracies(run: Run) -> dict[str, list[float]]:
+def _accuracies(record: RunRecord) -> dict[str, list[float]]:
     """The triangle of a record's accuracy matrices, class- and task-incremental, row by row."""
-    matrices = run.record.instruments.get("accuracy_matrix") or {}
+    matrices = record.instruments.get("accuracy_matrix") or {}
     return {scenario: [value for row in matrix for value in row] for scenario, matrix in matrices.items()}
 
 

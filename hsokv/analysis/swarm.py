@@ -5,8 +5,9 @@ import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import interval
-from hsokv.analysis.runs import Runs, arms_of, exploded, named, status_of
-from hsokv.analysis.scores import PROPOSED, Run
+from hsokv.analysis.runs import RUN, Runs, exploded, named, status_of
+from hsokv.analysis.scores import PROPOSED
+from hsokv.records import RunRecord
 
 POINTS = 81  # of the grid of FLOPs, log-spaced
 NO_CURVE = "its records hold no curve of fold log-loss"
@@ -24,13 +25,13 @@ def regret_of(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, s
     """
     rows, spans, samples = [], [], {}
     for name, benchmark in runs.study["benchmarks"].items():
-        arms = {arm: [_best_so_far(run) for run in runs.headline(name, arm)] for arm in arms_of(runs.study, name)}
+        arms = {arm: [_best_so_far(run) for run in runs.headline(name, arm)] for arm in benchmark["arms"]}
         arms = {arm: curves for arm, curves in arms.items() if all(curves)}
         if not arms:
             continue
         first = {arm: max(spent[0] for spent, _ in curves) for arm, curves in arms.items()}
         searching = [arm for arm, curves in arms.items() if any(len(spent) > 1 for spent, _ in curves)]
-        flops = {arm: [run.record.flops for run in runs.headline(name, arm)] for arm in arms}
+        flops = {arm: [record.flops for record in runs.headline(name, arm)] for arm in arms}
         allowed = float(max(*(run["allowed"] for of_arm in flops.values() for run in of_arm), *first.values()))
         start = float(max(first[arm] for arm in searching or arms))
         spans.append({"benchmark": name, "start": start, "allowed": allowed})
@@ -72,8 +73,8 @@ def lineage_of(runs: Runs) -> tuple[pd.DataFrame, int | None]:
     if PROPOSED not in runs.study["arms"]:
         return pd.DataFrame(), None
     key = runs.first(next(iter(runs.study["benchmarks"])), PROPOSED)
-    base = dict(zip(("benchmark", "condition", "arm", "seed"), key, strict=True))
-    instruments = runs.done[key].record.instruments if key in runs.done else {}
+    base = dict(zip(RUN, key, strict=True))
+    instruments = runs.done[key].instruments if key in runs.done else {}
     if not (instruments.get("lineage") and instruments.get("scores")):
         reason = NO_LINEAGE if key in runs.done else runs.records[key].reason if key in runs.records else "no record"
         return pd.DataFrame([base | status_of(reason)]), None
@@ -86,24 +87,24 @@ def lineage_of(runs: Runs) -> tuple[pd.DataFrame, int | None]:
     return pd.DataFrame(agents), len(next(iter(instruments.get("members", {}).values()), ()))
 
 
-def curves_of(run: Run) -> dict[str, list[float]]:
+def curves_of(record: RunRecord) -> dict[str, list[float]]:
     """The curves of a record, and by round of a swarm the shares of its agents that were `copied` over or `failed`.
 
     An agent is copied over when it goes on from another's state. After the last round nobody is, so `copied` has one
     value less than there are rounds.
     """
-    lineage, failed = run.record.instruments.get("lineage"), run.record.curves.get("failed_agents")
+    lineage, failed = record.instruments.get("lineage"), record.curves.get("failed_agents")
     if not lineage:
-        return run.record.curves
+        return record.curves
     rounds = np.array(lineage).reshape(len(lineage), -1)
     agents = rounds.shape[1]
     shares = {"copied": (rounds != np.arange(agents)).mean(1)[:-1].tolist()}
-    return {**run.record.curves, **shares, **({"failed": [count / agents for count in failed]} if failed else {})}
+    return {**record.curves, **shares, **({"failed": [count / agents for count in failed]} if failed else {})}
 
 
-def _best_so_far(run: Run | None) -> tuple[np.ndarray, np.ndarray] | None:
+def _best_so_far(record: RunRecord | None) -> tuple[np.ndarray, np.ndarray] | None:
     """FLOPs spent and the least fold log-loss till then; None where a record does not tell."""
-    curves = run.record.curves if run else {}
+    curves = record.curves if record else {}
     spent, losses = curves.get("spent", ()), curves.get("fold_log_loss", ())
     if not losses or len(losses) != len(spent) or min(spent) <= 0:
         return None
