@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.runs import RUN, Runs, Samples, status_of
+from hsokv.analysis.runs import RUN, Runs, Samples, points_of, status_of
 from hsokv.analysis.scores import PROPOSED, by_reads, entries_of
 from hsokv.records import RunRecord
 
@@ -28,7 +28,9 @@ def reads_of(runs: Runs, samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     holders = {arm for _, _, arm, score in samples.values if score == "memory_entries"}
     pairs = [pair for pair in runs.pairs if pair[1] in holders]
-    reads = runs.shares(_cumulated, lambda kind, _: {"kind": kind, "entries": SHARES.round(6)}, pairs, NO_READS)
+    points = points_of(runs.measure(_cumulated))
+    points = points.assign(kind=points["name"], entries=SHARES.round(6)[points["x"] - 1])
+    reads = runs.headlines(points, pairs, NO_READS)
     most_read = []
     for name, arm in (pair for pair in pairs if pair[1] == PROPOSED):
         key = runs.first(name, arm)

@@ -1,9 +1,10 @@
 """Every number that the study prints, under one key: value, text, unit, rule, and the cell and records it is from."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 from difflib import get_close_matches
-from functools import reduce
+from functools import cache, reduce
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -20,6 +21,8 @@ NO_THRESHOLD = "no threshold in the configuration"
 CONFIGURED, COUNTED = "set in the configuration", "count of records"
 LARGE = {"bytes_sent": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
 Row = Mapping[str, Any]
+Strings = tuple[str, ...]
+Records = tuple[tuple[str, tuple[int, ...]], ...]  # files, each with the lines of its runs
 
 
 class Family(NamedTuple):
@@ -113,10 +116,10 @@ class Number(NamedTuple):
     conditions: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()  # all where none is named
     seeds: tuple[int, ...] = ()
-    records: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    records: Records = ()
 
 
-class Numbers(Mapping[str, Number]):
+class Numbers(dict[str, Number]):
     """The numbers of a study by key: those of `FAMILIES`, and of `ABOUT` where the study has them.
 
     Raises:
@@ -124,99 +127,95 @@ class Numbers(Mapping[str, Number]):
     """
 
     def __init__(self, study: Study) -> None:
-        self._study, self._numbers = study, {}
-        for family in FAMILIES:
-            self._add_frame(family)
-        self._add_about()
-        self._lines = defaultdict(list)  # by benchmark and condition
+        super().__init__()
+        sources = _Sources(study)
+        for key, number in chain(*(_of_frame(family, study) for family in FAMILIES), _of_about(study.about)):
+            if key in self:
+                raise ConfigurationError(
+                    f"Two numbers are named {key!r}. Rename a contrast, criterion, benchmark or arm."
+                )
+            self[key] = sources.add(number)
+
+    def __missing__(self, key: str) -> Number:
+        near = get_close_matches(key, self, n=1, cutoff=0.0)
+        raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
+
+
+class _Sources:
+    """The files that numbers are made of: records, each with the lines of its runs, and documents, which have none."""
+
+    def __init__(self, study: Study) -> None:
+        self.folder = study.about["records"].removesuffix("records") + "scaling"
+        self.lines = defaultdict(list)  # by benchmark and condition
         for run in study.runs[study.runs["line"].notna()].itertuples():
-            self._lines[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
+            self.lines[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
+        self.records = cache(self._records)
 
-    def __getitem__(self, key: str) -> Number:
-        if key not in self._numbers:
-            near = get_close_matches(key, self._numbers, n=1, cutoff=0.0)
-            raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
-        number, lines = self._numbers[key], defaultdict(list)
-        if number.records:  # found at an earlier look
-            return number
-        if number.frame.startswith("scaling") or number.column.startswith("scaling."):  # documents, which have no lines
+    def add(self, number: Number) -> Number:
+        """The number with its `records`."""
+        if number.frame.startswith("scaling") or number.column.startswith("scaling."):
             projected = number.frame in ("scaling_validation", "scaling_projection") or number.column == "scaling.error"
-            folder = self._study.about["records"].removesuffix("records") + "scaling"
-            lines = {f"{folder}/{name}.json": () for name in ("measured", "projected")[: 1 + projected]}
-        for condition in number.conditions:
-            for arm, seed, path, line in self._lines[number.benchmark, condition]:
-                if (not number.arms or arm in number.arms) and seed in number.seeds:
+            names = ("measured", "projected")[: 1 + projected]
+            return number._replace(records=tuple((f"{self.folder}/{name}.json", ()) for name in names))
+        return number._replace(records=self.records(number.benchmark, number.conditions, number.arms, number.seeds))
+
+    def _records(self, benchmark: str, conditions: Strings, arms: Strings, seeds: tuple[int, ...]) -> Records:
+        lines = defaultdict(list)
+        for condition in conditions:
+            for arm, seed, path, line in self.lines[benchmark, condition]:
+                if (not arms or arm in arms) and seed in seeds:
                     lines[path].append(line)
-        records = tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items()))
-        self._numbers[key] = number._replace(records=records)
-        return self._numbers[key]
+        return tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items()))
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._numbers
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
+def _of_frame(family: Family, study: Study) -> Iterator[tuple[str, Number]]:
+    name, frame = family.frame, study.frames[family.frame]
+    ends = [(end, column or end) for end, _, column in (part.partition("=") for part in family.columns.split())]
+    columns = [(end, column, column_of(name, column)) for end, column in ends]
+    for index, row in (frame.query(family.where) if family.where else frame).to_dict("index").items():
+        key, behind = family.key.format(**row), _behind(study.about, name, row, family.arms.format(**row).split())
+        for end, column, (kind, rule, unit, _) in columns:
+            unit = family.unit(row) if family.unit else LARGE.get(column, unit)
+            missing = ("undefined", family.undefined(row))
+            if name == "criteria":
+                missing = ("not measured", NO_THRESHOLD if end == "threshold" else row["reason"])
+            elif row.get("status", "done") != "done":
+                missing = ("not run", row["reason"])
+            unit = unit or {"integer": "count"}.get(kind, kind)
+            yield f"{key}.{end}", _number(row[column], unit, rule, missing, name, index, column, *behind)
 
-    def __len__(self) -> int:
-        return len(self._numbers)
 
-    def _add_frame(self, family: Family) -> None:
-        name, frame = family.frame, self._study.frames[family.frame]
-        ends = [(end, column or end) for end, _, column in (part.partition("=") for part in family.columns.split())]
-        columns = [(end, column, column_of(name, column)) for end, column in ends]
-        for index, row in (frame.query(family.where) if family.where else frame).to_dict("index").items():
-            key, behind = family.key.format(**row), self._behind(name, row, family.arms.format(**row).split())
-            for end, column, (kind, rule, unit, _) in columns:
-                unit = family.unit(row) if family.unit else LARGE.get(column, unit)
-                missing = ("undefined", family.undefined(row))
-                if name == "criteria":
-                    missing = ("not measured", NO_THRESHOLD if end == "threshold" else row["reason"])
-                elif row.get("status", "done") != "done":
-                    missing = ("not run", row["reason"])
-                unit = unit or {"integer": "count"}.get(kind, kind)
-                self._add(f"{key}.{end}", row[column], unit, rule, (name, index, column), missing, behind)
+def _of_about(about: Mapping[str, Any]) -> Iterator[tuple[str, Number]]:
+    for key, (column, unit, rule, reason) in ABOUT.items():
+        for name in about["benchmarks"] if "{benchmark}" in key else ("",):
+            at = column.format(benchmark=name)
+            value = reduce(lambda part, name: (part or {}).get(name), at.split("."), about)
+            if isinstance(value, Sized) and not isinstance(value, str):
+                value = len(value) if unit == "count" else ", ".join(value)
+            if value is not None or (reason and about.get(column.split(".")[0])):
+                missing = ("not run" if key.startswith("study") else "undefined", reason)
+                behind = _behind(about, "study", {"benchmark": name}, [])
+                yield key.format(benchmark=name), _number(value, unit, rule, missing, "study", None, at, *behind)
 
-    def _behind(self, frame: str, row: Row, arms: list[str]) -> tuple[Any, ...]:
-        """Benchmark, conditions, arms and seeds behind the numbers of a row."""
-        about = self._study.about["benchmarks"].get(row.get("benchmark"))
-        if about is None:
-            return ()
-        condition = row.get("condition") or HEADLINE
-        if frame == "criteria":
-            known = (*about["arms"], *about["controls"])
-            arms = [arm for arm in known if f"/{row['benchmark']}/{arm}.jsonl" in row["evidence"]]
-        conditions = about["headline"] if condition == HEADLINE else [condition]
-        seeds = [int(row["seed"])] if "seed" in row else about["seeds"]
-        return row["benchmark"], tuple(conditions), tuple(arms), tuple(seeds)
 
-    def _add_about(self) -> None:
-        for key, (column, unit, rule, reason) in ABOUT.items():
-            for name in self._study.about["benchmarks"] if "{benchmark}" in key else ("",):
-                at, behind = column.format(benchmark=name), self._behind("study", {"benchmark": name}, [])
-                value = reduce(lambda part, name: (part or {}).get(name), at.split("."), self._study.about)
-                if unit == "count" and not isinstance(value, int | None):
-                    value = len(value)
-                value = ", ".join(value) if isinstance(value, list) else value
-                if value is not None or (reason and self._study.about.get(column.split(".")[0])):
-                    missing = ("not run" if key.startswith("study") else "undefined", reason)
-                    self._add(key.format(benchmark=name), value, unit, rule, ("study", None, at), missing, behind)
+def _behind(about: Mapping[str, Any], frame: str, row: Row, arms: list[str]) -> tuple[Any, ...]:
+    """Benchmark, conditions, arms and seeds behind the numbers of a row."""
+    benchmark = about["benchmarks"].get(row.get("benchmark"))
+    if benchmark is None:
+        return ()
+    condition = row.get("condition") or HEADLINE
+    if frame == "criteria":
+        known = (*benchmark["arms"], *benchmark["controls"])
+        arms = [arm for arm in known if f"/{row['benchmark']}/{arm}.jsonl" in row["evidence"]]
+    conditions = benchmark["headline"] if condition == HEADLINE else [condition]
+    seeds = [int(row["seed"])] if "seed" in row else benchmark["seeds"]
+    return row["benchmark"], tuple(conditions), tuple(arms), tuple(seeds)
 
-    def _add(
-        self,
-        key: str,
-        value: Any,
-        unit: str,
-        rule: str,
-        at: tuple[str, int | None, str],
-        missing: tuple[str, str],
-        behind: tuple[Any, ...],
-    ) -> None:
-        """Add a number; without a value, its status and reason are `missing` and its text says so."""
-        if key in self._numbers:
-            raise ConfigurationError(f"Two numbers are named {key!r}. Rename a contrast, criterion, benchmark or arm.")
-        absent = value == "" if isinstance(value, str) else pd.isna(value)
-        value = None if absent else int(value) if unit == "count" else value
-        text = f"{missing[0]}: {missing[1]}" if absent else format_value(value, unit)
-        status, reason = missing if absent else ("done", None)
-        printed = UNITS[unit].printed if unit in UNITS else unit
-        self._numbers[key] = Number(value, printed, text, status, reason, rule, *at, *behind)
+
+def _number(value: Any, unit: str, rule: str, missing: tuple[str, str], *at: Any) -> Number:
+    """A number; without a value, its status and reason are `missing` and its text says so."""
+    printed = UNITS[unit].printed if unit in UNITS else unit
+    if value == "" if isinstance(value, str) else pd.isna(value):
+        return Number(None, printed, ": ".join(missing), *missing, rule, *at)
+    value = int(value) if unit == "count" else value
+    return Number(value, printed, format_value(value, unit), "done", None, rule, *at)

@@ -19,6 +19,7 @@ from hsokv.records import RunRecord, costs_path, read_costs, read_records
 RERUN = "Delete the record and run `snakemake --cores 4 report` again."
 RunKey = tuple[str, str, str, int]  # benchmark, condition, arm and seed
 Cell = tuple[str, str, str]  # benchmark, condition or headline, and arm
+Key = tuple[str, str, str, str]  # a cell and the name of a score or of a curve
 RUN, CELL = ["benchmark", "condition", "arm", "seed"], ["benchmark", "condition", "arm"]
 
 
@@ -76,9 +77,7 @@ class Runs:
         """Why the headline of an arm is not done; where it is, `missing`."""
         return self.cells[benchmark, HEADLINE, arm] or missing
 
-    def measure(
-        self, tell: Callable[[RunRecord], Mapping[str, ArrayLike]]
-    ) -> dict[tuple[str, str, str, str], np.ndarray]:
+    def measure(self, tell: Callable[[RunRecord], Mapping[str, ArrayLike]]) -> dict[Key, np.ndarray]:
         """What every seed of a cell tells, [seeds, ...] by cell and name; a headline is the mean over its conditions.
 
         Of lists of different lengths only as many points are taken as all have.
@@ -94,38 +93,24 @@ class Runs:
                 parts[name, condition, arm] = _common([tell(run) if run else {} for run in runs])
         return {(*cell, what): values for cell, part in parts.items() for what, values in part.items()}
 
-    def shares(
-        self,
-        tell: Callable[[RunRecord], Mapping[str, ArrayLike]],
-        points: Callable[[str, int], Mapping[str, ArrayLike | str]],
-        pairs: Iterable[tuple[str, str]],
-        missing: str,
-    ) -> pd.DataFrame:
-        """The headline of shares in [0, 1] that runs tell: a row for each point of every pair of benchmark and arm.
-
-        `points` gives the columns that tell points apart, of a name and their number; a pair without any has a row that
-        says why, `missing` where it was run.
-        """
-        told: dict[Cell, dict[str, np.ndarray]] = {}
-        for (*cell, what), values in self.measure(tell).items():
-            told.setdefault(tuple(cell), {})[what] = values
-        rows = []
-        for name, arm in pairs:
-            base = {"benchmark": name, "arm": arm}
-            for what, values in told.get((name, HEADLINE, arm), {}).items():
-                row = base | points(what, values.shape[1]) | {"seeds": len(values)} | status_of("")
-                rows.append(row | named(interval(values, bounds=(0.0, 1.0))))
-            if (name, HEADLINE, arm) not in told:
-                rows.append(base | {"seeds": 0} | status_of(self.why_not(name, arm, missing)))
-        return exploded(rows)
+    def headlines(self, points: pd.DataFrame, pairs: list[tuple[str, str]], missing: str) -> pd.DataFrame:
+        """The headline's points of pairs of benchmark and arm; a pair without any has a row that says why, `missing`
+        where it was run."""
+        rows = points[points["condition"] == HEADLINE]
+        rows = pd.DataFrame(pairs, columns=["benchmark", "arm"]).merge(rows, how="left", on=["benchmark", "arm"])
+        absent = rows["mean"].isna()
+        reasons = [self.why_not(*pair, missing) for pair in rows.loc[absent, ["benchmark", "arm"]].to_numpy()]
+        rows.loc[absent, ["seeds", "status"]] = 0, "not run"
+        rows.loc[absent, "reason"] = reasons
+        return rows
 
 
 @dataclass(frozen=True)
 class Samples:
     """The scores of cells: `values` [seeds] and, where seeds share a test set, `examples` [seeds, examples]."""
 
-    values: dict[tuple[str, str, str, str], np.ndarray]
-    examples: dict[tuple[str, str, str, str], np.ndarray]
+    values: dict[Key, np.ndarray]
+    examples: dict[Key, np.ndarray]
 
     def estimate(self, cell: Cell, score: str) -> Interval:
         """The mean of a score with its interval."""
@@ -212,17 +197,23 @@ def named(interval: Interval | None, names: tuple[str, ...] = Interval._fields) 
     return dict(zip(names, interval or (), strict=False))
 
 
-def exploded(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A row for each point of rows, some of whose columns are lists of points."""
-    frame = pd.DataFrame(rows)
-    lists = [column for column in frame if any(np.ndim(value) for value in frame[column])]
-    return frame.explode(lists, ignore_index=True) if lists else frame
+def points_of(
+    curves: Mapping[Key, np.ndarray], bounds: Callable[[str], tuple[float, float]] = lambda name: (0.0, 1.0)
+) -> pd.DataFrame:
+    """A row for each point of curves [seeds, points], by cell and name: its place `x` from 1, its mean and interval."""
+    rows = [
+        (*key, range(1, values.shape[1] + 1), len(values), "done", "", *interval(values, bounds=bounds(key[-1])))
+        for key, values in curves.items()
+        if values.size
+    ]
+    frame = pd.DataFrame(rows, columns=[*CELL, "name", "x", "seeds", "status", "reason", *Interval._fields])
+    return frame.explode(["x", *Interval._fields], ignore_index=True).astype({"x": int})
 
 
 def _common(parts: list[Mapping[str, ArrayLike]]) -> dict[str, np.ndarray]:
     """What all parts tell, [parts, ...] by name."""
     common = {}
-    for name in (name for name in parts[0] if all(name in part for part in parts)):
+    for name in sorted(name for name in parts[0] if all(name in part for part in parts)):
         values = [np.asarray(part[name]) for part in parts]
         points = min(value.shape[-1] if value.ndim else 0 for value in values)
         common[name] = np.stack([value[..., :points] if value.ndim else value for value in values])

@@ -5,23 +5,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hsokv.analysis.contrasts import contrasts_of, tracks_of
 from hsokv.analysis.criteria import criteria_of
 from hsokv.analysis.frames import FORMAT, HEADLINE, Study
-from hsokv.analysis.intervals import interval
 from hsokv.analysis.memory import flipped_of, reads_of
 from hsokv.analysis.numbers import Numbers
-from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, exploded, named, read_runs, status_of
+from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, named, points_of, read_runs, status_of
 from hsokv.analysis.scaling import read_scaling
 from hsokv.analysis.scores import SCORES, STREAM_SCORES, examples_of, score_range, scores_of
-from hsokv.analysis.streams import task_accuracy_of
 from hsokv.analysis.swarm import curves_of, lineage_of, regret_of
 from hsokv.exceptions import RecordError, check_known
 from hsokv.files import read_json
 from hsokv.records import RunRecord
 
+NO_MATRIX = "its records hold no accuracies by task"
 HEADLINE_CURVES = (
     "diversity",
     "copied",
@@ -95,7 +95,7 @@ def analyse(
         "curves": _curves(runs),
         "regret": regret,
         "regret_spans": spans,
-        "task_accuracy": task_accuracy_of(runs),
+        "task_accuracy": _task_accuracy(runs),
         "flipped_examples": flipped_of(runs, samples),
     } | {f"scaling_{name}": rows for name, rows in (scaling or {}).items() if name != "about"}
     frames["memory_reads"], frames["most_read"] = reads_of(runs, samples)
@@ -214,12 +214,22 @@ def _costs(runs: Runs) -> pd.DataFrame:
 
 def _curves(runs: Runs) -> pd.DataFrame:
     """The mean of each curve over seeds, point by point, as far as every seed has points."""
-    rows, order = [], {cell: index for index, cell in enumerate(runs.cells)}
-    curves = runs.measure(curves_of)
-    for *cell, curve in sorted(curves, key=lambda key: (order[key[:3]], key[3])):
-        values = curves[*cell, curve]
-        if values.size and (cell[1] != HEADLINE or curve in HEADLINE_CURVES):
-            row = dict(zip([*CELL, "curve"], (*cell, curve), strict=True))
-            points = interval(values, bounds=score_range(curve))
-            rows.append(row | {"x": range(1, values.shape[1] + 1)} | named(points))
-    return exploded(rows)
+    points = points_of(runs.measure(curves_of), score_range)
+    kept = (points["condition"] != HEADLINE) | points["name"].isin(HEADLINE_CURVES)
+    return points[kept].rename(columns={"name": "curve"})
+
+
+def _task_accuracy(runs: Runs) -> pd.DataFrame:
+    """For every stream and arm the accuracy on task i after task t >= i, of both scenarios: a mean over the headline's
+    conditions, then over seeds."""
+    streams = [pair for pair in runs.pairs if runs.is_stream(pair[0])]
+    points = points_of(runs.measure(accuracies_of))
+    after, task = np.tril_indices(points["x"].max() if len(points) else 0)  # the triangle of a matrix, row by row
+    points = points.assign(after_task=after[points["x"] - 1] + 1, task=task[points["x"] - 1] + 1)
+    return runs.headlines(points, streams, NO_MATRIX).rename(columns={"name": "scenario"})
+
+
+def accuracies_of(record: RunRecord) -> dict[str, list[float]]:
+    """The triangle of a record's accuracy matrices, class- and task-incremental, row by row."""
+    matrices = record.instruments.get("accuracy_matrix") or {}
+    return {scenario: [value for row in matrix for value in row] for scenario, matrix in matrices.items()}

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 
 from hsokv.analysis.frames import HEADLINE
-from hsokv.analysis.intervals import interval
-from hsokv.analysis.runs import RUN, Runs, exploded, named, status_of
+from hsokv.analysis.runs import RUN, Key, Runs, points_of, status_of
 from hsokv.analysis.scores import PROPOSED
 from hsokv.records import RunRecord
 
@@ -14,7 +13,7 @@ NO_CURVE = "its records hold no curve of fold log-loss"
 NO_LINEAGE = "its record holds no lineage"
 
 
-def regret_of(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, str, str, str], np.ndarray]]:
+def regret_of(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, dict[Key, np.ndarray]]:
     """The frames `regret` and `regret_spans`, and the scores `regret_area`, `regret_end` and `flops_share` [seeds].
 
     Regret after f FLOPs is the best fold log-loss the arm had reached by then, minus the best that any arm reached on
@@ -23,48 +22,41 @@ def regret_of(runs: Runs) -> tuple[pd.DataFrame, pd.DataFrame, dict[tuple[str, s
     arm that has more than one (of any arm, where none has) to the allowance: the benchmark's span. An arm whose first
     value comes later has no area. All are means over the headline's conditions, seed by seed, on a grid of FLOPs.
     """
-    rows, spans, samples = [], [], {}
+    spans, samples, curves, grids = [], {}, {}, []
     for name, benchmark in runs.study["benchmarks"].items():
         arms = {arm: [_best_so_far(run) for run in runs.headline(name, arm)] for arm in benchmark["arms"]}
-        arms = {arm: curves for arm, curves in arms.items() if all(curves)}
+        arms = {arm: of_runs for arm, of_runs in arms.items() if all(of_runs)}
         if not arms:
             continue
-        first = {arm: max(spent[0] for spent, _ in curves) for arm, curves in arms.items()}
-        searching = [arm for arm, curves in arms.items() if any(len(spent) > 1 for spent, _ in curves)]
+        first = {arm: max(spent[0] for spent, _ in of_runs) for arm, of_runs in arms.items()}
+        searching = [arm for arm, of_runs in arms.items() if any(len(spent) > 1 for spent, _ in of_runs)]
         flops = {arm: [record.flops for record in runs.headline(name, arm)] for arm in arms}
         allowed = float(max(*(run["allowed"] for of_arm in flops.values() for run in of_arm), *first.values()))
         start = float(max(first[arm] for arm in searching or arms))
         spans.append({"benchmark": name, "start": start, "allowed": allowed})
         least = [min(best[-1] for _, best in of_run) for of_run in zip(*arms.values(), strict=True)]
-        grid = np.geomspace(min(spent[0] for curves in arms.values() for spent, _ in curves), allowed, POINTS)
+        grid = np.geomspace(min(spent[0] for of_runs in arms.values() for spent, _ in of_runs), allowed, POINTS)
         grid[-1] = allowed  # what rounding left of it would be before the last value
-
-        def by_seed(values: list, seeds: int = len(benchmark["seeds"])) -> np.ndarray:
-            """Means over conditions, [seeds, ...], of values in the order of seeds, then conditions."""
-            return np.array(values).reshape(seeds, len(values) // seeds, *np.shape(values[0])).mean(1)
-
-        for arm, curves in arms.items():
-            lines = [(spent, best - floor) for (spent, best), floor in zip(curves, least, strict=True)]
+        for arm, of_runs in arms.items():
+            lines = [(spent, best - floor) for (spent, best), floor in zip(of_runs, least, strict=True)]
             reached = grid[grid >= first[arm]]
-            points = by_seed([line[np.searchsorted(spent, reached, side="right") - 1] for spent, line in lines])
-            row = {"benchmark": name, "arm": arm, "flops": reached, "seeds": len(points)} | status_of("")
-            rows.append(row | named(interval(points)))
-            samples[name, HEADLINE, arm, "regret_end"] = by_seed([line[-1] for _, line in lines])
-            shares = [run["spent"] / run["allowed"] for run in flops[arm]]
-            samples[name, HEADLINE, arm, "flops_share"] = by_seed(shares)
+            told = {
+                "curve": [line[np.searchsorted(spent, reached, side="right") - 1] for spent, line in lines],
+                "regret_end": [line[-1] for _, line in lines],
+                "flops_share": [run["spent"] / run["allowed"] for run in flops[arm]],
+            }
             if first[arm] <= start:
-                areas = [_area(spent, line, start, allowed) for spent, line in lines]
-                samples[name, HEADLINE, arm, "regret_area"] = by_seed(areas)
+                told["regret_area"] = [_area(spent, line, start, allowed) for spent, line in lines]
+            for what, values in told.items():  # in the order of seeds, then conditions
+                by_seed = np.array(values).reshape(len(benchmark["seeds"]), -1, *np.shape(values[0])).mean(axis=1)
+                samples[name, HEADLINE, arm, what] = by_seed
+            curves[name, HEADLINE, arm, "regret"] = samples.pop((name, HEADLINE, arm, "curve"))
+            grids.append(reached)
+    points = points_of(curves, lambda name: (-np.inf, np.inf)).assign(flops=np.concatenate(grids) if grids else [])
     # An arm with regret on another benchmark and none on this has a row that says why; streams have no folds.
-    have = {(row["benchmark"], row["arm"]) for row in rows}
-    rows += [
-        {"benchmark": name, "arm": arm, "seeds": 0} | status_of(runs.why_not(name, arm, NO_CURVE))
-        for name, arm in runs.pairs
-        if (name, arm) not in have
-        and arm in {arm for _, arm in have}
-        and (not runs.is_stream(name) or name in {name for name, _ in have})
-    ]
-    return exploded(rows), pd.DataFrame(spans), samples
+    have, searched = {span["benchmark"] for span in spans}, {arm for _, _, arm, _ in curves}
+    pairs = [(name, arm) for name, arm in runs.pairs if arm in searched and (name in have or not runs.is_stream(name))]
+    return runs.headlines(points, pairs, NO_CURVE), pd.DataFrame(spans), samples
 
 
 def lineage_of(runs: Runs) -> tuple[pd.DataFrame, int | None]:

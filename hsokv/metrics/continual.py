@@ -13,7 +13,7 @@ def bwt(matrix: Sequence[Sequence[float]]) -> float:
     """Backward transfer, mean over i < T - 1 of R[T-1, i] - R[i, i], in [-1, 1] (Lopez-Paz and Ranzato 2017).
 
     Negative where later tasks harmed earlier ones; 0 for a single task. Class-incrementally it falls as classes are
-    added even if nothing is forgotten: see `excess_forgetting`.
+    added even if nothing is forgotten: compare with an arm that is retrained on all data.
 
     >>> bwt([[0.9], [0.7, 0.8]])
     -0.20000000000000007
@@ -48,19 +48,6 @@ def retention(matrix: Sequence[Sequence[float]]) -> float:
     if len(rows) < 2:
         raise ValueError("One task has no earlier one that could be retained. Give two tasks or more.")
     return _mean(rows[-1][:-1])
-
-
-def excess_forgetting(matrix: Sequence[Sequence[float]], joint: Sequence[Sequence[float]]) -> float:
-    """`forgetting` of `matrix` minus that of `joint`, the same stream retrained on all data seen so far, in [-2, 2].
-
-    What is lost beyond what more classes cost anyone.
-
-    >>> round(excess_forgetting([[0.9], [0.5, 0.8]], [[0.9], [0.8, 0.8]]), 3)
-    0.3
-    """
-    if len(matrix) != len(joint):
-        raise ValueError(f"The matrices have {len(matrix)} and {len(joint)} tasks. Give two of the same stream.")
-    return forgetting(matrix) - forgetting(joint)
 
 
 def _checked(matrix: Sequence[Sequence[float]]) -> list[list[float]]:

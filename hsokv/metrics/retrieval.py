@@ -1,17 +1,7 @@
 """What a key-value memory retrieves, and how much it is trusted."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike
-
-
-class SimilarityRange(NamedTuple):
-    """The least, mean and greatest clamped cosine similarity, each in [0, 1]."""
-
-    minimum: float
-    mean: float
-    maximum: float
 
 
 def hit_rate(retrieved_labels: ArrayLike, query_labels: ArrayLike) -> float:
@@ -96,14 +86,14 @@ def gate_entropy(gate: ArrayLike) -> float:
     return float(-np.where(share > 0, share * np.log2(np.where(share > 0, share, 1)), 0.0).sum(axis=0).mean())
 
 
-def similarity_range(cosines: ArrayLike) -> SimilarityRange:
-    """The range of similarities, cosines clamped to [0, 1]; cosines of any shape, in [-1, 1] up to rounding.
+def similarity_range(cosines: ArrayLike) -> tuple[float, float, float]:
+    """The least, mean and greatest similarity: cosines of any shape, in [-1, 1] up to rounding, clamped to [0, 1].
 
     >>> similarity_range([-0.5, 0.5])
-    SimilarityRange(minimum=0.0, mean=0.25, maximum=0.5)
+    (0.0, 0.25, 0.5)
     """
     cosines = np.asarray(cosines, dtype=np.float64)
     if cosines.size == 0 or not (np.abs(cosines) <= 1 + 1e-4).all():
         raise ValueError("Cosines are empty or not in [-1, 1]. Normalise both sides first.")
     clamped = cosines.clip(0.0, 1.0)
-    return SimilarityRange(float(clamped.min()), float(clamped.mean()), float(clamped.max()))
+    return float(clamped.min()), float(clamped.mean()), float(clamped.max())
