@@ -128,44 +128,41 @@ class Numbers(dict[str, Number]):
 
     def __init__(self, study: Study) -> None:
         super().__init__()
-        sources = _Sources(study)
+        sources = _sources(study)
         for key, number in chain(*(_of_frame(family, study) for family in FAMILIES), _of_about(study.about)):
             if key in self:
                 raise ConfigurationError(
                     f"Two numbers are named {key!r}. Rename a contrast, criterion, benchmark or arm."
                 )
-            self[key] = sources.add(number)
+            self[key] = number._replace(records=sources(number))
 
     def __missing__(self, key: str) -> Number:
         near = get_close_matches(key, self, n=1, cutoff=0.0)
         raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
 
 
-class _Sources:
-    """The files that numbers are made of: records, each with the lines of its runs, and documents, which have none."""
+def _sources(study: Study) -> Callable[[Number], Records]:
+    """What gives the records of a number, or the documents of the distributed swarm, which have no lines."""
+    scaling = study.about["records"].removesuffix("records") + "scaling"
+    runs = defaultdict(list)  # by benchmark and condition
+    for run in study.runs[study.runs["line"].notna()].itertuples():
+        runs[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
 
-    def __init__(self, study: Study) -> None:
-        self.folder = study.about["records"].removesuffix("records") + "scaling"
-        self.lines = defaultdict(list)  # by benchmark and condition
-        for run in study.runs[study.runs["line"].notna()].itertuples():
-            self.lines[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
-        self.records = cache(self._records)
+    @cache
+    def records(benchmark: str, conditions: Strings, arms: Strings, seeds: tuple[int, ...]) -> Records:
+        lines = defaultdict(list)
+        for arm, seed, path, line in chain(*(runs[benchmark, condition] for condition in conditions)):
+            if (not arms or arm in arms) and seed in seeds:
+                lines[path].append(line)
+        return tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items()))
 
-    def add(self, number: Number) -> Number:
-        """The number with its `records`."""
+    def sources(number: Number) -> Records:
         if number.frame.startswith("scaling") or number.column.startswith("scaling."):
             projected = number.frame in ("scaling_validation", "scaling_projection") or number.column == "scaling.error"
-            names = ("measured", "projected")[: 1 + projected]
-            return number._replace(records=tuple((f"{self.folder}/{name}.json", ()) for name in names))
-        return number._replace(records=self.records(number.benchmark, number.conditions, number.arms, number.seeds))
+            return tuple((f"{scaling}/{name}.json", ()) for name in ("measured", "projected")[: 1 + projected])
+        return records(number.benchmark, number.conditions, number.arms, number.seeds)
 
-    def _records(self, benchmark: str, conditions: Strings, arms: Strings, seeds: tuple[int, ...]) -> Records:
-        lines = defaultdict(list)
-        for condition in conditions:
-            for arm, seed, path, line in self.lines[benchmark, condition]:
-                if (not arms or arm in arms) and seed in seeds:
-                    lines[path].append(line)
-        return tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items()))
+    return sources
 
 
 def _of_frame(family: Family, study: Study) -> Iterator[tuple[str, Number]]:
