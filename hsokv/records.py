@@ -240,13 +240,12 @@ def _problems(record: RunRecord) -> Iterator[str]:
             yield f"{each.name}: {error}"
     done, scores, outcomes = record.status == "done", record.scores, record.outcomes
     numbers = [*scores.values(), *(value for curve in record.curves.values() for value in curve)]
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
+        yield "scores and curves hold something that is not a number"
     right = outcomes.count("1") / max(len(outcomes), 1)
     contradictions = {
         "benchmark, condition and arm are names of letters, digits, `_` and `-`": not all(
             map(_NAME.fullmatch, (record.benchmark, record.condition, record.arm))
-        ),
-        "scores and curves hold something that is not a number": any(
-            isinstance(n, bool) or not isinstance(n, int | float) for n in numbers
         ),
         "flops are not `allowed` and `spent`": set(record.flops) != {"allowed", "spent"},
         "stamp is not of configuration, code and data": set(record.stamp) != {"configuration", "code", "data"},

@@ -1,9 +1,9 @@
 """Known answers about streams: what follows from a record and that of joint, and the accuracy on each task."""
 
 import pytest
+from hsokv.analysis.streams import NO_MATRIX
 
 from hsokv.analysis.scores import Run, scores_of
-from hsokv.analysis.streams import NO_MATRIX
 
 from .study import SHOTS16, analysed, configuration, mean, not_run, record, row
 
