@@ -11,7 +11,6 @@ from hsokv.analysis.runs import Runs, Samples, named, status_of
 from hsokv.analysis.scores import JOINT, PROPOSED
 
 ACCURACY = "accuracy"
-FROZEN = "frozen"
 DIFFERENCE, LIFT = ("difference", "low", "high"), ("lift", "lift_low", "lift_high")
 
 
@@ -45,11 +44,11 @@ def _contrast(
     row = {"name": name, "benchmark": benchmark, "a": a, "b": b, "score": score, "family": family}
     if reason := _why_not(runs, benchmark, a, b):
         return row | {"seeds": 0} | status_of(reason)
-    first, second = cells = [(benchmark, HEADLINE, arm) for arm in (a, b)]
-    x, y = (samples.values[*cell, score] for cell in cells)
+    first, second = (benchmark, HEADLINE, a), (benchmark, HEADLINE, b)
+    x, y = samples.values[*first, score], samples.values[*second, score]
     row |= {"seeds": len(x)} | status_of("") | named(samples.difference(first, second, score), DIFFERENCE)
     if score == ACCURACY:
-        examples = [samples.examples.get((*cell, score)) for cell in cells]
+        examples = (samples.examples.get((*cell, score)) for cell in (first, second))
         row |= named(lift(x, y, np.random.default_rng(list(name.encode())), *examples), LIFT)
     return row | ({"p": sign_flip(x - y)} if family and len(x) > 1 else {})
 
@@ -96,10 +95,6 @@ def _encoder(runs: Runs, cell: tuple[str, str, str]) -> dict[str, Any]:
     if not records:
         return {}
     tuning = records[0].configuration.get("condition", {}).get("tuning", {})
-    encoders = [record.data.get("encoder", {}) for record in records]
-    flops = [encoder["tuning_flops"] for encoder in encoders if "tuning_flops" in encoder]
-    return {
-        "encoder": encoders[0].get("name"),
-        "tuned_by": tuning["by"].replace("_", "-") if tuning else FROZEN,
-        "tuning_flops": float(np.mean(flops)) if flops else None,
-    }
+    encoders = pd.DataFrame([record.data.get("encoder", {}) for record in records], columns=["name", "tuning_flops"])
+    tuned_by = tuning["by"].replace("_", "-") if tuning else "frozen"
+    return {"encoder": encoders["name"][0], "tuned_by": tuned_by, "tuning_flops": encoders["tuning_flops"].mean()}

@@ -10,7 +10,7 @@ import pandas as pd
 from hsokv.analysis.frames import HEADLINE
 from hsokv.analysis.intervals import Interval
 from hsokv.analysis.scores import unit_of
-from hsokv.exceptions import ConfigurationError, check_known
+from hsokv.exceptions import check_known
 
 COMPARISONS = {"above": ">", "at_least": ">=", "below": "<", "margin": ">"}
 TESTS = {">": (operator.gt, "not above"), ">=": (operator.ge, "under"), "<": (operator.lt, "not under")}
@@ -20,9 +20,8 @@ TIMED = "one run from nothing up to its statistics, the swarm's measurement incl
 
 
 class Kind(NamedTuple):
-    """A kind of criterion: the thresholds it takes, the columns it is read in, and how it is judged."""
+    """A kind of criterion: the columns it is read in, and how it is judged."""
 
-    thresholds: tuple[str, ...]
     columns: tuple[str, str, str]
     compared: bool = False  # read from the contrast of two arms
     whole: bool = True  # the whole interval clears the threshold; else the estimate does, and the interval lies above 0
@@ -30,11 +29,11 @@ class Kind(NamedTuple):
 
 RATE, LIFT, DIFFERENCE = ("mean", "low", "high"), ("lift", "lift_low", "lift_high"), ("difference", "low", "high")
 KINDS = {
-    "rate": Kind(("above", "at_least", "below"), RATE),
-    "lift": Kind(("above", "at_least"), LIFT, compared=True, whole=False),
-    "difference": Kind(("above", "at_least"), DIFFERENCE, compared=True, whole=False),
-    "magnitude": Kind(("below",), RATE),
-    "not_worse": Kind(("margin",), DIFFERENCE, compared=True),
+    "rate": Kind(RATE),
+    "lift": Kind(LIFT, compared=True, whole=False),
+    "difference": Kind(DIFFERENCE, compared=True, whole=False),
+    "magnitude": Kind(RATE),
+    "not_worse": Kind(DIFFERENCE, compared=True),
 }
 """A line a kind. A magnitude lies between minus and plus the threshold; `not_worse` above minus the margin."""
 
@@ -51,18 +50,18 @@ def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = T
     ('fail', 'the interval reaches 0.59, under 0.6')
     """
     if math.isnan(estimate.low):
-        return ("not measured", "fewer than 2 seeds: no interval")
+        return "not measured", "fewer than 2 seeds: no interval"
     if comparison == WITHIN:
         estimate, comparison = Interval(abs(estimate.mean), 0.0, max(-estimate.low, estimate.high)), "<"
     clears, words = TESTS[comparison]
     end = estimate.high if comparison == "<" else estimate.low
     if not clears(estimate.mean, threshold):
-        return ("fail", f"the estimate {estimate.mean:.3g} is {words} {threshold:g}")
+        return "fail", f"the estimate {estimate.mean:.3g} is {words} {threshold:g}"
     if whole and not clears(end, threshold):
-        return ("fail", f"the interval reaches {end:.3g}, {words} {threshold:g}")
+        return "fail", f"the interval reaches {end:.3g}, {words} {threshold:g}"
     if not whole and estimate.low <= 0:
-        return ("fail", f"the interval reaches {estimate.low:.3g}: no difference is not ruled out")
-    return ("pass", "the whole interval clears it" if whole else "clears it, with the interval above 0")
+        return "fail", f"the interval reaches {estimate.low:.3g}: no difference is not ruled out"
+    return "pass", "the whole interval clears it" if whole else "clears it, with the interval above 0"
 
 
 def criteria_of(
@@ -73,9 +72,6 @@ def criteria_of(
     A criterion with `tracks` is read on that of these conditions whose mean is highest, and its reason names it. One
     whose benchmark or kind the study cannot measure, or whose runs were not made, is "not measured" with the reason; so
     is one on a synthetic stand-in, which decides nothing.
-
-    Raises:
-        ConfigurationError: a criterion that can be measured has no threshold that its kind takes.
     """
     return pd.DataFrame([_judged(criterion, (scores, contrasts), about, study) for criterion in study["criteria"]])
 
@@ -134,9 +130,6 @@ def _judged(
             row["evidence"] = estimate["evidence"]
         else:
             _check_measurable(criterion, about)
-            if bound not in KINDS[kind].thresholds:
-                wanted = " or ".join(f"`{name}`" for name in KINDS[kind].thresholds)
-                raise ConfigurationError(f"criteria.{row['name']}: a {kind} needs a threshold. Add {wanted}.")
             arms = sorted({criterion["arm"], criterion.get("over", criterion["arm"])})
             row["evidence"] = " ".join(f"{about['records']}/{row['benchmark']}/{arm}.jsonl" for arm in arms)
             estimate = _decisive(criterion, score, frames[KINDS[kind].compared])
@@ -157,7 +150,6 @@ def _check_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) ->
     _refuse(
         (benchmark is None, f"{name} is not in this study's configuration"),
         (benchmark and benchmark["synthetic"], f"{name} is a synthetic stand-in, which decides no criterion"),
-        (criterion.get("kind") not in KINDS, f"no run of this study measures a {criterion.get('kind')}"),
         (absent in about["arms"], f"{absent} is not defined for {name}"),
         (absent, f"{absent} is not in this study's configuration"),
     )

@@ -22,15 +22,8 @@ from hsokv.files import read_json
 from hsokv.records import RunRecord
 
 NO_MATRIX = "its records hold no accuracies by task"
-HEADLINE_CURVES = (
-    "diversity",
-    "copied",
-    "failed",
-    "accuracy_seen",
-    "accuracy_in_force",
-    "update_flops",
-    "event",
-)  # whose means over the headline are kept
+# Curves whose means over the headline are kept.
+HEADLINE_CURVES = ["diversity", "copied", "failed", "accuracy_seen", "accuracy_in_force", "update_flops", "event"]
 
 
 def compute(
@@ -40,14 +33,10 @@ def compute(
     scaling: Iterable[Path] = (),
     time: Iterable[Path] = (),
 ) -> Study:
-    """Analyse files of records (the first that is damaged is named) and write all frames, study.json and criteria.json.
+    """Analyse files of records and write all frames, study.json and criteria.json below `output_folder`.
 
-    Args:
-        study: the configuration as `analyse` takes it.
-        scaling, time: the files of what was measured and projected of the distributed swarm, and of the study's time.
-
-    Raises:
-        RecordError, ConfigurationError: see `analyse`; nothing is written then.
+    `scaling` and `time` are the files of what was measured and projected of the distributed swarm, and of the study's
+    time. Raises as `analyse` does, and RecordError for the first file that is damaged; nothing is written then.
     """
     result = analyse(read_runs(records), study, read_scaling(scaling), read_time(time))
     result.write(output_folder)
@@ -67,17 +56,14 @@ def analyse(
 
     Args:
         records: each record with its file and line, in any order; missing ones become "not run: no record".
-        study: split, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true. A
-            benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
-            learn task after task, as `shots` the number of shots of the conditions that differ in it alone, and as
-            `run_in_overlay` conditions of others' with the overlay that runs each.
-        scaling: what `hsokv.analysis.scaling.read_scaling` returns.
-        time: what `read_time` returns.
+        study: the checked configuration: split, benchmarks, arms, variants, baselines, contrasts, criteria, and `small`
+            where true. A benchmark names its seeds, headline, conditions, arms and controls; its protocol; as `shots`
+            those of the conditions that differ in it alone; as `run_in_overlay` conditions that an overlay runs.
+        scaling, time: what `read_scaling` and `read_time` return.
 
     Raises:
         RecordError: a record of no planned run, of another test set, twice, or not paired with others.
-        ConfigurationError: a headline condition that is not among the conditions, a benchmark that names no arms, a
-            criterion on a score that does not exist, or two numbers of one name.
+        ConfigurationError: a criterion on a score that does not exist, or two numbers of one name.
     """
     for criterion in study["criteria"]:
         check_known(f"criteria.{criterion['name']}.score", criterion.get("score", "accuracy"), SCORES)
@@ -86,41 +72,41 @@ def analyse(
     examples = runs.measure(lambda record: examples_of(record) if record.shared_test else {})
     values = runs.measure(lambda record: scores_of(record, runs.joint(record)))
     samples = Samples(values | of_regret, examples)
+    lineage, averaged = lineage_of(runs)
+    about = _about(runs) | {"time": time and dict(time), "scaling": scaling and scaling["about"]}
+    about["lineage_ensemble_size"] = averaged
+    scores, contrasts = _scores(runs, samples), contrasts_of(runs, samples)
+    memory_reads, most_read = reads_of(runs, samples)
     frames = {
         "runs": runs.frame,
-        "scores": _scores(runs, samples),
-        "contrasts": contrasts_of(runs, samples),
+        "scores": scores,
+        "contrasts": contrasts,
         "tracks": tracks_of(runs, samples),
         "costs": _costs(runs),
         "curves": _curves(runs),
         "regret": regret,
         "regret_spans": spans,
         "task_accuracy": _task_accuracy(runs),
+        "memory_reads": memory_reads,
+        "most_read": most_read,
         "flipped_examples": flipped_of(runs, samples),
-    } | {f"scaling_{name}": rows for name, rows in (scaling or {}).items() if name != "about"}
-    frames["memory_reads"], frames["most_read"] = reads_of(runs, samples)
-    frames["lineage"], averaged = lineage_of(runs)
-    about = _about(runs) | {"time": time and dict(time), "scaling": scaling and scaling["about"]}
-    about["lineage_ensemble_size"] = averaged
-    frames["criteria"] = criteria_of(frames["scores"], frames["contrasts"], about, study)
+        "lineage": lineage,
+        "criteria": criteria_of(scores, contrasts, about, study),
+    }
+    frames |= {f"scaling_{name}": rows for name, rows in (scaling or {}).items() if name != "about"}
     result = Study.of(about, frames)
     Numbers(result)  # two of one name are refused here, before anything is written
     return result
 
 
 def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
-    """How long the study took, as `hsokv.study.wall_time.measure` wrote it; None without it.
-
-    Raises:
-        RecordError: it is damaged.
-    """
+    """How long the study took, as `hsokv.study.wall_time.measure` wrote it; None without; RecordError where damaged."""
+    kinds = {"minutes": int | float | None, "cores": int | None, "configuration": str, "machine": dict}
     for path in paths:
         time = read_json(path)
-        kinds = {"minutes": int | float | None, "cores": int | None, "configuration": str, "machine": dict}
         if not isinstance(time, dict) or any(not isinstance(time.get(key, ...), kinds[key]) for key in kinds):
-            raise RecordError(
-                f"{path} is not a measured time. Delete it, and the records for a time of the whole study."
-            )
+            advice = "Delete it, and the records for a time of the whole study."
+            raise RecordError(f"{path} is not a measured time. {advice}")
         return time
     return None
 

@@ -14,6 +14,7 @@ MEANING = {  # what a verdict lets a reader conclude about the seeds and benchma
 }
 TIMED = "This is a timing on one machine; it does not transfer to others."
 CLOCK = ("study", "cartpole")  # measured by a clock, not over seeds
+NO_PDF = "No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again."
 
 
 def validation_page(study: Study, allowed: Iterable[str]) -> str:
@@ -53,6 +54,4 @@ def summary(results: Path, pdf: bool) -> str:
     pages = [results / "report" / name for name in ("report.html", "report.pdf" if pdf else "report.tex")]
     there = ", ".join(str(page) for page in pages if page.exists())
     lines.append(f"Report: {there or 'not made; `snakemake --cores 4 report` makes it'}")
-    if not pdf:
-        lines.append("No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([] if pdf else [NO_PDF])])

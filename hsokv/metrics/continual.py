@@ -4,7 +4,7 @@ R[t, i] is the accuracy on task i after training on task t, both from 0 to T - 1
 Class-incremental: among all classes seen so far. Task-incremental: among the classes of the example's own task.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def bwt(matrix: Sequence[Sequence[float]]) -> float:
     -0.20000000000000007
     """
     rows = _checked(matrix)
-    return _mean(rows[-1][i] - rows[i][i] for i in range(len(rows) - 1))
+    return _mean([rows[-1][i] - rows[i][i] for i in range(len(rows) - 1)])
 
 
 def forgetting(matrix: Sequence[Sequence[float]]) -> float:
@@ -33,7 +33,7 @@ def forgetting(matrix: Sequence[Sequence[float]]) -> float:
     """
     rows = _checked(matrix)
     last = len(rows) - 1
-    return _mean(max(rows[t][i] for t in range(i, last)) - rows[last][i] for i in range(last))
+    return _mean([max(rows[t][i] for t in range(i, last)) - rows[last][i] for i in range(last)])
 
 
 def retention(matrix: Sequence[Sequence[float]]) -> float:
@@ -59,6 +59,5 @@ def _checked(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
     return rows
 
 
-def _mean(values: Iterable[float]) -> float:
-    values = list(values)
+def _mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else 0.0

@@ -20,10 +20,8 @@ def hit_rate(retrieved_labels: ArrayLike, query_labels: ArrayLike) -> float:
     """
     retrieved_labels, query_labels = np.asarray(retrieved_labels), np.asarray(query_labels)
     if query_labels.ndim != 1 or query_labels.size == 0 or retrieved_labels.shape[-1:] != query_labels.shape:
-        raise ValueError(
-            f"Query labels and retrieved labels have the shapes {query_labels.shape} and {retrieved_labels.shape}. "
-            f"Give at least one query, and as many retrieved labels."
-        )
+        shapes = f"{query_labels.shape} and {retrieved_labels.shape}"
+        raise ValueError(f"Give at least one query label, and as many retrieved labels, not the shapes {shapes}.")
     return float((retrieved_labels == query_labels).mean())
 
 
@@ -38,9 +36,8 @@ def chance_hit_rate(entry_labels: ArrayLike, query_labels: ArrayLike) -> float:
         raise ValueError("There is no query. Give at least one query.")
     if entry_labels.size == 0:
         return 0.0
-    return float(
-        sum((entry_labels == label).mean() * (query_labels == label).mean() for label in np.unique(query_labels))
-    )
+    classes = np.unique(query_labels)
+    return float(sum((entry_labels == label).mean() * (query_labels == label).mean() for label in classes))
 
 
 def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLike) -> dict[str, list[int]]:
@@ -55,10 +52,9 @@ def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLi
     """
     top, entry_labels = np.asarray(top_entries), np.asarray(entry_labels)
     labels = np.broadcast_to(np.asarray(query_labels), top.shape)
-    read = top[top >= 0]
+    read, size = top[top >= 0], len(entry_labels)
     right = read[entry_labels[read] == labels[top >= 0]]
-    counts = {"reads": read, "right": right}
-    return {name: np.bincount(entries, minlength=len(entry_labels)).tolist() for name, entries in counts.items()}
+    return {name: np.bincount(of, minlength=size).tolist() for name, of in (("reads", read), ("right", right))}
 
 
 def chance_corrected(rate: float, chance: float) -> float | None:
@@ -83,7 +79,7 @@ def gate_entropy(gate: ArrayLike) -> float:
     if g.size == 0 or not ((g >= 0) & (g <= 1)).all():
         raise ValueError("Gates are empty or not in [0, 1]. Apply the sigmoid first.")
     share = np.stack([g, 1 - g])
-    return float(-np.where(share > 0, share * np.log2(np.where(share > 0, share, 1)), 0.0).sum(axis=0).mean())
+    return float(-(share * np.log2(np.where(share > 0, share, 1))).sum(axis=0).mean())
 
 
 def similarity_range(cosines: ArrayLike) -> tuple[float, float, float]:

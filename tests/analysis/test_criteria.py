@@ -59,7 +59,6 @@ def test_a_criterion_keeps_its_value_its_interval_and_its_evidence():
     ("change", "reason"),
     [
         ({"benchmark": "sst2_synthetic"}, "synthetic stand-in"),
-        ({"kind": "speed_up"}, "measures a speed_up"),
         ({"arm": "swarm_only"}, "swarm_only"),
         ({"score": "bwt"}, "bwt"),
         ({"kind": "lift", "over": "nothing"}, "nothing"),
@@ -132,18 +131,9 @@ def test_the_time_of_the_study_is_one_measurement_of_this_configuration(changes,
     assert judged(part, time=TIME)["verdict"] == "not measured"
 
 
-@pytest.mark.parametrize(
-    ("wanted", "match"),
-    [
-        ({}, r"criteria\.c.*threshold"),
-        ({"margin": 0.1}, r"criteria\.c.*threshold"),
-        ({"kind": "magnitude", "above": 0.1}, r"criteria\.c.*threshold"),
-        ({"score": "accurcy", "above": 0.1}, r"criteria\.c\.score.*'accuracy'"),
-    ],
-)
-def test_a_criterion_without_its_threshold_or_on_no_score_is_refused(wanted, match):
-    with pytest.raises(ConfigurationError, match=match):
-        analyse([], configuration(criteria=[CRITERION | wanted]))
+def test_a_criterion_on_no_score_is_refused_with_the_nearest():
+    with pytest.raises(ConfigurationError, match=r"criteria\.c\.score.*'accuracy'"):
+        analyse([], configuration(criteria=[CRITERION | {"score": "accurcy", "above": 0.1}]))
 
 
 def test_only_a_failure_that_is_not_allowed_counts():
