@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.runs import RUN, Runs, Samples, points_of, status_of
+from hsokv.analysis.runs import CELL, RUN, Runs, Samples, points_of, status_of
 from hsokv.analysis.scores import PROPOSED, by_reads, entries_of
 from hsokv.records import RunRecord
 
@@ -27,16 +27,15 @@ def reads_of(runs: Runs, samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
     condition and seed.
     """
     holders = {arm for _, _, arm, score in samples.values if score == "memory_entries"}
-    pairs = [pair for pair in runs.pairs if pair[1] in holders]
+    pairs = [(name, arm) for name, arm in runs.pairs if arm in holders]
     points = points_of(runs.measure(_cumulated))
     points = points.assign(kind=points["name"], entries=SHARES.round(6)[points["x"] - 1])
     reads = runs.headlines(points, pairs, NO_READS)
     most_read = []
-    for name, arm in (pair for pair in pairs if pair[1] == PROPOSED):
-        key = runs.first(name, arm)
-        row = reads[(reads["benchmark"] == name) & (reads["arm"] == arm)].iloc[0]
-        base = dict(zip(RUN, key, strict=True)) | status_of(row["reason"])
-        most_read += [base | entry for entry in ([{}] if row["reason"] else _most_read(runs.done[key]))]
+    for name, reason in reads[reads["arm"] == PROPOSED].groupby("benchmark", sort=False)["reason"].first().items():
+        key = runs.first(name, PROPOSED)
+        base = dict(zip(RUN, key, strict=True)) | status_of(reason)
+        most_read += [base | entry for entry in ([{}] if reason else _most_read(runs.done[key]))]
     return reads, pd.DataFrame(most_read)
 
 
@@ -47,15 +46,15 @@ def flipped_of(runs: Runs, samples: Samples) -> pd.DataFrame:
     earlier first.
     """
     rows = []
-    for name, arm in (pair for pair in runs.pairs if pair[1] == PROPOSED and not runs.is_stream(pair[0])):
-        cell = runs.first(name, arm)[:3]
+    for name in (name for name, arm in runs.pairs if arm == PROPOSED and not runs.is_stream(name)):
+        cell = runs.first(name, PROPOSED)[:3]
         for kind in ("corrected", "harmed"):
-            if runs.why_not(name, arm) or (*cell, f"memory_{kind}") not in samples.examples:
-                continue
-            seeds = samples.examples[*cell, f"memory_{kind}"].sum(axis=0, dtype=int)
-            often = [index for index in np.argsort(-seeds, kind="stable")[:FLIPPED] if seeds[index] >= OFTEN]
-            rows += [(*cell, kind, rank, index, seeds[index]) for rank, index in enumerate(often, start=1)]
-    return pd.DataFrame(rows, columns=["benchmark", "condition", "arm", "kind", "rank", "example", "seeds"])
+            examples = samples.examples.get((*cell, f"memory_{kind}"))
+            if examples is not None and not runs.why_not(name, PROPOSED):
+                seeds = examples.sum(axis=0, dtype=int)
+                often = [index for index in np.argsort(-seeds, kind="stable")[:FLIPPED] if seeds[index] >= OFTEN]
+                rows += [(*cell, kind, rank, index, seeds[index]) for rank, index in enumerate(often, start=1)]
+    return pd.DataFrame(rows, columns=[*CELL, "kind", "rank", "example", "seeds"])
 
 
 def shorten(text: str, letters: int = LETTERS) -> str:

@@ -70,13 +70,11 @@ def lineage_of(runs: Runs) -> tuple[pd.DataFrame, int | None]:
     if not (instruments.get("lineage") and instruments.get("scores")):
         reason = NO_LINEAGE if key in runs.done else runs.records[key].reason if key in runs.records else "no record"
         return pd.DataFrame([base | status_of(reason)]), None
-    agents = [
-        base | {"round": t, "group": g, "agent": a, "parent": parent, "score": score} | status_of("")
-        for t, (parents, scores) in enumerate(zip(instruments["lineage"], instruments["scores"], strict=True), start=1)
-        for g, group in enumerate(zip(parents, scores, strict=True))
-        for a, (parent, score) in enumerate(zip(*group, strict=True))
-    ]
-    return pd.DataFrame(agents), len(next(iter(instruments.get("members", {}).values()), ()))
+    parents, scores = np.array(instruments["lineage"]), np.array(instruments["scores"], dtype=float)  # [t, g, a]
+    rounds, groups, agents = (index.ravel() for index in np.indices(parents.shape))
+    of_agents = {"round": rounds + 1, "group": groups, "agent": agents, "parent": parents.ravel()}
+    agents = pd.DataFrame(base | of_agents | {"score": scores.ravel()} | status_of(""))
+    return agents, len(next(iter(instruments.get("members", {}).values()), ()))
 
 
 def curves_of(record: RunRecord) -> dict[str, list[float]]:
@@ -85,13 +83,13 @@ def curves_of(record: RunRecord) -> dict[str, list[float]]:
     An agent is copied over when it goes on from another's state. After the last round nobody is, so `copied` has one
     value less than there are rounds.
     """
-    lineage, failed = record.instruments.get("lineage"), record.curves.get("failed_agents")
+    lineage, curves = record.instruments.get("lineage"), record.curves
     if not lineage:
-        return record.curves
+        return curves
     rounds = np.array(lineage).reshape(len(lineage), -1)
     agents = rounds.shape[1]
-    shares = {"copied": (rounds != np.arange(agents)).mean(1)[:-1].tolist()}
-    return {**record.curves, **shares, **({"failed": [count / agents for count in failed]} if failed else {})}
+    failed = {"failed": [count / agents for count in curves["failed_agents"]]} if "failed_agents" in curves else {}
+    return curves | {"copied": (rounds != np.arange(agents)).mean(1)[:-1].tolist()} | failed
 
 
 def _best_so_far(record: RunRecord | None) -> tuple[np.ndarray, np.ndarray] | None:
