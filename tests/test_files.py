@@ -56,7 +56,6 @@ def test_the_same_arrays_give_the_same_bytes_in_any_order(tmp_path):
         (errno.ENOSPC, "disk is full"),
         (errno.EROFS, "read-only"),
         (errno.EACCES, "permission denied"),
-        (errno.ENOTDIR, "a file, not a folder"),
         (errno.EIO, "see"),
     ],
 )
@@ -68,6 +67,12 @@ def test_a_refused_write_names_the_path_and_what_to_do(tmp_path, monkeypatch, nu
     with pytest.raises(HsokvError, match=rf"cannot write .*x\.bin: .*{advice}"):
         write_bytes(tmp_path / "x.bin", b"1")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(tmp_path):
+    write_text(tmp_path / "a", "")
+    with pytest.raises(HsokvError, match=r"cannot write .*b\.txt: .*file"):
+        write_text(tmp_path / "a" / "b.txt", "")
 
 
 def test_a_file_is_readable_as_its_owner_set_it(tmp_path):
