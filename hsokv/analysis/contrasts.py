@@ -1,11 +1,9 @@
 """Paired differences between arms: the family that was fixed before any run, those shown beside it, and the tracks."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE
+from hsokv.analysis.frames import HEADLINE, Row
 from hsokv.analysis.intervals import holm, lift, sign_flip
 from hsokv.analysis.runs import Runs, Samples, named, status_of
 from hsokv.analysis.scores import JOINT, PROPOSED
@@ -39,7 +37,7 @@ def contrasts_of(runs: Runs, samples: Samples) -> pd.DataFrame:
 
 def _contrast(
     runs: Runs, samples: Samples, name: str, benchmark: str, a: str, b: str, family: bool = False, score: str = ACCURACY
-) -> dict[str, Any]:
+) -> Row:
     """The headline score of a minus that of b, paired by seed; for accuracy also its lift; p in the family alone."""
     row = {"name": name, "benchmark": benchmark, "a": a, "b": b, "score": score, "family": family}
     if reason := _why_not(runs, benchmark, a, b):
@@ -89,7 +87,7 @@ def tracks_of(runs: Runs, samples: Samples) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _encoder(runs: Runs, cell: tuple[str, str, str]) -> dict[str, Any]:
+def _encoder(runs: Runs, cell: tuple[str, str, str]) -> Row:
     """What the records of a cell say of its encoder."""
     records = [record for run, record in runs.records.items() if run[:3] == cell]
     if not records:

@@ -2,12 +2,12 @@
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE
+from hsokv.analysis.frames import HEADLINE, Config, Row
 from hsokv.analysis.intervals import Interval
 from hsokv.analysis.scores import unit_of
 from hsokv.exceptions import check_known
@@ -64,9 +64,7 @@ def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = T
     return "pass", "the whole interval clears it" if whole else "clears it, with the interval above 0"
 
 
-def criteria_of(
-    scores: pd.DataFrame, contrasts: pd.DataFrame, about: Mapping[str, Any], study: Mapping[str, Any]
-) -> pd.DataFrame:
+def criteria_of(scores: pd.DataFrame, contrasts: pd.DataFrame, about: Config, study: Config) -> pd.DataFrame:
     """A row for every configured criterion, in order.
 
     A criterion with `tracks` is read on that of these conditions whose mean is highest, and its reason names it. One
@@ -76,7 +74,7 @@ def criteria_of(
     return pd.DataFrame([_judged(criterion, (scores, contrasts), about, study) for criterion in study["criteria"]])
 
 
-def failures(criteria: Iterable[Mapping[str, Any]], allowed: Iterable[str]) -> list[str]:
+def failures(criteria: Iterable[Config], allowed: Iterable[str]) -> list[str]:
     """Names of the criteria that fail and are not `allowed` to, in order; what was not measured does not fail.
 
     Raises:
@@ -102,21 +100,21 @@ def _refuse(*reasons: tuple[object, str]) -> None:
 
 
 def _judged(
-    criterion: Mapping[str, Any],
+    criterion: Config,
     frames: tuple[pd.DataFrame, pd.DataFrame],
-    about: Mapping[str, Any],
-    study: Mapping[str, Any],
-) -> dict[str, Any]:
+    about: Config,
+    study: Config,
+) -> Row:
     """The row of a criterion in the frame `criteria`."""
-    bound = next((name for name in COMPARISONS if name in criterion), None)
-    kind, score, threshold = criterion.get("kind"), criterion.get("score", "accuracy"), criterion.get(bound)
+    bound = next(name for name in COMPARISONS if name in criterion)
+    kind, score, threshold = criterion.get("kind"), criterion.get("score", "accuracy"), criterion[bound]
     row = {
         "name": criterion["name"],
         "benchmark": criterion["benchmark"],
         "condition": HEADLINE,
         "kind": kind,
         "unit": "lift" if kind == "lift" else unit_of(score, difference=kind in ("difference", "not_worse")),
-        "comparison": WITHIN if kind == "magnitude" else COMPARISONS.get(bound),
+        "comparison": WITHIN if kind == "magnitude" else COMPARISONS[bound],
         "threshold": -threshold if bound == "margin" else threshold,
         "verdict": "not measured",
         "evidence": "",
@@ -143,7 +141,7 @@ def _judged(
     return row | {"verdict": verdict, "reason": reason, "value": mean, "low": low, "high": high}
 
 
-def _check_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+def _check_measurable(criterion: Config, about: Config) -> None:
     name, benchmark = criterion["benchmark"], about["benchmarks"].get(criterion["benchmark"])
     arms = (*benchmark["arms"], *benchmark["controls"]) if benchmark else ()
     absent = next((criterion[arm] for arm in ("arm", "over") if criterion.get(arm, *arms[:1]) not in arms), None)
@@ -155,7 +153,7 @@ def _check_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) ->
     )
 
 
-def _decisive(criterion: Mapping[str, Any], score: str, rows: pd.DataFrame) -> Mapping[str, Any]:
+def _decisive(criterion: Config, score: str, rows: pd.DataFrame) -> pd.Series:
     """The row that decides the criterion: on the benchmark's headline or, of `tracks`, the best one."""
     arm, over = criterion["arm"], criterion.get("over")
     rows = rows[(rows["benchmark"] == criterion["benchmark"]) & (rows["score"] == score)]
@@ -172,7 +170,7 @@ def _decisive(criterion: Mapping[str, Any], score: str, rows: pd.DataFrame) -> M
     return row
 
 
-def _judged_time(row: Mapping[str, Any], about: Mapping[str, Any], study: Mapping[str, Any]) -> dict[str, Any]:
+def _judged_time(row: Row, about: Config, study: Config) -> Row:
     """The verdict on the time of the whole study: one measurement, from the start of a run to its statistics."""
     measured = {row["benchmark"], *about["benchmarks"], *(["cartpole"] if about.get("scaling") else [])}
     absent = next((other["benchmark"] for other in study["criteria"] if other["benchmark"] not in measured), None)

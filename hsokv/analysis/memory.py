@@ -1,11 +1,11 @@
 """Inside the memory: how reads spread over entries, which entries were read most, which test examples it flips."""
 
 import unicodedata
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hsokv.analysis.frames import Row
 from hsokv.analysis.runs import CELL, RUN, Runs, Samples, points_of, status_of
 from hsokv.analysis.scores import PROPOSED, by_reads, entries_of
 from hsokv.records import RunRecord
@@ -81,7 +81,7 @@ def _cumulated(record: RunRecord) -> dict[str, np.ndarray]:
     return found
 
 
-def _most_read(record: RunRecord) -> list[dict[str, Any]]:
+def _most_read(record: RunRecord) -> list[Row]:
     """The entries that were read most in a run, with their texts."""
     entries = pd.DataFrame(entries_of(record))
     texts = dict(enumerate(record.instruments["memory"].get("texts") or []))

@@ -1,15 +1,15 @@
 """Every number that the study prints, under one key: value, text, unit, rule, and the cell and records it is from."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterator, Sized
 from difflib import get_close_matches
 from functools import cache, reduce
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE, Study, column_of
+from hsokv.analysis.frames import HEADLINE, Config, Study, column_of
 from hsokv.analysis.scores import PROPOSED, UNITS, format_value, unit_of
 from hsokv.exceptions import ConfigurationError
 
@@ -17,10 +17,9 @@ NO_INTERVAL = "fewer than 2 seeds"
 NO_LIFT = "the second arm's interval reaches under 5 points"
 NO_TEXT = "the record holds no text of this entry"
 NOT_TOLD = "no run of it tells"
-NO_THRESHOLD = "no threshold in the configuration"
 CONFIGURED, COUNTED = "set in the configuration", "count of records"
 LARGE = {"bytes_sent": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
-Row = Mapping[str, Any]
+Row = Config  # of a frame
 Strings = tuple[str, ...]
 Records = tuple[tuple[str, tuple[int, ...]], ...]  # files, each with the lines of its runs
 
@@ -103,7 +102,7 @@ class Number(NamedTuple):
     None). `records` are the files it is made of, each with the lines of its runs.
     """
 
-    value: Any
+    value: str | float | None
     unit: str
     text: str
     status: str
@@ -143,7 +142,6 @@ class Numbers(dict[str, Number]):
 
 def _sources(study: Study) -> Callable[[Number], Records]:
     """What gives the records of a number, or the documents of the distributed swarm, which have no lines."""
-    scaling = study.about["records"].removesuffix("records") + "scaling"
     runs = defaultdict(list)  # by benchmark and condition
     for run in study.runs[study.runs["line"].notna()].itertuples():
         runs[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
@@ -159,7 +157,8 @@ def _sources(study: Study) -> Callable[[Number], Records]:
     def sources(number: Number) -> Records:
         if number.frame.startswith("scaling") or number.column.startswith("scaling."):
             projected = number.frame in ("scaling_validation", "scaling_projection") or number.column == "scaling.error"
-            return tuple((f"{scaling}/{name}.json", ()) for name in ("measured", "projected")[: 1 + projected])
+            folder = study.about["records"].removesuffix("records") + "scaling"
+            return tuple((f"{folder}/{name}.json", ()) for name in ("measured", "projected")[: 1 + projected])
         return records(number.benchmark, number.conditions, number.arms, number.seeds)
 
     return sources
@@ -175,14 +174,14 @@ def _of_frame(family: Family, study: Study) -> Iterator[tuple[str, Number]]:
             unit = family.unit(row) if family.unit else LARGE.get(column, unit)
             missing = ("undefined", family.undefined(row))
             if name == "criteria":
-                missing = ("not measured", NO_THRESHOLD if end == "threshold" else row["reason"])
+                missing = ("not measured", row["reason"])
             elif row.get("status", "done") != "done":
                 missing = ("not run", row["reason"])
             unit = unit or {"integer": "count"}.get(kind, kind)
             yield f"{key}.{end}", _number(row[column], unit, rule, missing, name, index, column, *behind)
 
 
-def _of_about(about: Mapping[str, Any]) -> Iterator[tuple[str, Number]]:
+def _of_about(about: Config) -> Iterator[tuple[str, Number]]:
     for key, (column, unit, rule, reason) in ABOUT.items():
         for name in about["benchmarks"] if "{benchmark}" in key else ("",):
             at = column.format(benchmark=name)
@@ -195,7 +194,7 @@ def _of_about(about: Mapping[str, Any]) -> Iterator[tuple[str, Number]]:
                 yield key.format(benchmark=name), _number(value, unit, rule, missing, "study", None, at, *behind)
 
 
-def _behind(about: Mapping[str, Any], frame: str, row: Row, arms: list[str]) -> tuple[Any, ...]:
+def _behind(about: Config, frame: str, row: Row, arms: list[str]) -> tuple[object, ...]:
     """Benchmark, conditions, arms and seeds behind the numbers of a row."""
     benchmark = about["benchmarks"].get(row.get("benchmark"))
     if benchmark is None:
@@ -209,7 +208,7 @@ def _behind(about: Mapping[str, Any], frame: str, row: Row, arms: list[str]) -> 
     return row["benchmark"], tuple(conditions), tuple(arms), tuple(seeds)
 
 
-def _number(value: Any, unit: str, rule: str, missing: tuple[str, str], *at: Any) -> Number:
+def _number(value: str | float | None, unit: str, rule: str, missing: tuple[str, str], *at: object) -> Number:
     """A number; without a value, its status and reason are `missing` and its text says so."""
     printed = UNITS[unit].printed if unit in UNITS else unit
     if value == "" if isinstance(value, str) else pd.isna(value):

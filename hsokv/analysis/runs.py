@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hsokv.analysis.frames import FRAMES, HEADLINE
+from hsokv.analysis.frames import FRAMES, HEADLINE, Config
 from hsokv.analysis.intervals import Interval, interval
 from hsokv.analysis.scores import JOINT, score_range
 from hsokv.exceptions import RecordError
@@ -30,7 +29,7 @@ class Runs:
     A cell is done when every configured seed was run, so no mean is taken over the seeds that happened to end.
     """
 
-    study: Mapping[str, Any]
+    study: Config
     records: dict[RunKey, RunRecord]
     frame: pd.DataFrame
 
@@ -140,7 +139,7 @@ def read_runs(paths: Iterable[Path]) -> Iterator[tuple[RunRecord, str, int]]:
             yield record, Path(path).as_posix(), line
 
 
-def planned_runs(study: Mapping[str, Any]) -> list[RunKey]:
+def planned_runs(study: Config) -> list[RunKey]:
     """Every run of the study: by benchmark, arm (controls last), condition and seed, in the configuration's order."""
     return [
         (name, condition, arm, seed)
@@ -151,7 +150,7 @@ def planned_runs(study: Mapping[str, Any]) -> list[RunKey]:
     ]
 
 
-def collect(records: Iterable[tuple[RunRecord, str, int]], study: Mapping[str, Any]) -> Runs:
+def collect(records: Iterable[tuple[RunRecord, str, int]], study: Config) -> Runs:
     """The runs of a study, from its records with their files and lines.
 
     Raises:

@@ -3,14 +3,13 @@
 Both are documents of results/scaling, made on one machine at one time and kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.frames import FRAMES
+from hsokv.analysis.frames import FRAMES, Config, Row
 from hsokv.analysis.intervals import interval
 from hsokv.exceptions import RecordError
 from hsokv.records import read_sealed
@@ -23,7 +22,7 @@ SPENT = ["overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_byte
 NODE_NAMES = {"cores": "whole cores", "equal_share": "equal-share nodes"}  # the better measurement first
 
 
-def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
+def read_scaling(paths: Iterable[Path]) -> Config | None:
     """What `summarise` makes of the documents of what was measured and what was projected; None without any.
 
     Raises RecordError where one of them is damaged, or is not what measuring or projecting writes.
@@ -36,7 +35,7 @@ def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
         raise RecordError(f"{wrong}. Delete them and run `snakemake scaling`.") from error
 
 
-def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict[str, Any]:
+def summarise(measured: Config, projected: Config) -> Config:
     """The frames `sharing`, `curves`, `speed`, `validation` and `projection`; and `about`: the median `error` of the
     simulation, the `ceiling`, the `machine`, the settings of `learning` and the `speed_up`."""
     validation, speed = pd.DataFrame(projected["validation"]), pd.DataFrame(measured["speed"])
@@ -69,7 +68,7 @@ def speed_ups(speed: pd.DataFrame) -> pd.DataFrame:
     return strong.assign(speed_up=strong["throughput"] / strong["single"])
 
 
-def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Config]) -> Row:
     """The speed-up at 4 nodes of the better backend and its interval over turns: mean, low and high, or None; what it
     was measured on, `evidence`; and a reason why there is none, with what is projected.
 

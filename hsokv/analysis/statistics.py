@@ -1,16 +1,15 @@
 """From the records of a study to its frames: made once, and all that the report reads."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hsokv.analysis.contrasts import contrasts_of, tracks_of
 from hsokv.analysis.criteria import criteria_of
-from hsokv.analysis.frames import FORMAT, HEADLINE, Study
+from hsokv.analysis.frames import FORMAT, HEADLINE, Config, Study
 from hsokv.analysis.memory import flipped_of, reads_of
 from hsokv.analysis.numbers import Numbers
 from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, named, points_of, read_runs, status_of
@@ -28,7 +27,7 @@ HEADLINE_CURVES = ["diversity", "copied", "failed", "accuracy_seen", "accuracy_i
 
 def compute(
     records: Iterable[Path],
-    study: Mapping[str, Any],
+    study: Config,
     output_folder: Path,
     scaling: Iterable[Path] = (),
     time: Iterable[Path] = (),
@@ -45,9 +44,9 @@ def compute(
 
 def analyse(
     records: Iterable[tuple[RunRecord, str, int]],
-    study: Mapping[str, Any],
-    scaling: Mapping[str, Any] | None = None,
-    time: Mapping[str, Any] | None = None,
+    study: Config,
+    scaling: Config | None = None,
+    time: Config | None = None,
 ) -> Study:
     """The frames of a study.
 
@@ -99,7 +98,7 @@ def analyse(
     return result
 
 
-def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
+def read_time(paths: Iterable[Path]) -> Config | None:
     """How long the study took, as `hsokv.study.wall_time.measure` wrote it; None without; RecordError where damaged."""
     kinds = {"minutes": int | float | None, "cores": int | None, "configuration": str, "machine": dict}
     for path in paths:
@@ -111,7 +110,7 @@ def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
     return None
 
 
-def _about(runs: Runs) -> dict[str, Any]:
+def _about(runs: Runs) -> Config:
     """What is said once of a study: study.json."""
     study, expected, done = runs.study, len(runs.frame), len(runs.done)
     wanted = [c.get("at_least", c.get("above")) for c in study["criteria"] if c.get("score") == "diversity"]
@@ -130,7 +129,7 @@ def _about(runs: Runs) -> dict[str, Any]:
     }
 
 
-def _about_benchmark(name: str, runs: Runs) -> dict[str, Any]:
+def _about_benchmark(name: str, runs: Runs) -> Config:
     benchmark, data = runs.study["benchmarks"][name], [r.data for run, r in runs.records.items() if run[0] == name]
     encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
@@ -149,7 +148,7 @@ def _about_benchmark(name: str, runs: Runs) -> dict[str, Any]:
     }
 
 
-def _about_data(data: Mapping[str, Any]) -> dict[str, Any]:
+def _about_data(data: Config) -> Config:
     """What is said of the data of a benchmark: source, classes with train and test examples, what was left out."""
     about = {key: data[key] for key in ("kind", "split", "note", "files") if data.get(key)}
     examples = data.get("texts") or data.get("images")

@@ -28,12 +28,11 @@ def validation_page(study: Study, allowed: Iterable[str]) -> str:
             numbers[f"criteria.{name}.{end}"].text for end in ("threshold", "value", "low", "high")
         )
         known = " (known, allowed)" if verdict == "fail" and name in allowed else ""
-        wanted = f"threshold {entry['comparison']} {threshold}" if entry["comparison"] else "no threshold"
         interval = f" [{low}, {high}]" if entry["interval"] else ""
         measurement = f", measured {value}{interval} {numbers[f'criteria.{name}.value'].unit}:" if measured else ";"
         lines += [
             f"{MARKS[verdict]}: {name}, on {entry['benchmark']}{known}",
-            f"  {wanted}{measurement} {entry['reason']}",
+            f"  threshold {entry['comparison']} {threshold}{measurement} {entry['reason']}",
             f"  evidence: {', '.join(entry['evidence']) or 'none'}",
             f"  {TIMED if measured and entry['benchmark'] in CLOCK else MEANING[verdict]}",
         ]
