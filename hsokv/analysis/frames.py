@@ -193,7 +193,10 @@ class Study:
     @classmethod
     def of(cls, about: Config, rows: Mapping[str, pd.DataFrame | list[Row]]) -> "Study":
         """The study of rows (frames, or lists of mappings) by frame; what has no rows is an empty frame."""
-        frames = {name: pd.DataFrame(rows.get(name, []), columns=columns) for name, columns in FRAMES.items()}
+        frames = {
+            name: pd.DataFrame(rows.get(name, []), columns=columns).reset_index(drop=True)
+            for name, columns in FRAMES.items()
+        }
         return cls(about, {name: _typed(name, frame, about) for name, frame in frames.items()})
 
     @classmethod
