@@ -97,10 +97,9 @@ class Runs:
         where it was run."""
         rows = points[points["condition"] == HEADLINE]
         rows = pd.DataFrame(pairs, columns=["benchmark", "arm"]).merge(rows, how="left", on=["benchmark", "arm"])
-        absent = rows["mean"].isna()
-        reasons = [self.why_not(*pair, missing) for pair in rows.loc[absent, ["benchmark", "arm"]].to_numpy()]
-        rows.loc[absent, ["seeds", "status"]] = 0, "not run"
-        rows.loc[absent, "reason"] = reasons
+        for row in rows[rows["mean"].isna()].itertuples():
+            reason = self.why_not(row.benchmark, row.arm, missing)
+            rows.loc[row.Index, ["seeds", "status", "reason"]] = 0, "not run", reason
         return rows
 
 
