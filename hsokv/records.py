@@ -247,13 +247,15 @@ def _problems(record: RunRecord) -> Iterator[str]:
         "benchmark, condition and arm are names of letters, digits, `_` and `-`": not all(
             map(_NAME.fullmatch, (record.benchmark, record.condition, record.arm))
         ),
-        "flops are not `allowed` and `spent`": set(record.flops) != {"allowed", "spent"},
-        "stamp is not of configuration, code and data": set(record.stamp) != {"configuration", "code", "data"},
+        f"flops holds {sorted(record.flops)}, wanted allowed and spent": set(record.flops) != {"allowed", "spent"},
+        f"stamp holds {sorted(record.stamp)}, wanted configuration, code and data": set(record.stamp)
+        != {"configuration", "code", "data"},
         "outcomes hold characters other than 0 and 1": set(outcomes) - set("01"),
-        "status is not `done` or `not run`": record.status not in ("done", "not run"),
+        f"status is {record.status!r}, wanted 'done' or 'not run'": record.status not in ("done", "not run"),
         "not run wants a reason, no score": not done and (not record.reason or scores or outcomes),
         "a run that is done wants an accuracy in its scores": done and "accuracy" not in scores,
-        "data misses `synthetic` or `split`": done and not record.data.keys() >= {"synthetic", "split"},
+        f"data holds {sorted(record.data)}, wanted synthetic and split": done
+        and {"synthetic", "split"} - record.data.keys(),
         "the accuracy is not the share of right outcomes": outcomes and abs(right - scores.get("accuracy", -1)) > 1e-6,
     }
     yield from (words for words, holds in contradictions.items() if holds)

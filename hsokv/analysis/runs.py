@@ -166,7 +166,7 @@ def collect(records: Iterable[tuple[RunRecord, str, int]], study: Config) -> Run
         wrong = {
             "is no run of this configuration. Pass the records that it plans.": run not in known,
             "has a second record. Pass each record once.": run in made,
-            f"was not evaluated on {study['split']!r}. {RERUN}": done
+            f"was evaluated on {record.data.get('split')!r}, not on {study['split']!r}. {RERUN}": done
             and record.data["split"] not in (study["split"], "generated"),
             f"has {examples} test examples, its pairs have {size}. {RERUN}": size != examples,
         }
