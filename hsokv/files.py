@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from hsokv.exceptions import HsokvError
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import ArrayLike
 
+_DENIED = "permission denied: choose a folder you may write, or change its owner"
 _WHAT_TO_DO = {
     errno.ENOSPC: "the disk is full: free some space and run again",
     errno.EDQUOT: "the disk quota is used up: free some space and run again",
     errno.EROFS: "the file system is read-only: choose a folder that can be written",
-    errno.EACCES: "permission denied: choose a folder you may write, or change its owner",
-    errno.EPERM: "permission denied: choose a folder you may write, or change its owner",
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
     errno.ENOTDIR: "a part of the path is a file, not a folder: move that file or choose another folder",
     errno.EISDIR: "there is a folder of that name: move it or choose another name",
 }
@@ -40,7 +41,7 @@ def writing(path: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; it replaces `path` when the block ends well, else it goes.
 
-    Missing folders are made. Raises HsokvError naming the path and what to do where the disk is full or read-only.
+    Missing folders are made. Raises HsokvError naming the path and what to do where it cannot be written.
 
     >>> import tempfile
     >>> target = Path(tempfile.mkdtemp()) / "a" / "b.txt"
@@ -62,37 +63,20 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes atomically; raises HsokvError where they cannot be written.
-
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "x.bin"
-    >>> write_bytes(target, b"ab"); target.read_bytes()
-    b'ab'
-    """
+    """Write bytes atomically, as `replacing` does."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    r"""Write UTF-8 text atomically, line ends as given; raises HsokvError where it cannot be written.
-
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "x.txt"
-    >>> write_text(target, "a\n"); target.read_bytes()
-    b'a\n'
-    """
+    """Write UTF-8 text atomically, line ends as given, as `replacing` does."""
     write_bytes(path, text.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
-    r"""Write JSON atomically: sorted keys, floats by repr, two spaces, newline at the end.
+def write_json(path: Path, value: object) -> None:
+    """Write JSON atomically: sorted keys, floats by repr, two spaces, newline at the end.
 
     Raises HsokvError where a value is no JSON (NaN and infinities included) or the file cannot be written.
-
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "x.json"
-    >>> write_json(target, {"b": 0.1, "a": [1]}); target.read_text().splitlines()[-2:]
-    ['  "b": 0.1', '}']
     """
     try:
         text = json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
@@ -128,34 +112,21 @@ def read_json(path: Path) -> Any:
         raise HsokvError(f"{path}: wanted whole JSON ({error}): delete it and make it again") from error
 
 
-def write_arrays(path: Path, arrays: "Mapping[str, np.ndarray]") -> None:
+def write_arrays(path: Path, arrays: "Mapping[str, ArrayLike]") -> None:
     """Write named arrays atomically as an uncompressed .npz; the same arrays give the same bytes.
 
     Raises HsokvError where an array holds Python objects or the file cannot be written.
-
-    >>> import tempfile
-    >>> import numpy as np
-    >>> target = Path(tempfile.mkdtemp()) / "x.npz"
-    >>> write_arrays(target, {"x": np.arange(3)}); np.load(target)["x"].tolist()
-    [0, 1, 2]
     """
     import numpy as np  # here, so that help comes without it
 
-    objects = sorted(name for name, array in arrays.items() if np.asarray(array).dtype.hasobject)
-    if objects:
+    if objects := sorted(name for name, array in arrays.items() if np.asarray(array).dtype.hasobject):
         raise HsokvError(f"cannot write {path}: wanted arrays of numbers or text, came Python objects in {objects}")
     with replacing(path) as temporary, temporary.open("xb") as stream:
         np.savez(stream, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
 
 
 def checksum(path: Path, algorithm: str = "sha256") -> str:
-    """Hexadecimal digest of a file's bytes; raises HsokvError where it cannot be read.
-
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "x"
-    >>> write_bytes(target, b""); checksum(target)[:12]
-    'e3b0c44298fc'
-    """
+    """Hexadecimal digest of a file's bytes; raises HsokvError where it cannot be read."""
     try:
         with Path(path).open("rb") as stream:
             return hashlib.file_digest(stream, algorithm).hexdigest()

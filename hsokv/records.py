@@ -7,9 +7,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import MISSING, dataclass, fields
-from dataclasses import field as make_field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,7 +69,7 @@ class CostRecord:
     host: str
     device: str
     threads: int
-    seconds: dict[str, list[float]] = make_field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
 
 
 Entry = TypeVar("Entry", RunRecord, CostRecord)
@@ -139,9 +138,9 @@ def read_lines(path: Path, kind: type[Entry], dropped: Callable[[str], None] | N
             others = f"to keep its other lines, delete this one and .{file[1]}.complete beside the file"
             raise RecordError(f"{path}, line {number}: {error}: {_REMAKE}; {others}") from error
         entries[run] = entry
+    if rest and dropped is None:
+        raise RecordError(f"{path}, line {len(lines) + 1}: cut off: {_REMAKE}")
     if rest:
-        if dropped is None:
-            raise RecordError(f"{path}, line {len(lines) + 1}: cut off: {_REMAKE}")
         dropped(f"{path}, line {len(lines) + 1}: cut off while it was written, so dropped")
     return list(entries.values())
 
@@ -159,12 +158,7 @@ def append_line(path: Path, entry: RunRecord | CostRecord) -> None:
         os.fsync(stream.fileno())
 
 
-def _line(entry: RunRecord | CostRecord) -> bytes:
-    content = _sealed({"format": FORMAT, **vars(entry)}) if isinstance(entry, RunRecord) else vars(entry)
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-
-
-def write_sealed(path: Path, content: dict[str, Any]) -> None:
+def write_sealed(path: Path, content: Mapping[str, object]) -> None:
     """Write a JSON object atomically with a checksum of its content, which shows any later change."""
     write_json(path, _sealed(content))
 
@@ -174,15 +168,10 @@ def read_sealed(path: Path) -> dict[str, Any]:
 
     Raises:
         RecordError: the file is missing, damaged, changed, or has no checksum.
-
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "x.json"
-    >>> write_sealed(target, {"a": [0.5]}); read_sealed(target)
-    {'a': [0.5]}
     """
     text = _content(path)
     try:
-        return _unsealed(_object(text))
+        return _unsealed(text)
     except RecordError as error:
         raise RecordError(f"{path}: {error}: {_REMAKE}") from error
 
@@ -196,14 +185,20 @@ def _content(path: Path) -> bytes:
         raise RecordError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+def _line(entry: RunRecord | CostRecord) -> bytes:
+    content = _sealed({"format": FORMAT, **vars(entry)}) if isinstance(entry, RunRecord) else vars(entry)
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
 def _entry(line: bytes, kind: type[Entry]) -> Entry:
-    content = _object(line)
-    if kind is RunRecord:
-        content = _unsealed(content)
-        if content.pop("format", None) != FORMAT:
-            raise RecordError(f"not of format {FORMAT!r}")
-    optional = {each.name for each in fields(kind) if each.default_factory is not MISSING}
-    if wrong := content.keys() ^ {each.name for each in fields(kind)} - (optional - content.keys()):
+    content = _unsealed(line) if kind is RunRecord else _object(line)
+    if kind is RunRecord and content.pop("format", None) != FORMAT:
+        raise RecordError(f"not of format {FORMAT!r}")
+    known = {each.name: each.default_factory is MISSING for each in fields(kind)}
+    if wrong := [
+        *(content.keys() - known),
+        *(name for name, needed in known.items() if needed and name not in content),
+    ]:
         raise RecordError(f"missing or unknown keys: {', '.join(sorted(wrong))}")
     return kind(**content)
 
@@ -218,52 +213,49 @@ def _object(text: bytes) -> dict[str, Any]:
     return content
 
 
-def _sealed(content: dict[str, Any]) -> dict[str, Any]:
+def _sealed(content: Mapping[str, object]) -> dict[str, object]:
     """The content, and the SHA-256 of it as JSON with sorted keys, however the JSON is laid out."""
-    return content | {"sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
+    return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
 
 
-def _unsealed(sealed: dict[str, Any]) -> dict[str, Any]:
-    content = {key: value for key, value in sealed.items() if key != "sha256"}
-    if "sha256" not in sealed:
+def _unsealed(text: bytes) -> dict[str, Any]:
+    content = _object(text)
+    if (checksum := content.pop("sha256", None)) is None:
         raise RecordError("wanted a checksum of its content, came none, so no damage could be seen")
-    if sealed != _sealed(content):
+    if checksum != _sealed(content)["sha256"]:
         raise RecordError("a value in it was changed, since its checksum is another")
     return content
 
 
 def _problems(record: RunRecord) -> Iterator[str]:
     """What is wrong with a record, in words."""
-    for field in fields(record):
-        value = getattr(record, field.name)
-        kind = (str, type(None)) if field.name == "reason" else getattr(field.type, "__origin__", field.type)
+    for each in fields(record):
+        value, kind = getattr(record, each.name), getattr(each.type, "__origin__", each.type)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):  # pyright: ignore[reportArgumentType]
-            yield f"{field.name} is {type(value).__name__}, wanted {field.type}"
+            yield f"{each.name} is {type(value).__name__}, wanted {each.type}"
         try:
             if json.loads(json.dumps(value, allow_nan=False)) != value:
-                yield f"{field.name} holds a tuple, or a key that is not a string: JSON keeps lists and strings"
+                yield f"{each.name} holds a tuple, or a key that is not a string: JSON keeps lists and strings"
         except (TypeError, ValueError, RecursionError) as error:
-            yield f"{field.name}: {error}"
-    if not all(map(_NAME.fullmatch, (record.benchmark, record.condition, record.arm))):
-        yield "benchmark, condition and arm are names of letters, digits, `_` and `-`"
-    numbers = [*record.scores.values(), *(value for curve in record.curves.values() for value in curve)]
-    if any(isinstance(value, bool) or not isinstance(value, int | float) for value in numbers):
+            yield f"{each.name}: {error}"
+    done, scores, outcomes = record.status == "done", record.scores, record.outcomes
+    numbers = [*scores.values(), *(value for curve in record.curves.values() for value in curve)]
+    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
         yield "scores and curves hold something that is not a number"
-    if set(record.flops) != {"allowed", "spent"}:
-        yield f"flops holds {sorted(record.flops)}, wanted allowed and spent"
-    if set(record.stamp) != {"configuration", "code", "data"}:
-        yield f"stamp holds {sorted(record.stamp)}, wanted configuration, code and data"
-    if set(record.outcomes) - set("01"):
-        yield "outcomes hold characters other than 0 and 1"
-    if record.status == "not run":
-        if not record.reason or record.scores or record.outcomes:
-            yield "not run wants a reason, no score"
-        return
-    if record.status != "done":
-        yield f"status is {record.status!r}, wanted 'done' or 'not run'"
-    if "accuracy" not in record.scores:
-        yield "a run that is done wants an accuracy in its scores"
-    if missing := {"synthetic", "split"} - record.data.keys():
-        yield f"data misses {', '.join(sorted(missing))}"
-    if record.outcomes and abs(record.outcomes.count("1") / len(record.outcomes) - record.scores["accuracy"]) > 1e-6:
-        yield "the accuracy is not the share of right outcomes"
+    right = outcomes.count("1") / max(len(outcomes), 1)
+    contradictions = {
+        "benchmark, condition and arm are names of letters, digits, `_` and `-`": not all(
+            map(_NAME.fullmatch, (record.benchmark, record.condition, record.arm))
+        ),
+        f"flops holds {sorted(record.flops)}, wanted allowed and spent": set(record.flops) != {"allowed", "spent"},
+        f"stamp holds {sorted(record.stamp)}, wanted configuration, code and data": set(record.stamp)
+        != {"configuration", "code", "data"},
+        "outcomes hold characters other than 0 and 1": set(outcomes) - set("01"),
+        f"status is {record.status!r}, wanted 'done' or 'not run'": record.status not in ("done", "not run"),
+        "not run wants a reason, no score": not done and (not record.reason or scores or outcomes),
+        "a run that is done wants an accuracy in its scores": done and "accuracy" not in scores,
+        f"data holds {sorted(record.data)}, wanted synthetic and split": done
+        and {"synthetic", "split"} - record.data.keys(),
+        "the accuracy is not the share of right outcomes": outcomes and abs(right - scores.get("accuracy", -1)) > 1e-6,
+    }
+    yield from (words for words, holds in contradictions.items() if holds)

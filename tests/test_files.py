@@ -46,9 +46,6 @@ def test_the_same_arrays_give_the_same_bytes_in_any_order(tmp_path):
     with np.load(tmp_path / "1.npz") as read:
         np.testing.assert_array_equal(read["x"], x)
         np.testing.assert_array_equal(read["y"], y)
-
-
-def test_arrays_of_python_objects_are_refused(tmp_path):
     with pytest.raises(HsokvError, match="Python objects in \\['x'\\]"):
         write_arrays(tmp_path / "x.npz", {"x": np.array([{}])})
 

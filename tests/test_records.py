@@ -24,30 +24,19 @@ COSTS = [CostRecord("shots16", seed, 1.5, 2**20, "host", "cpu", 1) for seed in (
 
 @pytest.fixture
 def record() -> RunRecord:
-    return RunRecord(
-        benchmark="sst2",
-        condition="shots16",
-        arm="knn",
-        seed=13,
-        status="done",
-        reason=None,
-        configuration={"shots": 16},
-        stamp={"configuration": "a", "code": "b", "data": "c"},
-        version="0.1.0",
-        data={"name": "sst2", "synthetic": False, "split": "test"},
-        flops={"allowed": 10, "spent": 7},
-        scores={"accuracy": 0.75, "log_loss": 0.1 + 0.2},
-        outcomes="1101",
-        shared_test=True,
-        curves={"gate": [0.5, 0.25]},
-        instruments={"name": "é\u2028", "nested": [{"a": None}]},
-    )
+    run = {"benchmark": "sst2", "condition": "shots16", "arm": "knn", "seed": 13, "status": "done", "reason": None}
+    origin = {"configuration": {"shots": 16}, "stamp": {"configuration": "a", "code": "b", "data": "c"}}
+    origin |= {"version": "0.1.0", "data": {"name": "sst2", "synthetic": False, "split": "test"}}
+    results = {"flops": {"allowed": 10, "spent": 7}, "scores": {"accuracy": 0.75, "log_loss": 0.1 + 0.2}}
+    results |= {"outcomes": "1101", "shared_test": True, "curves": {"gate": [0.5, 0.25]}}
+    return RunRecord(**run, **origin, **results, instruments={"name": "é\u2028", "nested": [{"a": None}]})
 
 
 @pytest.fixture
 def three(record, tmp_path):
     """A file of three runs, and the runs."""
-    records = [replace(record, seed=seed) for seed in (21, 13, 42)]
+    absent = {"status": "not run", "reason": "no network", "scores": {}, "outcomes": "", "curves": {}}
+    records = [replace(record, seed=21), record, replace(record, seed=42, **absent)]
     write_lines(records_path("sst2", "knn", tmp_path), records)
     return records_path("sst2", "knn", tmp_path), records
 
@@ -58,7 +47,6 @@ def test_reading_inverts_writing_in_the_order_of_the_file(three):
     assert read_records(path) == records
     assert read_costs(path) == COSTS
     assert record_files(path.parents[1]) == [path]
-    assert path.as_posix().endswith("sst2/knn.jsonl")
 
 
 def test_a_line_is_compact_sorted_json_and_the_same_bytes_for_the_same_run(three, record, tmp_path):
@@ -71,13 +59,6 @@ def test_a_line_is_compact_sorted_json_and_the_same_bytes_for_the_same_run(three
     write_lines(path, [])
     append_line(path, RunRecord(**dict(reversed(asdict(record).items()))))
     assert path.read_bytes() == lines[1]
-
-
-def test_not_run_is_kept_with_its_reason(record, tmp_path):
-    absent = replace(record, status="not run", reason="no network", scores={}, outcomes="", curves={})
-    path = records_path("sst2", "knn", tmp_path)
-    write_lines(path, [absent])
-    assert read_records(path) == [absent]
 
 
 @pytest.mark.parametrize(
@@ -124,8 +105,6 @@ def resealed(**changes):
     ("damage", "match"),
     [
         (lambda line: line[:40], "not whole JSON"),
-        (lambda line: line[:40] + b"\n" + line[40:], "not whole JSON"),
-        (lambda line: b"", "not whole JSON"),
         (lambda line: b"\xff\x00", "not whole JSON"),
         (lambda line: b"[" * 100_000, "not whole JSON"),
         (lambda line: b"[]", "list"),
@@ -174,17 +153,13 @@ def test_names_are_safe_in_paths(name):
 
 
 @pytest.mark.parametrize(
-    ("damage", "match"),
-    [
-        (lambda text: text.replace("0.5", "0.25"), "was changed.*delete the file"),
-        (lambda text: text.replace('"sha256"', '"sha"'), "checksum.*delete the file"),
-        (lambda text: text[:-4], "not whole JSON.*delete the file"),
-    ],
+    ("old", "new", "match"),
+    [("0.5", "0.25", "changed"), ('"sha256"', '"sha"', "checksum"), ("\n}", "", "not whole JSON")],
 )
-def test_a_sealed_document_that_was_changed_is_refused(tmp_path, damage, match):
+def test_a_sealed_document_that_was_changed_is_refused(tmp_path, old, new, match):
     path = tmp_path / "measured.json"
     write_sealed(path, {"rows": [{"throughput": 0.5}], "cores": 2})
     assert read_sealed(path) == {"rows": [{"throughput": 0.5}], "cores": 2}
-    path.write_text(damage(path.read_text()))
-    with pytest.raises(RecordError, match=match):
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(RecordError, match=f"{match}.*delete the file"):
         read_sealed(path)

@@ -1,17 +1,14 @@
 """Paired differences between arms: the family that was fixed before any run, those shown beside it, and the tracks."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE
+from hsokv.analysis.frames import HEADLINE, Row
 from hsokv.analysis.intervals import holm, lift, sign_flip
 from hsokv.analysis.runs import Runs, Samples, named, status_of
 from hsokv.analysis.scores import JOINT, PROPOSED
 
 ACCURACY = "accuracy"
-FROZEN = "frozen"
 DIFFERENCE, LIFT = ("difference", "low", "high"), ("lift", "lift_low", "lift_high")
 
 
@@ -32,7 +29,7 @@ def contrasts_of(runs: Runs, samples: Samples) -> pd.DataFrame:
         cells = [(benchmark, HEADLINE, arm) for arm in (a, b)]
         if a == b or cells[0] not in runs.cells or (benchmark, a, b, score) in known:
             continue
-        if all(cell not in runs.cells or runs.cells[cell][0] or (*cell, score) in samples.values for cell in cells):
+        if all(cell not in runs.cells or runs.cells[cell] or (*cell, score) in samples.values for cell in cells):
             name = f"{a}_over_{b}_{benchmark}" + (f"_{score}" if score != ACCURACY else "")
             rows.append(_contrast(runs, samples, name, benchmark, a, b, score=score))
     return pd.DataFrame(rows)
@@ -40,16 +37,16 @@ def contrasts_of(runs: Runs, samples: Samples) -> pd.DataFrame:
 
 def _contrast(
     runs: Runs, samples: Samples, name: str, benchmark: str, a: str, b: str, family: bool = False, score: str = ACCURACY
-) -> dict[str, Any]:
+) -> Row:
     """The headline score of a minus that of b, paired by seed; for accuracy also its lift; p in the family alone."""
     row = {"name": name, "benchmark": benchmark, "a": a, "b": b, "score": score, "family": family}
     if reason := _why_not(runs, benchmark, a, b):
         return row | {"seeds": 0} | status_of(reason)
-    first, second = cells = [(benchmark, HEADLINE, arm) for arm in (a, b)]
-    x, y = (samples.values[*cell, score] for cell in cells)
+    first, second = (benchmark, HEADLINE, a), (benchmark, HEADLINE, b)
+    x, y = samples.values[*first, score], samples.values[*second, score]
     row |= {"seeds": len(x)} | status_of("") | named(samples.difference(first, second, score), DIFFERENCE)
     if score == ACCURACY:
-        examples = [samples.examples.get((*cell, score)) for cell in cells]
+        examples = (samples.examples.get((*cell, score)) for cell in (first, second))
         row |= named(lift(x, y, np.random.default_rng(list(name.encode())), *examples), LIFT)
     return row | ({"p": sign_flip(x - y)} if family and len(x) > 1 else {})
 
@@ -82,7 +79,7 @@ def tracks_of(runs: Runs, samples: Samples) -> pd.DataFrame:
             done = {arm: samples.values.get((name, condition, arm, ACCURACY)) for arm in (PROPOSED, *rivals)}
             means = {arm: values.mean() for arm, values in done.items() if values is not None}
             if means.pop(PROPOSED, None) is None or not means:
-                rows.append(row | status_of(runs.cells[proposed][0] or "no baseline was run"))
+                rows.append(row | status_of(runs.cells[proposed] or "no baseline was run"))
                 continue
             best = max(means, key=means.__getitem__)
             difference = samples.difference(proposed, (name, condition, best), ACCURACY)
@@ -90,16 +87,12 @@ def tracks_of(runs: Runs, samples: Samples) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _encoder(runs: Runs, cell: tuple[str, str, str]) -> dict[str, Any]:
+def _encoder(runs: Runs, cell: tuple[str, str, str]) -> Row:
     """What the records of a cell say of its encoder."""
     records = [record for run, record in runs.records.items() if run[:3] == cell]
     if not records:
         return {}
     tuning = records[0].configuration.get("condition", {}).get("tuning", {})
-    encoders = [record.data.get("encoder", {}) for record in records]
-    flops = [encoder["tuning_flops"] for encoder in encoders if "tuning_flops" in encoder]
-    return {
-        "encoder": encoders[0].get("name"),
-        "tuned_by": tuning["by"].replace("_", "-") if tuning else FROZEN,
-        "tuning_flops": float(np.mean(flops)) if flops else None,
-    }
+    encoders = pd.DataFrame([record.data.get("encoder", {}) for record in records], columns=["name", "tuning_flops"])
+    tuned_by = tuning["by"].replace("_", "-") if tuning else "frozen"
+    return {"encoder": encoders["name"][0], "tuned_by": tuned_by, "tuning_flops": encoders["tuning_flops"].mean()}

@@ -2,15 +2,15 @@
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE
+from hsokv.analysis.frames import HEADLINE, Config, Row
 from hsokv.analysis.intervals import Interval
-from hsokv.analysis.scores import SCORES, unit_of
-from hsokv.exceptions import ConfigurationError, check_known
+from hsokv.analysis.scores import unit_of
+from hsokv.exceptions import check_known
 
 COMPARISONS = {"above": ">", "at_least": ">=", "below": "<", "margin": ">"}
 TESTS = {">": (operator.gt, "not above"), ">=": (operator.ge, "under"), "<": (operator.lt, "not under")}
@@ -20,9 +20,8 @@ TIMED = "one run from nothing up to its statistics, the swarm's measurement incl
 
 
 class Kind(NamedTuple):
-    """A kind of criterion: the thresholds it takes, the columns it is read in, and how it is judged."""
+    """A kind of criterion: the columns it is read in, and how it is judged."""
 
-    thresholds: tuple[str, ...]
     columns: tuple[str, str, str]
     compared: bool = False  # read from the contrast of two arms
     whole: bool = True  # the whole interval clears the threshold; else the estimate does, and the interval lies above 0
@@ -30,24 +29,17 @@ class Kind(NamedTuple):
 
 RATE, LIFT, DIFFERENCE = ("mean", "low", "high"), ("lift", "lift_low", "lift_high"), ("difference", "low", "high")
 KINDS = {
-    "rate": Kind(("above", "at_least", "below"), RATE),
-    "lift": Kind(("above", "at_least"), LIFT, compared=True, whole=False),
-    "difference": Kind(("above", "at_least"), DIFFERENCE, compared=True, whole=False),
-    "magnitude": Kind(("below",), RATE),
-    "not_worse": Kind(("margin",), DIFFERENCE, compared=True),
+    "rate": Kind(RATE),
+    "lift": Kind(LIFT, compared=True, whole=False),
+    "difference": Kind(DIFFERENCE, compared=True, whole=False),
+    "magnitude": Kind(RATE),
+    "not_worse": Kind(DIFFERENCE, compared=True),
 }
 """A line a kind. A magnitude lies between minus and plus the threshold; `not_worse` above minus the margin."""
 
 
-class Verdict(NamedTuple):
-    """pass, fail or not measured, and why."""
-
-    verdict: str
-    reason: str
-
-
-def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = True) -> Verdict:
-    """Whether a value clears a threshold, by its whole interval, or else with an interval above 0.
+def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = True) -> tuple[str, str]:
+    """The verdict on a value, and why: it clears a threshold by its whole interval, or else with one above 0.
 
     Without an interval (fewer than two seeds) nothing is decided.
 
@@ -55,46 +47,34 @@ def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = T
         comparison: how the value is held against the threshold: >, >=, < or within \N{PLUS-MINUS SIGN}.
 
     >>> judge(Interval(0.65, 0.59, 0.71), ">=", 0.6)
-    Verdict(verdict='fail', reason='the interval reaches 0.59, under 0.6')
+    ('fail', 'the interval reaches 0.59, under 0.6')
     """
     if math.isnan(estimate.low):
-        return Verdict("not measured", "fewer than 2 seeds: no interval")
+        return "not measured", "fewer than 2 seeds: no interval"
     if comparison == WITHIN:
         estimate, comparison = Interval(abs(estimate.mean), 0.0, max(-estimate.low, estimate.high)), "<"
     clears, words = TESTS[comparison]
     end = estimate.high if comparison == "<" else estimate.low
     if not clears(estimate.mean, threshold):
-        return Verdict("fail", f"the estimate {estimate.mean:.3g} is {words} {threshold:g}")
+        return "fail", f"the estimate {estimate.mean:.3g} is {words} {threshold:g}"
     if whole and not clears(end, threshold):
-        return Verdict("fail", f"the interval reaches {end:.3g}, {words} {threshold:g}")
+        return "fail", f"the interval reaches {end:.3g}, {words} {threshold:g}"
     if not whole and estimate.low <= 0:
-        return Verdict("fail", f"the interval reaches {estimate.low:.3g}: no difference is not ruled out")
-    return Verdict("pass", "the whole interval clears it" if whole else "clears it, with the interval above 0")
+        return "fail", f"the interval reaches {estimate.low:.3g}: no difference is not ruled out"
+    return "pass", "the whole interval clears it" if whole else "clears it, with the interval above 0"
 
 
-def check_scores(study: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError, with the nearest name, where a criterion is on a score that does not exist."""
-    for criterion in study["criteria"]:
-        if "score" in criterion:
-            check_known(f"criteria.{criterion['name']}.score", criterion["score"], SCORES)
-
-
-def criteria_of(
-    scores: pd.DataFrame, contrasts: pd.DataFrame, about: Mapping[str, Any], study: Mapping[str, Any]
-) -> pd.DataFrame:
+def criteria_of(scores: pd.DataFrame, contrasts: pd.DataFrame, about: Config, study: Config) -> pd.DataFrame:
     """A row for every configured criterion, in order.
 
     A criterion with `tracks` is read on that of these conditions whose mean is highest, and its reason names it. One
     whose benchmark or kind the study cannot measure, or whose runs were not made, is "not measured" with the reason; so
     is one on a synthetic stand-in, which decides nothing.
-
-    Raises:
-        ConfigurationError: a criterion that can be measured has no threshold that its kind takes.
     """
-    return pd.DataFrame([_judged(criterion, scores, contrasts, about, study) for criterion in study["criteria"]])
+    return pd.DataFrame([_judged(criterion, (scores, contrasts), about, study) for criterion in study["criteria"]])
 
 
-def failures(criteria: Iterable[Mapping[str, Any]], allowed: Iterable[str]) -> list[str]:
+def failures(criteria: Iterable[Config], allowed: Iterable[str]) -> list[str]:
     """Names of the criteria that fail and are not `allowed` to, in order; what was not measured does not fail.
 
     Raises:
@@ -113,23 +93,29 @@ class _NotMeasuredError(Exception):
     """Why a criterion has no verdict."""
 
 
+def _refuse(*reasons: tuple[object, str]) -> None:
+    """Raise the first of the reasons that holds."""
+    if reason := next((reason for holds, reason in reasons if holds), None):
+        raise _NotMeasuredError(reason)
+
+
 def _judged(
-    criterion: Mapping[str, Any],
-    scores: pd.DataFrame,
-    contrasts: pd.DataFrame,
-    about: Mapping[str, Any],
-    study: Mapping[str, Any],
-) -> dict[str, Any]:
-    bound = next((name for name in COMPARISONS if name in criterion), None)
-    kind, score = criterion.get("kind"), criterion.get("score", "accuracy")
+    criterion: Config,
+    frames: tuple[pd.DataFrame, pd.DataFrame],
+    about: Config,
+    study: Config,
+) -> Row:
+    """The row of a criterion in the frame `criteria`."""
+    bound = next(name for name in COMPARISONS if name in criterion)
+    kind, score, threshold = criterion.get("kind"), criterion.get("score", "accuracy"), criterion[bound]
     row = {
         "name": criterion["name"],
         "benchmark": criterion["benchmark"],
         "condition": HEADLINE,
         "kind": kind,
         "unit": "lift" if kind == "lift" else unit_of(score, difference=kind in ("difference", "not_worse")),
-        "comparison": WITHIN if kind == "magnitude" else COMPARISONS.get(bound),
-        "threshold": -criterion[bound] if bound == "margin" else criterion[bound] if bound else None,
+        "comparison": WITHIN if kind == "magnitude" else COMPARISONS[bound],
+        "threshold": -threshold if bound == "margin" else threshold,
         "verdict": "not measured",
         "evidence": "",
     }
@@ -142,60 +128,49 @@ def _judged(
             row["evidence"] = estimate["evidence"]
         else:
             _check_measurable(criterion, about)
-            if bound not in KINDS[kind].thresholds:
-                wanted = " or ".join(f"`{name}`" for name in KINDS[kind].thresholds)
-                raise ConfigurationError(f"criteria.{row['name']}: a {kind} needs a threshold. Add {wanted}.")
             arms = sorted({criterion["arm"], criterion.get("over", criterion["arm"])})
             row["evidence"] = " ".join(f"{about['records']}/{row['benchmark']}/{arm}.jsonl" for arm in arms)
-            estimate = _decisive(criterion, score, contrasts if KINDS[kind].compared else scores)
+            estimate = _decisive(criterion, score, frames[KINDS[kind].compared])
         mean, low, high = (math.nan if estimate[end] is None else estimate[end] for end in KINDS[kind].columns)
-        row |= judge(Interval(mean, low, high), row["comparison"], row["threshold"], KINDS[kind].whole)._asdict()
+        verdict, reason = judge(Interval(mean, low, high), row["comparison"], row["threshold"], KINDS[kind].whole)
     except _NotMeasuredError as reason:
         return row | {"reason": str(reason)}
     if "tracks" in criterion:
-        row |= {"condition": estimate["condition"], "reason": f"{row['reason']}; best track: {estimate['condition']}"}
-    return row | {"value": mean, "low": low, "high": high}
+        row["condition"] = estimate["condition"]
+        reason = f"{reason}; best track: {estimate['condition']}"
+    return row | {"verdict": verdict, "reason": reason, "value": mean, "low": low, "high": high}
 
 
-def _check_measurable(criterion: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+def _check_measurable(criterion: Config, about: Config) -> None:
     name, benchmark = criterion["benchmark"], about["benchmarks"].get(criterion["benchmark"])
     arms = (*benchmark["arms"], *benchmark["controls"]) if benchmark else ()
     absent = next((criterion[arm] for arm in ("arm", "over") if criterion.get(arm, *arms[:1]) not in arms), None)
     _refuse(
         (benchmark is None, f"{name} is not in this study's configuration"),
         (benchmark and benchmark["synthetic"], f"{name} is a synthetic stand-in, which decides no criterion"),
-        (criterion.get("kind") not in KINDS, f"no run of this study measures a {criterion.get('kind')}"),
         (absent in about["arms"], f"{absent} is not defined for {name}"),
         (absent, f"{absent} is not in this study's configuration"),
     )
 
 
-def _refuse(*reasons: tuple[Any, str]) -> None:
-    """Raise the first of the reasons that holds."""
-    if reason := next((reason for holds, reason in reasons if holds), None):
-        raise _NotMeasuredError(reason)
-
-
-def _decisive(criterion: Mapping[str, Any], score: str, rows: pd.DataFrame) -> Mapping[str, Any]:
+def _decisive(criterion: Config, score: str, rows: pd.DataFrame) -> pd.Series:
     """The row that decides the criterion: on the benchmark's headline or, of `tracks`, the best one."""
-    arms = [criterion["arm"], *([criterion["over"]] if "over" in criterion else [])]
-    wanted = {"benchmark": [criterion["benchmark"]], "score": [score]}
-    if "a" in rows:
-        wanted |= {"a": arms[:1], "b": arms[1:]}
+    arm, over = criterion["arm"], criterion.get("over")
+    rows = rows[(rows["benchmark"] == criterion["benchmark"]) & (rows["score"] == score)]
+    if compared := "a" in rows:
+        rows = rows[(rows["a"] == arm) & (rows["b"] == over)]
     else:
-        wanted |= {"arm": arms[:1], "condition": criterion.get("tracks", [HEADLINE])}
-    for column, values in wanted.items():
-        rows = rows[rows[column].isin(values)]
-    _refuse((rows.empty, f"the runs of {' and '.join(arms)} hold no {score}"))
+        rows = rows[(rows["arm"] == arm) & rows["condition"].isin(criterion.get("tracks", [HEADLINE]))]
+    _refuse((rows.empty, f"the runs of {' and '.join(filter(None, (arm, over)))} hold no {score}"))
     done = rows[rows["status"] == "done"]
     _refuse((done.empty, f"not run: {rows.iloc[0]['reason']}"))
-    row = done.iloc[0] if "a" in rows else done.loc[done["mean"].idxmax()]
+    row = done.iloc[0] if compared else done.loc[done["mean"].idxmax()]
     undefined = criterion["kind"] == "lift" and pd.isna(row.get("lift"))  # no column where none is defined
-    _refuse((undefined, f"lift undefined: the interval of {arms[-1]} reaches under 5 points"))
+    _refuse((undefined, f"lift undefined: the interval of {over} reaches under 5 points"))
     return row
 
 
-def _judged_time(row: Mapping[str, Any], about: Mapping[str, Any], study: Mapping[str, Any]) -> dict[str, Any]:
+def _judged_time(row: Row, about: Config, study: Config) -> Row:
     """The verdict on the time of the whole study: one measurement, from the start of a run to its statistics."""
     measured = {row["benchmark"], *about["benchmarks"], *(["cartpole"] if about.get("scaling") else [])}
     absent = next((other["benchmark"] for other in study["criteria"] if other["benchmark"] not in measured), None)
@@ -209,7 +184,10 @@ def _judged_time(row: Mapping[str, Any], about: Mapping[str, Any], study: Mappin
         (cores is None, f"the run used a cluster, not at most {MOST_CORES} cores"),
         (cores and cores > MOST_CORES, f"the run used {cores} cores, not at most {MOST_CORES}"),
     )
-    reason = TIMED if minutes < threshold else f"{minutes:.3g} is not under {threshold:g}; {TIMED}"
-    evidence = f"{study.get('results', 'results')}/time/study.json"
-    verdict = "pass" if minutes < threshold else "fail"
-    return {"value": minutes, "verdict": verdict, "reason": reason, "evidence": evidence}
+    met = minutes < threshold
+    return {
+        "value": minutes,
+        "verdict": "pass" if met else "fail",
+        "reason": TIMED if met else f"{minutes:.3g} is not under {threshold:g}; {TIMED}",
+        "evidence": f"{study.get('results', 'results')}/time/study.json",
+    }

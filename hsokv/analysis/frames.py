@@ -14,6 +14,8 @@ from hsokv.exceptions import RecordError
 from hsokv.files import read_json, write_text
 
 FORMAT = "hsokv-statistics/2"
+Config = Mapping[str, Any]  # the checked configuration, or what is said once of a study: a tree of plain values
+Row = dict[str, str | float | bool | None]  # of a frame
 HEADLINE = "headline"  # of a condition: the mean over the headline's conditions, seed by seed
 
 
@@ -180,7 +182,7 @@ class Study:
     Categories are ordered as configured; a text or an end of an interval that is missing is "" or NaN.
     """
 
-    about: dict[str, Any]
+    about: Config
     frames: dict[str, pd.DataFrame]
 
     def __getattr__(self, name: str) -> pd.DataFrame:
@@ -189,9 +191,12 @@ class Study:
         return self.frames[name]
 
     @classmethod
-    def of(cls, about: dict[str, Any], rows: Mapping[str, Any]) -> "Study":
+    def of(cls, about: Config, rows: Mapping[str, pd.DataFrame | list[Row]]) -> "Study":
         """The study of rows (frames, or lists of mappings) by frame; what has no rows is an empty frame."""
-        frames = {name: pd.DataFrame(rows.get(name, []), columns=columns) for name, columns in FRAMES.items()}
+        frames = {
+            name: pd.DataFrame(rows.get(name, []), columns=columns).reset_index(drop=True)
+            for name, columns in FRAMES.items()
+        }
         return cls(about, {name: _typed(name, frame, about) for name, frame in frames.items()})
 
     @classmethod
@@ -247,7 +252,7 @@ def data_dictionary() -> str:
     return "\n".join([*lines, ""])
 
 
-def _typed(name: str, frame: pd.DataFrame, about: Mapping[str, Any]) -> pd.DataFrame:
+def _typed(name: str, frame: pd.DataFrame, about: Config) -> pd.DataFrame:
     """The frame with the types of its columns; the categories in the configuration's order, others after them."""
     benchmarks = about["benchmarks"].values()
     order = {

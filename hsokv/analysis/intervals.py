@@ -32,13 +32,10 @@ def interval(
     Args:
         values: [seeds], a score, or the difference of two arms' scores, per seed; or [seeds, points], each by itself.
         examples: [seeds, examples], the same per test example; None where each seed has a test set of its own.
-        bounds: the least and the most that the true mean can be. The interval is cut there: what is cut off could not
-            be true, so it covers as often as before.
+        bounds: the least and the most that the true mean can be; cut there, the interval covers as often as before.
 
     >>> [round(end, 3) for end in interval([0.1, 0.2, 0.3])]
     [0.2, -0.048, 0.448]
-    >>> interval([0.1, 0.2, 0.3], bounds=(0.0, 1.0)).low
-    0.0
     """
     values = np.ascontiguousarray(_by_seed(values).T)
     seeds, mean = values.shape[-1], values.mean(axis=-1)
@@ -53,13 +50,7 @@ def interval(
     return Interval(mean.tolist(), low.tolist(), high.tolist())
 
 
-def lift(
-    a: ArrayLike,
-    b: ArrayLike,
-    generator: np.random.Generator,
-    examples_a: ArrayLike | None = None,
-    examples_b: ArrayLike | None = None,
-) -> Interval | None:
+def lift(a: ArrayLike, b: ArrayLike, generator: np.random.Generator, *examples: ArrayLike | None) -> Interval | None:
     """(mean a - mean b) / mean b over the same seeds; None where the interval of b reaches under 5 points.
 
     The interval is lift +- t(n-1) sqrt(n / (n-1)) s, s the standard deviation of the lift over a bootstrap that draws
@@ -69,13 +60,13 @@ def lift(
     Args:
         a, b: [seeds], the two arms' scores, the same seeds in the same order.
         generator: the source of the resamples.
-        examples_a, examples_b: [seeds, examples], outcomes; examples count where both are given.
+        examples: outcomes [seeds, examples] of a and of b; they count where both are given.
 
     >>> lift([0.6, 0.6], [0.5, 0.5], np.random.default_rng(0)).mean.__round__(3)
     0.2
     """
     a, b = _by_seed(a), _by_seed(b)
-    n = a.size
+    n, (examples_a, examples_b) = a.size, examples or (None, None)
     if n != b.size:
         raise ValueError(f"The arms have {n} and {b.size} values. Give both the same seeds.")
     base = interval(b, examples_b)

@@ -1,14 +1,14 @@
 """Inside the memory: how reads spread over entries, which entries were read most, which test examples it flips."""
 
 import unicodedata
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.runs import Runs, Samples, status_of
-from hsokv.analysis.scores import PROPOSED, Run
+from hsokv.analysis.frames import Row
+from hsokv.analysis.runs import CELL, RUN, Runs, Samples, points_of, status_of
+from hsokv.analysis.scores import PROPOSED, by_reads, entries_of
+from hsokv.records import RunRecord
 
 MOST_READ = 5  # entries that are shown of a benchmark
 LETTERS = 60  # of a text that is shown
@@ -27,14 +27,15 @@ def reads_of(runs: Runs, samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
     condition and seed.
     """
     holders = {arm for _, _, arm, score in samples.values if score == "memory_entries"}
-    pairs = [pair for pair in runs.pairs if pair[1] in holders]
-    reads = runs.shares(_cumulated, lambda kind, _: {"kind": kind, "entries": SHARES.round(6)}, pairs, NO_READS)
+    pairs = [(name, arm) for name, arm in runs.pairs if arm in holders]
+    points = points_of(runs.measure(_cumulated))
+    points = points.assign(kind=points["name"], entries=SHARES.round(6)[points["x"] - 1])
+    reads = runs.headlines(points, pairs, NO_READS)
     most_read = []
-    for name, arm in (pair for pair in pairs if pair[1] == PROPOSED):
-        key = runs.first(name, arm)
-        row = reads[(reads["benchmark"] == name) & (reads["arm"] == arm)].iloc[0]
-        base = dict(zip(("benchmark", "condition", "arm", "seed"), key, strict=True)) | status_of(row["reason"])
-        most_read += [base | entry for entry in ([{}] if row["reason"] else _most_read(runs.done[key]))]
+    for name, reason in reads[reads["arm"] == PROPOSED].groupby("benchmark", sort=False)["reason"].first().items():
+        key = runs.first(name, PROPOSED)
+        base = dict(zip(RUN, key, strict=True)) | status_of(reason)
+        most_read += [base | entry for entry in ([{}] if reason else _most_read(runs.done[key]))]
     return reads, pd.DataFrame(most_read)
 
 
@@ -45,15 +46,15 @@ def flipped_of(runs: Runs, samples: Samples) -> pd.DataFrame:
     earlier first.
     """
     rows = []
-    for name, arm in (pair for pair in runs.pairs if pair[1] == PROPOSED and not runs.is_stream(pair[0])):
-        cell = runs.first(name, arm)[:3]
+    for name in (name for name, arm in runs.pairs if arm == PROPOSED and not runs.is_stream(name)):
+        cell = runs.first(name, PROPOSED)[:3]
         for kind in ("corrected", "harmed"):
-            if runs.why_not(name, arm) or (*cell, f"memory_{kind}") not in samples.examples:
-                continue
-            seeds = samples.examples[*cell, f"memory_{kind}"].sum(axis=0, dtype=int)
-            often = [index for index in np.argsort(-seeds, kind="stable")[:FLIPPED] if seeds[index] >= OFTEN]
-            rows += [(*cell, kind, rank, index, seeds[index]) for rank, index in enumerate(often, start=1)]
-    return pd.DataFrame(rows, columns=["benchmark", "condition", "arm", "kind", "rank", "example", "seeds"])
+            examples = samples.examples.get((*cell, f"memory_{kind}"))
+            if examples is not None and not runs.why_not(name, PROPOSED):
+                seeds = examples.sum(axis=0, dtype=int)
+                often = [index for index in np.argsort(-seeds, kind="stable")[:FLIPPED] if seeds[index] >= OFTEN]
+                rows += [(*cell, kind, rank, index, seeds[index]) for rank, index in enumerate(often, start=1)]
+    return pd.DataFrame(rows, columns=[*CELL, "kind", "rank", "example", "seeds"])
 
 
 def shorten(text: str, letters: int = LETTERS) -> str:
@@ -67,29 +68,25 @@ def shorten(text: str, letters: int = LETTERS) -> str:
     return line if len(line) <= letters else line[: letters - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def _cumulated(run: Run) -> dict[str, np.ndarray]:
+def _cumulated(record: RunRecord) -> dict[str, np.ndarray]:
     """The share of all reads that the reads, and the right reads, of the most read entries make up, at each of `SHARES`
     of the entries; nothing where the memory was not read."""
-    try:
-        entries = run.read
-    except KeyError:
+    entries = entries_of(record)
+    if not entries or not (total := entries["reads"].sum()):
         return {}
-    total, order = entries.reads.sum(), entries.by_reads
-    up_to = {kind: np.append(0, getattr(entries, kind)[order].cumsum() / total) for kind in ("reads", "right")}
-    return {kind: np.interp(SHARES, np.linspace(0, 1, len(order) + 1), values) for kind, values in up_to.items()}
+    order, found = by_reads(entries["reads"]), {}
+    for kind in ("reads", "right"):
+        up_to = np.append(0, entries[kind][order].cumsum() / total)
+        found[kind] = np.interp(SHARES, np.linspace(0, 1, len(up_to)), up_to)
+    return found
 
 
-def _most_read(run: Run) -> Iterator[dict[str, Any]]:
-    entries, texts = run.entries, run.record.instruments["memory"].get("texts") or []
-    for rank, index in enumerate(entries.by_reads[:MOST_READ].tolist(), start=1):
-        number, reads = entries.numbers[index], entries.reads[index]
-        if reads:
-            yield {
-                "rank": rank,
-                "label": entries.labels[index],
-                "count": entries.counts[index],
-                "number": number,
-                "reads": reads / entries.reads.sum(),
-                "right": entries.right[index] / reads,
-                "text": shorten(texts[number]) if 0 <= number < len(texts) else None,
-            }
+def _most_read(record: RunRecord) -> list[Row]:
+    """The entries that were read most in a run, with their texts."""
+    entries = pd.DataFrame(entries_of(record))
+    texts = dict(enumerate(record.instruments["memory"].get("texts") or []))
+    top = entries.iloc[by_reads(entries["reads"].to_numpy())[:MOST_READ]].query("reads > 0")
+    top = top.rename(columns={"labels": "label", "counts": "count", "numbers": "number"})
+    top = top.assign(right=top["right"] / top["reads"], reads=top["reads"] / entries["reads"].sum())
+    shown = [shorten(texts[number]) if number in texts else None for number in top["number"]]
+    return top.assign(rank=range(1, len(top) + 1), text=shown).to_dict("records")

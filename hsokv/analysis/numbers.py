@@ -1,14 +1,15 @@
 """Every number that the study prints, under one key: value, text, unit, rule, and the cell and records it is from."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sized
 from difflib import get_close_matches
-from functools import reduce
-from typing import Any, NamedTuple
+from functools import cache, reduce
+from itertools import chain
+from typing import NamedTuple
 
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE, Study, column_of
+from hsokv.analysis.frames import HEADLINE, Config, Study, column_of
 from hsokv.analysis.scores import PROPOSED, UNITS, format_value, unit_of
 from hsokv.exceptions import ConfigurationError
 
@@ -16,10 +17,11 @@ NO_INTERVAL = "fewer than 2 seeds"
 NO_LIFT = "the second arm's interval reaches under 5 points"
 NO_TEXT = "the record holds no text of this entry"
 NOT_TOLD = "no run of it tells"
-NO_THRESHOLD = "no threshold in the configuration"
 CONFIGURED, COUNTED = "set in the configuration", "count of records"
 LARGE = {"bytes_sent": "traffic", "peak_memory_bytes": "memory"}  # printed in kB and MiB
-Row = Mapping[str, Any]
+Row = Config  # of a frame
+Strings = tuple[str, ...]
+Records = tuple[tuple[str, tuple[int, ...]], ...]  # files, each with the lines of its runs
 
 
 class Family(NamedTuple):
@@ -100,7 +102,7 @@ class Number(NamedTuple):
     None). `records` are the files it is made of, each with the lines of its runs.
     """
 
-    value: Any
+    value: str | float | None
     unit: str
     text: str
     status: str
@@ -113,10 +115,10 @@ class Number(NamedTuple):
     conditions: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()  # all where none is named
     seeds: tuple[int, ...] = ()
-    records: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    records: Records = ()
 
 
-class Numbers(Mapping[str, Number]):
+class Numbers(dict[str, Number]):
     """The numbers of a study by key: those of `FAMILIES`, and of `ABOUT` where the study has them.
 
     Raises:
@@ -124,99 +126,92 @@ class Numbers(Mapping[str, Number]):
     """
 
     def __init__(self, study: Study) -> None:
-        self._study, self._numbers = study, {}
-        for family in FAMILIES:
-            self._add_frame(family)
-        self._add_about()
-        self._lines = defaultdict(list)  # by benchmark and condition
-        for run in study.runs[study.runs["line"].notna()].itertuples():
-            self._lines[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
+        super().__init__()
+        sources = _sources(study)
+        for key, number in chain(*(_of_frame(family, study) for family in FAMILIES), _of_about(study.about)):
+            if key in self:
+                raise ConfigurationError(
+                    f"Two numbers are named {key!r}. Rename a contrast, criterion, benchmark or arm."
+                )
+            self[key] = number._replace(records=sources(number))
 
-    def __getitem__(self, key: str) -> Number:
-        if key not in self._numbers:
-            near = get_close_matches(key, self._numbers, n=1, cutoff=0.0)
-            raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
-        number, lines = self._numbers[key], defaultdict(list)
-        if number.records:  # found at an earlier look
-            return number
-        if number.frame.startswith("scaling") or number.column.startswith("scaling."):  # documents, which have no lines
+    def __missing__(self, key: str) -> Number:
+        near = get_close_matches(key, self, n=1, cutoff=0.0)
+        raise ConfigurationError(f"No number is named {key!r}. The nearest is {near[0]!r}.")
+
+
+def _sources(study: Study) -> Callable[[Number], Records]:
+    """What gives the records of a number, or the documents of the distributed swarm, which have no lines."""
+    runs = defaultdict(list)  # by benchmark and condition
+    for run in study.runs[study.runs["line"].notna()].itertuples():
+        runs[run.benchmark, run.condition].append((run.arm, run.seed, run.path, int(run.line)))
+
+    @cache
+    def records(benchmark: str, conditions: Strings, arms: Strings, seeds: tuple[int, ...]) -> Records:
+        lines = defaultdict(list)
+        for arm, seed, path, line in chain(*(runs[benchmark, condition] for condition in conditions)):
+            if (not arms or arm in arms) and seed in seeds:
+                lines[path].append(line)
+        return tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items()))
+
+    def sources(number: Number) -> Records:
+        if number.frame.startswith("scaling") or number.column.startswith("scaling."):
             projected = number.frame in ("scaling_validation", "scaling_projection") or number.column == "scaling.error"
-            folder = self._study.about["records"].removesuffix("records") + "scaling"
-            lines = {f"{folder}/{name}.json": () for name in ("measured", "projected")[: 1 + projected]}
-        for condition in number.conditions:
-            for arm, seed, path, line in self._lines[number.benchmark, condition]:
-                if (not number.arms or arm in number.arms) and seed in number.seeds:
-                    lines[path].append(line)
-        records = tuple((path, tuple(sorted(of_path))) for path, of_path in sorted(lines.items()))
-        self._numbers[key] = number._replace(records=records)
-        return self._numbers[key]
+            folder = study.about["records"].removesuffix("records") + "scaling"
+            return tuple((f"{folder}/{name}.json", ()) for name in ("measured", "projected")[: 1 + projected])
+        return records(number.benchmark, number.conditions, number.arms, number.seeds)
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._numbers
+    return sources
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
 
-    def __len__(self) -> int:
-        return len(self._numbers)
+def _of_frame(family: Family, study: Study) -> Iterator[tuple[str, Number]]:
+    name, frame = family.frame, study.frames[family.frame]
+    ends = [(end, column or end) for end, _, column in (part.partition("=") for part in family.columns.split())]
+    columns = [(end, column, column_of(name, column)) for end, column in ends]
+    for index, row in (frame.query(family.where) if family.where else frame).to_dict("index").items():
+        key, behind = family.key.format(**row), _behind(study.about, name, row, family.arms.format(**row).split())
+        for end, column, (kind, rule, unit, _) in columns:
+            unit = family.unit(row) if family.unit else LARGE.get(column, unit)
+            missing = ("undefined", family.undefined(row))
+            if name == "criteria":
+                missing = ("not measured", row["reason"])
+            elif row.get("status", "done") != "done":
+                missing = ("not run", row["reason"])
+            unit = unit or {"integer": "count"}.get(kind, kind)
+            yield f"{key}.{end}", _number(row[column], unit, rule, missing, name, index, column, *behind)
 
-    def _add_frame(self, family: Family) -> None:
-        name, frame = family.frame, self._study.frames[family.frame]
-        ends = [(end, column or end) for end, _, column in (part.partition("=") for part in family.columns.split())]
-        columns = [(end, column, column_of(name, column)) for end, column in ends]
-        for index, row in (frame.query(family.where) if family.where else frame).to_dict("index").items():
-            key, behind = family.key.format(**row), self._behind(name, row, family.arms.format(**row).split())
-            for end, column, (kind, rule, unit, _) in columns:
-                unit = family.unit(row) if family.unit else LARGE.get(column, unit)
-                missing = ("undefined", family.undefined(row))
-                if name == "criteria":
-                    missing = ("not measured", NO_THRESHOLD if end == "threshold" else row["reason"])
-                elif row.get("status", "done") != "done":
-                    missing = ("not run", row["reason"])
-                unit = unit or {"integer": "count"}.get(kind, kind)
-                self._add(f"{key}.{end}", row[column], unit, rule, (name, index, column), missing, behind)
 
-    def _behind(self, frame: str, row: Row, arms: list[str]) -> tuple[Any, ...]:
-        """Benchmark, conditions, arms and seeds behind the numbers of a row."""
-        about = self._study.about["benchmarks"].get(row.get("benchmark"))
-        if about is None:
-            return ()
-        condition = row.get("condition") or HEADLINE
-        if frame == "criteria":
-            known = (*about["arms"], *about["controls"])
-            arms = [arm for arm in known if f"/{row['benchmark']}/{arm}.jsonl" in row["evidence"]]
-        conditions = about["headline"] if condition == HEADLINE else [condition]
-        seeds = [int(row["seed"])] if "seed" in row else about["seeds"]
-        return row["benchmark"], tuple(conditions), tuple(arms), tuple(seeds)
+def _of_about(about: Config) -> Iterator[tuple[str, Number]]:
+    for key, (column, unit, rule, reason) in ABOUT.items():
+        for name in about["benchmarks"] if "{benchmark}" in key else ("",):
+            at = column.format(benchmark=name)
+            value = reduce(lambda part, name: (part or {}).get(name), at.split("."), about)
+            if isinstance(value, Sized) and not isinstance(value, str):
+                value = len(value) if unit == "count" else ", ".join(value)
+            if value is not None or (reason and about.get(column.split(".")[0])):
+                missing = ("not run" if key.startswith("study") else "undefined", reason)
+                behind = _behind(about, "study", {"benchmark": name}, [])
+                yield key.format(benchmark=name), _number(value, unit, rule, missing, "study", None, at, *behind)
 
-    def _add_about(self) -> None:
-        for key, (column, unit, rule, reason) in ABOUT.items():
-            for name in self._study.about["benchmarks"] if "{benchmark}" in key else ("",):
-                at, behind = column.format(benchmark=name), self._behind("study", {"benchmark": name}, [])
-                value = reduce(lambda part, name: (part or {}).get(name), at.split("."), self._study.about)
-                if unit == "count" and not isinstance(value, int | None):
-                    value = len(value)
-                value = ", ".join(value) if isinstance(value, list) else value
-                if value is not None or (reason and self._study.about.get(column.split(".")[0])):
-                    missing = ("not run" if key.startswith("study") else "undefined", reason)
-                    self._add(key.format(benchmark=name), value, unit, rule, ("study", None, at), missing, behind)
 
-    def _add(
-        self,
-        key: str,
-        value: Any,
-        unit: str,
-        rule: str,
-        at: tuple[str, int | None, str],
-        missing: tuple[str, str],
-        behind: tuple[Any, ...],
-    ) -> None:
-        """Add a number; without a value, its status and reason are `missing` and its text says so."""
-        if key in self._numbers:
-            raise ConfigurationError(f"Two numbers are named {key!r}. Rename a contrast, criterion, benchmark or arm.")
-        absent = value == "" if isinstance(value, str) else pd.isna(value)
-        value = None if absent else int(value) if unit == "count" else value
-        text = f"{missing[0]}: {missing[1]}" if absent else format_value(value, unit)
-        status, reason = missing if absent else ("done", None)
-        printed = UNITS[unit].printed if unit in UNITS else unit
-        self._numbers[key] = Number(value, printed, text, status, reason, rule, *at, *behind)
+def _behind(about: Config, frame: str, row: Row, arms: list[str]) -> tuple[object, ...]:
+    """Benchmark, conditions, arms and seeds behind the numbers of a row."""
+    benchmark = about["benchmarks"].get(row.get("benchmark"))
+    if benchmark is None:
+        return ()
+    condition = row.get("condition") or HEADLINE
+    if frame == "criteria":
+        known = (*benchmark["arms"], *benchmark["controls"])
+        arms = [arm for arm in known if f"/{row['benchmark']}/{arm}.jsonl" in row["evidence"]]
+    conditions = benchmark["headline"] if condition == HEADLINE else [condition]
+    seeds = [int(row["seed"])] if "seed" in row else benchmark["seeds"]
+    return row["benchmark"], tuple(conditions), tuple(arms), tuple(seeds)
+
+
+def _number(value: str | float | None, unit: str, rule: str, missing: tuple[str, str], *at: object) -> Number:
+    """A number; without a value, its status and reason are `missing` and its text says so."""
+    printed = UNITS[unit].printed if unit in UNITS else unit
+    if value == "" if isinstance(value, str) else pd.isna(value):
+        return Number(None, printed, ": ".join(missing), *missing, rule, *at)
+    value = int(value) if unit == "count" else value
+    return Number(value, printed, format_value(value, unit), "done", None, rule, *at)

@@ -3,24 +3,23 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from hsokv.analysis.frames import FRAMES, HEADLINE
+from hsokv.analysis.frames import FRAMES, HEADLINE, Config
 from hsokv.analysis.intervals import Interval, interval
-from hsokv.analysis.scores import JOINT, Run, score_range
-from hsokv.exceptions import ConfigurationError, RecordError
+from hsokv.analysis.scores import JOINT, score_range
+from hsokv.exceptions import RecordError
 from hsokv.records import RunRecord, costs_path, read_costs, read_records
 
-NO_RECORD = "no record"
 RERUN = "Delete the record and run `snakemake --cores 4 report` again."
 RunKey = tuple[str, str, str, int]  # benchmark, condition, arm and seed
 Cell = tuple[str, str, str]  # benchmark, condition or headline, and arm
+Key = tuple[str, str, str, str]  # a cell and the name of a score or of a curve
+RUN, CELL = ["benchmark", "condition", "arm", "seed"], ["benchmark", "condition", "arm"]
 
 
 @dataclass(frozen=True)
@@ -30,26 +29,29 @@ class Runs:
     A cell is done when every configured seed was run, so no mean is taken over the seeds that happened to end.
     """
 
-    study: Mapping[str, Any]
+    study: Config
     records: dict[RunKey, RunRecord]
     frame: pd.DataFrame
 
     @cached_property
-    def done(self) -> dict[RunKey, Run]:
-        """Those that are done, each beside that of `joint` on the same condition and seed."""
-        runs = ((run, record) for run, record in self.records.items() if record.status == "done")
-        return {run: Run(record, self.records.get((*run[:2], JOINT, run[3]))) for run, record in runs}
+    def done(self) -> dict[RunKey, RunRecord]:
+        """The records of those that are done."""
+        return {run: record for run, record in self.records.items() if record.status == "done"}
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
         """Every benchmark with each of the study's arms that run on it; controls are no such arms."""
-        return [(name, arm) for name in self.study["benchmarks"] for arm in arms_of(self.study, name)]
+        return [(name, arm) for name, benchmark in self.study["benchmarks"].items() for arm in benchmark["arms"]]
 
     def is_stream(self, benchmark: str) -> bool:
         """Whether the arms of a benchmark learn task after task; False too where it is no benchmark of this study."""
         return self.study["benchmarks"].get(benchmark, {}).get("protocol") == "stream"
 
-    def headline(self, benchmark: str, arm: str) -> list[Run | None]:
+    def joint(self, record: RunRecord) -> RunRecord | None:
+        """The record of `joint` on the same condition and seed."""
+        return self.records.get((record.benchmark, record.condition, JOINT, record.seed))
+
+    def headline(self, benchmark: str, arm: str) -> list[RunRecord | None]:
         """The headline's runs of an arm, by seed and then by condition; None where one is not done."""
         settings = self.study["benchmarks"][benchmark]
         return [self.done.get((benchmark, c, arm, seed)) for seed in settings["seeds"] for c in settings["headline"]]
@@ -60,76 +62,53 @@ class Runs:
         return benchmark, settings["headline"][0], arm, settings["seeds"][0]
 
     @cached_property
-    def cells(self) -> dict[Cell, tuple[str, bool]]:
-        """Why each cell is not done ("" where it is), and whether its data are synthetic, in the configuration's order;
-        the headline after the conditions."""
+    def cells(self) -> dict[Cell, str]:
+        """Why each cell is not done, "" where it is; in the configuration's order, a headline after its conditions."""
+        reasons = self.frame.groupby(CELL, sort=False)["reason"].agg(_reason).to_dict()
         cells = {}
-        runs = self.frame[["benchmark", "arm", "condition", "reason", "synthetic"]].itertuples(index=False, name=None)
-        for (benchmark, arm), of_arm in groupby(runs, lambda run: run[:2]):
-            headline = []
-            for condition, of_seeds in groupby(of_arm, lambda run: run[2]):
-                *_, reasons, synthetic = zip(*of_seeds, strict=True)
-                missing = sum(reason != "" for reason in reasons)
-                share = f"{missing} of {len(reasons)} seeds: " if 0 < missing < len(reasons) else ""
-                cells[benchmark, condition, arm] = cell = (share + _listed(reasons), any(synthetic))
-                if condition in self.study["benchmarks"][benchmark]["headline"]:
-                    headline.append(cell)
-            cells[benchmark, HEADLINE, arm] = (_listed(reason for reason, _ in headline), headline[0][1])
+        for name, benchmark in self.study["benchmarks"].items():
+            for arm in (*benchmark["arms"], *benchmark.get("controls", ())):
+                cells |= {cell: reasons[cell] for cell in ((name, c, arm) for c in benchmark["conditions"])}
+                cells[name, HEADLINE, arm] = _listed(cells[name, c, arm] for c in benchmark["headline"])
         return cells
 
     def why_not(self, benchmark: str, arm: str, missing: str = "") -> str:
         """Why the headline of an arm is not done; where it is, `missing`."""
-        return self.cells[benchmark, HEADLINE, arm][0] or missing
+        return self.cells[benchmark, HEADLINE, arm] or missing
 
-    def measure(self, tell: Callable[[Run], Mapping[str, ArrayLike]]) -> dict[tuple[str, str, str, str], np.ndarray]:
+    def measure(self, tell: Callable[[RunRecord], Mapping[str, ArrayLike]]) -> dict[Key, np.ndarray]:
         """What every seed of a cell tells, [seeds, ...] by cell and name; a headline is the mean over its conditions.
 
         Of lists of different lengths only as many points are taken as all have.
         """
-        measured = {}
-        for name, benchmark in self.study["benchmarks"].items():
-            for arm in (*arms_of(self.study, name), *benchmark.get("controls", ())):
-                parts = {}
-                for condition in benchmark["conditions"]:
-                    runs = [self.done.get((name, condition, arm, seed)) for seed in benchmark["seeds"]]
-                    parts[condition] = _common([tell(run) if run else {} for run in runs])
-                headline = _common([parts[condition] for condition in benchmark["headline"]])
-                parts[HEADLINE] = {what: values.mean(axis=0) for what, values in headline.items()}
-                for condition, part in parts.items():
-                    measured |= {(name, condition, arm, what): values for what, values in part.items()}
-        return measured
+        parts: dict[Cell, dict[str, np.ndarray]] = {}
+        for name, condition, arm in self.cells:
+            benchmark = self.study["benchmarks"][name]
+            if condition == HEADLINE:
+                common = _common([parts[name, c, arm] for c in benchmark["headline"]])
+                parts[name, condition, arm] = {what: values.mean(axis=0) for what, values in common.items()}
+            else:
+                runs = [self.done.get((name, condition, arm, seed)) for seed in benchmark["seeds"]]
+                parts[name, condition, arm] = _common([tell(run) if run else {} for run in runs])
+        return {(*cell, what): values for cell, part in parts.items() for what, values in part.items()}
 
-    def shares(
-        self,
-        tell: Callable[[Run], Mapping[str, ArrayLike]],
-        points: Callable[[str, int], Mapping[str, Any]],
-        pairs: Iterable[tuple[str, str]],
-        missing: str,
-    ) -> pd.DataFrame:
-        """The headline of shares in [0, 1] that runs tell: a row for each point of every pair of benchmark and arm.
-
-        `points` gives the columns that tell points apart, of a name and their number; a pair without any has a row that
-        says why, `missing` where it was run.
-        """
-        measured, rows = self.measure(tell), []
-        names = list(dict.fromkeys(what for *_, what in measured))
-        for name, arm in pairs:
-            base = {"benchmark": name, "arm": arm}
-            told = {what: measured.get((name, HEADLINE, arm, what)) for what in names}
-            told = {what: values for what, values in told.items() if values is not None}
-            for what, values in told.items():
-                row = base | points(what, values.shape[1]) | {"seeds": len(values)} | status_of("")
-                rows.append(row | named(interval(values, bounds=(0.0, 1.0))))
-            rows += [] if told else [base | {"seeds": 0} | status_of(self.why_not(name, arm, missing))]
-        return exploded(rows)
+    def headlines(self, points: pd.DataFrame, pairs: list[tuple[str, str]], missing: str) -> pd.DataFrame:
+        """The headline's points of pairs of benchmark and arm; a pair without any has a row that says why, `missing`
+        where it was run."""
+        rows = points[points["condition"] == HEADLINE]
+        rows = pd.DataFrame(pairs, columns=["benchmark", "arm"]).merge(rows, how="left", on=["benchmark", "arm"])
+        for row in rows[rows["mean"].isna()].itertuples():
+            reason = self.why_not(row.benchmark, row.arm, missing)
+            rows.loc[row.Index, ["seeds", "status", "reason"]] = 0, "not run", reason
+        return rows
 
 
 @dataclass(frozen=True)
 class Samples:
     """The scores of cells: `values` [seeds] and, where seeds share a test set, `examples` [seeds, examples]."""
 
-    values: dict[tuple[str, str, str, str], np.ndarray]
-    examples: dict[tuple[str, str, str, str], np.ndarray]
+    values: dict[Key, np.ndarray]
+    examples: dict[Key, np.ndarray]
 
     def estimate(self, cell: Cell, score: str) -> Interval:
         """The mean of a score with its interval."""
@@ -159,72 +138,51 @@ def read_runs(paths: Iterable[Path]) -> Iterator[tuple[RunRecord, str, int]]:
             yield record, Path(path).as_posix(), line
 
 
-def arms_of(study: Mapping[str, Any], benchmark: str) -> list[str]:
-    """The study's arms that run on a benchmark, in the study's order; ConfigurationError where none are named."""
-    named = study["benchmarks"][benchmark].get("arms")
-    if named is None or set(named) - set(study["arms"]):
-        raise ConfigurationError(
-            f"benchmarks.{benchmark}.arms is {named}. Name some of the study's arms: {', '.join(study['arms'])}."
-        )
-    return [arm for arm in study["arms"] if arm in named]
+def planned_runs(study: Config) -> list[RunKey]:
+    """Every run of the study: by benchmark, arm (controls last), condition and seed, in the configuration's order."""
+    return [
+        (name, condition, arm, seed)
+        for name, benchmark in study["benchmarks"].items()
+        for arm in (*benchmark["arms"], *benchmark.get("controls", ()))
+        for condition in benchmark["conditions"]
+        for seed in benchmark["seeds"]
+    ]
 
 
-def planned_runs(study: Mapping[str, Any]) -> list[RunKey]:
-    """Every run of the study: by benchmark, arm (controls last), condition and seed, each in the configuration's order.
-
-    Raises:
-        ConfigurationError: a benchmark names no arms, or a headline condition that is not among its conditions.
-    """
-    runs = []
-    for name, benchmark in study["benchmarks"].items():
-        if not benchmark["headline"] or set(benchmark["headline"]) - set(benchmark["conditions"]):
-            raise ConfigurationError(
-                f"benchmarks.{name}.headline is {benchmark['headline']}. "
-                f"Name some of its conditions: {', '.join(benchmark['conditions'])}."
-            )
-        for arm in (*arms_of(study, name), *benchmark.get("controls", ())):
-            runs += [(name, c, arm, seed) for c in benchmark["conditions"] for seed in benchmark["seeds"]]
-    return runs
-
-
-def collect(records: Iterable[tuple[RunRecord, str, int]], study: Mapping[str, Any]) -> Runs:
+def collect(records: Iterable[tuple[RunRecord, str, int]], study: Config) -> Runs:
     """The runs of a study, from its records with their files and lines.
 
     Raises:
         RecordError: a record of no planned run, of another test set, twice, or not paired with others.
     """
-    planned = dict.fromkeys(planned_runs(study))
-    sizes: dict[tuple, int] = {}  # of test sets
+    made: dict[RunKey, RunRecord] = {}
+    planned, rows, sizes = planned_runs(study), [], {}
+    known = set(planned)
     for record, path, line in records:
         run = (record.benchmark, record.condition, record.arm, record.seed)
-        where = f"{path}, line {line}: {'/'.join(map(str, run))}"
-        if run not in planned:
-            raise RecordError(f"{where} is no run of this configuration. Pass the records that it plans.")
-        if planned[run]:
-            raise RecordError(f"{where} has a second record. Pass each record once.")
-        planned[run] = (record, path, line)
-        if record.status == "done":
-            if record.data["split"] not in (study["split"], "generated"):
-                actual = record.data["split"]
-                raise RecordError(f"{where} was evaluated on {actual!r}, not on {study['split']!r}. {RERUN}")
-            test = (record.benchmark, record.condition, None if record.shared_test else record.seed)
-            size = sizes.setdefault(test, len(record.outcomes)) if record.outcomes else 0
-            if size != len(record.outcomes):
-                raise RecordError(f"{where} has {len(record.outcomes)} test examples, its pairs have {size}. {RERUN}")
+        done, examples = record.status == "done", len(record.outcomes)
+        test = (record.benchmark, record.condition, None if record.shared_test else record.seed)
+        size = sizes.setdefault(test, examples) if done and examples else examples
+        wrong = {
+            "is no run of this configuration. Pass the records that it plans.": run not in known,
+            "has a second record. Pass each record once.": run in made,
+            f"was evaluated on {record.data.get('split')!r}, not on {study['split']!r}. {RERUN}": done
+            and record.data["split"] not in (study["split"], "generated"),
+            f"has {examples} test examples, its pairs have {size}. {RERUN}": size != examples,
+        }
+        if words := next((words for words, holds in wrong.items() if holds), ""):
+            raise RecordError(f"{path}, line {line}: {'/'.join(map(str, run))} {words}")
+        made[run], synthetic = record, bool(record.data.get("synthetic"))
+        of_record = (record.stamp["code"], record.stamp["data"], record.status, record.reason or "", synthetic)
+        rows.append((*run, path, line, *of_record))
     for name, benchmark in study["benchmarks"].items():
         if len({sizes[name, c, None] for c in benchmark["headline"] if (name, c, None) in sizes}) > 1:
             raise RecordError(f"{name}: its headline conditions share no test set. Make one of them the headline.")
-    rows = []
-    for run, entry in planned.items():
-        record, path, line = entry or (None, "", None)
-        row = dict(zip(("benchmark", "condition", "arm", "seed"), run, strict=True)) | {"path": path, "line": line}
-        row |= {"status": "not run", "reason": NO_RECORD, "synthetic": run[0].endswith("_synthetic")}
-        if record is not None:
-            row |= {"status": record.status, "reason": record.reason or "", "code": record.stamp["code"]}
-            row |= {"data": record.stamp["data"], "synthetic": row["synthetic"] or bool(record.data.get("synthetic"))}
-        rows.append(row)
-    made = {run: entry[0] for run, entry in planned.items() if entry}
-    return Runs(study, made, pd.DataFrame(rows, columns=FRAMES["runs"]))
+    frame = pd.DataFrame(rows, columns=FRAMES["runs"]).set_index(RUN)
+    frame = frame.reindex(pd.MultiIndex.from_tuples(planned, names=RUN)).reset_index()
+    frame = frame.fillna({"path": "", "status": "not run", "reason": "no record"})
+    synthetic = (frame["synthetic"] == True) | frame["benchmark"].str.endswith("_synthetic")  # noqa: E712
+    return Runs(study, made, frame.assign(synthetic=synthetic))
 
 
 def status_of(reason: str) -> dict[str, str]:
@@ -237,24 +195,34 @@ def named(interval: Interval | None, names: tuple[str, ...] = Interval._fields) 
     return dict(zip(names, interval or (), strict=False))
 
 
-def exploded(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """A row for each point of rows, some of whose columns are lists of points."""
-    frame = pd.DataFrame(rows)
-    lists = [column for column in frame if any(np.ndim(value) for value in frame[column])]
-    return frame.explode(lists, ignore_index=True) if lists else frame
+def points_of(
+    curves: Mapping[Key, np.ndarray], bounds: Callable[[str], tuple[float, float]] = lambda name: (0.0, 1.0)
+) -> pd.DataFrame:
+    """A row for each point of curves [seeds, points], by cell and name: its place `x` from 1, its mean and interval."""
+    rows = [
+        (*key, range(1, values.shape[1] + 1), len(values), "done", "", *interval(values, bounds=bounds(key[-1])))
+        for key, values in curves.items()
+        if values.size
+    ]
+    frame = pd.DataFrame(rows, columns=[*CELL, "name", "x", "seeds", "status", "reason", *Interval._fields])
+    return frame.explode(["x", *Interval._fields], ignore_index=True).astype({"x": int})
 
 
 def _common(parts: list[Mapping[str, ArrayLike]]) -> dict[str, np.ndarray]:
     """What all parts tell, [parts, ...] by name."""
     common = {}
-    for name in parts[0]:
-        if all(name in part for part in parts):
-            values = [np.asarray(part[name]) for part in parts]
-            if values[0].ndim:
-                points = min(value.shape[-1] for value in values)
-                values = [value[..., :points] for value in values]
-            common[name] = np.stack(values)
+    for name in sorted(name for name in parts[0] if all(name in part for part in parts)):
+        values = [np.asarray(part[name]) for part in parts]
+        points = min(value.shape[-1] if value.ndim else 0 for value in values)
+        common[name] = np.stack([value[..., :points] if value.ndim else value for value in values])
     return common
+
+
+def _reason(reasons: pd.Series) -> str:
+    """Why the seeds of a cell are not all done."""
+    missing = (reasons != "").sum()
+    share = f"{missing} of {len(reasons)} seeds: " if 0 < missing < len(reasons) else ""
+    return share + _listed(reasons)
 
 
 def _listed(reasons: Iterable[str]) -> str:

@@ -3,14 +3,13 @@
 Both are documents of results/scaling, made on one machine at one time and kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hsokv.analysis.frames import FRAMES
+from hsokv.analysis.frames import FRAMES, Config, Row
 from hsokv.analysis.intervals import interval
 from hsokv.exceptions import RecordError
 from hsokv.records import read_sealed
@@ -18,42 +17,35 @@ from hsokv.records import read_sealed
 ARMS = ["one_search", "one_process", "independent", "population", "sequential", "random_search"]
 POINTS = 200  # of a curve
 NODES = 4  # of the criterion on speed-up
+TURN = ["scaling", "backend", "node", "workers"]  # what the turns of a measurement have in common
 SPENT = ["overhead", "work_seconds", "supervisor_cpu_seconds", "peak_memory_bytes"]
-TRAFFIC = ["bytes_sent"]
 NODE_NAMES = {"cores": "whole cores", "equal_share": "equal-share nodes"}  # the better measurement first
 
 
-def read_scaling(paths: Iterable[Path]) -> dict[str, Any] | None:
+def read_scaling(paths: Iterable[Path]) -> Config | None:
     """What `summarise` makes of the documents of what was measured and what was projected; None without any.
 
-    Raises:
-        RecordError: one of them is damaged, or is not what measuring or projecting writes.
+    Raises RecordError where one of them is damaged, or is not what measuring or projecting writes.
     """
-    paths = list(paths)
-    documents = [read_sealed(path) for path in paths]
-    if not documents:
-        return None
+    documents = {path: read_sealed(path) for path in paths}
     try:
-        return summarise(*documents)
+        return summarise(*documents.values()) if documents else None
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
-        names = " and ".join(map(str, paths))
-        raise RecordError(
-            f"{names} are not what was measured and projected ({error!r}). Delete them and run `snakemake scaling`."
-        ) from error
+        wrong = f"{' and '.join(map(str, documents))} are not what was measured and projected ({error!r})"
+        raise RecordError(f"{wrong}. Delete them and run `snakemake scaling`.") from error
 
 
-def summarise(measured: Mapping[str, Any], projected: Mapping[str, Any]) -> dict[str, Any]:
+def summarise(measured: Config, projected: Config) -> Config:
     """The frames `sharing`, `curves`, `speed`, `validation` and `projection`; and `about`: the median `error` of the
     simulation, the `ceiling`, the `machine`, the settings of `learning` and the `speed_up`."""
     validation, speed = pd.DataFrame(projected["validation"]), pd.DataFrame(measured["speed"])
-    if (
-        speed[["scaling", "backend", "node", "workers", "repeat", "throughput"]].isna().any(axis=None)
-    ):  # pandas would skip it
+    searches = pd.DataFrame(measured["learning"])
+    if speed[[*TURN, "repeat", "throughput"]].isna().any(axis=None):  # pandas would skip it
         raise ValueError("a turn misses its workers or its throughput")
     learning = measured["settings"]["learning"]
     return {
-        "sharing": _sharing(pd.DataFrame(measured["learning"])),
-        "curves": _curves(pd.DataFrame(measured["learning"])),
+        "sharing": _sharing(searches),
+        "curves": _curves(searches),
         "speed": _speed(speed),
         "validation": validation[FRAMES["scaling_validation"]],  # a column that is missing is a damaged document
         "projection": pd.DataFrame(projected["sweep"])[FRAMES["scaling_projection"]],
@@ -76,7 +68,7 @@ def speed_ups(speed: pd.DataFrame) -> pd.DataFrame:
     return strong.assign(speed_up=strong["throughput"] / strong["single"])
 
 
-def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Config]) -> Row:
     """The speed-up at 4 nodes of the better backend and its interval over turns: mean, low and high, or None; what it
     was measured on, `evidence`; and a reason why there is none, with what is projected.
 
@@ -102,16 +94,13 @@ def speed_up(speed: pd.DataFrame, not_equal: str | None, sweep: Iterable[Mapping
 
 def _sharing(learning: pd.DataFrame) -> pd.DataFrame:
     """What the runs of each way of searching reached, on average; empty where no run tells of it."""
-    means = {name: (name, "mean") for name in ("best", "copies", "diversity", *TRAFFIC, "overhead")}
+    means = {name: (name, "mean") for name in ("best", "copies", "diversity", "bytes_sent", "overhead")}
     learning = learning.reindex(columns=learning.columns.union([*means], sort=False))
     reached = learning[learning["steps_to_target"].notna()].groupby("arm")
-    reached = reached.agg(
-        reached=("arm", "size"),
-        steps_to_target=("steps_to_target", "median"),
-        seconds_to_target=("seconds_to_target", "median"),
-        seconds_to_target_low=("seconds_to_target", "min"),
-        seconds_to_target_high=("seconds_to_target", "max"),
-    )
+    seconds = reached["seconds_to_target"]
+    reached = reached["steps_to_target"].agg(reached="size", steps_to_target="median")
+    ends = {"seconds_to_target": "median", "seconds_to_target_low": "min", "seconds_to_target_high": "max"}
+    reached = reached.join(seconds.agg(**ends))
     rows = learning.groupby("arm").agg(runs=("arm", "size"), **means).join(reached).reindex(ARMS)
     return rows.fillna({"runs": 0, "reached": 0}).rename_axis("arm").reset_index()
 
@@ -129,16 +118,10 @@ def _curves(learning: pd.DataFrame) -> pd.DataFrame:
 
 def _speed(speed: pd.DataFrame) -> pd.DataFrame:
     """Medians over turns of each number of workers, and traffic on average."""
-    keys = ["scaling", "backend", "node", "workers"]
-    how = {"candidates": "first"} | dict.fromkeys(SPENT, "median") | dict.fromkeys(TRAFFIC, "mean")
-    rows = speed.groupby(keys, sort=False).agg(
-        throughput=("throughput", "median"),
-        throughput_low=("throughput", "min"),
-        throughput_high=("throughput", "max"),
-        **{name: (name, of_turns) for name, of_turns in how.items()},
-    )
-    turns = speed_ups(speed).groupby(keys)["speed_up"]
-    rows = rows.join(turns.agg(speed_up="median", speed_up_low="min", speed_up_high="max")).reset_index()
-    one = rows[rows["workers"] == 1].set_index(keys[:3])["throughput"].rename("one")
-    rows = rows.join(one, on=keys[:3])
+    turns, ups = speed.groupby(TURN, sort=False), speed_ups(speed).groupby(TURN)["speed_up"]
+    rows = turns.agg({"candidates": "first", "bytes_sent": "mean"} | dict.fromkeys(SPENT, "median"))
+    rows = rows.join(turns["throughput"].agg(throughput="median", throughput_low="min", throughput_high="max"))
+    rows = rows.join(ups.agg(speed_up="median", speed_up_low="min", speed_up_high="max")).reset_index()
+    one = rows[rows["workers"] == 1].set_index(TURN[:3])["throughput"].rename("one")
+    rows = rows.join(one, on=TURN[:3])
     return rows.assign(over_one=rows["throughput"] / rows["one"])

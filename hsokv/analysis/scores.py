@@ -1,11 +1,8 @@
 """The registry of scores: a line each; what follows from a record is a function beside it."""
 
-import contextlib
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,144 +13,31 @@ PROPOSED = "full"  # the arm that is shown against every other
 JOINT = "joint"  # retrained on all data seen: what falls in it as classes are added was not forgotten
 KIB = 1024
 FLIPS = {"corrected": (1, 0), "harmed": (0, 1), "right_both": (1, 1), "wrong_both": (0, 0)}  # right with, right without
-
-
-class Entries(NamedTuple):
-    """The entries of a memory, an array each [entries]: class, examples, number of the write, reads and right reads."""
-
-    labels: np.ndarray
-    counts: np.ndarray
-    numbers: np.ndarray
-    reads: np.ndarray
-    right: np.ndarray
-
-    @property
-    def by_reads(self) -> np.ndarray:
-        """Indices of the entries, the most read first; of equals the older first."""
-        return np.argsort(-self.reads, kind="stable")
-
-    @property
-    def ages(self) -> np.ndarray:
-        """Writes since the entry's own, 0 for the last."""
-        return self.numbers.max() - self.numbers
-
-    @property
-    def class_sizes(self) -> np.ndarray:
-        """Entries of each class that has one."""
-        return np.unique(self.labels, return_counts=True)[1]
-
-    @property
-    def top_tenth(self) -> np.ndarray:
-        """Indices of the most read tenth, rounded up."""
-        return self.by_reads[: math.ceil(len(self.reads) / 10)]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A record as the functions of scores see it, beside that of `joint` on the same condition and seed.
-
-    Its properties, as `scores`, raise KeyError where the record does not hold what they are made of.
-    """
-
-    record: RunRecord
-    joint: RunRecord | None = None
-
-    @property
-    def scores(self) -> Mapping[str, float]:
-        """The scores that the record holds."""
-        return self.record.scores
-
-    @property
-    def joint_scores(self) -> Mapping[str, float]:
-        """The scores of `joint`; none for `joint` itself."""
-        return {} if self.joint is None or self.record.arm == JOINT else self.joint.scores
-
-    @cached_property
-    def entries(self) -> Entries:
-        """What the memory held."""
-        memory = self.record.instruments.get("memory") or {}
-        return Entries(*(np.array(memory[name]) for name in Entries._fields))
-
-    @property
-    def held(self) -> Entries:
-        """The entries of a memory that holds one."""
-        return self.entries if len(self.entries.labels) else _absent("entries")
-
-    @property
-    def read(self) -> Entries:
-        """The entries of a memory that was read."""
-        return self.entries if self.entries.reads.sum() else _absent("reads")
-
-    @cached_property
-    def flips(self) -> dict[str, np.ndarray]:
-        """Test examples [examples] by what the memory does to them, 1 where it does."""
-        alone = outcomes((self.record.instruments.get("memory") or {}).get("outcomes_without"))
-        right = outcomes(self.record.outcomes)
-        return {kind: ((right == w) & (alone == a)).astype(np.int8) for kind, (w, a) in FLIPS.items()}
-
-
-def outcomes(text: str | None) -> np.ndarray:
-    """The outcomes of a record as numbers [examples], 1 for right; raises KeyError where it holds none."""
-    return np.frombuffer((text or _absent("outcomes")).encode(), dtype=np.int8) - np.int8(ord("0"))
+ENTRIES = ("labels", "counts", "numbers", "reads", "right")  # class, examples, number of the write, reads, right reads
 
 
 class Score(NamedTuple):
-    """A score: its name, unit, words for prose, the range of its mean, and how a run gives it where no record holds it.
-
-    `of_run` and `by_example` raise KeyError where the run does not tell; `by_example` gives a value a test example. The
-    mean of these is the score where there is no `of_run`.
-    """
+    """A score: its name, unit, words for prose and the range of its mean."""
 
     name: str
     unit: str
     words: str
     low: float = -math.inf
     high: float = math.inf
-    of_run: Callable[[Run], float | None] | None = None
-    by_example: Callable[[Run], np.ndarray] | None = None
-
-
-def _absent(name: str) -> NoReturn:
-    raise KeyError(name)
-
-
-def _excess(name: str) -> Callable[[Run], float]:
-    return lambda run: run.scores[name] - run.joint_scores[name]
-
-
-def _carried(*parts: str) -> Callable[[Run], float]:
-    return lambda run: sum(run.record.instruments["carried"][f"{part}_bytes"] / KIB for part in parts)
-
-
-def _saving(name: str) -> Callable[[Run], float]:
-    """How many times more `joint` takes than the arm."""
-    return lambda run: run.joint_scores[name] / (run.scores[name] or _absent(name))
-
-
-def _flips(kind: str) -> Callable[[Run], np.ndarray]:
-    return lambda run: run.flips[kind]
-
-
-def _capacity(run: Run) -> float | None:
-    configured = run.record.configuration if run.entries else {}
-    return configured.get("capacity", configured.get("settings", {}).get("memory", {}).get("capacity"))
 
 
 SCORES = {
     score.name: score
     for score in (
-        Score("accuracy", "share", "accuracy", 0, 1, None, lambda run: outcomes(run.record.outcomes)),
+        Score("accuracy", "share", "accuracy", 0, 1),
         Score("balanced_accuracy", "share", "mean accuracy over classes", 0, 1),
         Score("macro_f1", "share", "mean F1 over classes", 0, 1),
         Score("log_loss", "nats", "log-loss"),
         Score("accuracy_without_memory", "share", "accuracy without the memory", 0, 1),
-        Score("accuracy_lost_without_memory", "points", "accuracy lost without the memory", -1, 1,
-              lambda run: run.scores["accuracy"] - run.scores["accuracy_without_memory"],
-              lambda run: run.flips["corrected"] - run.flips["harmed"]),
+        Score("accuracy_lost_without_memory", "points", "accuracy lost without the memory", -1, 1),
         Score("hit_rate", "share", "hit rate of the heaviest entry", 0, 1),
         Score("hit_chance", "share", "hit rate by chance", 0, 1),
-        Score("hit_corrected", "share", "hit rate corrected for chance",
-              of_run=lambda run: chance_corrected(run.scores["hit_rate"], run.scores["hit_chance"])),
+        Score("hit_corrected", "share", "hit rate corrected for chance"),
         Score("gate_mean", "ratio", "mean weight of the memory", 0, 1),
         Score("gate_entropy", "bits", "entropy of the gate"),
         Score("similarity_min", "ratio", "least similarity of a read"),
@@ -166,54 +50,42 @@ SCORES = {
         Score("regret_end", "nats", "regret after the whole allowance"),
         Score("flops_share", "share", "share of the allowance spent", 0, 1),
         Score("accuracy_seen", "share", "accuracy on the tasks seen", 0, 1),
-        Score("accuracy_task_incremental", "share", "accuracy, task given", 0, 1, None,
-              lambda run: outcomes(run.record.instruments.get("outcomes_task_incremental"))),
+        Score("accuracy_task_incremental", "share", "accuracy, task given", 0, 1),
         Score("retention", "share", "retention", 0, 1),
         Score("retention_task_incremental", "share", "retention, task given", 0, 1),
         Score("bwt", "points", "backward transfer", -1, 1),
         Score("bwt_task_incremental", "points", "backward transfer, task given", -1, 1),
         Score("forgetting", "points", "forgetting", -1, 1),
         Score("forgetting_task_incremental", "points", "forgetting, task given", -1, 1),
-        Score("excess_forgetting", "points", "forgetting beyond joint training", of_run=_excess("forgetting")),
-        Score("excess_forgetting_task_incremental", "points", "forgetting beyond joint training, task given",
-              of_run=_excess("forgetting_task_incremental")),
+        Score("excess_forgetting", "points", "forgetting beyond joint training"),
+        Score("excess_forgetting_task_incremental", "points", "forgetting beyond joint training, task given"),
         Score("carried_bytes", "bytes", "bytes carried to the next task"),
-        Score("carried_entries", "KiB", "carried as entries", of_run=_carried("entries")),
-        Score("carried_statistics", "KiB", "carried as statistics", of_run=_carried("statistics")),
-        Score("carried_weights", "KiB", "carried as weights", of_run=_carried("weights")),
-        Score("carried_total", "KiB", "carried to the next task", of_run=_carried("entries", "statistics", "weights")),
-        Score("memory_corrected", "share", "corrected by the memory", 0, 1, by_example=_flips("corrected")),
-        Score("memory_harmed", "share", "harmed by the memory", 0, 1, by_example=_flips("harmed")),
-        Score("memory_right_both", "share", "right with and without the memory", 0, 1, by_example=_flips("right_both")),
-        Score("memory_wrong_both", "share", "wrong with and without the memory", 0, 1, by_example=_flips("wrong_both")),
-        Score("memory_corrected_examples", "examples", "examples corrected",
-              of_run=lambda run: run.flips["corrected"].sum()),
-        Score("memory_harmed_examples", "examples", "examples harmed", of_run=lambda run: run.flips["harmed"].sum()),
-        Score("memory_entries", "entries", "entries", of_run=lambda run: len(run.entries.labels)),
-        Score("memory_capacity", "entries", "capacity", of_run=_capacity),
-        Score("memory_class_min", "entries", "entries of the smallest class",
-              of_run=lambda run: run.held.class_sizes.min()),
-        Score("memory_class_median", "entries", "median entries of a class",
-              of_run=lambda run: np.median(run.held.class_sizes)),
-        Score("memory_class_max", "entries", "entries of the largest class",
-              of_run=lambda run: run.held.class_sizes.max()),
-        Score("memory_consolidated", "share", "entries that stand for several examples", 0, 1,
-              lambda run: (run.held.counts > 1).mean()),
-        Score("memory_age_mean", "writes", "mean age of an entry", of_run=lambda run: run.held.ages.mean()),
-        Score("memory_age_oldest", "writes", "age of the oldest entry", of_run=lambda run: run.held.ages.max()),
-        Score("memory_age_read", "writes", "mean age of a read entry",
-              of_run=lambda run: (run.read.ages * run.read.reads).sum() / run.read.reads.sum()),
-        Score("memory_never_read", "share", "entries never read", 0, 1, lambda run: (run.held.reads == 0).mean()),
-        Score("memory_top_tenth", "share", "reads of the most read tenth of entries", 0, 1,
-              lambda run: run.read.reads[run.read.top_tenth].sum() / run.read.reads.sum()),
-        Score("memory_top_tenth_right", "share", "right reads of the most read tenth of entries", 0, 1,
-              lambda run: run.read.right[run.read.top_tenth].sum() / run.read.reads[run.read.top_tenth].sum()),
+        Score("carried_entries", "KiB", "carried as entries"),
+        Score("carried_statistics", "KiB", "carried as statistics"),
+        Score("carried_weights", "KiB", "carried as weights"),
+        Score("carried_total", "KiB", "carried to the next task"),
+        Score("memory_corrected", "share", "corrected by the memory", 0, 1),
+        Score("memory_harmed", "share", "harmed by the memory", 0, 1),
+        Score("memory_right_both", "share", "right with and without the memory", 0, 1),
+        Score("memory_wrong_both", "share", "wrong with and without the memory", 0, 1),
+        Score("memory_corrected_examples", "examples", "examples corrected"),
+        Score("memory_harmed_examples", "examples", "examples harmed"),
+        Score("memory_entries", "entries", "entries"),
+        Score("memory_capacity", "entries", "capacity"),
+        Score("memory_class_min", "entries", "entries of the smallest class"),
+        Score("memory_class_median", "entries", "median entries of a class"),
+        Score("memory_class_max", "entries", "entries of the largest class"),
+        Score("memory_consolidated", "share", "entries that stand for several examples", 0, 1),
+        Score("memory_age_mean", "writes", "mean age of an entry"),
+        Score("memory_age_oldest", "writes", "age of the oldest entry"),
+        Score("memory_age_read", "writes", "mean age of a read entry"),
+        Score("memory_never_read", "share", "entries never read", 0, 1),
+        Score("memory_top_tenth", "share", "reads of the most read tenth of entries", 0, 1),
+        Score("memory_top_tenth_right", "share", "right reads of the most read tenth of entries", 0, 1),
         Score("update_flops", "FLOPs", "operations of an update"),
-        Score("update_flops_saving", "times", "operations of retraining over those of an update",
-              of_run=_saving("update_flops")),
+        Score("update_flops_saving", "times", "operations of retraining over those of an update"),
         Score("update_seconds", "ms", "time of an update"),
-        Score("update_seconds_saving", "times", "seconds of retraining over those of an update",
-              of_run=_saving("update_seconds")),
+        Score("update_seconds_saving", "times", "seconds of retraining over those of an update"),
         Score("answer_flops", "FLOPs", "operations of an answer"),
         Score("exact_answers", "share", "answers equal to the bit to those of one that never saw the withdrawn", 0, 1),
         Score("withdrawn_accuracy", "share", "accuracy on what was withdrawn", 0, 1),
@@ -229,26 +101,85 @@ SCORES = {
 STREAM_SCORES = ("accuracy_task_incremental", "bwt_task_incremental", "retention")  # of every stream, run or not
 
 
-def scores_of(run: Run) -> dict[str, float]:
-    """The scores that a record holds and those that follow from it; what does not follow is left out."""
-    means = {name: values.mean() for name, values in examples_of(run).items() if SCORES[name].of_run is None}
-    derived = _told(run, {name: score.of_run for name, score in SCORES.items()})
-    return means | run.scores | {name: float(value) for name, value in derived.items() if value is not None}
+def scores_of(record: RunRecord, joint: RunRecord | None = None) -> dict[str, float]:
+    """The scores that a record holds, and those that follow from it and from that of `joint` on the same run; what
+    does not follow is left out."""
+    scores, flips = record.scores, _flips(record)
+    found = {name: values.mean() for name, values in examples_of(record).items()} | scores
+    if {"hit_rate", "hit_chance"} <= scores.keys():
+        found["hit_corrected"] = chance_corrected(scores["hit_rate"], scores["hit_chance"])
+    if "accuracy_without_memory" in scores:
+        found["accuracy_lost_without_memory"] = scores["accuracy"] - scores["accuracy_without_memory"]
+    found |= {f"memory_{kind}_examples": flips[kind].sum() for kind in ("corrected", "harmed") if flips}
+    found |= _entry_scores(record)
+    if carried := record.instruments.get("carried"):
+        parts = {part: carried[f"{part}_bytes"] / KIB for part in ("entries", "statistics", "weights")}
+        found |= {f"carried_{part}": size for part, size in (parts | {"total": sum(parts.values())}).items()}
+    if joint is not None and record.arm != JOINT:
+        for name in ("forgetting", "forgetting_task_incremental"):
+            if {name} <= scores.keys() & joint.scores.keys():
+                found[f"excess_{name}"] = scores[name] - joint.scores[name]
+        for name in ("update_flops", "update_seconds"):  # how many times more `joint` takes
+            if scores.get(name) and name in joint.scores:
+                found[f"{name}_saving"] = joint.scores[name] / scores[name]
+    return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def examples_of(run: Run) -> dict[str, np.ndarray]:
+def examples_of(record: RunRecord) -> dict[str, np.ndarray]:
     """Scores of a run by test example [examples], whose means are the scores of the same names."""
-    return _told(run, {name: score.by_example for name, score in SCORES.items()}) if run.record.outcomes else {}
+    if not record.outcomes:
+        return {}
+    found = {"accuracy": _digits(record.outcomes)}
+    if given := record.instruments.get("outcomes_task_incremental"):
+        found["accuracy_task_incremental"] = _digits(given)
+    if flips := _flips(record):
+        found |= {f"memory_{kind}": values for kind, values in flips.items()}
+        found["accuracy_lost_without_memory"] = flips["corrected"] - flips["harmed"]
+    return found
 
 
-def _told(run: Run, functions: Mapping[str, Callable | None]) -> dict:
-    """What the functions give of a run, without those that it does not tell of."""
-    results = {}
-    for name, function in functions.items():
-        if function:
-            with contextlib.suppress(KeyError):
-                results[name] = function(run)
-    return results
+def entries_of(record: RunRecord) -> dict[str, np.ndarray]:
+    """What the memory of a run held, `ENTRIES` [entries] each; empty where its record does not tell."""
+    memory = record.instruments.get("memory") or {}
+    return {name: np.array(memory[name]) for name in ENTRIES} if memory.keys() >= set(ENTRIES) else {}
+
+
+def by_reads(reads: np.ndarray) -> np.ndarray:
+    """Indices of the entries, the most read first; of equals the older first."""
+    return np.argsort(-reads, kind="stable")
+
+
+def _entry_scores(record: RunRecord) -> dict[str, float | None]:
+    """The size of a memory, the ages of its entries in writes since their own, and how reads spread over them."""
+    if not (entries := entries_of(record)):
+        return {}
+    labels, counts, numbers, reads, right = entries.values()
+    configured = record.configuration
+    capacity = configured.get("capacity", configured.get("settings", {}).get("memory", {}).get("capacity"))
+    found = {"entries": len(labels), "capacity": capacity}
+    if len(labels):
+        sizes, ages = np.unique(labels, return_counts=True)[1], numbers.max() - numbers
+        found |= {"class_min": sizes.min(), "class_median": np.median(sizes), "class_max": sizes.max()}
+        found |= {"consolidated": (counts > 1).mean(), "age_mean": ages.mean(), "age_oldest": ages.max()}
+        found["never_read"] = (reads == 0).mean()
+        if total := reads.sum():
+            top = by_reads(reads)[: math.ceil(len(reads) / 10)]
+            found |= {"age_read": (ages * reads).sum() / total, "top_tenth": reads[top].sum() / total}
+            found["top_tenth_right"] = right[top].sum() / reads[top].sum()
+    return {f"memory_{name}": value for name, value in found.items()}
+
+
+def _flips(record: RunRecord) -> dict[str, np.ndarray]:
+    """Test examples [examples] by what the memory does to them, 1 where it does."""
+    without = (record.instruments.get("memory") or {}).get("outcomes_without")
+    if not (without and record.outcomes):
+        return {}
+    right, alone = _digits(record.outcomes), _digits(without)
+    return {kind: ((right == w) & (alone == a)).astype(np.int8) for kind, (w, a) in FLIPS.items()}
+
+
+def _digits(outcomes: str) -> np.ndarray:
+    return np.frombuffer(outcomes.encode(), dtype=np.int8) - np.int8(ord("0"))
 
 
 def unit_of(score: str, *, difference: bool = False) -> str:

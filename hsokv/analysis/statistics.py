@@ -1,54 +1,41 @@
 """From the records of a study to its frames: made once, and all that the report reads."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hsokv.analysis.contrasts import contrasts_of, tracks_of
-from hsokv.analysis.criteria import check_scores, criteria_of
-from hsokv.analysis.frames import FORMAT, HEADLINE, Study
-from hsokv.analysis.intervals import interval
+from hsokv.analysis.criteria import criteria_of
+from hsokv.analysis.frames import FORMAT, HEADLINE, Config, Study
 from hsokv.analysis.memory import flipped_of, reads_of
 from hsokv.analysis.numbers import Numbers
-from hsokv.analysis.runs import Runs, Samples, arms_of, collect, exploded, named, read_runs, status_of
+from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, named, points_of, read_runs, status_of
 from hsokv.analysis.scaling import read_scaling
-from hsokv.analysis.scores import STREAM_SCORES, examples_of, score_range, scores_of
-from hsokv.analysis.streams import task_accuracy_of
+from hsokv.analysis.scores import SCORES, STREAM_SCORES, examples_of, score_range, scores_of
 from hsokv.analysis.swarm import curves_of, lineage_of, regret_of
-from hsokv.exceptions import RecordError
+from hsokv.exceptions import RecordError, check_known
 from hsokv.files import read_json
 from hsokv.records import RunRecord
 
-HEADLINE_CURVES = (
-    "diversity",
-    "copied",
-    "failed",
-    "accuracy_seen",
-    "accuracy_in_force",
-    "update_flops",
-    "event",
-)  # whose means over the headline are kept
+NO_MATRIX = "its records hold no accuracies by task"
+# Curves whose means over the headline are kept.
+HEADLINE_CURVES = ["diversity", "copied", "failed", "accuracy_seen", "accuracy_in_force", "update_flops", "event"]
 
 
 def compute(
     records: Iterable[Path],
-    study: Mapping[str, Any],
+    study: Config,
     output_folder: Path,
     scaling: Iterable[Path] = (),
     time: Iterable[Path] = (),
 ) -> Study:
-    """Analyse files of records (the first that is damaged is named) and write all frames, study.json and criteria.json.
+    """Analyse files of records and write all frames, study.json and criteria.json below `output_folder`.
 
-    Args:
-        study: the configuration as `analyse` takes it.
-        scaling, time: the files of what was measured and projected of the distributed swarm, and of the study's time.
-
-    Raises:
-        RecordError, ConfigurationError: see `analyse`; nothing is written then.
+    `scaling` and `time` are the files of what was measured and projected of the distributed swarm, and of the study's
+    time. Raises as `analyse` does, and RecordError for the first file that is damaged; nothing is written then.
     """
     result = analyse(read_runs(records), study, read_scaling(scaling), read_time(time))
     result.write(output_folder)
@@ -57,9 +44,9 @@ def compute(
 
 def analyse(
     records: Iterable[tuple[RunRecord, str, int]],
-    study: Mapping[str, Any],
-    scaling: Mapping[str, Any] | None = None,
-    time: Mapping[str, Any] | None = None,
+    study: Config,
+    scaling: Config | None = None,
+    time: Config | None = None,
 ) -> Study:
     """The frames of a study.
 
@@ -68,63 +55,62 @@ def analyse(
 
     Args:
         records: each record with its file and line, in any order; missing ones become "not run: no record".
-        study: split, benchmarks, arms, variants, baselines, contrasts, criteria, and `small` where true. A
-            benchmark names its seeds, headline, conditions, arms and controls, with the protocol "stream" where arms
-            learn task after task, as `shots` the number of shots of the conditions that differ in it alone, and as
-            `run_in_overlay` conditions of others' with the overlay that runs each.
-        scaling: what `hsokv.analysis.scaling.read_scaling` returns.
-        time: what `read_time` returns.
+        study: the checked configuration: split, benchmarks, arms, variants, baselines, contrasts, criteria, and `small`
+            where true. A benchmark names its seeds, headline, conditions, arms and controls; its protocol; as `shots`
+            those of the conditions that differ in it alone; as `run_in_overlay` conditions that an overlay runs.
+        scaling, time: what `read_scaling` and `read_time` return.
 
     Raises:
         RecordError: a record of no planned run, of another test set, twice, or not paired with others.
-        ConfigurationError: a headline condition that is not among the conditions, a benchmark that names no arms, a
-            criterion on a score that does not exist, or two numbers of one name.
+        ConfigurationError: a criterion on a score that does not exist, or two numbers of one name.
     """
-    check_scores(study)
+    for criterion in study["criteria"]:
+        check_known(f"criteria.{criterion['name']}.score", criterion.get("score", "accuracy"), SCORES)
     runs = collect(records, study)
     regret, spans, of_regret = regret_of(runs)
-    examples = runs.measure(lambda run: examples_of(run) if run.record.shared_test else {})
-    samples = Samples(runs.measure(scores_of) | of_regret, examples)
+    examples = runs.measure(lambda record: examples_of(record) if record.shared_test else {})
+    values = runs.measure(lambda record: scores_of(record, runs.joint(record)))
+    samples = Samples(values | of_regret, examples)
+    lineage, averaged = lineage_of(runs)
+    about = _about(runs) | {"time": time and dict(time), "scaling": scaling and scaling["about"]}
+    about["lineage_ensemble_size"] = averaged
+    scores, contrasts = _scores(runs, samples), contrasts_of(runs, samples)
+    memory_reads, most_read = reads_of(runs, samples)
     frames = {
         "runs": runs.frame,
-        "scores": _scores(runs, samples),
-        "contrasts": contrasts_of(runs, samples),
+        "scores": scores,
+        "contrasts": contrasts,
         "tracks": tracks_of(runs, samples),
         "costs": _costs(runs),
         "curves": _curves(runs),
         "regret": regret,
         "regret_spans": spans,
-        "task_accuracy": task_accuracy_of(runs),
+        "task_accuracy": _task_accuracy(runs),
+        "memory_reads": memory_reads,
+        "most_read": most_read,
         "flipped_examples": flipped_of(runs, samples),
-    } | {f"scaling_{name}": rows for name, rows in (scaling or {}).items() if name != "about"}
-    frames["memory_reads"], frames["most_read"] = reads_of(runs, samples)
-    frames["lineage"], averaged = lineage_of(runs)
-    about = _about(runs) | {"time": time and dict(time), "scaling": scaling and scaling["about"]}
-    about["lineage_ensemble_size"] = averaged
-    frames["criteria"] = criteria_of(frames["scores"], frames["contrasts"], about, study)
+        "lineage": lineage,
+        "criteria": criteria_of(scores, contrasts, about, study),
+    }
+    frames |= {f"scaling_{name}": rows for name, rows in (scaling or {}).items() if name != "about"}
     result = Study.of(about, frames)
     Numbers(result)  # two of one name are refused here, before anything is written
     return result
 
 
-def read_time(paths: Iterable[Path]) -> dict[str, Any] | None:
-    """How long the study took, as `hsokv.study.wall_time.measure` wrote it; None without it.
-
-    Raises:
-        RecordError: it is damaged.
-    """
+def read_time(paths: Iterable[Path]) -> Config | None:
+    """How long the study took, as `hsokv.study.wall_time.measure` wrote it; None without; RecordError where damaged."""
+    kinds = {"minutes": int | float | None, "cores": int | None, "configuration": str, "machine": dict}
     for path in paths:
         time = read_json(path)
-        kinds = {"minutes": int | float | None, "cores": int | None, "configuration": str, "machine": dict}
         if not isinstance(time, dict) or any(not isinstance(time.get(key, ...), kinds[key]) for key in kinds):
-            raise RecordError(
-                f"{path} is not a measured time. Delete it, and the records for a time of the whole study."
-            )
+            advice = "Delete it, and the records for a time of the whole study."
+            raise RecordError(f"{path} is not a measured time. {advice}")
         return time
     return None
 
 
-def _about(runs: Runs) -> dict[str, Any]:
+def _about(runs: Runs) -> Config:
     """What is said once of a study: study.json."""
     study, expected, done = runs.study, len(runs.frame), len(runs.done)
     wanted = [c.get("at_least", c.get("above")) for c in study["criteria"] if c.get("score") == "diversity"]
@@ -143,12 +129,14 @@ def _about(runs: Runs) -> dict[str, Any]:
     }
 
 
-def _about_benchmark(name: str, runs: Runs) -> dict[str, Any]:
+def _about_benchmark(name: str, runs: Runs) -> Config:
     benchmark, data = runs.study["benchmarks"][name], [r.data for run, r in runs.records.items() if run[0] == name]
     encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
-        **{key: list(benchmark.get(key, ())) for key in ("seeds", "headline", "conditions", "controls", "published")},
-        "arms": arms_of(runs.study, name),
+        **{
+            key: list(benchmark.get(key, ()))
+            for key in ("seeds", "headline", "conditions", "controls", "published", "arms")
+        },
         "stream": runs.is_stream(name),
         "shots": dict(benchmark.get("shots", {})),
         "run_in_overlay": dict(benchmark.get("run_in_overlay", {})),
@@ -160,7 +148,7 @@ def _about_benchmark(name: str, runs: Runs) -> dict[str, Any]:
     }
 
 
-def _about_data(data: Mapping[str, Any]) -> dict[str, Any]:
+def _about_data(data: Config) -> Config:
     """What is said of the data of a benchmark: source, classes with train and test examples, what was left out."""
     about = {key: data[key] for key in ("kind", "split", "note", "files") if data.get(key)}
     examples = data.get("texts") or data.get("images")
@@ -176,24 +164,26 @@ def _about_data(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _scores(runs: Runs, samples: Samples) -> pd.DataFrame:
     """A row for every cell and score; a cell that was not run has the scores that its arm has on such benchmarks."""
-    measured: dict[tuple, set[str]] = defaultdict(set)  # by cell
-    for *cell, score in samples.values:
-        measured[tuple(cell)].add(score)
+    measured: dict[Cell, set[str]] = defaultdict(set)
     usual: dict[tuple[bool, str], set[str]] = defaultdict(set)  # by protocol and arm
-    for name, condition, arm in runs.cells:
-        usual[runs.is_stream(name), arm] |= {"accuracy"} | measured[name, condition, arm]
-        usual[runs.is_stream(name), arm] |= {"log_loss"} if arm in runs.study["arms"] else set()
-        usual[runs.is_stream(name), arm] |= set(STREAM_SCORES) if runs.is_stream(name) else set()
+    for name, condition, arm, score in samples.values:
+        measured[name, condition, arm].add(score)
+        usual[runs.is_stream(name), arm].add(score)
+    for name, arm in dict.fromkeys((name, arm) for name, _, arm in runs.cells):
+        stream = runs.is_stream(name)
+        expected = {"accuracy", *(["log_loss"] if arm in runs.study["arms"] else []), *(STREAM_SCORES * stream)}
+        usual[stream, arm] |= expected
     for criterion in (criterion for criterion in runs.study["criteria"] if "score" in criterion):
         usual[runs.is_stream(criterion["benchmark"]), criterion.get("arm")].add(criterion["score"])
+    synthetic = runs.frame.groupby("benchmark")["synthetic"].any()
     rows = []
-    for cell, (reason, synthetic) in runs.cells.items():
-        base = dict(zip(("benchmark", "condition", "arm"), cell, strict=True)) | {"synthetic": synthetic}
+    for cell, reason in runs.cells.items():
+        base = dict(zip(CELL, cell, strict=True)) | {"synthetic": synthetic[cell[0]]} | status_of(reason)
         for score in sorted(usual[runs.is_stream(cell[0]), cell[2]] if reason else measured[cell]):
-            row = base | {"score": score, "seeds": 0} | status_of(reason)
-            if not reason:
-                row |= {"seeds": len(samples.values[*cell, score])} | named(samples.estimate(cell, score))
-            rows.append(row)
+            seeds = 0 if reason else len(samples.values[*cell, score])
+            rows.append(
+                base | {"score": score, "seeds": seeds} | named(None if reason else samples.estimate(cell, score))
+            )
     return pd.DataFrame(rows)
 
 
@@ -201,21 +191,30 @@ def _costs(runs: Runs) -> pd.DataFrame:
     """Counted FLOPs per run, the mean over the headline's conditions and the seeds of an arm that were run."""
     rows = []
     for name, arm in runs.pairs:
-        flops = [run.record.flops for run in runs.headline(name, arm) if run]
-        means = {f"flops_{key}": np.mean([run[key] for run in flops]) for key in ("allowed", "spent") if flops}
-        status = status_of("" if flops else runs.why_not(name, arm))
-        rows.append({"benchmark": name, "arm": arm} | means | status)
+        flops = pd.DataFrame([record.flops for record in runs.headline(name, arm) if record])
+        status = status_of("" if len(flops) else runs.why_not(name, arm))
+        rows.append({"benchmark": name, "arm": arm} | flops.mean().add_prefix("flops_").to_dict() | status)
     return pd.DataFrame(rows)
 
 
 def _curves(runs: Runs) -> pd.DataFrame:
     """The mean of each curve over seeds, point by point, as far as every seed has points."""
-    rows, order = [], {cell: index for index, cell in enumerate(runs.cells)}
-    curves = runs.measure(curves_of)
-    for *cell, curve in sorted(curves, key=lambda key: (order[key[:3]], key[3])):
-        values = curves[*cell, curve]
-        if values.size and (cell[1] != HEADLINE or curve in HEADLINE_CURVES):
-            row = dict(zip(("benchmark", "condition", "arm", "curve"), (*cell, curve), strict=True))
-            points = interval(values, bounds=score_range(curve))
-            rows.append(row | {"x": range(1, values.shape[1] + 1)} | named(points))
-    return exploded(rows)
+    points = points_of(runs.measure(curves_of), score_range)
+    kept = (points["condition"] != HEADLINE) | points["name"].isin(HEADLINE_CURVES)
+    return points[kept].rename(columns={"name": "curve"})
+
+
+def _task_accuracy(runs: Runs) -> pd.DataFrame:
+    """For every stream and arm the accuracy on task i after task t >= i, of both scenarios: a mean over the headline's
+    conditions, then over seeds."""
+    streams = [pair for pair in runs.pairs if runs.is_stream(pair[0])]
+    points = points_of(runs.measure(accuracies_of))
+    after, task = np.tril_indices(points["x"].max() if len(points) else 0)  # the triangle of a matrix, row by row
+    points = points.assign(after_task=after[points["x"] - 1] + 1, task=task[points["x"] - 1] + 1)
+    return runs.headlines(points, streams, NO_MATRIX).rename(columns={"name": "scenario"})
+
+
+def accuracies_of(record: RunRecord) -> dict[str, list[float]]:
+    """The triangle of a record's accuracy matrices, class- and task-incremental, row by row."""
+    matrices = record.instruments.get("accuracy_matrix") or {}
+    return {scenario: [value for row in matrix for value in row] for scenario, matrix in matrices.items()}

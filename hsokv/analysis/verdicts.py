@@ -14,6 +14,7 @@ MEANING = {  # what a verdict lets a reader conclude about the seeds and benchma
 }
 TIMED = "This is a timing on one machine; it does not transfer to others."
 CLOCK = ("study", "cartpole")  # measured by a clock, not over seeds
+NO_PDF = "No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again."
 
 
 def validation_page(study: Study, allowed: Iterable[str]) -> str:
@@ -27,12 +28,11 @@ def validation_page(study: Study, allowed: Iterable[str]) -> str:
             numbers[f"criteria.{name}.{end}"].text for end in ("threshold", "value", "low", "high")
         )
         known = " (known, allowed)" if verdict == "fail" and name in allowed else ""
-        wanted = f"threshold {entry['comparison']} {threshold}" if entry["comparison"] else "no threshold"
         interval = f" [{low}, {high}]" if entry["interval"] else ""
         measurement = f", measured {value}{interval} {numbers[f'criteria.{name}.value'].unit}:" if measured else ";"
         lines += [
             f"{MARKS[verdict]}: {name}, on {entry['benchmark']}{known}",
-            f"  {wanted}{measurement} {entry['reason']}",
+            f"  threshold {entry['comparison']} {threshold}{measurement} {entry['reason']}",
             f"  evidence: {', '.join(entry['evidence']) or 'none'}",
             f"  {TIMED if measured and entry['benchmark'] in CLOCK else MEANING[verdict]}",
         ]
@@ -53,6 +53,4 @@ def summary(results: Path, pdf: bool) -> str:
     pages = [results / "report" / name for name in ("report.html", "report.pdf" if pdf else "report.tex")]
     there = ", ".join(str(page) for page in pages if page.exists())
     lines.append(f"Report: {there or 'not made; `snakemake --cores 4 report` makes it'}")
-    if not pdf:
-        lines.append("No PDF: install latexmk, texlive-latex-recommended and texlive-fonts-recommended, and run again.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *([] if pdf else [NO_PDF])])

@@ -1,17 +1,7 @@
 """What a key-value memory retrieves, and how much it is trusted."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike
-
-
-class SimilarityRange(NamedTuple):
-    """The least, mean and greatest clamped cosine similarity, each in [0, 1]."""
-
-    minimum: float
-    mean: float
-    maximum: float
 
 
 def hit_rate(retrieved_labels: ArrayLike, query_labels: ArrayLike) -> float:
@@ -30,10 +20,8 @@ def hit_rate(retrieved_labels: ArrayLike, query_labels: ArrayLike) -> float:
     """
     retrieved_labels, query_labels = np.asarray(retrieved_labels), np.asarray(query_labels)
     if query_labels.ndim != 1 or query_labels.size == 0 or retrieved_labels.shape[-1:] != query_labels.shape:
-        raise ValueError(
-            f"Query labels and retrieved labels have the shapes {query_labels.shape} and {retrieved_labels.shape}. "
-            f"Give at least one query, and as many retrieved labels."
-        )
+        shapes = f"{query_labels.shape} and {retrieved_labels.shape}"
+        raise ValueError(f"Give at least one query label, and as many retrieved labels, not the shapes {shapes}.")
     return float((retrieved_labels == query_labels).mean())
 
 
@@ -48,9 +36,8 @@ def chance_hit_rate(entry_labels: ArrayLike, query_labels: ArrayLike) -> float:
         raise ValueError("There is no query. Give at least one query.")
     if entry_labels.size == 0:
         return 0.0
-    return float(
-        sum((entry_labels == label).mean() * (query_labels == label).mean() for label in np.unique(query_labels))
-    )
+    classes = np.unique(query_labels)
+    return float(sum((entry_labels == label).mean() * (query_labels == label).mean() for label in classes))
 
 
 def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLike) -> dict[str, list[int]]:
@@ -65,10 +52,9 @@ def reads(top_entries: ArrayLike, entry_labels: ArrayLike, query_labels: ArrayLi
     """
     top, entry_labels = np.asarray(top_entries), np.asarray(entry_labels)
     labels = np.broadcast_to(np.asarray(query_labels), top.shape)
-    read = top[top >= 0]
+    read, size = top[top >= 0], len(entry_labels)
     right = read[entry_labels[read] == labels[top >= 0]]
-    counts = {"reads": read, "right": right}
-    return {name: np.bincount(entries, minlength=len(entry_labels)).tolist() for name, entries in counts.items()}
+    return {name: np.bincount(of, minlength=size).tolist() for name, of in (("reads", read), ("right", right))}
 
 
 def chance_corrected(rate: float, chance: float) -> float | None:
@@ -93,17 +79,17 @@ def gate_entropy(gate: ArrayLike) -> float:
     if g.size == 0 or not ((g >= 0) & (g <= 1)).all():
         raise ValueError("Gates are empty or not in [0, 1]. Apply the sigmoid first.")
     share = np.stack([g, 1 - g])
-    return float(-np.where(share > 0, share * np.log2(np.where(share > 0, share, 1)), 0.0).sum(axis=0).mean())
+    return float(-(share * np.log2(np.where(share > 0, share, 1))).sum(axis=0).mean())
 
 
-def similarity_range(cosines: ArrayLike) -> SimilarityRange:
-    """The range of similarities, cosines clamped to [0, 1]; cosines of any shape, in [-1, 1] up to rounding.
+def similarity_range(cosines: ArrayLike) -> tuple[float, float, float]:
+    """The least, mean and greatest similarity: cosines of any shape, in [-1, 1] up to rounding, clamped to [0, 1].
 
     >>> similarity_range([-0.5, 0.5])
-    SimilarityRange(minimum=0.0, mean=0.25, maximum=0.5)
+    (0.0, 0.25, 0.5)
     """
     cosines = np.asarray(cosines, dtype=np.float64)
     if cosines.size == 0 or not (np.abs(cosines) <= 1 + 1e-4).all():
         raise ValueError("Cosines are empty or not in [-1, 1]. Normalise both sides first.")
     clamped = cosines.clip(0.0, 1.0)
-    return SimilarityRange(float(clamped.min()), float(clamped.mean()), float(clamped.max()))
+    return float(clamped.min()), float(clamped.mean()), float(clamped.max())

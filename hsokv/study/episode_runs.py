@@ -68,15 +68,15 @@ def inside(
     without, memory = prediction.without_memory.argmax(-1).numpy(), instruments["memory"]
     held, top = np.array(memory["labels"]), prediction.top_entries.numpy()
     retrieved = np.where(top >= 0, np.append(held, -1)[top], -1)
-    similarity = similarity_range(prediction.top_similarity.numpy())
+    least, mean, greatest = similarity_range(prediction.top_similarity.numpy())
     told = reads(top, held, labels) | {"outcomes_without": outcomes(without, labels), "texts": texts}
     return scores | {
         "accuracy_without_memory": accuracy(without, labels),
         "hit_rate": hit_rate(retrieved, labels),
         "hit_chance": chance_hit_rate(held, labels),
-        "similarity_min": similarity.minimum,
-        "similarity_mean": similarity.mean,
-        "similarity_max": similarity.maximum,
+        "similarity_min": least,
+        "similarity_mean": mean,
+        "similarity_max": greatest,
         "gate_mean": float(prediction.gate.mean()),
         "gate_entropy": gate_entropy(prediction.gate.numpy()),
     }, instruments | {"memory": memory | told}

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hsokv.data.events import NEEDS, OUT_OF_SCOPE, Events, without_withdrawn
-from hsokv.metrics.classification import accuracy, outcomes
-from hsokv.metrics.out_of_scope import auroc
+from hsokv.metrics.classification import accuracy, auroc, outcomes
 from hsokv.study.features import opened
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -20,9 +20,9 @@ def simulate(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return arms[0], arms[1]
 
 
-def difference(generator: np.random.Generator, shared: bool = True):
+def difference(generator: np.random.Generator):
     a, b = simulate(generator)
-    return interval(a.mean(axis=1) - b.mean(axis=1), a - b if shared else None)
+    return interval(a.mean(axis=1) - b.mean(axis=1), a - b)
 
 
 def lift_on_shared_examples(generator: np.random.Generator):
@@ -35,13 +35,9 @@ def lift_on_tests_of_their_own(generator: np.random.Generator):
     return lift(b + 0.1 + 0.03 * generator.normal(size=SEEDS), b, generator)
 
 
-def test_interval_by_hand():
+def test_interval_by_hand_and_shared_examples_widen_it_by_their_term():
     estimate = interval([0.1, 0.2, 0.3])
-    assert estimate.mean == pytest.approx(0.2)
     assert estimate.high - estimate.mean == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-6)
-
-
-def test_shared_examples_widen_the_interval_by_their_term():
     examples = np.array([[1.0, 0.0, 0.0, -1.0], [1.0, 1.0, 0.0, 0.0]])
     estimate = interval(examples.mean(axis=1), examples)
     variance = np.var([0.0, 0.5], ddof=1) / 2 + np.var([1.0, 0.5, 0.0, -0.5], ddof=1) / 4
@@ -82,22 +78,11 @@ def test_intervals_cover_the_truth_at_least_93_in_100(estimate, truth, draws, se
     assert np.mean(covered) >= 0.93
 
 
-def test_seeds_alone_cover_less_where_a_test_set_is_shared():
-    generator = np.random.default_rng(2)
-    alone = [difference(generator, shared=False) for _ in range(300)]
-    assert np.mean([low <= MEAN_A - MEAN_B <= high for _, low, high in alone]) < 0.85
-
-
 @pytest.mark.parametrize("b", [[0.04, 0.04], [0.1, 0.2, 0.3], [0.04]])
 def test_lift_is_undefined_where_the_base_may_lie_under_5_points(b):
     generator = np.random.default_rng(0)
     assert lift([0.5] * len(b), b, generator) is None
     assert lift([0.5, 0.5], [0.06, 0.06], generator).mean == pytest.approx(0.44 / 0.06)
-
-
-def test_lift_is_the_same_for_the_same_generator():
-    first, second = (lift_on_shared_examples(np.random.default_rng(5)) for _ in range(2))
-    assert first == second
 
 
 @pytest.mark.parametrize(
@@ -126,24 +111,12 @@ def test_sign_flip_holds_its_level_under_no_difference():
     assert (p <= 0.05).mean() <= 0.065
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.floats(-1, 1), min_size=1, max_size=8))
-def test_sign_flip_is_symmetric(differences):
-    p = sign_flip(differences)
-    assert p == sign_flip([-d for d in differences])
-    assert 0 < p <= 1
-
-
 @given(st.lists(st.floats(0, 1), max_size=8))
-def test_holm_keeps_order_and_never_lowers(p):
+def test_holm_by_hand_keeps_order_and_never_lowers(p):
+    assert holm([0.01, 0.02, 0.03, 0.5]) == pytest.approx([0.04, 0.06, 0.06, 0.5])
     adjusted = np.array(holm(p))
     assert ((adjusted >= p) & (adjusted <= 1)).all()
     assert (np.diff(adjusted[np.argsort(p, kind="stable")]) >= 0).all()
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.02, 0.03, 0.5]) == pytest.approx([0.04, 0.06, 0.06, 0.5])
-    assert holm([]) == []
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ def test_keys(study):
     }
     numbers = Numbers(study)
     assert {key: numbers[key].text for key in texts} == texts
+    assert "full_over_knn_rare_words.difference" in numbers
+    assert "full_over_knn_rare_words.p" not in numbers  # a number of the family alone
 
 
 def test_every_number_is_what_stands_in_its_cell(study):
@@ -67,11 +69,6 @@ def test_a_number_names_the_lines_it_is_made_of(study):
     assert pair == tuple((f"results/records/sst2/{arm}.jsonl", (1, 2)) for arm in ("full", "knn"))
     documents = Numbers(study)["cartpole.error"].records
     assert documents == (("results/scaling/measured.json", ()), ("results/scaling/projected.json", ()))
-
-
-def test_p_is_a_number_of_the_family_alone(study):
-    assert "full_over_knn_rare_words.difference" in Numbers(study)
-    assert "full_over_knn_rare_words.p" not in Numbers(study)
 
 
 def test_an_unknown_key_names_the_nearest_and_two_of_one_name_are_refused(study):

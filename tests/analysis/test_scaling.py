@@ -29,18 +29,18 @@ def test_without_four_nodes_the_criterion_is_not_measured_and_the_projection_sta
     assert verdict(None)["verdict"] == "not measured"
 
 
-@pytest.mark.parametrize(("up", "wanted"), [(1.5, "pass"), (0.9, "fail")])
-def test_with_four_cores_it_is_measured(up, wanted):
-    found = verdict(summarise(measured(cores=4, workers=(1, 2, 4), up=up), projected()))
-    assert (found["verdict"], found["value"]) == (wanted, pytest.approx(2 * up))
-
-
-def test_equal_share_nodes_decide_where_there_are_no_four_cores_and_are_named():
-    found = verdict(summarise(measured(equal=1.6), projected()))
-    assert (found["verdict"], found["value"]) == ("pass", pytest.approx(3.2))
-    assert "4 equal-share nodes" in found["evidence"]
-    found = verdict(summarise(measured(cores=4, workers=(1, 2, 4), up=0.9, equal=1.6), projected()))
-    assert (found["verdict"], found["evidence"]) == ("fail", "4 whole cores, processes")
+@pytest.mark.parametrize(
+    ("setting", "wanted", "evidence"),
+    [
+        ({"cores": 4, "workers": (1, 2, 4), "up": 1.5}, ("pass", 3.0), "4 whole cores, processes"),
+        ({"cores": 4, "workers": (1, 2, 4), "up": 0.9, "equal": 1.6}, ("fail", 1.8), "4 whole cores, processes"),
+        ({"equal": 1.6}, ("pass", 3.2), "4 equal-share nodes"),
+    ],
+)
+def test_four_cores_decide_and_else_equal_share_nodes_that_are_named(setting, wanted, evidence):
+    found = verdict(summarise(measured(**setting), projected()))
+    assert (found["verdict"], found["value"]) == (wanted[0], pytest.approx(wanted[1]))
+    assert evidence in found["evidence"]
 
 
 def test_medians_are_over_the_runs_that_reached_the_target():

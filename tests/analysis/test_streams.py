@@ -2,8 +2,8 @@
 
 import pytest
 
-from hsokv.analysis.scores import Run, scores_of
-from hsokv.analysis.streams import NO_MATRIX
+from hsokv.analysis.scores import scores_of
+from hsokv.analysis.statistics import NO_MATRIX
 
 from .study import SHOTS16, analysed, configuration, mean, not_run, record, row
 
@@ -49,7 +49,7 @@ def test_excess_forgetting_is_paired_with_joint_by_seed(study):
 
 @pytest.mark.parametrize("joint", [None, not_run("split_cifar10", "once", "joint", 1)])
 def test_without_joint_there_is_no_excess(joint):
-    scores = scores_of(Run(streaming("split_cifar10", "once", "full", 1), joint))
+    scores = scores_of(streaming("split_cifar10", "once", "full", 1), joint)
     assert not [name for name in scores if name.startswith("excess")]
     carried = [scores[f"carried_{part}"] for part in ("entries", "statistics", "weights", "total")]
     assert carried == [2.0, 0.5, 1.0, 3.5]

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from hsokv.analysis.runs import collect, planned_runs
-from hsokv.analysis.scores import Run
 from hsokv.analysis.statistics import analyse
 from hsokv.analysis.swarm import NO_LINEAGE, curves_of, regret_of
 
-from .study import analysed, configuration, lines, mean, not_run, record, row, searching, with_arms
+from .study import analysed, configuration, lines, mean, record, row, searching, with_arms
 
 LINEAGE = [[[0, 1, 0], [3, 2, 5]], [[0, 1, 2], [3, 4, 4]], [[0, 1, 2], [3, 4, 5]]]
 TOLD = {"lineage": LINEAGE, "scores": [[[1.0, 2.0, None]] * 2] * 3, "members": {"x": [1, 2]}}
@@ -27,15 +26,18 @@ def test_regret_by_hand():
     assert set(study.regret["arm"]) == {"full", "kv_only"}
 
 
-def test_the_best_is_that_of_the_same_condition_and_seed():
+def test_the_best_is_that_of_the_same_run_and_curves_are_means_over_conditions_as_far_as_all_go():
     def make(benchmark, condition, arm, seed):
         shift = seed + condition.endswith("level2")  # cancels, or the regret of one run would be that of another
         losses = {"full": [1.4 + shift, 1.0 + shift], "kv_only": [1.6 + shift]}.get(arm, [])
-        curves = {"fold_log_loss": losses, "spent": [100, 1000][: len(losses)]}
+        short = [0.5, 0.3] if condition.endswith("level2") else [0.9, 0.7, 0.5]
+        curves = {"fold_log_loss": losses, "spent": [100, 1000][: len(losses)], "diversity": short}
         return searching(benchmark, condition, arm, seed, curves=curves)
 
     study = analysed(configuration(), make)
     assert mean(study, "rare_words", "kv_only", "regret_end") == pytest.approx(0.6)
+    curve = study.curves.query("benchmark == 'rare_words' and condition == 'headline' and arm == 'full'")
+    assert (curve["x"].tolist(), curve["mean"].tolist()) == ([1, 2], pytest.approx([0.7, 0.5]))
 
 
 def test_an_arm_whose_one_value_comes_late_has_regret_but_no_area():
@@ -67,29 +69,12 @@ def test_arms_whose_records_tell_no_curve_have_no_regret(curves):
     assert set(frame.loc[frame["status"] == "done", "arm"]) == {"kv_only"}
 
 
-def test_what_was_not_run_leaves_regret_not_run():
-    study = analysed(configuration(), lambda b, *run: (not_run if b == "sst2" else searching)(b, *run))
-    rows = study.regret[study.regret["benchmark"] == "sst2"]
-    assert rows[["arm", "reason"]].astype(str).to_numpy().tolist() == [["full", "no data"], ["kv_only", "no data"]]
-    assert "sst2" not in set(study.regret_spans["benchmark"])
-
-
 def test_shares_of_agents_copied_and_failed():
     made = record("sst2", "shots16", "full", 13, curves={"failed_agents": [3, 0, 0]}, instruments=TOLD)
-    found = curves_of(Run(made))
+    found = curves_of(made)
     assert found == {"failed_agents": [3, 0, 0], "copied": pytest.approx([2 / 6, 1 / 6]), "failed": [0.5, 0, 0]}
     once = record("sst2", "shots16", "full", 13, curves={}, instruments=TOLD | {"lineage": LINEAGE[-1:]})
-    assert curves_of(Run(once)) == {"copied": []}
-
-
-def test_headline_curves_are_means_over_conditions_as_far_as_all_go():
-    def make(benchmark, condition, arm, seed):
-        short = {"diversity": [0.5, 0.3]} if condition.endswith("level2") else {"diversity": [0.9, 0.7, 0.5]}
-        return searching(benchmark, condition, arm, seed, curves=short)
-
-    curves = analysed(configuration(), make).curves
-    found = curves.query("benchmark == 'rare_words' and condition == 'headline' and arm == 'full'")
-    assert (found["x"].tolist(), found["mean"].tolist()) == ([1, 2], pytest.approx([0.7, 0.5]))
+    assert curves_of(once) == {"copied": []}
 
 
 def test_the_lineage_is_that_of_one_named_run_and_a_record_without_one_says_so():

@@ -4,15 +4,11 @@ import pytest
 from hsokv.metrics.retrieval import chance_corrected, chance_hit_rate, gate_entropy, hit_rate, similarity_range
 
 
-def test_hit_rate_is_the_share_of_right_labels_over_members_and_queries():
-    assert hit_rate([6, 5, 6], [6, 5, 5]) == pytest.approx(2 / 3)
-    assert hit_rate([[6, 5], [5, 5]], [6, 5]) == 0.75
-
-
 def test_an_empty_memory_and_an_absent_class_are_misses():
     assert hit_rate([-1, -1], [0, 1]) == 0.0
     assert chance_hit_rate([], [0, 1]) == 0.0
     assert hit_rate([0, 0], [0, 9]) == 0.5
+    assert hit_rate([[6, 5], [5, 5]], [6, 5]) == 0.75  # over members and queries
 
 
 def test_blind_retrieval_hits_at_chance():
@@ -23,18 +19,9 @@ def test_blind_retrieval_hits_at_chance():
     assert chance_corrected(rate, chance_hit_rate(labels, queries)) == pytest.approx(0.0, abs=0.02)
 
 
-def test_chance_corrected_is_undefined_where_nothing_can_be_shown():
-    assert chance_corrected(1.0, 0.5) == 1.0
-    assert chance_corrected(1.0, 1.0) is None
-
-
-def test_gate_entropy_in_bits():
-    assert gate_entropy(np.full((3, 2), 0.5)) == 1.0
-    assert gate_entropy([0.0, 1.0]) == 0.0
-    assert gate_entropy([0.25]) == pytest.approx(0.8112781, abs=1e-6)
-
-
-def test_similarities_are_clamped():
+def test_known_answers_at_the_ends():
+    assert (chance_corrected(1.0, 0.5), chance_corrected(1.0, 1.0)) == (1.0, None)
+    assert [gate_entropy(gate) for gate in ([0.5] * 3, [0.0, 1.0], [0.25])] == pytest.approx([1, 0, 0.8112781])
     assert similarity_range([-1.0, 0.5, 1.00001]) == (0.0, 0.5, 1.0)
 
 
