@@ -1,9 +1,14 @@
-"""`joint`: the reference that keeps all data and learns them anew, together, after every task."""
+"""`joint`: the reference that keeps all data and learns them anew, together, after every task.
+
+On events: logistic regression, retrained from scratch on all examples in force after every step.
+"""
 
 from dataclasses import replace
 
-from torch import Generator
+import torch
+from torch import Generator, Tensor
 
+from hsokv.arms.events import Answer, EventLearner, EventShape, Kept, masked
 from hsokv.arms.interface import Answers, Settings, StreamShape, Tasks, arriving, carried
 from hsokv.arms.members import finish
 from hsokv.arms.minibatches import train_default
@@ -22,3 +27,62 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
         fitted = budget.run(finish, learners, None, None, held_out, shape.classes, *stack_task(held_out))
         instruments = fitted.instruments | carried(entries=(*past, *held_out), weights=learners.head)
         yield replace(fitted, instruments=instruments)
+
+
+TOLERANCE = 1e-4
+"""Largest absolute gradient entry at which the solution is taken as found: the default of scikit-learn."""
+MOST_STEPS = 500
+
+
+def solve(head: Tensor, x: Tensor, member: Tensor, decay: float) -> Tensor:
+    """Minimise mean cross-entropy + decay / 2 ||W||^2 by L-BFGS, to a gradient below TOLERANCE.
+
+    `head` [key_dim + 1, labels], W with b below it, is where it starts; `member` [n, labels] is one-hot.
+    """
+    head = head.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [head], max_iter=MOST_STEPS, history_size=10, tolerance_grad=TOLERANCE, line_search_fn="strong_wolfe"
+    )
+
+    def loss() -> Tensor:
+        log_probs = (x @ head[:-1] + head[-1]).log_softmax(-1)
+        value = decay / 2 * head[:-1].square().sum() - (member * log_probs).sum() / len(x)
+        (head.grad,) = torch.autograd.grad(value, head)
+        return value
+
+    optimizer.step(loss)
+    return head.detach()
+
+
+class Learner(Kept, EventLearner):
+    """Keeps every example; its `strength` C weighs the data as in scikit-learn: decay = 1 / (C n)."""
+
+    warm = False
+    """Whether training goes on from the last weights."""
+
+    def __init__(self, shape: EventShape, settings: Settings, generator: torch.Generator) -> None:
+        super().__init__(shape)
+        self.strength, self.labels = settings["event_heads"]["strength"], shape.labels
+        self.head = torch.zeros(shape.key_dim + 1, shape.labels)
+
+    def relabel(self, old: int, new: int) -> None:
+        """Rename a label, and its weights where the new label has none."""
+        if not (self.y == new).any():
+            self.head[:, new] = self.head[:, old]
+        super().relabel(old, new)
+
+    def settle(self) -> None:
+        """Train on the labels that have examples."""
+        seen, y = self.y.unique(return_inverse=True)
+        member = torch.nn.functional.one_hot(y).float()
+        first = self.head[:, seen] if self.warm else torch.zeros_like(self.head[:, seen])
+        self.head = torch.zeros_like(self.head)
+        self.head[:, seen] = solve(first, self.x, member, 1 / (self.strength * len(y)))
+
+    def predict(self, x: Tensor, in_force: Tensor) -> Answer:
+        """Softmax of the scores."""
+        return Answer(masked(x @ self.head[:-1] + self.head[-1], in_force))
+
+    def carried(self) -> dict[str, list[Tensor]]:
+        """The examples, and the weights that training goes on from."""
+        return {"entries": [self.x, self.y], "weights": [self.head] if self.warm else []}

@@ -1,12 +1,15 @@
 """`prototypes`: the nearest class mean by cosine (Snell et al. 2017, without the episodic training).
 
 On a stream from streamed sums, as iCaRL on frozen features (Rebuffi et al. 2017).
+
+On events: the nearest class mean, by sums that can be added and taken away exactly.
 """
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize, one_hot
 
+from hsokv.arms.events import Answer, EventLearner, EventShape, Rows, masked
 from hsokv.arms.interface import Answers, Fitted, Settings, StreamShape, Tasks, arriving, carried
 from hsokv.arms.predictors import Linear
 from hsokv.arms.reservoir import hold_out, join, nothing
@@ -63,3 +66,40 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
         temperature = fit_temperature(scores, held_out.y)
         instruments = {"temperature": float(temperature)} | carried(held_out, (of_rest, means))
         yield Fitted(_nearest_mean(means, temperature, shape.classes), instruments=instruments)
+
+
+class Learner(EventLearner):
+    """Keeps a count and a sum of features for each label, and no example.
+
+    On the grid the sums are exact, so what is withdrawn leaves no trace in any bit.
+    """
+
+    def __init__(self, shape: EventShape, settings: Settings, generator: torch.Generator) -> None:
+        self.scale = settings["event_heads"]["scale"]
+        self.count = torch.zeros(shape.labels, dtype=torch.float64)
+        self.total = torch.zeros(shape.labels, shape.key_dim, dtype=torch.float64)
+
+    def add(self, rows: Rows, sign: int = 1) -> None:
+        """Add the sums of examples, or with `sign` -1 take them away."""
+        member = one_hot(rows.y, len(self.count)).double() * sign
+        self.count = self.count + member.sum(0)
+        self.total = self.total + member.mT @ rows.x.double()
+
+    def relabel(self, old: int, new: int) -> None:
+        """Add the sums of a label to those of another."""
+        for part in (self.count, self.total):
+            part[new] += part[old]
+            part[old] = 0
+
+    def withdraw(self, rows: Rows) -> None:
+        """Take the sums of examples away."""
+        self.add(rows, -1)
+
+    def predict(self, x: Tensor, in_force: Tensor) -> Answer:
+        """Softmax of the cosines with the class means, times a scale."""
+        cosines = x @ normalize(self.total).float().mT
+        return Answer(masked(self.scale * cosines, in_force), cosines.amax(-1).clamp(0, 1))
+
+    def carried(self) -> dict[str, list[Tensor]]:
+        """The sums."""
+        return {"statistics": [self.count, self.total]}

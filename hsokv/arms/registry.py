@@ -13,7 +13,7 @@ class Method(NamedTuple):
 
     `protocols`: an "episode" is learnt by the module's `fit`, a "stream" of tasks by its `learn`. `images`: on a stream
     it learns from the images. `background`: it wants a task that brings data outside the task, as words do. `events`:
-    the module below hsokv.arms.events whose `Learner` lives through events, which reads `event_settings` in place of
+    the module below hsokv.arms whose `Learner` lives through events, which reads `event_settings` in place of
     the other groups; None where the arm is not defined for them.
     """
 
@@ -32,10 +32,10 @@ METHODS: dict[str, Method] = {
     "full": Method(
         "population",
         ("head", "memory", "keys", "maps", "swarm"),
-        events="memory",
+        events="event_memory",
         event_settings=("event_memory", "event_heads"),
     ),
-    "kv_only": Method("single", ("head", "memory"), events="memory", event_settings=("event_memory",)),
+    "kv_only": Method("single", ("head", "memory"), events="event_memory", event_settings=("event_memory",)),
     "swarm_only": Method("population", ("head", "swarm")),
     "neither": Method("single", ("head",)),
     "kv_closed_form": Method("single", ("head", "memory", "keys")),
@@ -45,7 +45,7 @@ METHODS: dict[str, Method] = {
     "single_agent_equal_flops": Method(
         "single_agent_equal_flops", ("head", "memory", "keys", "maps", "swarm"), _EPISODE
     ),
-    "knn": Method("knn", ("knn",), events="memory", event_settings=("event_memory", "knn")),
+    "knn": Method("knn", ("knn",), events="event_memory", event_settings=("event_memory", "knn")),
     "prototypes": Method("prototypes", (), events="prototypes"),
     "ridge": Method("ridge", ("ridge",), events="ridge"),
     "linear_probe": Method("linear_probe", ("linear_probe",), _EPISODE, events="linear_probe"),

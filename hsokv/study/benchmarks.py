@@ -22,9 +22,9 @@ def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
 
 
 def module_of(arm: str, protocol: str = "episode") -> str:
-    """The module of an arm under a protocol: one for episodes and streams, one for events."""
+    """The module of an arm under a protocol; a memory that lives through events has one of its own."""
     method = METHODS[arm]
-    return f"hsokv.arms.events.{method.events}" if protocol == "events" else f"hsokv.arms.{method.module}"
+    return f"hsokv.arms.{method.events if protocol == 'events' else method.module}"
 
 
 def settings_of(definition: Mapping[str, Any], arm: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from hsokv.study.features import opened
 if TYPE_CHECKING:
     import torch
 
-    from hsokv.arms.events.interface import EventLearner, Start
+    from hsokv.arms.events import EventLearner, Start
     from hsokv.data.episode import Shots
     from hsokv.learning.budget import Budget
 
@@ -25,7 +25,7 @@ def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> 
     """The events of a seed, the features of their texts, and the queries, on the grid that keeps sums exact."""
     import torch
 
-    from hsokv.arms.events.interface import on_grid
+    from hsokv.arms.events import on_grid
     from hsokv.data.episode import Shots
 
     with opened(features / f"seed{seed}.npz") as arrays:
@@ -54,7 +54,7 @@ class Life:
         """Examples in force with their labels of today."""
         import torch
 
-        from hsokv.arms.events.interface import Rows
+        from hsokv.arms.events import Rows
 
         ids = torch.tensor(examples, dtype=torch.int64)
         return Rows(ids, self.x[ids], torch.tensor([self.labels[one] for one in examples], dtype=torch.int64))
@@ -122,7 +122,7 @@ def run(
     state = generator.get_state()
 
     def begin() -> Life:
-        from hsokv.arms.events.interface import EventShape
+        from hsokv.arms.events import EventShape
 
         generator.set_state(state)
         return Life(start(EventShape(*shape), settings, generator), x, len(events.names))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from hsokv.arms.events.interface import EventShape, Rows, on_grid
+from hsokv.arms.events import EventShape, Rows, on_grid
 from hsokv.arms.registry import METHODS
 from hsokv.data.episode import Shots
 from hsokv.data.events import check_events, draw_life
@@ -38,7 +38,7 @@ def start(arm, *shape):
     method = METHODS[arm]
     settings = {group: SETTINGS[group] for group in method.event_settings}
     generator = torch.Generator().manual_seed(0)
-    return import_module(f"hsokv.arms.events.{method.events}").Learner(EventShape(*shape), settings, generator)
+    return import_module(f"hsokv.arms.{method.events}").Learner(EventShape(*shape), settings, generator)
 
 
 def cluster_world(seed):
@@ -63,7 +63,7 @@ def lived(arm, seed=1):
     budget, generator = Budget(10**12), torch.Generator().manual_seed(seed)
     settings = {group: SETTINGS[group] for group in METHODS[arm].event_settings}
     return run(
-        import_module(f"hsokv.arms.events.{METHODS[arm].events}").Learner,
+        import_module(f"hsokv.arms.{METHODS[arm].events}").Learner,
         *cluster_world(seed),
         settings,
         budget,

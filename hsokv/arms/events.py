@@ -1,11 +1,13 @@
 """The one interface of all arms on a stream of events, and what several of them share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from hsokv.arms.interface import Settings
 
 GRID = 2**16
 """Features are multiples of 1 / GRID: sums of their products are then exact in float64, in any order, added or taken
@@ -68,7 +70,7 @@ class EventLearner(ABC):
         """What is kept for the next event: `entries`, `statistics` and `weights`."""
 
 
-Start = Callable[[EventShape, Mapping[str, Any], torch.Generator], EventLearner]
+Start = Callable[[EventShape, Settings, torch.Generator], EventLearner]
 """`start(shape, settings, generator)`: an arm that has seen nothing."""
 
 

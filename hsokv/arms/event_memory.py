@@ -5,14 +5,12 @@ events come: a setting that was chosen on an example would remember it. So what 
 condition, that the memory has room for all examples in force: then none is averaged into another.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from hsokv.arms.events import prototypes
-from hsokv.arms.events.interface import Answer, EventLearner, EventShape, Rows, masked
+from hsokv.arms import prototypes
+from hsokv.arms.events import Answer, EventLearner, EventShape, Rows, masked
+from hsokv.arms.interface import Settings
 from hsokv.memory.kernel_ridge import kernel_ridge_weights
 from hsokv.memory.module import KeyValueMemory
 
@@ -25,7 +23,7 @@ class Learner(EventLearner):
     p_memory is a softmax over `scale` times what kernel ridge regression on the neighbours says of each label.
     """
 
-    def __init__(self, shape: EventShape, settings: Mapping[str, Any], generator: torch.Generator) -> None:
+    def __init__(self, shape: EventShape, settings: Settings, generator: torch.Generator) -> None:
         self.settings, self.labels = settings["event_memory"], shape.labels
         self.neighbours = settings.get("knn", {}).get("k", self.settings["neighbours"])
         self.memory = KeyValueMemory(shape.key_dim, shape.labels, capacity=shape.examples, k=self.neighbours)
