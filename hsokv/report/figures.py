@@ -262,9 +262,11 @@ def events(study: Study) -> Figure:
                 end = line["mean"].iloc[-1]
                 ends[curve][arm] = (100 * end if scale == 100 else np.log10(end), look["color"])
         below.set_yscale("log")
+        ticks = below.yaxis.get_major_formatter()  # an update without operations is drawn at 1
+        below.yaxis.set_major_formatter(lambda value, place: "none" if value == 1 else ticks(value, place))
         _phases(above, below, kinds)
-        above.set(xlim=(0.5, last + 0.1), ylim=(0, 103), ylabel="accuracy on labels in force (%)")
-        below.set(xlim=(0.5, last + 0.1), ylabel="FLOPs of the update", xlabel="steps of events")
+        above.set(xlim=(0.5, last + 0.3), ylim=(0, 103), ylabel="accuracy on labels in force (%)")
+        below.set(xlim=(0.5, last + 0.3), ylabel="FLOPs of the update", xlabel="steps of events")
         parts.label_ends(above, last, ends["accuracy_in_force"], 2.2)
     return figure
 

@@ -31,7 +31,7 @@ NAME = 24  # letters of a line of a name beside a panel
 DOTTED, DASHED, BROKEN = (0, (2, 2)), "--", (0, (3, 1.2))
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#595959"  # blue and vermillion of Okabe and Ito
 ARM_COLOURS = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", ORANGE, "#000000", "#8C6D1F")
-ARM_COLOURS += ("#332288", "#7F9A1B", "#AA4499", "#8A8A8A")
+ARM_COLOURS += ("#332288", "#7F9A1B", "#AA4499", "#8A8A8A", "#44AA99", "#882255", "#117733", "#B8A038", "#661100")
 ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "d")  # colours alone do not suffice
 KINDS = {"variant": (BLUE, "o"), "baseline": (ORANGE, "s"), "control": (GREY, "D")}
 Panels = dict[str, list[Axes]]
@@ -71,7 +71,7 @@ def _group(study: Study, arm: str) -> int:
 
 
 def looks(names: Iterable[str]) -> dict[str, dict]:
-    """Return colour and marker of each name, by its place among them; no two of the first 144 look alike.
+    """Return colour and marker of each name, by its place among them; no two of the first 204 look alike.
 
     >>> looks(["full", "knn"])["knn"]["marker"]
     's'
@@ -79,16 +79,20 @@ def looks(names: Iterable[str]) -> dict[str, dict]:
     result = {}
     for place, name in enumerate(names):
         colour = ARM_COLOURS[place % len(ARM_COLOURS)]
-        marker = ARM_MARKERS[(place + 5 * (place // len(ARM_COLOURS))) % len(ARM_MARKERS)]
+        marker = ARM_MARKERS[place % len(ARM_MARKERS)]
         # Where points coincide, the first name's is seen.
         result[name] = {"color": colour, "marker": marker, "markerfacecolor": colour, "zorder": 3 - place / 100}
     return result
 
 
 def arm_looks(study: Study, arms: Iterable[str]) -> dict[str, dict]:
-    """Return the looks of these arms, the same in every figure that tells arms apart by them."""
+    """Return the looks of these arms, the same in every figure that tells arms apart by them.
+
+    The controls of the swarm come last: they are drawn with `full` alone, so no arm beside it needs their colours.
+    """
     wanted = set(arms)
-    return {arm: look for arm, look in looks(arranged(study, study.about["arms"])).items() if arm in wanted}
+    order = sorted(arranged(study, study.about["arms"]), key=lambda arm: arm in CONTROLS)
+    return {arm: look for arm, look in looks(order).items() if arm in wanted}
 
 
 def opened(look: dict, synthetic: bool) -> dict:

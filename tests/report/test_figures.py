@@ -203,8 +203,8 @@ def test_stand_ins_have_open_markers_on_a_hatched_ground():
 
 
 def test_no_two_arms_look_alike():
-    looks = panels.looks(f"arm{place}" for place in range(144)).values()
-    assert len({(look["marker"], look["color"]) for look in looks}) == 144
+    looks = panels.looks(f"arm{place}" for place in range(204)).values()
+    assert len({(look["marker"], look["color"]) for look in looks}) == 204
 
 
 def test_what_cannot_be_drawn_is_refused(tmp_path):
