@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator
 
 from hsokv.analysis.frames import Study
 from hsokv.analysis.scaling import NODE_NAMES
@@ -262,13 +262,19 @@ def events(study: Study) -> Figure:
                 end = line["mean"].iloc[-1]
                 ends[curve][arm] = (100 * end if scale == 100 else np.log10(end), look["color"])
         below.set_yscale("log")
-        ticks = below.yaxis.get_major_formatter()  # an update without operations is drawn at 1
-        below.yaxis.set_major_formatter(lambda value, place: "none" if value == 1 else ticks(value, place))
+        below.yaxis.set_major_formatter(_OrNone())
         _phases(above, below, kinds)
         above.set(xlim=(0.5, last + 0.3), ylim=(0, 103), ylabel="accuracy on labels in force (%)")
         below.set(xlim=(0.5, last + 0.3), ylabel="FLOPs of the update", xlabel="steps of events")
         parts.label_ends(above, last, ends["accuracy_in_force"], 2.2)
     return figure
+
+
+class _OrNone(LogFormatterSciNotation):
+    """Ticks of a log scale on which what takes no operations is drawn at 1."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return "none" if x == 1 else super().__call__(x, pos)
 
 
 def _phases(above: Axes, below: Axes, kinds: pd.DataFrame) -> None:
