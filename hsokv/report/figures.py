@@ -5,9 +5,10 @@ What was not run is a sentence where its points would stand. The captions are re
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from multiprocessing import get_context
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib
@@ -22,14 +23,14 @@ from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.distributed.swing_up import TARGET
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
-from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, frame, grey, in_order, opened
+from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, Look, frame, grey, in_order, opened
 
 TASKS_SHOWN = ("full", "ridge", "experience_replay", "joint", "neither", "fine_tune")  # arms drawn task by task
 THOUSANDTH = 1e-3  # nats under which the scale of regret is linear
 UNCHANGED, COPIED, MOVED = "#BDBDBD", "#000000", ORANGE  # an agent goes on as it was, from its group, from another
 WORST = 0.9  # scores above this quantile of the run share one colour
-LIFE = {"accuracy_in_force": 100, "update_flops": 1}  # curves of benchmarks of events, and what they are drawn times
 EVENTS = ("add", "correct", "rename, merge", "rename, merge", "withdraw")  # by the number in the curve `event`
+NODES = (1, 16, 256, 2048)  # ticks of projections
 
 
 def architecture(study: Study) -> Figure:
@@ -74,59 +75,65 @@ def _boxes(axes: Axes, boxes: dict, arrows: dict[str, list]) -> None:
 
 
 def accuracy(study: Study) -> Figure:
-    """Draw mean accuracy with its interval: a panel a benchmark, a row an arm; controls carry on as grey lines.
+    """Mean accuracy with its interval: a panel a benchmark, a row an arm; controls carry on as grey lines.
 
     A benchmark without a control has a line where the memory's hit rate would be by chance.
     """
     rows, chance = (frame(study, "scores", condition="headline", score=name) for name in ("accuracy", "hit_chance"))
-    figure, grid = parts.panels(study, in_order(study, rows), 1.05 + parts.row_height(rows["arm"]))
-    for axes, here in parts.dressed(grid, rows):
+
+    def lines(axes: Axes, here: pd.DataFrame) -> None:
         controls = here[here["arm_kind"] == "control"]
-        lines = controls if len(controls) else chance[chance["benchmark"] == here["benchmark"].iloc[0]][:1]
-        for mean in lines["mean"].dropna():
+        if controls.empty:
+            controls = chance[chance["benchmark"] == here["benchmark"].iloc[0]][:1]
+        for mean in controls["mean"].dropna():
             axes.axvline(100 * mean, zorder=1, **grey(DOTTED, 0.5))
-    parts.dots(study, _first(grid), rows, "accuracy (%)")
-    parts.explain_kinds(figure, rows, {"a control, or chance": grey(DOTTED, 0.5)})
-    return figure
+
+    return _rows_of_dots(study, rows, "accuracy (%)", lines, {"a control, or chance": grey(DOTTED, 0.5)})
 
 
 def contrasts(study: Study) -> Figure:
-    """Draw `full` minus every other arm in points of accuracy, with intervals, around the line of no difference."""
+    """`full` minus every other arm in points of accuracy, with intervals, around the line of no difference."""
     rows = frame(study, "contrasts", a="full", score="accuracy").drop_duplicates(["benchmark", "b"])
-    rows = rows[rows["b"].isin(study.about["arms"]) & rows["benchmark"].isin(list(study.about["benchmarks"]))]
-    rows = rows.rename(columns={"b": "arm", "difference": "mean"})
+    rows = rows[rows["b"].isin(study.about["arms"])].rename(columns={"b": "arm", "difference": "mean"})
     rows = rows.assign(arm_kind=[parts.kind_of(study, arm) for arm in rows["arm"]])
+    return _rows_of_dots(study, rows, "full minus the arm (points)", around_zero=True)
+
+
+def _rows_of_dots(
+    study: Study, rows: pd.DataFrame, label: str, lines: Callable[[Axes, pd.DataFrame], None] | None = None,
+    entries: Mapping[str, Look] = MappingProxyType({}), *, around_zero: bool = False,
+) -> Figure:  # fmt: skip
     figure, grid = parts.panels(study, in_order(study, rows), 1.05 + parts.row_height(rows["arm"]))
-    list(parts.dressed(grid, rows))
-    parts.dots(study, _first(grid), rows, "full minus the arm (points)", around_zero=True)
-    parts.explain_kinds(figure, rows, {})
+    for axes, here in parts.dressed(grid, rows):
+        if lines:
+            lines(axes, here)
+    parts.dots(study, grid, rows, label, around_zero=around_zero)
+    parts.explain_kinds(figure, rows, entries)
     return figure
 
 
 def memory(study: Study) -> Figure:
-    """Draw the accuracy lost with the memory zeroed, a panel a benchmark, and below them reads over entries.
+    """The accuracy lost with the memory zeroed, a panel a benchmark, and below them reads over entries.
 
-    The lower panel draws `full` alone: each share of its reads against the share of entries, the most read first, that
+    The lower panel shows `full` alone: each share of its reads against the share of entries, the most read first, that
     they go to, and by a broken line those that were right.
     """
     rows = frame(study, "scores", condition="headline", score="accuracy_lost_without_memory")
     reads = frame(study, "memory_reads", arm="full")
-    names = in_order(study, pd.concat([rows, reads]))
-    if not names:
+    if not (names := in_order(study, pd.concat([rows, reads]))):
         return parts.nothing(study)
     figure, grid = parts.panels(study, names, 0.95 + parts.row_height(rows["arm"]), below=2.4)
-    (axes,) = grid.pop("")
     list(parts.dressed(grid, rows))
-    parts.dots(study, _first(grid), rows, "accuracy lost (points)", around_zero=True)
-    entries = {}
+    parts.dots(study, grid, rows, "accuracy lost (points)", around_zero=True)
+    axes, entries = grid[""][0], {}
     if parts.dress(axes, "what is read of the memory of full", reads.assign(synthetic=False)):
         axes.plot([0, 100], [0, 100], zorder=1, **grey(DOTTED, 0.5))
         for name, look in parts.looks(names).items():
             here, synthetic = reads[reads["benchmark"] == name], study.about["benchmarks"][name]["synthetic"]
             look = entries[f"{name} (synthetic stand-in)" if synthetic else name] = opened(look, synthetic)
             line, right = (here[here["kind"] == kind] for kind in ("reads", "right"))
-            parts.curve(axes, 100 * line["entries"], line, look, markevery=4)
-            axes.plot(100 * right["entries"], 100 * right["mean"], **look | {"linestyle": BROKEN, "markevery": 4})
+            parts.curve(axes, 100 * line["entries"], line, look | {"markevery": 4})
+            axes.plot(100 * right["entries"], 100 * right["mean"], **look, linestyle=BROKEN, markevery=4)
         parts.absent(axes, reads, "benchmark")
         axes.set(xlim=(0, 100), ylim=(0, 102), xlabel="entries, the most read first (%)", ylabel="reads (%)")
     elif reads.empty:
@@ -137,7 +144,7 @@ def memory(study: Study) -> Figure:
 
 
 def rare_words_levels(study: Study) -> Figure:
-    """Draw accuracy on `rare_words` by level of difficulty, a panel a number of senses; controls are grey lines."""
+    """Accuracy on `rare_words` by level of difficulty, a panel a number of senses; controls are grey lines."""
     rows = frame(study, "scores", benchmark="rare_words", score="accuracy")
     senses, levels = (rows["condition"].str.extract(r"(.+)_level(\d+)$")[part] for part in (0, 1))
     rows = rows.assign(senses=senses.str.replace("_", " ") + " a word", level=levels.astype(float))
@@ -160,7 +167,7 @@ def rare_words_levels(study: Study) -> Figure:
 
 
 def learning_curve(study: Study) -> Figure:
-    """Draw accuracy against shots a class (log scale), a panel a benchmark whose conditions differ in it."""
+    """Accuracy against shots a class (log scale), a panel a benchmark whose conditions differ in it."""
     rows = frame(study, "scores", score="accuracy")
     shots = {(name, c): n for name, about in study.about["benchmarks"].items() for c, n in about["shots"].items()}
     pairs = zip(rows["benchmark"], rows["condition"], strict=True)
@@ -180,7 +187,7 @@ def learning_curve(study: Study) -> Figure:
 
 
 def streams(study: Study) -> Figure:
-    """Draw for each stream's headline class-incremental accuracy after each task, by arm, and by task for some arms.
+    """For each stream, headline class-incremental accuracy after each task, by arm, and by task for some arms.
 
     Above, accuracy over all classes seen with its interval as a band, named at the end of its line; below, a panel an
     arm, accuracy on each task, numbered where it was learnt, after it and each later task.
@@ -196,7 +203,11 @@ def streams(study: Study) -> Figure:
         here = rows[rows["benchmark"] == name]
         above = figure.add_subplot(spec[2 * block, :])
         if parts.dress(above, name, here):
-            _seen(above, study, seen[seen["benchmark"] == name])
+            lines = seen[seen["benchmark"] == name]
+            last = int(lines["x"].max())
+            _curves_by_arm(above, study, lines, 1.75)
+            above.set(xlim=(0.9, last + 0.03), ylim=(0, 103), xticks=range(1, last + 1), ylabel="accuracy (%)")
+            above.set_xlabel("tasks seen; accuracy is class-incremental, over all classes of these tasks")
             parts.absent(above, here)
         for column, arm in enumerate(shown):
             axes, matrix = figure.add_subplot(spec[2 * block + 1, column]), here[here["arm"] == arm]
@@ -207,22 +218,19 @@ def streams(study: Study) -> Figure:
                 parts.hatch(axes)
             if (matrix["status"] == "done").any():
                 _by_task(axes, matrix)
-                axes.set_xlabel("tasks seen")
             else:
                 parts.sentence(axes, f"not run: {matrix['reason'].iloc[0]}" if len(matrix) else "\N{EN DASH}")
     return figure
 
 
-def _seen(axes: Axes, study: Study, curves: pd.DataFrame) -> None:
-    """A line an arm, named at its end; accuracy over all classes of the tasks seen."""
-    ends, last = {}, int(curves["x"].max())
+def _curves_by_arm(axes: Axes, study: Study, curves: pd.DataFrame, height: float) -> None:
+    """A line an arm over x, in percent, with its band and its name at the end; the panel is `height` inches high."""
+    ends = {}
     for arm, look in parts.arm_looks(study, curves["arm"]).items():
         line = curves[curves["arm"] == arm].sort_values("x")
         parts.curve(axes, line["x"], line, opened(look, line["synthetic"].any()))
         ends[arm] = (100 * line["mean"].iloc[-1], look["color"])
-    axes.set(xlim=(0.9, last + 0.03), ylim=(0, 103), xticks=range(1, last + 1), ylabel="accuracy (%)")
-    axes.set_xlabel("tasks seen; accuracy is class-incremental, over all classes of these tasks")
-    parts.label_ends(axes, last, ends, 1.75)
+    parts.label_ends(axes, int(curves["x"].max()), ends, height)
 
 
 def _by_task(axes: Axes, matrix: pd.DataFrame) -> None:
@@ -234,39 +242,36 @@ def _by_task(axes: Axes, matrix: pd.DataFrame) -> None:
         first = (line["after_task"].iloc[0], 100 * line["mean"].iloc[0])
         look = {"textcoords": "offset points", "fontsize": 6, "color": colour, "ha": "right"}
         axes.annotate(f"{task:.0f}", first, (-3, 2), **look)
-    axes.set(xlim=(0.3, tasks + 0.3), ylim=(0, 103), xticks=range(1, tasks + 1, 1 + tasks // 8))
+    axes.set(xlim=(0.3, tasks + 0.3), ylim=(0, 103), xticks=range(1, tasks + 1, 1 + tasks // 8), xlabel="tasks seen")
 
 
 def events(study: Study) -> Figure:
-    """Draw for each benchmark of events the accuracy on labels in force and, below, the cost of updates, by step."""
-    rows = {curve: frame(study, "curves", condition="headline", curve=curve) for curve in (*LIFE, "event")}
-    names = in_order(study, rows["event"])
-    if not names:
+    """For each benchmark of events the accuracy on labels in force and, below, the cost of updates, by step."""
+    curves = frame(study, "curves", condition="headline")
+    if not (names := in_order(study, curves[curves["curve"] == "event"])):
         return parts.nothing(study)
     figure = parts.open_figure(study, 4.6 * len(names))
     axes = figure.subplots(2 * len(names), 1, squeeze=False, height_ratios=[3, 2] * len(names))[:, 0]
-    for block, name in enumerate(names):
-        here = {curve: part[part["benchmark"] == name] for curve, part in rows.items()}
-        above, below = axes[2 * block : 2 * block + 2]
+    for name, above, below in zip(names, axes[::2], axes[1::2], strict=True):
+        here = dict(iter(curves[curves["benchmark"] == name].sort_values("x").groupby("curve")))
+        costs, kinds = here["update_flops"], here["event"].drop_duplicates("x")
+        _curves_by_arm(above, study, here["accuracy_in_force"], 2.2)
+        for arm, look in parts.arm_looks(study, costs["arm"]).items():
+            line = costs[costs["arm"] == arm]
+            below.plot(line["x"], line["mean"].clip(lower=1), **look)
+        starts = np.flatnonzero(kinds["mean"].diff())  # where other kinds of events begin
+        for place, (first, end) in enumerate(itertools.pairwise([*starts, len(kinds)])):
+            for panel in (above, below) if place % 2 else ():
+                panel.axvspan(first + 0.5, end + 0.5, color="0.94", zorder=0)
+            height = 0.02 + 0.05 * (place % 2)  # neighbours may be narrower than their names
+            words, side = EVENTS[int(kinds["mean"].iloc[first])], above.get_xaxis_transform()
+            above.text((first + end + 1) / 2, height, words, transform=side, ha="center", fontsize=6)
+        for panel in (above, below):
+            panel.set_xlim(0.5, kinds["x"].max() + 0.3)
         above.set_title(name, loc="left")
-        kinds = here["event"].drop_duplicates("x").sort_values("x")
-        ends, last = {"accuracy_in_force": {}, "update_flops": {}}, int(kinds["x"].max())
-        for arm, look in parts.arm_looks(study, here["update_flops"]["arm"]).items():
-            for place, (curve, scale) in zip((above, below), LIFE.items(), strict=True):
-                line = here[curve][here[curve]["arm"] == arm].sort_values("x")
-                if curve == "update_flops":
-                    line = line.assign(**{end: np.maximum(1, line[end]) for end in ("mean", "low", "high")})
-                    place.plot(line["x"], line["mean"], **look)
-                else:
-                    parts.curve(place, line["x"], line, look, scale=scale)
-                end = line["mean"].iloc[-1]
-                ends[curve][arm] = (100 * end if scale == 100 else np.log10(end), look["color"])
-        below.set_yscale("log")
+        above.set(ylim=(0, 103), ylabel="accuracy on labels in force (%)")
+        below.set(yscale="log", ylabel="FLOPs of the update", xlabel="steps of events")
         below.yaxis.set_major_formatter(_OrNone())
-        _phases(above, below, kinds)
-        above.set(xlim=(0.5, last + 0.3), ylim=(0, 103), ylabel="accuracy on labels in force (%)")
-        below.set(xlim=(0.5, last + 0.3), ylabel="FLOPs of the update", xlabel="steps of events")
-        parts.label_ends(above, last, ends["accuracy_in_force"], 2.2)
     return figure
 
 
@@ -277,19 +282,8 @@ class _OrNone(LogFormatterSciNotation):
         return "none" if x == 1 else super().__call__(x, pos)
 
 
-def _phases(above: Axes, below: Axes, kinds: pd.DataFrame) -> None:
-    """Shade every other run of steps with one kind of event, and name it at the top."""
-    names = [EVENTS[int(number)] for number in kinds["mean"]]
-    starts = [0, *(i for i in range(1, len(names)) if names[i] != names[i - 1]), len(names)]
-    for place, (first, end) in enumerate(itertools.pairwise(starts)):
-        for axes in (above, below) if place % 2 else ():
-            axes.axvspan(first + 0.5, end + 0.5, color="0.94", zorder=0)
-        middle, height = (first + end + 1) / 2, 0.02 + 0.05 * (place % 2)  # neighbours may be narrower than their names
-        above.text(middle, height, names[first], transform=above.get_xaxis_transform(), ha="center", fontsize=6)
-
-
 def flops(study: Study) -> Figure:
-    """Draw accuracy against the counted FLOPs a run spent (log scale); the dashed line is what a run was allowed."""
+    """Accuracy against the counted FLOPs a run spent (log scale); the dashed line is what a run was allowed."""
     costs = study.costs[["benchmark", "arm", "flops_allowed", "flops_spent"]]
     rows = frame(study, "scores", condition="headline", score="accuracy").merge(costs, "left", ["benchmark", "arm"])
 
@@ -306,17 +300,17 @@ def flops(study: Study) -> Figure:
 
 
 def regret(study: Study) -> Figure:
-    """Draw regret against counted FLOPs by arm, a panel a benchmark: means with bands, from each arm's first value."""
+    """Regret against counted FLOPs by arm, a panel a benchmark: means with bands, from each arm's first value."""
     rows, spans = frame(study, "regret"), study.regret_spans.set_index("benchmark")
     rows = rows.assign(low=rows["low"].clip(lower=0)).sort_values("flops", kind="stable")  # no regret is under 0
 
     def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
         for look, line in lines:
-            steps = {"drawstyle": "steps-post", "markevery": [0]}
+            steps = look | {"drawstyle": "steps-post", "markevery": [0]}
             if line["mean"].nunique() > 1:
-                parts.curve(axes, line["flops"], line, look, scale=1, **steps)
+                parts.curve(axes, line["flops"], line, steps, scale=1)
             else:  # whiskers where nothing changes: bands would hide each other
-                axes.plot(line["flops"], line["mean"], **look | steps)
+                axes.plot(line["flops"], line["mean"], **steps)
                 parts.bars(axes, line["flops"][:1], line[:1], look, scale=1)
         span = spans.loc[rows["benchmark"].iloc[0]]
         axes.axvline(span["start"], zorder=1, **grey(DOTTED))
@@ -330,8 +324,8 @@ def regret(study: Study) -> Figure:
 
 
 def swarm(study: Study) -> Figure:
-    """Draw diversity and the agents copied over or failed by round, a column a benchmark, and the gate of every arm."""
-    curves = frame(study, "curves", condition="headline")
+    """Diversity and the agents copied over or failed by round, a column a benchmark, and the gate of every arm."""
+    curves = frame(study, "curves", condition="headline").sort_values("x", kind="stable")
     rows, gates = (frame(study, "scores", condition="headline", score=name) for name in ("diversity", "gate_mean"))
     looks = parts.arm_looks(study, curves.loc[curves["curve"] == "copied", "arm"])
     rows = rows[rows["arm"].isin(set(looks))]
@@ -343,18 +337,15 @@ def swarm(study: Study) -> Figure:
         _, agents, gate = grid[name]
         lines = curves[curves["benchmark"] == name]
         for arm, look in looks.items():
-            look = opened(look, synthetic)
-            part = {
-                kind: line.sort_values("x") for kind, line in lines[lines["arm"] == arm].groupby("curve", observed=True)
-            }
-            if (
-                "copied" in part
-            ):  # value 1 of diversity is that at initialisation; after the last round nothing is copied
-                diversity = part["diversity"][part["diversity"]["x"] <= part["copied"]["x"].max() + 1]
-                parts.curve(axes, diversity["x"] - 1, diversity, look, scale=1)
-                agents.plot(part["copied"]["x"], 100 * part["copied"]["mean"], **look)
-                failed = look | {"marker": "", "linestyle": BROKEN}
-                agents.plot(part["failed"]["x"], 100 * part["failed"]["mean"], **failed)
+            part = dict(iter(lines[lines["arm"] == arm].groupby("curve", observed=True)))
+            if (copied := part.get("copied")) is None:
+                continue
+            look, failed = opened(look, synthetic), part["failed"]
+            # Value 1 of diversity is that at initialisation; after the last round nothing is copied.
+            diversity = part["diversity"][part["diversity"]["x"] <= copied["x"].max() + 1]
+            parts.curve(axes, diversity["x"] - 1, diversity, look, scale=1)
+            agents.plot(copied["x"], 100 * copied["mean"], **look)
+            agents.plot(failed["x"], 100 * failed["mean"], **look | {"marker": "", "linestyle": BROKEN})
         if wanted := study.about["diversity_wanted"]:
             axes.axhline(wanted, zorder=1, **grey(DASHED))
         for panel in (axes, agents):
@@ -371,14 +362,14 @@ def swarm(study: Study) -> Figure:
         agents.set_xlabel("round (before the first: 0)")
         parts.name_left(axes, "diversity")
         parts.name_left(agents, "agents (%)")
-    parts.dots(study, {name: column[2] for name, column in grid.items()}, gates, "mean gate (%)")
+    parts.dots(study, grid, gates, "mean gate (%)", row=2)
     lines = {"copied over": grey("-"), "failed": grey(BROKEN), "diversity wanted by the criterion": grey(DASHED)}
     parts.legend(figure, looks | lines)
     return figure
 
 
 def lineage(study: Study) -> Figure:
-    """Draw every agent of one run by round, coloured by its score, with a line from the agent it goes on from."""
+    """Every agent of one run by round, coloured by its score, with a line from the agent it goes on from."""
     rows = frame(study, "lineage")
     if not len(rows):
         return parts.nothing(study)
@@ -431,7 +422,7 @@ def _descent(axes: Axes, parents: np.ndarray, place: np.ndarray, group: np.ndarr
 
 
 def learning(study: Study) -> Figure:
-    """Draw the best score so far at equal environment steps by arm, and seconds to the target beside it."""
+    """The best score so far at equal environment steps by arm, and seconds to the target beside it."""
     sharing, best = study.scaling_sharing, study.scaling_curves
     if sharing.empty:
         return parts.nothing(study)
@@ -440,17 +431,15 @@ def learning(study: Study) -> Figure:
     looks = parts.looks(sharing["arm"])
     if best.empty:
         parts.sentence(curves, "not run: no curves in scaling_curves.csv")
-    for arm, look in looks.items():
-        line = best[best["arm"] == arm]
+    for place, row in enumerate(sharing.itertuples()):
+        line, look = best[best["arm"] == row.arm], looks[row.arm]
         curves.plot(line["steps"] / 1e6, line["mean"], **look | {"marker": ""})
+        seconds.errorbar(row.seconds_to_target, place, xerr=_range(row, "seconds_to_target"), **look)
     curves.axhline(TARGET, **grey(DOTTED))
     curves.set(xlabel="environment steps (millions)", ylabel="best score so far", ylim=(0, 1))
     curves.set_title("Swing-up, mean over seeds", loc="left")
-    for place, row in enumerate(sharing.itertuples()):
-        seconds.errorbar(row.seconds_to_target, place, xerr=_range(row, "seconds_to_target"), **looks[row.arm])
-    seconds.set_yticks(range(len(sharing)), [parts.fold(arm.replace("_", " "), 24) for arm in sharing["arm"]])
-    seconds.set(xlabel="seconds to the target", ylim=(len(sharing) - 0.5, -0.5))
-    seconds.set_xlim(left=0)
+    seconds.set_yticks(range(len(sharing)), [parts.fold(arm.replace("_", " "), 24) for arm in looks])
+    seconds.set(xlabel="seconds to the target", ylim=(len(sharing) - 0.5, -0.5), xlim=(0, None))
     seconds.set_title("Runs that reached it", loc="left")
     if not sharing["reached"].any():
         parts.sentence(seconds, "no run reached it")
@@ -459,7 +448,7 @@ def learning(study: Study) -> Figure:
 
 
 def scaling(study: Study) -> Figure:
-    """Draw strong and weak scaling as measured, and throughput and how busy the supervisor is as projected.
+    """Strong and weak scaling as measured, and throughput and how busy the supervisor is as projected.
 
     Measured and projected stand in panels of their own and are never joined.
     """
@@ -470,68 +459,47 @@ def scaling(study: Study) -> Figure:
     strong, weak, nodes, busy = figure.subplots(1, 4)
     counts = sorted(speed["workers"].unique())
     strong.plot(counts, counts, **grey(DOTTED))
-    kinds = speed["backend"] + ", " + speed["node"].map(NODE_NAMES)
     for node, single in speed[speed["backend"] == "single"].groupby("node")["throughput"].first().items():
-        own = sorted(speed.loc[speed["node"] == node, "workers"].unique())
-        weak.plot(own, [single * count / 1e6 for count in own], **grey(DOTTED))
-    looks = parts.looks(kinds[speed["backend"] != "single"].unique())
-    for row in speed[speed["backend"] != "single"].itertuples():
+        own = np.sort(speed.loc[speed["node"] == node, "workers"].unique())
+        weak.plot(own, single * own / 1e6, **grey(DOTTED))
+    shared = speed[speed["backend"] != "single"]
+    shared = shared.assign(kind=shared["backend"] + ", " + shared["node"].map(NODE_NAMES))
+    looks = parts.looks(shared["kind"].unique())
+    for row in shared.itertuples():
         axes, name, unit = (strong, "speed_up", 1) if row.scaling == "strong" else (weak, "throughput", 1e-6)
-        ends = unit * np.array(_range(row, name))
-        axes.errorbar(
-            row.workers, unit * getattr(row, name), yerr=ends, **looks[f"{row.backend}, {NODE_NAMES[row.node]}"]
-        )
-    for axes, label, title in (
-        (strong, "times a single process", "Strong, measured"),
-        (weak, "M steps/s", "Weak, measured"),
-    ):
-        axes.set(xlabel="workers", ylabel=label, ylim=(0, None), xticks=counts)
-        axes.set_xlim(counts[0] - 0.5, counts[-1] + 0.5)
-        axes.set_title(title, loc="left")
+        axes.errorbar(row.workers, unit * getattr(row, name), yerr=unit * _range(row, name), **looks[row.kind])
     entries = looks | {"as many single processes": grey(DOTTED)}
-    for latency, colour in zip(sorted(projected["latency"].unique()), parts.ARM_COLOURS, strict=False):
+    latencies = projected.groupby("latency")
+    for (latency, line), colour in zip(latencies, parts.ARM_COLOURS[: len(latencies)], strict=True):
         entries[f"latency {1e3 * latency:g} ms"] = {"color": colour}
-        line = projected[projected["latency"] == latency]
         nodes.loglog(line["nodes"], line["throughput"] / 1e6, color=colour)
         busy.semilogx(line["nodes"], 100 * line["supervisor_busy"], color=colour)
     for axes, label, title in (
+        (strong, "times a single process", "Strong, measured"),
+        (weak, "M steps/s", "Weak, measured"),
         (nodes, "M steps/s", "Weak, PROJECTED"),
         (busy, "supervisor busy (%)", "Supervisor, PROJECTED"),
     ):
-        axes.set(xlabel="nodes", ylabel=label, facecolor="#F6F6F6")
-        axes.set_xticks([1, 16, 256, 2048], ["1", "16", "256", "2048"])
-        axes.minorticks_off()
+        axes.set_ylabel(label)
         axes.set_title(title, loc="left")
+    for axes in (strong, weak):
+        axes.set(xlabel="workers", ylim=(0, None), xticks=counts, xlim=(counts[0] - 0.5, counts[-1] + 0.5))
+    for axes in (nodes, busy):
+        axes.set(xlabel="nodes", facecolor="#F6F6F6")
+        axes.set_xticks(NODES, map(str, NODES))
+        axes.minorticks_off()
     parts.legend(figure, entries)
     return figure
 
 
-def _range(row: Any, name: str) -> list:
+def _range(row: Any, name: str) -> np.ndarray:
     """The lowest and the highest run, as lengths below and above the median."""
     middle = getattr(row, name)
-    return [[middle - getattr(row, f"{name}_low")], [getattr(row, f"{name}_high") - middle]]
+    return np.array([[middle - getattr(row, f"{name}_low")], [getattr(row, f"{name}_high") - middle]])
 
 
-def _first(grid: parts.Panels) -> dict[str, Axes]:
-    return {title: column[0] for title, column in grid.items() if title}
-
-
-FIGURES: dict[str, Callable[[Study], Figure]] = {
-    "architecture": architecture,
-    "accuracy": accuracy,
-    "contrasts": contrasts,
-    "memory": memory,
-    "rare_words_levels": rare_words_levels,
-    "learning_curve": learning_curve,
-    "streams": streams,
-    "events": events,
-    "flops": flops,
-    "regret": regret,
-    "swarm": swarm,
-    "lineage": lineage,
-    "learning": learning,
-    "scaling": scaling,
-}
+_ALL = (architecture, accuracy, contrasts, memory, rare_words_levels, learning_curve, streams, events, flops, regret)
+FIGURES = {function.__name__: function for function in (*_ALL, swarm, lineage, learning, scaling)}
 
 
 def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> None:
@@ -550,14 +518,14 @@ def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> No
         if target.stem not in FIGURES:
             raise ConfigurationError(f"figure: unknown name {target.stem!r}{nearest(target.stem, FIGURES)}")
         by_name.setdefault(target.stem, []).append(target)
+    tasks = [(name, study, paths) for name, paths in by_name.items()]
     if processes == 1:
-        for name, paths in by_name.items():
-            _draw(name, study, paths)
+        list(itertools.starmap(_draw, tasks))
     else:  # what is imported and read is shared: that takes as long as a figure
         with get_context("fork").Pool(processes) as pool:
-            pool.starmap(_draw, [(name, study, paths) for name, paths in by_name.items()], chunksize=1)
+            pool.starmap(_draw, tasks, chunksize=1)
 
 
 def _draw(name: str, study: Study, targets: list[Path]) -> None:
-    with matplotlib.rc_context(fname=parts.STYLE):
+    with matplotlib.rc_context(parts.style()):
         parts.save(FIGURES[name](study), targets)

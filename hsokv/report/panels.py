@@ -4,7 +4,7 @@ import io
 import math
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,12 @@ ARM_COLOURS = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", ORANGE, "#00000
 ARM_COLOURS += ("#332288", "#7F9A1B", "#AA4499", "#8A8A8A", "#44AA99", "#882255", "#117733", "#B8A038", "#661100")
 ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "d")  # colours alone do not suffice
 KINDS = {"variant": (BLUE, "o"), "baseline": (ORANGE, "s"), "control": (GREY, "D")}
+Look = dict[str, Any]  # of a line: what Line2D takes
 Panels = dict[str, list[Axes]]
 
 
-def frame(study: Study, name: str, **values: Any) -> pd.DataFrame:
-    """Return the rows of a frame that have these values, with columns `arm_kind` and `synthetic`.
+def frame(study: Study, name: str, **values: str) -> pd.DataFrame:
+    """The rows of a frame that have these values, with columns `arm_kind` and `synthetic`.
 
     A stand-in of a benchmark that ran is left out: it shows nothing that its original does not.
     """
@@ -52,12 +53,12 @@ def frame(study: Study, name: str, **values: Any) -> pd.DataFrame:
 
 
 def kind_of(study: Study, arm: str) -> str:
-    """Return whether an arm is a `variant`, a `baseline` or a `control` of a benchmark."""
+    """Whether an arm is a `variant`, a `baseline` or a `control` of a benchmark."""
     return "variant" if arm in study.about["variants"] else "baseline" if arm in study.about["arms"] else "control"
 
 
 def arranged(study: Study, arms: Iterable[str]) -> list[str]:
-    """Return the arms by group: `full`, the controls of its swarm, its ablations, the baselines, other controls."""
+    """The arms by group: `full`, the controls of its swarm, its ablations, the baselines, other controls."""
     controls = (arm for benchmark in study.about["benchmarks"].values() for arm in benchmark["controls"])
     wanted = set(arms)
     known = (arm for arm in dict.fromkeys([*study.about["arms"], *controls]) if arm in wanted)
@@ -70,8 +71,8 @@ def _group(study: Study, arm: str) -> int:
     return 0 if arm == PROPOSED else 1 if arm in CONTROLS else 2
 
 
-def looks(names: Iterable[str]) -> dict[str, dict]:
-    """Return colour and marker of each name, by its place among them; no two of the first 204 look alike.
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Colour and marker of each name, by its place among them; no two of the first 204 look alike.
 
     >>> looks(["full", "knn"])["knn"]["marker"]
     's'
@@ -85,8 +86,8 @@ def looks(names: Iterable[str]) -> dict[str, dict]:
     return result
 
 
-def arm_looks(study: Study, arms: Iterable[str]) -> dict[str, dict]:
-    """Return the looks of these arms, the same in every figure that tells arms apart by them.
+def arm_looks(study: Study, arms: Iterable[str]) -> dict[str, Look]:
+    """The looks of these arms, the same in every figure that tells arms apart by them.
 
     The controls of the swarm come last: they are drawn with `full` alone, so no arm beside it needs their colours.
     """
@@ -95,13 +96,18 @@ def arm_looks(study: Study, arms: Iterable[str]) -> dict[str, dict]:
     return {arm: look for arm, look in looks(order).items() if arm in wanted}
 
 
-def opened(look: dict, synthetic: bool) -> dict:
-    """Return the look with an open marker where it shows a synthetic stand-in."""
+def opened(look: Look, synthetic: bool) -> Look:
+    """The look with an open marker where it shows a synthetic stand-in."""
     return look | {"markerfacecolor": "white"} if synthetic else look
 
 
+def grey(linestyle: Any, width: float = 0.7) -> Look:
+    """The look of a line that is no arm's."""
+    return {"color": GREY, "linestyle": linestyle, "linewidth": width}
+
+
 def columns(words: str) -> int:
-    """Return the columns that words take on a terminal: two a wide letter, none a combining one."""
+    """Columns that words take on a terminal: two a wide letter, none a combining one."""
     return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in words if not unicodedata.combining(c))
 
 
@@ -124,7 +130,7 @@ def fold(words: str, width: int) -> str:
 
 
 def open_figure(study: Study, height: float) -> Figure:
-    """Open a figure of text width; one of a small run says above its panels that it is one."""
+    """A figure of text width; one of a small run says above its panels that it is one."""
     figure = Figure(figsize=(TEXT_WIDTH, height))
     if study.about["small"]:
         figure.suptitle("small run, not the study", fontsize=8, fontweight="bold", color=ORANGE)
@@ -138,7 +144,7 @@ def panels(study: Study, titles: Iterable[str], *heights: float, below: float = 
     Without titles the figure says that it has nothing to draw.
     """
     names = list(titles) or [""]
-    across, rows = min(len(names), PER_ROW), len(heights)
+    across, rows = -(-len(names) // -(-len(names) // PER_ROW)), len(heights)  # rows as even as can be
     ratios = [*heights * -(-len(names) // across), *[below] * bool(below)]
     figure = open_figure(study, sum(ratios))
     spec = figure.add_gridspec(len(ratios), across, height_ratios=ratios)
@@ -157,14 +163,14 @@ def panels(study: Study, titles: Iterable[str], *heights: float, below: float = 
 
 
 def nothing(study: Study) -> Figure:
-    """Return the figure of a study that has nothing to draw."""
+    """The figure of a study that has nothing to draw."""
     figure, grid = panels(study, [], 2.4)
     grid[""][0].set_yticks([])
     return figure
 
 
 def room(axes: Axes) -> int:
-    """Return how many letters of a title fit beside each other in a panel."""
+    """How many letters of a title fit beside each other in a panel."""
     spec = axes.get_subplotspec()
     return 92 * len(spec.colspan) // spec.get_gridspec().ncols
 
@@ -218,58 +224,57 @@ def name_left(axes: Axes, label: str) -> None:
         axes.set_ylabel(label)
 
 
-def whiskers(rows: Any, middle: Any, scale: float = 100) -> list:
-    """Return the interval of a row, or of rows, as lengths below and above `middle`, in points."""
-    return [np.atleast_1d(scale * (middle - rows.low)), np.atleast_1d(scale * (rows.high - middle))]
-
-
 def row_height(arms: Iterable[str]) -> float:
-    """Return the inches that rows of these names take."""
+    """Inches that rows of these names take."""
     lines = [1 + fold(arm, NAME).count("\n") for arm in dict.fromkeys(arms)]
     return ROW * max(len(lines), 4) * (0.35 + 0.65 * max(lines, default=1))
 
 
-def dots(study: Study, grid: dict[str, Axes], rows: pd.DataFrame, label: str, *, around_zero: bool = False) -> None:
-    """Draw a row an arm with its mean and interval in percent, or the words that say why it is empty.
+def dots(
+    study: Study, grid: Panels, rows: pd.DataFrame, label: str, *, row: int = 0, around_zero: bool = False
+) -> None:
+    """Draw an arm a row with its mean and interval in percent, or the words that say why it is empty.
 
-    A dash stands where a benchmark does not have the arm; a light line parts the groups of arms.
+    It is drawn in the panel `row` of each benchmark's column. A dash stands where a benchmark does not have the arm; a
+    light line parts the groups of arms.
     """
     arms = arranged(study, rows["arm"])
-    groups = [_group(study, arm) for arm in arms]
-    for benchmark, axes in grid.items():
+    apart = np.flatnonzero(np.diff([_group(study, arm) for arm in arms])) + 0.5
+    for benchmark, axes in ((name, column[row]) for name, column in grid.items() if name):
         axes.grid(visible=False, axis="y")
         here = rows[rows["benchmark"] == benchmark]
+        if arms:
+            axes.set_ylim(len(arms) - 0.4, -0.6)
+            axes.set_yticks(range(len(arms)), [fold(arm, NAME) for arm in arms])
         if not (here["status"] == "done").any():
             axes.set_xticks([])
             continue
-        for row in here.itertuples():
-            _dot(axes, arms.index(row.arm), row)
         side = {"transform": axes.get_yaxis_transform(), "va": "center", "color": GREY}
+        for one in here.itertuples():
+            colour, marker = KINDS[one.arm_kind]
+            if one.status == "done":
+                look = opened({"color": colour, "marker": marker, "markerfacecolor": colour}, one.synthetic)
+                axes.errorbar(100 * one.mean, arms.index(one.arm), xerr=whiskers(one, one.mean), **look)
+            else:
+                words = textwrap.shorten(f"not run: {one.reason}", room(axes) + 8, placeholder=" ...")
+                axes.text(0.03, arms.index(one.arm), fold(words, 99), fontsize=6, **side)
         for place in (place for place, arm in enumerate(arms) if arm not in set(here["arm"])):
             axes.text(0.03, place, "\N{EN DASH}", **side)
-        for place in np.flatnonzero(np.diff(groups)) + 1:
-            axes.axhline(place - 0.5, color="#BBBBBB", linewidth=0.6, zorder=1)
+        for place in apart:
+            axes.axhline(place, color="#BBBBBB", linewidth=0.6, zorder=1)
         axes.set(xlabel=label, xlim=(-2, 102))
         if around_zero:
             axes.axvline(0, color="black", linewidth=0.7, zorder=1)
             reach = 110 * max(here[["mean", "low", "high"]].abs().max(axis=None), 0.01)
             axes.set_xlim(-reach, reach)
-    for axes in grid.values() if arms else ():
-        axes.set_ylim(len(arms) - 0.4, -0.6)
-        axes.set_yticks(range(len(arms)), [fold(arm, NAME) for arm in arms])
 
 
-def _dot(axes: Axes, place: int, row: Any) -> None:
-    if row.status != "done":
-        words = fold(textwrap.shorten(f"not run: {row.reason}", room(axes) + 8, placeholder=" ..."), 99)
-        axes.text(0.03, place, words, transform=axes.get_yaxis_transform(), va="center", fontsize=6, color=GREY)
-        return
-    colour, marker = KINDS[row.arm_kind]
-    look = opened({"color": colour, "marker": marker, "markerfacecolor": colour}, row.synthetic)
-    axes.errorbar(100 * row.mean, place, xerr=whiskers(row, row.mean), **look)
+def whiskers(rows: Any, middle: Any, scale: float = 100) -> list[np.ndarray]:
+    """The interval of a row, or of rows, as lengths below and above `middle`, in points."""
+    return [np.atleast_1d(scale * (middle - rows.low)), np.atleast_1d(scale * (rows.high - middle))]
 
 
-def explain_kinds(figure: Figure, rows: pd.DataFrame, entries: dict[str, dict]) -> None:
+def explain_kinds(figure: Figure, rows: pd.DataFrame, entries: Mapping[str, Look]) -> None:
     """Explain the markers of rows of dots, these `entries`, and open markers."""
     kinds = {kind: look for kind, look in KINDS.items() if (rows["arm_kind"] == kind).any()}
     kinds = {kind: {"color": colour, "marker": marker, "linestyle": ""} for kind, (colour, marker) in kinds.items()}
@@ -278,15 +283,13 @@ def explain_kinds(figure: Figure, rows: pd.DataFrame, entries: dict[str, dict]) 
     legend(figure, kinds | entries | stand_in)
 
 
+Draw = Callable[[Axes, pd.DataFrame, list[tuple[Look, pd.DataFrame]]], None]
+
+
 def by_arm(
-    study: Study,
-    rows: pd.DataFrame,
-    height: float,
-    labels: tuple[str, str],
-    draw: Callable[[Axes, pd.DataFrame, list[tuple[dict, pd.DataFrame]]], None],
-    entries: dict[str, dict],
-    column: str = "benchmark",
-) -> Figure:
+    study: Study, rows: pd.DataFrame, height: float, labels: tuple[str, str], draw: Draw,
+    entries: Mapping[str, Look], column: str = "benchmark",
+) -> Figure:  # fmt: skip
     """Draw a panel a benchmark (or value of `column`) by `draw(axes, its rows that were run, look and rows by arm)`.
 
     `labels` name its axes. Beneath the panels stand the looks of all arms, then these `entries`.
@@ -305,23 +308,23 @@ def by_arm(
 
 
 def in_order(study: Study, rows: pd.DataFrame, column: str = "benchmark") -> list[str]:
-    """Return the values of a column: benchmarks in the order of the configuration, others as they come."""
+    """The values of a column: benchmarks in the order of the configuration, others as they come."""
     values = list(rows[column].unique())
     return [name for name in study.about["benchmarks"] if name in values] if column == "benchmark" else values
 
 
-def curve(axes: Axes, x: Any, rows: pd.DataFrame, look: dict, *, scale: float = 100, **style: Any) -> None:
+def curve(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: Look, *, scale: float = 100) -> None:
     """Draw a line of means, in percent, with a band for their intervals where there are any."""
-    axes.plot(x, scale * rows["mean"], **look | style)
-    step = {"step": "post"} if "drawstyle" in style else {}
-    axes.fill_between(
-        x, scale * rows["low"], scale * rows["high"], color=look["color"], alpha=0.15, linewidth=0, **step
-    )
+    axes.plot(x, scale * rows["mean"], **look)
+    step = {"step": "post"} if "drawstyle" in look else {}
+    ends = (scale * rows[end] for end in ("low", "high"))
+    axes.fill_between(x, *ends, color=look["color"], alpha=0.15, linewidth=0, **step)
 
 
-def bars(axes: Axes, x: Any, rows: pd.DataFrame, look: dict, *, scale: float = 100, **style: Any) -> None:
-    """Draw points of means, in percent, with their intervals as whiskers and, if `style` says so, a line."""
-    axes.errorbar(x, scale * rows["mean"], yerr=whiskers(rows, rows["mean"], scale), **{"linestyle": ""} | look | style)
+def bars(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: Look, *, scale: float = 100, linestyle: str = "") -> None:
+    """Draw points of means, in percent, with their intervals as whiskers and, if there is a `linestyle`, a line."""
+    look = look | {"linestyle": linestyle}
+    axes.errorbar(x, scale * rows["mean"], yerr=whiskers(rows, rows["mean"], scale), **look)
 
 
 def decades(axes: Axes, costs: Iterable[float]) -> None:
@@ -333,12 +336,7 @@ def decades(axes: Axes, costs: Iterable[float]) -> None:
         axes.set_xlim(10.0**low, 10.0 ** max(high, low + 1))
 
 
-def grey(linestyle: Any, width: float = 0.7) -> dict:
-    """Return the look of a line that is no arm's."""
-    return {"color": GREY, "linestyle": linestyle, "linewidth": width}
-
-
-def label_ends(axes: Axes, at: float, ends: dict[str, tuple[float, str]], height: float) -> None:
+def label_ends(axes: Axes, at: float, ends: Mapping[str, tuple[float, str]], height: float) -> None:
     """Write each name, in its colour, right of the panel near the end of its line, apart from the others.
 
     `ends` maps names to the last value of the line, in percent, and its colour; `height` is the panel's, in inches,
@@ -360,7 +358,7 @@ def label_ends(axes: Axes, at: float, ends: dict[str, tuple[float, str]], height
         axes.annotate(fold(name, NAME), (at, value), (1.04, middle), color=colour, arrowprops=lead, **side)
 
 
-def legend(figure: Figure, entries: dict[str, dict]) -> None:
+def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
     """Explain looks below the panels, in as many columns as fit the width."""
     handles = [Line2D([], [], label=fold(name, 36), **look) for name, look in entries.items()]
     widest = max((columns(line) for handle in handles for line in handle.get_label().split("\n")), default=1)
@@ -368,43 +366,33 @@ def legend(figure: Figure, entries: dict[str, dict]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=across)
 
 
-def choose_fonts(figure: Figure) -> None:
-    """Give every text with letters that the font of the style lacks the further fonts that have them.
+def style() -> Look:
+    """The style of every figure, with those of its fonts that are installed: a letter is drawn with the first."""
+    wanted = matplotlib.rc_params_from_file(STYLE, use_default_template=False)
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return wanted | {"font.family": [font for font in wanted["font.sans-serif"] if font in installed]}
+
+
+def save(figure: Figure, targets: Iterable[Path]) -> None:
+    """Write the figure to each target, whole or not at all; the same figure gives the same bytes.
 
     Raises:
         ConfigurationError: no installed font of the style has a letter that the figure is to show.
     """
-    (first,), others = matplotlib.rcParams["font.family"], matplotlib.rcParams["font.sans-serif"]
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    for text in figure.findobj(Text):
-        fonts, missing = [first], _not_in(first, text.get_text())
-        for font in (font for font in others if missing and font in installed):
-            if (left := _not_in(font, missing)) != missing:
-                fonts, missing = [*fonts, font], left
-        if missing:
-            letter, place = missing[0], matplotlib.get_cachedir()
-            raise ConfigurationError(
-                f"{text.get_text()!r}: no installed font of {STYLE.name} has {letter!r} (U+{ord(letter):04X}, "
-                f"{unicodedata.name(letter, 'unnamed')}). Install one (Debian: fonts-noto, fonts-noto-cjk), "
-                f"add its name to font.sans-serif in {STYLE}, and delete the list of fonts in {place}."
-            )
-        if fonts != [first]:
-            text.set_fontfamily(fonts)
-
-
-def _not_in(font: str, letters: str) -> str:
-    letters = "".join(letter for letter in letters if not letter.isascii())
-    known = font_manager.get_font(font_manager.findfont(font)).get_charmap() if letters else {}
-    return "".join(letter for letter in letters if ord(letter) not in known)
-
-
-def save(figure: Figure, targets: Iterable[Path]) -> None:
-    """Write the figure to each target, whole or not at all; the same figure gives the same bytes."""
-    for axes in figure.axes:  # only then are the labels of ticks among the texts
-        axes.get_xticklabels(), axes.get_yticklabels()
-    choose_fonts(figure)
     figure.get_layout_engine().execute(figure)
     figure.set_layout_engine("none")  # laid out once, alike in every format
+    letters = {letter for text in figure.findobj(Text) for letter in text.get_text() if not letter.isascii()}
+    for font in matplotlib.rcParams["font.family"] if letters else ():
+        letters -= set(map(chr, font_manager.get_font(font_manager.findfont(font)).get_charmap()))
+        if not letters:
+            break
+    if letters:
+        letter, place = min(letters), matplotlib.get_cachedir()
+        raise ConfigurationError(
+            f"It shows {letter!r} (U+{ord(letter):04X}, {unicodedata.name(letter, 'unnamed')}), which no installed "
+            f"font of {STYLE.name} has. Install one (Debian: fonts-noto, fonts-noto-cjk), add its name to "
+            f"font.sans-serif in {STYLE}, and delete the list of fonts in {place}."
+        )
     for target in map(Path, targets):
         page = io.BytesIO()
         undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(target.suffix)
