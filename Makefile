@@ -11,7 +11,7 @@ BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: environment report test lint campaign
+.PHONY: environment report test lint docs campaign
 
 environment: .venv/.complete
 
@@ -36,6 +36,11 @@ lint: environment
 # A process for each core; the tests that share the small study stay in one.
 test: lint
 	$(BIN)/python -m pytest -n logical --dist loadgroup
+
+# The site, in docs/_build/html; a warning is an error. What makes it is fetched once, the site is made offline.
+docs: environment
+	@$(BIN)/python -c 'import furo, myst_parser' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e '.[docs]'
+	$(BIN)/python -m sphinx -W -q -b html docs docs/_build/html
 
 # What takes too long for every change: kills at many moments, damage, two runs byte by byte.
 campaign: environment

@@ -83,6 +83,22 @@ def test_the_training_of_the_docs_trains_and_its_swarm_finds(tmp_path, monkeypat
     assert names["model"].gate == pytest.approx(names["found"].hyperparameters["gate"])
 
 
+def test_the_tutorials_do_what_they_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    home, loop, texts, vectors = ({} for _ in range(4))
+    exec(*python_of("index.md"), home)
+    assert home["probabilities"].argmax() == 0
+    assert home["read"].labels[0, 0] == 0
+    exec(*python_of("memory.md"), loop)
+    assert loop["accuracy"] > 0.9
+    with_texts, with_vectors = python_of("classifier.md")
+    exec(with_texts, texts)
+    assert texts["best"] == "delivery"
+    assert [entry["text"] for entry in texts["again"].entries.values()] == ["my parcel is late", "what a lovely shop"]
+    exec(with_vectors, vectors)
+    assert vectors["new"] == "a class that was not there"
+
+
 @pytest.fixture
 def own_arm(monkeypatch):
     """The arm of docs/own-arm.md, among those of the study."""
