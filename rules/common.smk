@@ -7,6 +7,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import hsokv
+from hsokv.analysis.scores import check_scores
 from hsokv.arms.registry import METHODS
 from hsokv.exceptions import HsokvError
 from hsokv.machine import device
@@ -40,6 +41,7 @@ try:
         )
     check_keys(workflow.configfiles)
     check_configuration(config)
+    check_scores(config["criteria"])
     study, LEFT_OUT = selected(config)
     config.clear()
     config.update(study)

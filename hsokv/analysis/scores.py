@@ -1,11 +1,12 @@
 """The registry of scores: a line each; what follows from a record is a function beside it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from hsokv.exceptions import check_known
 from hsokv.metrics.retrieval import chance_corrected
 from hsokv.records import RunRecord
 
@@ -180,6 +181,12 @@ def _flips(record: RunRecord) -> dict[str, np.ndarray]:
 
 def _digits(outcomes: str) -> np.ndarray:
     return np.frombuffer(outcomes.encode(), dtype=np.int8) - np.int8(ord("0"))
+
+
+def check_scores(criteria: Iterable[Mapping[str, object]]) -> None:
+    """Raise ConfigurationError, with the nearest name, where a criterion is on a score that does not exist."""
+    for criterion in criteria:
+        check_known(f"criteria.{criterion['name']}.score", criterion.get("score", "accuracy"), SCORES)
 
 
 def unit_of(score: str, *, difference: bool = False) -> str:

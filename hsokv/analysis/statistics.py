@@ -14,9 +14,9 @@ from hsokv.analysis.memory import flipped_of, reads_of
 from hsokv.analysis.numbers import Numbers
 from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, named, points_of, read_runs, status_of
 from hsokv.analysis.scaling import read_scaling
-from hsokv.analysis.scores import SCORES, STREAM_SCORES, examples_of, score_range, scores_of
+from hsokv.analysis.scores import STREAM_SCORES, check_scores, examples_of, score_range, scores_of
 from hsokv.analysis.swarm import curves_of, lineage_of, regret_of
-from hsokv.exceptions import RecordError, check_known
+from hsokv.exceptions import RecordError
 from hsokv.files import read_json
 from hsokv.records import RunRecord
 
@@ -64,8 +64,7 @@ def analyse(
         RecordError: a record of no planned run, of another test set, twice, or not paired with others.
         ConfigurationError: a criterion on a score that does not exist, or two numbers of one name.
     """
-    for criterion in study["criteria"]:
-        check_known(f"criteria.{criterion['name']}.score", criterion.get("score", "accuracy"), SCORES)
+    check_scores(study["criteria"])
     runs = collect(records, study)
     regret, spans, of_regret = regret_of(runs)
     examples = runs.measure(lambda record: examples_of(record) if record.shared_test else {})

@@ -70,14 +70,19 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
     document = _read(artifact.results / "report" / "provenance.json")
     statistics, figures = output / "statistics", output / "figures"
     measured = [artifact.folder / path for path in document["measured"]]
-    with contextlib.chdir(artifact.folder):  # frames name the files of records as the study did
-        compute(
-            map(Path, document["records"]),
-            document["study"],
-            statistics,
-            [path for path in measured if path.parent.name == "scaling"],
-            [path for path in measured if path.parent.name == "time"],
-        )
+    try:
+        with contextlib.chdir(artifact.folder):  # frames name the files of records as the study did
+            compute(
+                map(Path, document["records"]),
+                document["study"],
+                statistics,
+                [path for path in measured if path.parent.name == "scaling"],
+                [path for path in measured if path.parent.name == "time"],
+            )
+    except KeyError as error:
+        raise ArchiveError(
+            f"provenance.json: its study names no {error}: it is not the study of these records"
+        ) from error
     write_tables(statistics, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
     draw(statistics, [figures / path.name for path in _files(artifact.results / "figures")])
     write_report(

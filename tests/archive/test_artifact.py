@@ -105,6 +105,16 @@ def test_a_number_that_does_not_follow_from_the_records_is_found(folder, tmp_pat
     assert check.rebuild(check.check(folder), tmp_path / "again") == ["report/report.md"]
 
 
+def test_a_study_that_is_not_of_the_records_is_refused(folder, tmp_path):
+    path = folder / "results/report/provenance.json"
+    document = json.loads(path.read_text())
+    document["study"]["benchmarks"]["rare_words"]["headline"] = ["not_there"]
+    path.write_text(json.dumps(document))
+    resealed(folder)
+    with pytest.raises(ArchiveError, match="not_there"):
+        check.rebuild(check.check(folder), tmp_path / "again")
+
+
 def test_results_that_lead_out_of_the_artifact_are_refused(folder):
     (folder / artifact.CONFIGURATION).write_text(json.dumps({"results": "../.."}))
     resealed(folder)

@@ -40,6 +40,10 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
         ("benchmarks: {sst2: {conditions: {shots16: {shots: 5000}}}}", ["sst2", "10000"]),
         ("methods: {swarm: {search_space: {inverse_temperature: [20, 5]}}}", ["inverse_temperature", "low < high"]),
         ("benchmarks: {rare_words: {world: {values: 1}}}", ["benchmarks.rare_words.world.values", "at least 2"]),
+        (
+            "criteria: [{name: a, benchmark: sst2, arm: full, score: acuracy, kind: rate, above: 0.5}]",
+            ["criteria.a.score", "did you mean 'accuracy'"],
+        ),
         ("only: [sst3]", ["only", "'sst3'", "did you mean 'sst2'"]),
     ],
 )
