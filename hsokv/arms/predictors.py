@@ -115,7 +115,7 @@ class Ensemble(Predictor):
     temperature: Tensor
     memory: KeyValueMemory | None
     inverse_temperature: Tensor | None
-    gate: Tensor | None
+    gate: Tensor  # where there is a memory
     projection: Tensor | None
     centre: Tensor | None
     query_projection: Tensor | None
