@@ -72,8 +72,8 @@ def locate(source: str | Source, root: Path | None, cache: Path) -> DataFiles | 
     missing = [str(status.file) for status in statuses if status.status == "missing"]
     if missing and root is not None:
         raise DataError(
-            f"{source.name}: {', '.join(missing)} is missing, and a data root is given ({root}): put it there, or "
-            "unset HSOKV_DATA_DIR to use the download"
+            f"{source.name}: {', '.join(missing)} is missing, and a data root is given ({root}): put it there, "
+            "unset HSOKV_DATA_DIR to use the download, or leave out what reads it (`benchmarks: {NAME: null}`)"
         )
     for status in statuses:
         if status.status == "damaged":
