@@ -37,7 +37,7 @@ def environments() -> dict[str, Callable[[], None]]:
     theirs = gymnasium.make_vec("CartPole-v1", num_envs=BATCH, vectorization_mode="vector_entry_point")
     theirs.reset(seed=0)
     generator = np.random.default_rng(0)
-    ours = cartpole.begin(generator, BATCH)
+    state, steps = cartpole.draw_starts(generator, BATCH), np.zeros(BATCH, np.int64)
     actions = np.random.default_rng(1).integers(0, 2, (STEPS, BATCH))
 
     def step_theirs() -> None:
@@ -45,9 +45,13 @@ def environments() -> dict[str, Callable[[], None]]:
             theirs.step(action)
 
     def step_ours() -> None:
-        nonlocal ours
+        nonlocal state
         for action in actions:
-            ours, *_ = cartpole.advance(ours, action == 1, generator)
+            state, over = cartpole.step(state, action == 1)
+            np.add(steps, 1, out=steps)
+            over |= steps >= cartpole.STEPS
+            if over.any():
+                state[:, over], steps[over] = cartpole.draw_starts(generator, int(over.sum())), 0
 
     return {"gymnasium": step_theirs, "ours": step_ours}
 

@@ -5,7 +5,6 @@ A state is an array [4, ...] of position (m), velocity (m/s), angle (rad, 0 is u
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
@@ -20,17 +19,6 @@ SIZE = 4  # parameters of a linear policy
 TARGET = 475 / STEPS  # the mean score over 100 episodes at which CartPole-v1 counts as solved
 SIGMA, LEARNING_RATE = 0.5, 0.2  # of an evolution strategy on it
 _PROBES = np.array([[-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 0], [0, 0, 0, -1]], dtype=np.float64).T
-
-
-class Episodes(NamedTuple):
-    """A batch of n running episodes: `state` [4, n], `steps` [n] made so far, `over` [n]: begin anew at the next step.
-
-    Beginning anew takes a step of its own, without reward, as in gymnasium's vector environment.
-    """
-
-    state: ndarray
-    steps: ndarray
-    over: ndarray
 
 
 def accelerations(cos: ndarray, sin: ndarray, theta_dot: ndarray, force: ndarray) -> tuple[ndarray, ndarray]:
@@ -64,27 +52,6 @@ def step(state: ndarray, right: ndarray) -> tuple[ndarray, ndarray]:
 def draw_starts(generator: np.random.Generator, *shape: int) -> ndarray:
     """Start states [4, *shape], every component uniform within 0.05 of 0."""
     return generator.uniform(-0.05, 0.05, (4, *shape))
-
-
-def begin(generator: np.random.Generator, episodes: int) -> Episodes:
-    """A batch of new episodes; raises ConfigurationError for less than one."""
-    check_episodes(episodes)
-    return Episodes(draw_starts(generator, episodes), np.zeros(episodes, np.int64), np.zeros(episodes, bool))
-
-
-def advance(
-    episodes: Episodes, right: ndarray, generator: np.random.Generator
-) -> tuple[Episodes, ndarray, ndarray, ndarray]:
-    """A step of every episode, or a new start where it was over: episodes, reward, terminated, truncated, all [n]."""
-    state, terminated = step(episodes.state, right)
-    steps = episodes.steps + 1
-    truncated = steps >= STEPS
-    reward = np.ones(len(steps))
-    if episodes.over.any():
-        state[:, episodes.over] = draw_starts(generator, int(episodes.over.sum()))
-        for part in (steps, reward, terminated, truncated):
-            part[episodes.over] = 0
-    return Episodes(state, steps, terminated | truncated), reward, terminated, truncated
 
 
 def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, ndarray]:

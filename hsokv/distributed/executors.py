@@ -15,7 +15,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from types import ModuleType
+from typing import Any, NamedTuple
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ from hsokv.exceptions import BackendError, ConfigurationError, check_known
 BACKENDS = ("ray", "processes", "single")
 # One thread a worker, or the workers compete for cores; libraries read these when a process starts.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+RAY_START_SECONDS = 12.0  # an actor needs two or three; one without a core or an interpreter would wait for ever
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)  # of gRPC's protocol, with empty SETTINGS
 REFUSALS = 3  # results of one part that are not accepted, after which a map ends
 
 
@@ -43,18 +46,6 @@ class Timing(NamedTuple):
     transfer: float
 
 
-class Worker(Protocol):
-    """Computes one payload at a time; a future that raises means that the worker is lost."""
-
-    def submit(self, payload: bytes) -> Future:
-        """Start `run_payload(payload)` on the worker."""
-        ...
-
-    def close(self) -> None:
-        """End the worker, whatever it does."""
-        ...
-
-
 def run_payload(payload: bytes) -> tuple[float, Any, str | None]:
     """Seconds, result and None; or 0, None and the reason why the function cannot be loaded or has failed."""
     start = time.perf_counter()
@@ -64,6 +55,23 @@ def run_payload(payload: bytes) -> tuple[float, Any, str | None]:
     except Exception as error:
         return 0.0, None, f"{type(error).__name__}: {error}"
     return time.perf_counter() - start, result, None
+
+
+class Worker:
+    """Computes one payload at a time, here in the caller's own process; a future that raises means a lost worker."""
+
+    def submit(self, payload: bytes) -> Future:
+        """Start `run_payload(payload)` on the worker."""
+        future: Future = Future()
+        future.set_result(run_payload(payload))
+        return future
+
+    def close(self) -> None:
+        """End the worker, whatever it does."""
+
+    def why_late(self) -> str:
+        """What may keep a worker from starting, for the error; empty where nothing is known."""
+        return ""
 
 
 class Executor:
@@ -116,12 +124,10 @@ class Executor:
             if not self._pending:
                 raise BackendError(f"no worker is left: {'; '.join(dict.fromkeys(self.lost))}")
             for future, (worker, part, since) in self._arrived():
-                reason = f"worker {worker} did not answer in time"
                 try:
                     seconds, result, failure = future.result(timeout=0)
                 except Exception as error:  # of a process or a node that died, or of a worker that is late
-                    reason = _reason(error) or reason
-                    self._lose(worker, reason, starting)
+                    self._lose(worker, _reason(error) or self._late(worker, part), starting)
                     todo.extendleft([] if part is None else [part])
                     continue
                 if failure:
@@ -180,6 +186,12 @@ class Executor:
         order = [future for future in self._pending if future in done | late]
         return [(future, self._pending.pop(future)) for future in order]
 
+    def _late(self, worker: int, part: int | None) -> str:
+        """The reason to give of a worker whose time is over."""
+        if part is not None:
+            return f"worker {worker} did not answer within {self.limits.seconds:g} s"
+        return f"no sign of life within {self.limits.start_seconds:g} s{self._live[worker].why_late()}"
+
     def _lose(self, worker: int, reason: str, starting: bool) -> None:
         self.lost.append(reason)
         self._live.pop(worker).close()
@@ -199,20 +211,7 @@ def _reason(error: Exception) -> str:
     return str(error).strip().splitlines()[-1].strip() if str(error).strip() else ""
 
 
-class InProcess:
-    """The caller's own process."""
-
-    def submit(self, payload: bytes) -> Future:
-        """Compute at once."""
-        future = Future()
-        future.set_result(run_payload(payload))
-        return future
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
-class Process:
+class Process(Worker):
     """A process of its own, started afresh, so that it inherits no threads and no locks."""
 
     def __init__(self) -> None:
@@ -244,10 +243,10 @@ def _end_with_supervisor() -> None:
     threading.Thread(target=wait_for_end, daemon=True).start()
 
 
-class RayActor:
-    """An actor with one core and no restarts of Ray's own: a loss is reported, not hidden."""
+class RayActor(Worker):
+    """An actor with one core, and so with one thread, and no restarts of Ray's own: a loss is reported, not hidden."""
 
-    def __init__(self, ray: Any, runtime_env: dict[str, Any]) -> None:
+    def __init__(self, ray: ModuleType, runtime_env: dict[str, Any] | None) -> None:
         self.ray = ray
         self.actor = ray.remote(num_cpus=1, max_restarts=0, runtime_env=runtime_env)(_Actor).remote()
 
@@ -259,6 +258,14 @@ class RayActor:
         """Kill the actor."""
         with suppress(Exception):  # it may be dead, and its cluster too
             self.ray.kill(self.actor)
+
+    def why_late(self) -> str:
+        """Cores that are free, and where Ray says more."""
+        total, free = _cores_of(self.ray)
+        return (
+            f"; the Ray cluster has {total} cores, {free} of them free. Ray's logs, /tmp/ray/session_latest/logs on "
+            "the node, say more; a runtime_env that installs packages needs limits=Limits(start_seconds=...)"
+        )
 
 
 class _Actor:
@@ -290,7 +297,7 @@ def open_executor(
         workers: at least 1, of one thread each; with backend single exactly 1.
         address: of a running Ray cluster, host:port, ray://host:port or auto; None for Ray on this machine.
         runtime_env: what Ray sets up on every node for the workers (its own keys).
-        limits: of time and restarts.
+        limits: of time and restarts; by default a Ray worker may take 12 s to start.
 
     Raises:
         ConfigurationError: an unknown backend, a wrong number of workers, or an address without Ray.
@@ -301,7 +308,7 @@ def open_executor(
     [1, 2]
     """
     check_known("backend", backend, BACKENDS)
-    limits = limits or Limits()
+    limits = limits or (Limits(start_seconds=RAY_START_SECONDS) if backend == "ray" else Limits())
     if workers < 1 or (backend == "single" and workers > 1):
         raise ConfigurationError(
             f"workers: expected {'1' if backend == 'single' else 'at least 1'} with backend {backend}, got {workers}"
@@ -309,15 +316,14 @@ def open_executor(
     if backend != "ray" and (address is not None or runtime_env is not None):
         raise ConfigurationError(f"address, runtime_env: only for backend ray, got backend {backend}")
     if backend == "single":
-        return Executor(InProcess, workers, limits)
+        return Executor(Worker, workers, limits)
     if backend == "processes":
         return Executor(Process, workers, limits)
     ray = connect_ray(address, workers)
-    environment = {**(runtime_env or {}), "env_vars": {**ONE_THREAD, **(runtime_env or {}).get("env_vars", {})}}
-    return Executor(lambda: RayActor(ray, environment), workers, limits)
+    return Executor(lambda: RayActor(ray, runtime_env), workers, limits)
 
 
-def connect_ray(address: str | None, workers: int, seconds: float = 10.0) -> Any:
+def connect_ray(address: str | None, workers: int, seconds: float = 10.0) -> ModuleType:
     """The ray module, connected; a connection of the caller is used. Ray ends with this process.
 
     Raises BackendError where Ray is missing or of another version on the cluster, nobody answers, or less than
@@ -337,14 +343,14 @@ def connect_ray(address: str | None, workers: int, seconds: float = 10.0) -> Any
             if address is None:  # Ray counts cores as it is told; where workers exceed cores the record says so
                 options |= {"num_cpus": max(workers, cores()), "include_dashboard": False}
             ray.init(address=address or "local", **options)
-    except Exception as error:  # Ray raises anything from ConnectionError to RuntimeError
+    except (Exception, SystemExit) as error:  # from ConnectionError to the end of the process
         raise BackendError(
             f"Ray at {address or 'this machine'} cannot be used: {error}. This side runs Ray {ray.__version__}; every "
             "node needs the same Ray, the same Python and the cluster's token (docs/distributed.md)"
         ) from error
     end = time.perf_counter() + seconds  # cores of actors that have just ended come back late
-    while (free := int(ray.available_resources().get("CPU", 0))) < workers:
-        total = int(ray.cluster_resources().get("CPU", 0))
+    while (found := _cores_of(ray))[1] < workers:
+        total, free = found
         if total < workers or time.perf_counter() > end:
             raise BackendError(
                 f"workers: {workers} need one core each, but the Ray cluster has {total} cores, {free} of them free. "
@@ -354,8 +360,13 @@ def connect_ray(address: str | None, workers: int, seconds: float = 10.0) -> Any
     return ray
 
 
+def _cores_of(ray: ModuleType) -> tuple[int, int]:
+    """Cores of the cluster in all, and free ones."""
+    return int(ray.cluster_resources().get("CPU", 0)), int(ray.available_resources().get("CPU", 0))
+
+
 def _knock(address: str, seconds: float) -> None:
-    """Raise BackendError where nothing listens at `address`; Ray itself waits long."""
+    """Raise BackendError where no gRPC server answers at `address`: Ray waits two minutes and ends the process."""
     try:
         url = urlsplit(address if "://" in address else f"ray://{address}")
         host, port = url.hostname, url.port
@@ -364,7 +375,11 @@ def _knock(address: str, seconds: float) -> None:
     if not host or not port:
         raise BackendError(f"address: expected host:port or ray://host:port, got {address!r}")
     try:
-        socket.create_connection((host, port), timeout=seconds).close()
+        with socket.create_connection((host, port), timeout=seconds) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                connection.sendall(PREFACE)
+                if connection.recv(4)[3:] != b"\x04":  # a server begins with its SETTINGS
+                    raise OSError("what listens there is not Ray")
     except OSError as error:
         raise BackendError(
             f"no Ray cluster answers at {address} within {seconds:g} s ({error}). Start one there with "

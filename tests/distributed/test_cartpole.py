@@ -25,25 +25,6 @@ def test_an_episode_equals_gymnasiums_to_the_bit():
                 break
 
 
-def test_a_batch_with_new_starts_equals_gymnasiums_vector_environment():
-    theirs = gymnasium.make_vec("CartPole-v1", num_envs=32, vectorization_mode="vector_entry_point")
-    theirs.reset(seed=5)
-    episodes = cartpole.begin(np.random.default_rng(5), 32)
-    generator = np.random.default_rng(5)
-    cartpole.draw_starts(generator, 32)
-    balance, push = np.array([0.1, 0.5, 3.0, 1.0]), np.random.default_rng(1)
-    ended = np.zeros(2, int)
-    for _ in range(1200):  # past the time limit: a balanced episode is cut, a pushed one falls
-        right = (balance @ episodes.state > 0) ^ (push.random(32) < np.linspace(0, 0.6, 32))
-        seen, *others = theirs.step(right.astype(np.int64))
-        episodes, *ours = cartpole.advance(episodes, right, generator)
-        assert (episodes.state.T.astype(np.float32) == seen).all()
-        for mine, other in zip(ours, others, strict=False):
-            assert (mine == other).all()
-        ended += [ours[1].sum(), ours[2].sum()]
-    assert ended.min() > 0
-
-
 def test_a_score_is_gymnasiums_return():
     environment = gymnasium.make("CartPole-v1")
     policies = np.array([[0.0, 0.0, 1.0, 0.0], [0.1, 0.5, 3.0, 1.0], [0.0, 0.0, -1.0, 0.0]])
@@ -76,5 +57,3 @@ def test_zero_episodes_are_refused(task):
     task = import_module(f"hsokv.distributed.{task}")
     with pytest.raises(ConfigurationError, match="episodes: wanted at least 1, came 0"):
         task.rollout(np.zeros((1, task.SIZE)), np.zeros((4, 1, 0)))
-    with pytest.raises(ConfigurationError, match="episodes: wanted at least 1, came 0"):
-        cartpole.begin(np.random.default_rng(0), 0)

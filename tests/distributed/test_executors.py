@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import psutil
@@ -37,6 +38,14 @@ def ray_cluster():
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield ray
     ray.shutdown()
+
+
+@contextmanager
+def said_in_time(words, seconds=15):
+    start = time.monotonic()
+    with pytest.raises(BackendError, match=words):
+        yield
+    assert time.monotonic() - start < seconds
 
 
 @pytest.fixture
@@ -95,10 +104,8 @@ def test_a_function_that_a_worker_cannot_import_is_named_in_time(backend, tmp_pa
         monkeypatch.syspath_prepend(tmp_path)
         from only_here import double
 
-        start = time.monotonic()
-        with pytest.raises(BackendError, match="No module named 'only_here'"):
+        with said_in_time("No module named 'only_here'"):
             executor.map(double, [1])
-        assert time.monotonic() - start < PATIENT.seconds
 
 
 def test_a_part_that_is_refused_again_and_again_ends_the_map():
@@ -139,12 +146,15 @@ def test_an_address_that_is_none_is_refused(address):
         open_executor("ray", 1, address=address)
 
 
-def test_an_address_where_nobody_answers_is_said():
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody", "somebody else"])
+def test_an_address_where_no_ray_answers_is_said_in_time(listens):
     pytest.importorskip("ray", reason=WITHOUT_RAY)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))  # bound, but nobody listens
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-        with pytest.raises(BackendError, match=f"no Ray cluster answers at {address}"):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        if listens:  # and never says a word
+            other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with said_in_time(f"no Ray cluster answers at {address}"):
             open_executor("ray", 1, address=address)
 
 
@@ -171,10 +181,21 @@ class TestCluster:
     pytestmark = RAY[1:]
 
     def test_cores_that_are_taken_are_said_with_numbers(self, ray_cluster):
-        with open_executor("ray", 2), pytest.raises(BackendError, match="2 cores, 0 of them free"):
+        with open_executor("ray", 2), said_in_time("2 cores, 0 of them free"):
             open_executor("ray", 1)
-        with pytest.raises(BackendError, match="3 need one core each, but the Ray cluster has 2 cores"):
+        with said_in_time("3 need one core each, but the Ray cluster has 2 cores"):
             open_executor("ray", 3)
+
+    @pytest.mark.parametrize(
+        ("environment", "words"),
+        [
+            ({"py_executable": "/missing/python"}, "worker 0 cannot start: no sign of life.*logs"),
+            ({"working_dir": "https://127.0.0.1:9/none.zip"}, "worker 0 cannot start: "),
+        ],
+    )
+    def test_a_worker_that_cannot_start_is_said_in_time(self, ray_cluster, environment, words):
+        with said_in_time(words):
+            open_executor("ray", 1, runtime_env=environment)
 
     def test_a_removed_node_costs_no_result(self):
         ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
