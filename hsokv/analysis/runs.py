@@ -181,7 +181,7 @@ def collect(records: Iterable[tuple[RunRecord, str, int]], study: Config) -> Run
     frame = pd.DataFrame(rows, columns=FRAMES["runs"]).set_index(RUN)
     frame = frame.reindex(pd.MultiIndex.from_tuples(planned, names=RUN)).reset_index()
     frame = frame.fillna({"path": "", "status": "not run", "reason": "no record"})
-    synthetic = (frame["synthetic"] == True) | frame["benchmark"].str.endswith("_synthetic")  # noqa: E712
+    synthetic = frame["synthetic"].eq(True) | frame["benchmark"].str.endswith("_synthetic")
     return Runs(study, made, frame.assign(synthetic=synthetic))
 
 

@@ -58,7 +58,7 @@ class EventLearner(ABC):
     def withdraw(self, rows: Rows) -> None:
         """Forget examples, whose features and labels the caller presents again."""
 
-    def settle(self) -> None:  # noqa: B027
+    def settle(self) -> None:  # noqa: B027 - not abstract: most arms have nothing left to do
         """Do what is left to do before answers are asked for, if anything."""
 
     @abstractmethod
