@@ -22,6 +22,10 @@ PAIR = "\t"
 SHAPE = (3, 32, 32)
 """Of an image: colours, rows, columns."""
 
+JOINERS = "\u200c\u200d"
+"""Invisible characters that say how letters and emoji join."""
+
+_INVISIBLE = ("Cc", "Cf")  # categories of Unicode: control and format characters
 _SALTS = {True: "hsokv images", False: "hsokv development split"}  # another salt is another development set
 
 
@@ -76,15 +80,42 @@ class Dataset(NamedTuple):
     dropped: dict[str, int]
 
 
+def as_printed(label: str) -> str:
+    """A label as people see it: NFC, white space collapsed, no invisible characters but those that join letters.
+
+    >>> as_printed(" cafe\\u0301\\u00a0 au\\ufefflait ")
+    'caf\u00e9 aulait'
+    """
+    if not (label.isascii() and label.isprintable()):
+        shown = (one for one in label if one in JOINERS or one.isspace() or unicodedata.category(one) not in _INVISIBLE)
+        label = unicodedata.normalize("NFC", "".join(shown))
+    return " ".join(label.split())
+
+
 def canonical(text: str) -> str:
-    """What a reader and the encoder see of a text: NFC, white space collapsed, no invisible format characters.
+    """What a reader and the encoder see of a text, or of a pair: each part `as_printed`, without joiners.
 
     >>> canonical("cafe\\u0301  au\\u00a0lait") == canonical("caf\\u00e9 au lait")
     True
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
-    return PAIR.join(" ".join(part.split()) for part in text.split(PAIR))
+    parts = text.split(PAIR) if text.isascii() else text.translate(dict.fromkeys(map(ord, JOINERS))).split(PAIR)
+    return PAIR.join(map(as_printed, parts))
+
+
+def check_names(labels: Iterable[str], where: str) -> tuple[str, ...]:
+    """The classes that labels name, sorted; raises DataError for a single one, and for names that are easily mixed up:
+    that differ in case alone, or are one number (1 and 1.0)."""
+    names, seen = tuple(sorted(set(labels))), {}
+    if len(names) < 2:
+        raise DataError(f"{where}: {names[0]!r} is the only class, at least two are needed")
+    for name in names:
+        try:
+            alike = float(name)
+        except ValueError:
+            alike = name.casefold()
+        if (other := seen.setdefault(alike, name)) != name:
+            raise DataError(f"{where}: are {other!r} and {name!r} one class? Write them alike, or tell them apart")
+    return names
 
 
 def deduplicate(train: Examples, test: Examples) -> Dataset:

@@ -114,10 +114,10 @@ def find_own(name: str, what: str, path: str, root: Path | None) -> Path:
 
 def own_paths(path: str, root: Path | None) -> list[Path]:
     """Where a user's own `path` is, at most one: relative to `root`, else to the working directory."""
-    folders = [folder / Path(path).expanduser() for folder in (root, Path.cwd()) if folder]
+    folders = [os.path.join(folder, os.path.expanduser(path)) for folder in (root, Path.cwd()) if folder]
     # A name with an accent may have been written in another form by another system; people see one name.
-    forms = [Path(unicodedata.normalize(form, str(path))) for path in folders for form in ("NFC", "NFD")]
-    return [path for path in (*folders, *forms) if path.exists()][:1]
+    forms = [unicodedata.normalize(form, path) for path in folders for form in ("NFC", "NFD")]
+    return [Path(path) for path in (*folders, *forms) if os.path.isfile(path) or os.path.isdir(path)][:1]
 
 
 def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFiles:

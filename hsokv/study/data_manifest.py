@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC
 from hsokv.data.cifar10 import read_cifar10
-from hsokv.data.events import NEEDS, check_events, read_events, read_queries
+from hsokv.data.events import KINDS, read_events, read_queries
 from hsokv.data.examples import Dataset, Examples, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
 from hsokv.data.sources import DataFiles, fetch, locate, locate_own, own_paths
@@ -16,7 +18,7 @@ from hsokv.data.synthetic import (
     generate_split_cifar10_synthetic,
     generate_sst2_synthetic,
 )
-from hsokv.data.texts import TASKS, Task, read_texts
+from hsokv.data.texts import TASKS, Task, read_clinc150, read_texts
 from hsokv.encoders.files import MODALITIES, resolve_encoder
 from hsokv.exceptions import DataError
 from hsokv.machine import cache_folder, data_root
@@ -84,9 +86,10 @@ def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test
     elif "files" in source:
         columns = source["columns"]
         train, test = read_texts(paths["train"], paths["test"], Task(tuple(columns["text"]), columns["label"]))
+    elif name == "clinc150":
+        train, test = read_clinc150(paths["all"], part)
     elif name in TASKS:
-        files = list(paths.values())
-        train, test = read_texts(files[0], files[-1], TASKS[name], part)
+        train, test = read_texts(*paths.values(), TASKS[name])
     else:
         train, test = read_cifar10(paths)
     dataset = deduplicate(train, test)
@@ -120,10 +123,11 @@ def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str,
     """
     if "events" in source.get("files", {}):
         paths = locate_data(source["source"], source, root).paths
-        events = check_events(read_events(paths["events"]), str(paths["events"]))
+        events = read_events(paths["events"])
         for split in ("validation", "test"):
-            read_queries(paths[split], events.names)
-        return {"events": {kind: int((events.kind == number).sum()) for number, kind in enumerate(NEEDS)}}
+            read_queries(paths[split], events)
+        counts = np.bincount(events.kind, minlength=len(KINDS)).tolist()
+        return {"events": dict(zip(KINDS, counts, strict=True))}
     train, test, dropped = read_dataset(source, root)
     kind = "images" if train.are_images else "texts"
     return {kind: {"labels": list(train.names), "train": train.counts(), "test": test.counts(), "dropped": dropped}}

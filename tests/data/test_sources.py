@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import http.server
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -339,6 +340,14 @@ def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_
     (here / "test.csv").unlink()
     with pytest.raises(DataError, match=rf"reviews: .* test file at {root}/test.csv or {here}/test.csv"):
         locate_own("reviews", own, root)
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "~nobody/a.csv", "long" * 99, "a\0b", "https://a/b", "pipe", "link"])
+def test_own_files_that_cannot_be_had_are_refused(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="own: there is no train file"):
+        locate_own("own", {"train": name}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,8 @@ def test_own_files_are_known_by_checksum(own_files):
     [
         ("train.csv", ["x,a", ",b"], "train.csv, row 3: message is empty"),
         ("train.csv", ["x,a", "y"], "train.csv, row 3: topic is empty"),
-        ("train.csv", ["x,a", "y,a"], "train.csv: .* topic holds one label, 'a'"),
-        ("test.csv", ["x,a", "y,c"], "test.csv, row 3: the label 'c'"),
+        ("train.csv", ["x,a", "y,a"], "train.csv, column topic: 'a' is the only class"),
+        ("test.csv", ["x,a", "y,c"], "test.csv, row 3: .* 'c'"),
         ("test.csv", ["x,a"], "test.csv: no rows with the label 'b'"),
         (
             "train.csv",
