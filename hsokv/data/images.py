@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,13 +29,6 @@ SYSTEM_FILES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
 
 BACKGROUND = (128, 128, 128, 255)
 """Behind transparent pixels: neither a black nor a white drawing vanishes on it."""
-
-
-class Files(NamedTuple):
-    """The image files of every class, both in the order of their names; and how many others there are, by kind."""
-
-    classes: dict[str, list[Path]]
-    others: Counter
 
 
 class _ModeError(ValueError):
@@ -66,18 +59,17 @@ def read_image_folder(folder: Path) -> tuple[Examples, Examples, dict[str, int]]
     Traceback (most recent call last):
     hsokv.exceptions.DataError: /nowhere/train holds no folders of classes
     """
-    found = {split: list_files(Path(folder) / split) for split in SPLITS}
-    train, test = (found[split].classes for split in SPLITS)
+    (train, others), (test, more) = (list_files(Path(folder) / split) for split in SPLITS)
     if alone := sorted(train.keys() ^ test.keys()):
         raise DataError(f"{folder}: {_some(alone)} is a class of train or of test alone: both need images of it")
     check_names(train, str(folder))
     problems: dict[str, list[Path]] = defaultdict(list)
-    examples = [_read_all(found[split].classes, problems) for split in SPLITS]
+    examples = [_read_all(classes, problems) for classes in (train, test)]
     if problems:
         raise DataError("; ".join(f"{_some(paths)}: {reason}" for reason, paths in sorted(problems.items())))
     train, test = map(in_order, examples)
     _check_repeats(train, test)
-    others = found["train"].others + found["test"].others
+    others += more
     beside = (path for path in Path(folder).rglob("*") if path.relative_to(folder).parts[0] not in SPLITS)
     others["files beside train and test"] = sum(path.is_file() and not _is_system(path.name) for path in beside)
     return train, test, dict(sorted((+others).items()))
@@ -96,8 +88,11 @@ def originals(examples: Examples) -> Iterator[np.ndarray]:
         yield np.asarray(_open(file))
 
 
-def list_files(folder: Path) -> Files:
-    """The files below a folder of classes; raises DataError where it holds none, or a class has mostly others."""
+def list_files(folder: Path) -> tuple[dict[str, list[Path]], Counter]:
+    """(the image files below a folder of classes by class, both by name, how many others there are by kind).
+
+    Raises DataError where there are none, where a class has mostly others, and for links that lead nowhere.
+    """
     classes, others, wrong, lost = {}, Counter(), Counter(), []
     for base, folders, names in os.walk(folder, followlinks=True):
         here, inside = Path(base).resolve(), Path(base).relative_to(folder).parts
@@ -130,7 +125,7 @@ def list_files(folder: Path) -> Files:
             )
     if wrong[None] > sum(map(len, classes.values())):
         raise DataError(f"{folder}: most files, {wrong[None]}, are in no folder of a class: move them into one")
-    return Files({name: sorted(classes[name]) for name in sorted(classes)}, others)
+    return {name: sorted(classes[name]) for name in sorted(classes)}, others
 
 
 @cache
@@ -153,7 +148,7 @@ def _class_name(folder: Path, name: str) -> str:
 
 
 def _digest(folder: Path) -> str:
-    lines = sorted(f"{name} {checksum(file)}\n" for name, files in list_files(folder).classes.items() for file in files)
+    lines = sorted(f"{name} {checksum(file)}\n" for name, files in list_files(folder)[0].items() for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -206,18 +201,16 @@ def _open(path: Path) -> "PIL.Image.Image":
 
 def _check_repeats(train: Examples, test: Examples) -> None:
     first: dict[bytes, int] = {}
-    twice = []
+    twice, both = [], []
     for row, digest in enumerate(digests(train)):
         if train.labels[first.setdefault(digest, row)] != train.labels[row]:
             twice.append(f"{train.files[first[digest]]} = {train.files[row]}")
-    if twice:
-        raise DataError(f"the same pixels stand in two classes of train: {_some(twice)}")
-    if both := [
-        f"{train.files[first[digest]]} = {test.files[row]}"
-        for row, digest in enumerate(digests(test))
-        if digest in first
-    ]:
-        raise DataError(f"the same pixels stand in train and in test: {_some(both)}")
+    for row, digest in enumerate(digests(test)):
+        if digest in first:
+            both.append(f"{train.files[first[digest]]} = {test.files[row]}")
+    for pairs, where in ((twice, "two classes of train"), (both, "train and in test")):
+        if pairs:
+            raise DataError(f"the same pixels stand in {where}: {_some(pairs)}")
 
 
 def _some(items: Iterable) -> str:

@@ -115,7 +115,7 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None, e
         if header.count(name) != 1:
             what = "stands twice" if name in header else "is missing"
             hint = {".csv": " (separated by commas)", ".tsv": " (separated by tabs)"}.get(suffix, "")
-            raise DataError(f"{path}: the column {given!r} {what}; columns{hint}: {_shortened(header)}")
+            raise DataError(f"{path}: the column {given!r} {what}; columns{hint}: {str(header)[1:600].rstrip(']')}")
     table = rows[[header.index(name) for name in wanted]].set_axis(list(columns), axis=1).astype(object)
     if table.empty:
         raise DataError(f"{path}: the table has no rows")
@@ -171,13 +171,23 @@ def _field(place: str, value: object) -> str:
     return value.strip() if canonical(value) else ""
 
 
-def _shortened(header: Sequence[str]) -> str:
-    names = [repr(name[:60]) for name in header[:20]]
-    return ", ".join(names) + (f" and {len(header) - 20} more" if len(header) > 20 else "")
+def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+    rest = _without_quoted_fields(content, b",")
+    if broken := re.search(rb'(?:^|,) *"', rest, re.MULTILINE):
+        row = rest.count(b"\n", 0, broken.end()) + 1
+        raise DataError(
+            f"{path}, line {row}: quotation marks do not match; a field with commas, line breaks or quotation marks "
+            "stands in quotation marks, and those inside it are doubled"
+        )
+    return _read_separated(path, content, True, ",")
 
 
-def _read_separated(path: Path, content: bytes, separator: str, quoted: bool) -> tuple[list, "pd.DataFrame"]:
+def _read_separated(
+    path: Path, content: bytes, quoted: bool | None, separator: str = "\t"
+) -> tuple[list, "pd.DataFrame"]:
     import pandas as pd
+
+    quoted = _is_quoted(content) if quoted is None else quoted
 
     first = content.split(b"\n", 1)[0].decode()
     if not first.strip():
@@ -203,21 +213,6 @@ def _read_separated(path: Path, content: bytes, separator: str, quoted: bool) ->
     table.index += 1
     blank = [row for row in table.index[table[0].str.strip() == ""] if not "".join(table.loc[row]).strip()]
     return table.iloc[0].tolist(), table.iloc[1:].drop(blank)  # a blank line is no row
-
-
-def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
-    rest = _without_quoted_fields(content, b",")
-    if broken := re.search(rb'(?:^|,) *"', rest, re.MULTILINE):
-        row = rest.count(b"\n", 0, broken.end()) + 1
-        raise DataError(
-            f"{path}, line {row}: quotation marks do not match; a field with commas, line breaks or quotation marks "
-            "stands in quotation marks, and those inside it are doubled"
-        )
-    return _read_separated(path, content, ",", quoted=True)
-
-
-def _read_tsv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
-    return _read_separated(path, content, "\t", _is_quoted(content) if quoted is None else quoted)
 
 
 def _is_quoted(content: bytes) -> bool:
@@ -267,8 +262,8 @@ def _read_parquet(path: Path, content: bytes, quoted: bool | None) -> tuple[list
 
 READERS: Mapping[str, Callable] = {
     ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".txt": _read_tsv,
+    ".tsv": _read_separated,
+    ".txt": _read_separated,
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
 }

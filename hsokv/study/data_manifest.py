@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC
+from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC, find_source
 from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.events import KINDS, read_events, read_queries
 from hsokv.data.examples import Dataset, Examples, deduplicate
@@ -35,7 +35,7 @@ OWN_VALIDATION = {"clinc150": "val"}
 """Sources with a part for validation, by name: nothing is carved out of their train texts."""
 
 FEWEST = 2
-"""Train images of a class: one to learn from and one held out."""
+"""Train examples of a class: one to learn from and one held out."""
 
 
 def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progress: bool = False) -> DataFiles:
@@ -49,8 +49,8 @@ def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progres
     if "files" in source:
         return locate_own(name, source["files"], root)
     if root is None:
-        return fetch(source["source"], cache_folder(), progress)
-    return locate(source["source"], root, cache_folder())
+        return fetch(find_source(source["source"]), cache_folder(), progress)
+    return locate(find_source(source["source"]), root, cache_folder())
 
 
 def own_files(source: Mapping[str, Any], encoder_folder: str | None) -> list[str]:
@@ -137,65 +137,38 @@ def check_contents(
     name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], configuration: Mapping[str, Any]
 ) -> None:
     """Raise DataError where a benchmark asks for more than the data have that `described` tells of."""
-    defaults = configuration["data"]
-    if benchmark["kind"] == "events":
-        _check_events(name, described.get("texts"), benchmark["conditions"])
-    elif "texts" in described:
-        rows = benchmark.get("development_rows", defaults["development_rows"])
-        rows = 0 if benchmark["source"] in OWN_VALIDATION else rows
-        _check_texts(name, described["texts"], benchmark["conditions"], rows)
-    if "images" in described:
-        images = benchmark.get("development_images", defaults["development_images"])
-        aside = images if configuration["split"] == "validation" else 0
-        _check_images(name, described["images"], benchmark, aside)
-
-
-def _check_events(name: str, described: Mapping[str, Any] | None, conditions: Mapping[str, Any]) -> None:
-    """Of drawn events the tasks divide the labels, and every label has texts enough; own events were read through."""
-    for condition_name, condition in conditions.items() if described else ():
-        if (labels := len(described["labels"])) % condition["tasks"]:
-            raise DataError(f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {labels} labels")
-        _check_smallest(name, described, 0, 2 * condition["shots"], "texts")
-
-
-def _check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str, Any], development_rows: int) -> None:
-    labels = described["labels"]
-    shots = max(condition["shots"] for condition in conditions.values())
-    _check_smallest(name, described, development_rows, 2 * shots, "rows")
+    kind, options, conditions = benchmark["kind"], configuration["data"] | benchmark, benchmark["conditions"]
+    what, contents = next(((key, described[key]) for key in ("texts", "images") if key in described), (None, None))
+    if contents is None:  # own events, which were read through, or an encoder
+        return
+    labels = contents["labels"]
+    for condition_name, condition in conditions.items():
+        if len(labels) % condition.get("tasks", 1):
+            tasks = f"{condition['tasks']} tasks in {condition_name}"
+            raise DataError(f"{name}: {tasks} do not divide the {len(labels)} labels evenly")
+    if kind == "texts":
+        aside = 0 if benchmark["source"] in OWN_VALIDATION else options["development_rows"]
+    else:
+        aside = options["development_images"] if kind != "events" and configuration["split"] == "validation" else 0
+    needed = max(FEWEST, *(2 * condition.get("shots", 0) for condition in conditions.values()))
+    label, fewest = min(contents["train"].items(), key=lambda item: item[1])
+    if fewest < aside + needed:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in contents["dropped"].items())
+        raise DataError(
+            f"{name}: every class needs {aside} development {what} and {needed} to learn from; the smallest, {label}, "
+            f"has {fewest} different ones (left out of all classes: {dropped}); add some, or ask for fewer"
+        )
+    if (capacity := benchmark.get("capacity", 2 * len(labels))) < 2 * len(labels):
+        raise DataError(f"{name}: {capacity} entries are too few, {2 * len(labels)} are needed, two a class")
     for condition_name, condition in conditions.items():
         words = (descriptions_of(condition) or {}).get("words", labels)
         if len(words) != len(labels):
             raise DataError(
                 f"{name}: {condition_name} has {len(words)} lists of words, the {len(labels)} classes are {labels}"
             )
-        left = sum(described["train"].values()) - len(labels) * (development_rows + 2 * condition["shots"])
+        left = sum(contents["train"].values()) - len(labels) * (aside + 2 * condition.get("shots", 0))
         if (wanted := condition.get("tuning", {}).get("unlabelled", 0)) > left:
             raise DataError(
                 f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside development "
                 "rows and shots; ask for fewer"
             )
-
-
-def _check_images(name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], aside: int) -> None:
-    """Of a stream the tasks divide the classes, and there is room for two entries of every class."""
-    classes, needed = len(described["labels"]), FEWEST
-    for condition_name, condition in benchmark["conditions"].items():
-        needed = max(needed, 2 * condition.get("shots", 0))
-        if classes % condition.get("tasks", 1):
-            raise DataError(
-                f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {classes} classes evenly"
-            )
-    _check_smallest(name, described, aside, needed, "images")
-    if benchmark.get("capacity", 2 * classes) < 2 * classes:
-        raise DataError(f"{name}: {benchmark['capacity']} entries are too few, {2 * classes} are needed, two a class")
-
-
-def _check_smallest(name: str, described: Mapping[str, Any], aside: int, needed: int, what: str) -> None:
-    """The smallest class of train has to give `aside` examples for development and those `needed` to learn from."""
-    label, fewest = min(described["train"].items(), key=lambda item: item[1])
-    if fewest < aside + needed:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in described["dropped"].items())
-        raise DataError(
-            f"{name}: every class needs {aside} development {what} and {needed} to learn from; the smallest, {label}, "
-            f"has {fewest} different ones (left out of all classes: {dropped}); add some, or ask for fewer"
-        )

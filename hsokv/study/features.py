@@ -9,7 +9,7 @@ on the same examples, "data": {...}, "encoder": {...}}.
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile
@@ -70,8 +70,7 @@ def done(
 
 def not_run(reason: str, data: Mapping[str, Any], encoder: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The provenance of features that could not be made, with the name of their `encoder` where it has one."""
-    found = {"status": "not run", "reason": reason, "stamp": "", "classes": 0, "shared_test": False}
-    return found | {"data": dict(data), "encoder": dict(encoder or {})}
+    return done("", 0, False, data, encoder or {}) | {"status": "not run", "reason": reason}
 
 
 class Request(NamedTuple):
@@ -169,25 +168,16 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
 
     with opened(folder / f"seed{seed}.npz") as arrays:
         if f"{condition}/train/x" in arrays:
-            if "test/x" in arrays:
-                test = shots(arrays, "test")
-            else:
-                with opened(folder / "evaluation.npz") as evaluation:
-                    test = shots(evaluation, "test")
+            with nullcontext(arrays) if "test/x" in arrays else opened(folder / "evaluation.npz") as evaluation:
+                test = shots(evaluation, "test")
             train, dev = (shots(arrays, f"{condition}/{part}") for part in ("train", "dev"))
             before = (f"{condition}/{part}" for part in ("descriptions", "pseudo"))
             described, pseudo = (shots(arrays, part) if f"{part}/x" in arrays else None for part in before)
             return shots_episode(train, dev, test, classes, folds, described, pseudo)
-        parts = {
-            split: Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
+        fold, dev, test = (
+            Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
             for split in ("fold", "dev", "test")
-        }
-        background = Background(
-            torch.from_numpy(arrays["background/within"]),
-            int(arrays["background/degrees"]),
-            torch.from_numpy(arrays["background/between"]),
-            torch.from_numpy(arrays["background/key_map"]),
-            torch.from_numpy(arrays["background/query_map"]),
-            int(arrays["background/map_flops"]),
         )
-        return words_episode(parts["fold"], parts["dev"], parts["test"], classes, background)
+        parts = {name: torch.from_numpy(arrays[f"background/{name}"]) for name in Background._fields}
+        counts = {name: int(parts[name]) for name in ("degrees", "map_flops")}
+        return words_episode(fold, dev, test, classes, Background(**parts | counts))

@@ -303,7 +303,7 @@ def test_originals_are_whole_and_in_the_order_of_their_images(folder):
 
 
 def test_files_are_listed_in_the_order_of_their_names(folder):
-    listed = list_files(folder / "train").classes
+    listed = list_files(folder / "train")[0]
     assert list(listed) == ["ant", "cat"]
     for name, files in listed.items():
         assert files == [folder / "train" / name / f"{row}.png" for row in range(3)]

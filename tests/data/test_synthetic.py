@@ -7,7 +7,6 @@ import pytest
 
 from hsokv.data.examples import Examples, deduplicate, development_split, draw_shots
 from hsokv.data.synthetic import generate_mnli_synthetic, generate_split_cifar10_synthetic, generate_sst2_synthetic
-from hsokv.exceptions import ConfigurationError
 
 GENERATORS = {
     "sst2": (generate_sst2_synthetic, 4000, 872, 2),
@@ -102,11 +101,3 @@ def test_shots_can_be_drawn_as_from_the_real_data(generated, name):
     pool, development = development_split(generated[name][0], 100)
     train, dev = draw_shots(pool, 16, 13)
     assert (len(train), len(dev), len(development)) == (16 * classes, 16 * classes, 100 * classes)
-
-
-@names
-def test_sizes_that_cannot_be_balanced_are_refused(name):
-    generate, *_, classes = GENERATORS[name]
-    for sizes in ((classes + 1, classes), (0, classes), (classes, classes + 1)):
-        with pytest.raises(ConfigurationError):
-            generate(*sizes)
