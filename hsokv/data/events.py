@@ -201,17 +201,15 @@ def draw_life(
     if len(pool.names) % tasks:
         raise DataError(f"expected a number of tasks that divides the {len(pool.names)} labels, got {tasks}")
     random = np.random.default_rng(seed)
-    shown, names = draw_shots(pool, shots, seed)[0], list(pool.names)
+    shown, names, per_task = draw_shots(pool, shots, seed)[0], list(pool.names), len(pool.names) // tasks
     order = random.permutation(len(names))
-    arrival = {label: place // (len(names) // tasks) for place, label in enumerate(order)}
     rows, truth = [], {}
     for task in range(tasks):
-        present = [label for label in order if arrival[label] <= task]
-        coming = [row for row, label in enumerate(shown.labels) if arrival[label] == task]
-        for row in random.permutation(coming):
+        present = order[: (task + 1) * per_task]
+        for row in random.permutation(np.flatnonzero(np.isin(shown.labels, present[-per_task:]))):
             text, label = shown.inputs[row], shown.labels[row]
             truth[text] = names[label]
-            given = random.choice([other for other in present if other != label]) if random.random() < wrong else label
+            given = random.choice(present[present != label]) if random.random() < wrong else label
             rows.append((task, "add", text, names[given], ""))
     mistaken = {text for _, _, text, label, _ in rows if truth[text] != label}
     affected = random.permutation(names)[: round(changed * len(names))].tolist()

@@ -12,9 +12,9 @@ import zipfile
 import pytest
 import requests
 
-from hsokv.data.catalogue import SOURCES, SYNTHETIC, Member, Source, find_source
+from hsokv.data.catalogue import SOURCES, SYNTHETIC, Member, Source
 from hsokv.data.sources import fetch, locate, locate_own, verify
-from hsokv.exceptions import ConfigurationError, DataError, DataUnavailableError, HsokvError
+from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
 
 TRAIN, DEV = b"sentence\tlabel\ngood\t1\n", b"sentence\tlabel\nbad\t0\n"
 
@@ -311,11 +311,6 @@ def test_an_empty_cache_holds_nothing_and_a_damaged_one_is_refused_then_replaced
     with pytest.raises(DataError, match="hsokv data fetch toy"):
         locate(toy, None, cache)
     assert fetch(toy, cache).kind == "official"
-
-
-def test_a_mistyped_name_suggests_the_nearest():
-    with pytest.raises(ConfigurationError, match=r"'sst-2'; did you mean 'sst2'\?"):
-        find_source("sst-2")
 
 
 def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from hsokv.data.examples import Examples, deduplicate, development_split, draw_shots
+from hsokv.data.examples import Examples, deduplicate
 from hsokv.data.synthetic import generate_mnli_synthetic, generate_split_cifar10_synthetic, generate_sst2_synthetic
 
 GENERATORS = {
@@ -93,11 +93,3 @@ def test_one_sentence_of_a_pair_tells_next_to_nothing(generated, column):
 def test_neither_colour_nor_single_pixels_tell_the_class_of_an_image(generated):
     assert nearest_means(*generated["cifar10"], lambda images: images.astype(float).mean((2, 3))) < 0.3
     assert nearest_means(*generated["cifar10"], lambda images: images.reshape(len(images), -1).astype(float)) < 0.4
-
-
-@names
-def test_shots_can_be_drawn_as_from_the_real_data(generated, name):
-    classes = GENERATORS[name][-1]
-    pool, development = development_split(generated[name][0], 100)
-    train, dev = draw_shots(pool, 16, 13)
-    assert (len(train), len(dev), len(development)) == (16 * classes, 16 * classes, 100 * classes)
