@@ -166,9 +166,10 @@ def _field(place: str, value: object) -> str:
         if not pd.api.types.is_scalar(value) or isinstance(value, bytes):
             raise DataError(f"{place} is a {type(value).__name__}, not text or a number")
         value = "" if pd.isna(value) else str(value)
-    if re.search("[\0\ud800-\udfff]", value):
+    if not value.isprintable() and re.search("[\0\ud800-\udfff]", value):
         raise DataError(f"{place} holds {value[:40]!r}, with half a character or NUL; save the table anew")
-    return value.strip() if canonical(value) else ""
+    value = value.strip()
+    return value if value[:1].isprintable() or canonical(value) else ""
 
 
 def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
