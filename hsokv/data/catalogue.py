@@ -1,7 +1,7 @@
 """What real data there are: official archives with their checksums and terms, and the names of the stand-ins."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Required, TypedDict
 
 from hsokv.exceptions import check_known
 
@@ -10,6 +10,22 @@ SYNTHETIC = frozenset({"sst2_synthetic", "mnli_synthetic", "split_cifar10_synthe
 
 OWN = "files"
 """The source of a benchmark whose files the configuration names."""
+
+
+class Columns(TypedDict):
+    """The columns of a user's own tables: of the text, or the two of a pair, and of the label."""
+
+    text: list[str]
+    label: str
+
+
+class DataSource(TypedDict, total=False):
+    """Where the data of a benchmark come from: a name, and of a user's own tables by split or a folder of images."""
+
+    source: Required[str]
+    files: dict[str, str]
+    columns: Columns
+    folder: str
 
 
 class Member(NamedTuple):

@@ -5,12 +5,14 @@ The same arguments give the same examples.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from hsokv.data.examples import SHAPE, Examples, in_order
 from hsokv.data.texts import TASKS, join
+
+T = TypeVar("T")
 
 # sst2_synthetic. Class 1 is praise. It cannot be read off single words: a negation turns its clause round, the clause
 # after "but" decides over the one before it, and the mixed adjectives praise one noun and blame another (light humour,
@@ -94,7 +96,7 @@ def _clause(label: int, rng: np.random.Generator) -> str:
     return f"the {noun} is {degree}{adjective}"
 
 
-def _pick(choices: Sequence[Any], rng: np.random.Generator) -> Any:
+def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
     return choices[int(rng.integers(len(choices)))]
 
 

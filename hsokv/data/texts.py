@@ -189,7 +189,6 @@ def _read_separated(
     import pandas as pd
 
     quoted = _is_quoted(content) if quoted is None else quoted
-
     first = content.split(b"\n", 1)[0].decode()
     if not first.strip():
         raise DataError(f"{path}, row 1: blank; the first line has to be the header")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC, find_source
+from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC, DataSource, find_source
 from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.events import KINDS, read_events, read_queries
 from hsokv.data.examples import Dataset, Examples, deduplicate
@@ -38,7 +38,7 @@ FEWEST = 2
 """Train examples of a class: one to learn from and one held out."""
 
 
-def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progress: bool = False) -> DataFiles:
+def locate_data(name: str, source: DataSource, root: Path | None, progress: bool = False) -> DataFiles:
     """The files of `source` for the benchmark `name`, downloaded where there is no `root`.
 
     `source` has its name and, of a user's own data, `files` and `columns` of tables, or a `folder` of images. Raises
@@ -72,7 +72,7 @@ def own_files(source: Mapping[str, Any], encoder_folder: str | None) -> list[str
     return sorted(str(path) for path in paths if path.is_file())
 
 
-def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test") -> Dataset:
+def read_dataset(source: DataSource, root: Path | None, part: str = "test") -> Dataset:
     """The examples of `source`, deduplicated; of CLINC150 with its `part` as the test.
 
     Raises what `locate_data` does, and DataError where they do not fit.
@@ -83,7 +83,7 @@ def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test
     paths = locate_data(name, source, root).paths
     if "folder" in source:
         train, test, others = read_image_folder(paths["train"].parent)
-    elif "files" in source:
+    elif "columns" in source:
         columns = source["columns"]
         train, test = read_texts(paths["train"], paths["test"], Task(tuple(columns["text"]), columns["label"]))
     elif name == "clinc150":
@@ -96,9 +96,7 @@ def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test
     return dataset._replace(dropped=dataset.dropped | others)
 
 
-def describe_source(
-    name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: str | None
-) -> dict[str, Any]:
+def describe_source(name: str, source: DataSource, root: Path | None, encoder_folder: str | None) -> dict[str, Any]:
     """What a record may say of the data or encoder of one name: the same on every machine that holds the same files.
 
     What is not on this machine is downloaded. Raises DataUnavailableError where it cannot be had.
@@ -114,7 +112,7 @@ def describe_source(
     return described | describe_contents(source, root)
 
 
-def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
+def describe_contents(source: DataSource, root: Path | None) -> dict[str, Any]:
     """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why.
 
     Of a user's own `events` the number of each kind.

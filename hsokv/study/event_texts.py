@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.data.catalogue import OWN
+from hsokv.data.catalogue import OWN, DataSource
 from hsokv.data.events import check_events, draw_life, read_events, read_queries
 from hsokv.data.examples import Examples, deduplicate
 from hsokv.data.texts import read_clinc150
@@ -20,7 +20,7 @@ PARTS = {"validation": ("val", ("oos_val", "oos_train")), "test": ("test", ("oos
 
 
 def load_events(
-    source: Mapping[str, Any], root: Path | None, split: str, definition: Mapping[str, Any], seed: int
+    source: DataSource, root: Path | None, split: str, definition: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, np.ndarray], Examples]:
     """(arrays of the events of a seed, queries); own events are the same for every seed."""
     paths = locate_data(source["source"], source, root).paths

@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from hsokv.data.catalogue import DataSource
 from hsokv.exceptions import DataError, HsokvError
 from hsokv.files import write_arrays
 
@@ -27,7 +28,7 @@ SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
 """Encoders that saw a source in their own training, as their authors say; of others it is not known here."""
 
 
-def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_features(path: Path, provenance: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays and their provenance atomically; the same content gives the same bytes."""
     write_arrays(path, {**arrays, "provenance": np.array(json.dumps(provenance, sort_keys=True))})
 
@@ -61,14 +62,14 @@ def is_current(path: Path, stamp: str) -> bool:
 
 
 def done(
-    stamp: str, classes: int, shared_test: bool, data: Mapping[str, Any], encoder: Mapping[str, Any]
-) -> dict[str, Any]:
+    stamp: str, classes: int, shared_test: bool, data: Mapping[str, object], encoder: Mapping[str, object]
+) -> dict[str, object]:
     """The provenance of features that were made, by what `stamp` stands for."""
     made = {"status": "done", "reason": None, "stamp": stamp, "classes": classes, "shared_test": shared_test}
     return made | {"data": dict(data), "encoder": dict(encoder)}
 
 
-def not_run(reason: str, data: Mapping[str, Any], encoder: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def not_run(reason: str, data: Mapping[str, object], encoder: Mapping[str, object] | None = None) -> dict[str, object]:
     """The provenance of features that could not be made, with the name of their `encoder` where it has one."""
     return done("", 0, False, data, encoder or {}) | {"status": "not run", "reason": reason}
 
@@ -86,7 +87,7 @@ class Request(NamedTuple):
     stamp: str
     report: Callable[[str], None]
     conditions: Mapping[str, Mapping[str, Any]] = {}
-    source: Mapping[str, Any] = {}
+    source: DataSource | None = None
     root: Path | None = None
     split: str = "generated"
     manifests: Sequence[Mapping[str, Any]] = ()
@@ -136,7 +137,7 @@ def write_missing(
         request.report(f"{path.stem}: {made.said}")
 
 
-def describe_data(request: Request) -> dict[str, Any]:
+def describe_data(request: Request) -> dict[str, object]:
     """What feature files say of the data they are made from: what their manifest, the first, does."""
     data, encoder = request.manifests[0], request.encoder
     told = {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts", "images") if key in data}
