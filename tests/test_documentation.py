@@ -156,6 +156,7 @@ def test_the_configurations_of_the_docs_are_allowed():
     study = yaml.safe_load((ROOT / "config.yaml").read_text())
     (overlay,) = map(yaml.safe_load, blocks("own-benchmark.md", "yaml"))
     check_configuration(merge(study, overlay))
+    check_configuration(merge(study, yaml.safe_load(blocks("own-encoder.md", "yaml")[0])))
     assert list(selected(merge(study, overlay))[0]["benchmarks"]) == overlay["only"]
     methods, line = blocks("own-arm.md", "yaml")[0].splitlines()[1:]
     assert yaml.safe_load(line)["baselines"] == [*study["baselines"], "shrunken_means"]
