@@ -108,6 +108,13 @@ def test_the_tutorials_do_what_they_say(tmp_path, monkeypatch):
     assert vectors["new"] == "a class that was not there"
 
 
+def test_the_search_of_the_docs_runs_on_two_workers(capsys):
+    names = {"__name__": "__main__"}
+    exec(*python_of("distributed.md"), names)
+    assert len(names["outcome"].events) == 3
+    assert capsys.readouterr().out.splitlines()[-1] == str(names["outcome"].score)
+
+
 @pytest.fixture
 def own_arm(monkeypatch):
     """The arm of docs/own-arm.md, among those of the study."""
