@@ -57,7 +57,7 @@ def read_image_folder(folder: Path) -> tuple[Examples, Examples, dict[str, int]]
 
     >>> read_image_folder(Path("/nowhere"))
     Traceback (most recent call last):
-    hsokv.exceptions.DataError: /nowhere/train holds no folders of classes
+    hsokv.exceptions.DataError: cannot read /nowhere/train: No such file or directory
     """
     (train, others), (test, more) = (list_files(Path(folder) / split) for split in SPLITS)
     if alone := sorted(train.keys() ^ test.keys()):
@@ -94,7 +94,7 @@ def list_files(folder: Path) -> tuple[dict[str, list[Path]], Counter]:
     Raises DataError where there are none, where a class has mostly others, and for links that lead nowhere.
     """
     classes, others, wrong, lost = {}, Counter(), Counter(), []
-    for base, folders, names in os.walk(folder, followlinks=True):
+    for base, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         here, inside = Path(base).resolve(), Path(base).relative_to(folder).parts
         for name in [name for name in folders if Path(base, name).resolve() in (here, *here.parents)]:
             folders.remove(name)  # a link that leads back
@@ -126,6 +126,10 @@ def list_files(folder: Path) -> tuple[dict[str, list[Path]], Counter]:
     if wrong[None] > sum(map(len, classes.values())):
         raise DataError(f"{folder}: most files, {wrong[None]}, are in no folder of a class: move them into one")
     return {name: sorted(classes[name]) for name in sorted(classes)}, others
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"cannot read {error.filename}: {error.strerror}")
 
 
 @cache
