@@ -220,3 +220,11 @@ def _waves(labels: np.ndarray, leans: np.ndarray, size: tuple[float, float], rng
     colour = _LEAN * leans[labels] + rng.normal(size=(len(labels), 3))
     colour *= rng.uniform(*_CONTRAST, size=(len(labels), 1)) / np.linalg.norm(colour, axis=1, keepdims=True)
     return (waves * fading)[:, None] * colour[:, :, None, None]
+
+
+GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
+    "sst2_synthetic": generate_sst2_synthetic,
+    "mnli_synthetic": generate_mnli_synthetic,
+    "split_cifar10_synthetic": generate_split_cifar10_synthetic,
+}
+"""The generators of the stand-ins by the names that they have wherever they are used."""

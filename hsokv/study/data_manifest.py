@@ -1,7 +1,7 @@
 """What data and encoders hold, whatever their kind: read through once, described in a manifest, checked against a
 benchmark."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,16 @@ import numpy as np
 from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC, DataSource, find_source
 from hsokv.data.cifar10 import read_cifar10
 from hsokv.data.events import KINDS, read_events, read_queries
-from hsokv.data.examples import Dataset, Examples, deduplicate
+from hsokv.data.examples import Dataset, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
 from hsokv.data.sources import DataFiles, fetch, locate, locate_own, own_paths
-from hsokv.data.synthetic import (
-    generate_mnli_synthetic,
-    generate_split_cifar10_synthetic,
-    generate_sst2_synthetic,
-)
+from hsokv.data.synthetic import GENERATORS
 from hsokv.data.texts import TASKS, Task, read_clinc150, read_texts
 from hsokv.encoders.files import MODALITIES, resolve_encoder
 from hsokv.exceptions import DataError
 from hsokv.machine import cache_folder, data_root
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
-
-GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
-    "sst2_synthetic": generate_sst2_synthetic,
-    "mnli_synthetic": generate_mnli_synthetic,
-    "split_cifar10_synthetic": generate_split_cifar10_synthetic,
-}
 
 OWN_VALIDATION = {"clinc150": "val"}
 """Sources with a part for validation, by name: nothing is carved out of their train texts."""
