@@ -5,10 +5,12 @@ the same order.
 """
 
 import hashlib
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,10 +111,7 @@ def check_names(labels: Iterable[str], where: str) -> tuple[str, ...]:
     if len(names) < 2:
         raise DataError(f"{where}: {names[0]!r} is the only class, at least two are needed")
     for name in names:
-        try:
-            alike = float(name)
-        except ValueError:
-            alike = name.casefold()
+        alike = Decimal(name) if re.fullmatch(r"-?[0-9]{1,300}(\.[0-9]*)?", name) else name.casefold()
         if (other := seen.setdefault(alike, name)) != name:
             raise DataError(f"{where}: are {other!r} and {name!r} one class? Write them alike, or tell them apart")
     return names

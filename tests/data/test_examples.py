@@ -9,6 +9,7 @@ from hsokv.data.examples import (
     SHAPE,
     Examples,
     canonical,
+    check_names,
     deduplicate,
     development_split,
     draw_shots,
@@ -144,6 +145,14 @@ def test_texts_that_look_the_same_are_one_text(one, other):
 @pytest.mark.parametrize(("one", "other"), [("a b", "a\tb"), ("Cat", "cat"), ("cafe", "caf\u00e9"), ("a.", "a")])
 def test_texts_that_look_different_are_two(one, other):
     assert canonical(one) != canonical(other)
+
+
+def test_names_of_classes_that_are_easily_mixed_up_are_refused():
+    long = ["12345678901234567890", "12345678901234567891", "-1", "1", "1/2", "nan", "sNaN", "1e999999"]
+    assert check_names([*long, "1"], "own") == tuple(sorted(long))
+    for names in (["a"], ["1", "1.0"], ["01", "1"], ["-0.50", "-.5", "-0.5"], ["True", "TRUE"], ["\u00df", "ss"]):
+        with pytest.raises(DataError, match="own"):
+            check_names(names, "own")
 
 
 def test_in_order_gives_the_same_for_a_reordered_copy():
