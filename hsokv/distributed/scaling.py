@@ -8,7 +8,8 @@ import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -61,11 +62,19 @@ def measure_learning(settings: Mapping[str, Any], managers: int, backend: str, w
                 rows.append({"arm": arm, "seed": seed, **_learn(plan._replace(seed=seed), executor, settings["steps"])})
             start = time.perf_counter()
             score, steps = random_search("swing_up", settings["steps"], episodes, seed)
-            reached = score >= swing_up.TARGET
-            row = {"arm": "random_search", "seed": seed, "best": score, "steps_to_target": steps if reached else None}
-            row |= {"seconds_to_target": time.perf_counter() - start if reached else None}
-            rows.append(row | {"curve": [[steps, score]]})
+            found = _reached(score, steps, time.perf_counter() - start)
+            rows.append({"arm": "random_search", "seed": seed, **found, "curve": [[steps, score]]})
     return rows
+
+
+def _reached(best: float, steps: int, seconds: float) -> dict[str, float | None]:
+    """The best score, and what it took where that is the target."""
+    reached = best >= swing_up.TARGET
+    return {
+        "best": best,
+        "steps_to_target": steps if reached else None,
+        "seconds_to_target": seconds if reached else None,
+    }
 
 
 def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, Any]:
@@ -73,12 +82,9 @@ def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, Any]:
     sent, first = executor.sent, len(executor.timings)
     outcome = run_search(plan, executor, steps=steps, target=swing_up.TARGET)
     last, told = outcome.events[-1], describe(outcome.progress.initial, outcome.progress.history, 1)
-    reached = last.best >= swing_up.TARGET
     own = [[g * plan.agents + a for a in range(plan.agents)] for g in range(plan.managers)]
     return {
-        "best": last.best,
-        "steps_to_target": last.steps if reached else None,
-        "seconds_to_target": last.seconds if reached else None,
+        **_reached(last.best, last.steps, last.seconds),
         "curve": [[event.steps, event.best] for event in outcome.events],
         "copies": sum(int((np.array(parents) != own).sum()) for parents in told["lineage"]),
         "diversity": told["diversity"],
@@ -94,25 +100,13 @@ def _overhead(executor: Executor, first: int, seconds: float) -> float:
     return max(0.0, 1 - float(work.max()) / seconds)
 
 
-class Distant(NamedTuple):
-    """An executor whose workers are `latency` seconds away, each way: they wait so long before and after their work."""
+def _distant(executor: Executor, latency: float) -> Any:
+    """An executor whose workers are `latency` seconds away: they wait so long before and after their work."""
 
-    executor: Executor
-    latency: float
+    def map_far(function: Callable, parts: Sequence, accept: Callable) -> list:
+        return executor.map(_waiting, [(latency, function, part) for part in parts], accept)
 
-    @property
-    def workers(self) -> int:
-        """Of the executor."""
-        return self.executor.workers
-
-    @property
-    def lost(self) -> list[str]:
-        """Of the executor."""
-        return self.executor.lost
-
-    def map(self, function: Callable, parts: Sequence, accept: Callable = lambda result: True) -> list:
-        """As the executor's."""
-        return self.executor.map(_waiting, [(self.latency, function, part) for part in parts], accept)
+    return SimpleNamespace(map=map_far, workers=executor.workers, lost=executor.lost)
 
 
 def _waiting(job: tuple[float, Callable, Any]) -> Any:
@@ -128,7 +122,7 @@ def timed(executor: Executor, plan: Plan, periods: int, share: float | None, lat
     with ExitStack() as stack:
         if share is not None:
             stack.enter_context(equal_share_nodes(executor, share))
-        far = Distant(executor, latency) if latency else executor
+        far = _distant(executor, latency) if latency else executor
         sent, first, before = executor.sent, len(executor.timings), _cpu_seconds()
         last = run_search(plan, far, rounds=periods).events[-1]
         used = _cpu_seconds() - before
@@ -165,11 +159,12 @@ def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> li
         connect_ray(None, max(count for _, _, workers in kinds for count in workers))  # a core each, as Ray counts them
     small = Plan(candidates=16, episodes=1, generations=1)
     for node, share, workers in kinds:
-        contestants = [("single", 1), *((backend, count) for backend in settings["backends"] for count in workers)]
+        # Quotas are set on this machine, where a cluster's workers need not be.
+        here = [backend for backend in settings["backends"] if (backend, node) != ("ray", "equal_share") or not address]
+        contestants = [("single", 1), *((backend, count) for backend in here for count in workers)]
         for repeat in range(settings["repeats"]):
             for backend, count in contestants:
-                where = address if backend == "ray" and node == "cores" else None
-                with open_executor(backend, count, address=where) as executor:
+                with open_executor(backend, count, address=address if backend == "ray" else None) as executor:
                     timed(executor, small, 1, None)  # in which workers load what they need
                     for scaling in ("strong", "weak") if backend != "single" else ("strong",):
                         plan = speed_plan(settings, count if scaling == "weak" else 1)

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -85,28 +86,50 @@ def test_the_workers_that_are_left_go_on(tmp_path):
         assert executor.map(jobs.killed_once, parts) == [0, 2, 4, 6, 8, 10]
 
 
-@pytest.mark.parametrize(
-    ("function", "parts", "words"),
-    [
-        (jobs.always_killed, [1], "no worker is left"),
-        (jobs.fails, [1], "ValueError: there is no such policy"),
-    ],
-)
-def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(function, parts, words):
-    executor = open_executor("processes", 1, limits=PATIENT._replace(restarts=1))
-    with executor, pytest.raises(BackendError, match=words):
-        executor.map(function, parts)
-
-
-@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
-def test_a_function_that_a_worker_cannot_import_is_named_in_time(backend, tmp_path, monkeypatch):
+@pytest.mark.parametrize("backend", ["single", *BACKENDS], indirect=True)
+def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(backend, tmp_path, monkeypatch):
     (tmp_path / "only_here.py").write_text("def double(number):\n    return 2 * number\n")
+    cases = {
+        jobs.fails: "cannot run tests.distributed.jobs.fails: ValueError: there is no such policy",
+        jobs.ends: "SystemExit: 0",
+        jobs.unsendable: "unsendable.*pickle",
+        jobs.unloadable: "ValueError: there is no such policy",
+        (lambda part: part): "lambda.*cannot be sent to a worker",
+    }
+    for function, words in cases.items():
+        with open_executor(backend, 1) as executor:
+            with pytest.raises(BackendError, match=words):
+                executor.map(function, [1])
+            with pytest.raises(BackendError, match="no worker is left: they are closed"):
+                executor.map(jobs.double, [1])  # no answer of the first map can come to it
+    if backend == "single":
+        return
     with open_executor(backend, 1) as executor:
         monkeypatch.syspath_prepend(tmp_path)
         from only_here import double
 
-        with said_in_time("No module named 'only_here'"):
+        with pytest.raises(BackendError, match="No module named 'only_here'. Put it in a module"):
             executor.map(double, [1])
+
+
+@pytest.mark.parametrize("function", [jobs.always_killed, jobs.killed_in_an_answer])
+def test_workers_that_die_again_and_again_end_the_map_with_the_reason(function):
+    executor = open_executor("processes", 1, limits=PATIENT._replace(restarts=1))
+    with executor, pytest.raises(BackendError, match=r"no worker is left: .*(SIGSEGV|exit code 9)"):
+        executor.map(function, [1])
+
+
+def test_a_worker_ends_with_all_that_it_started():
+    with open_executor("processes", 1) as executor:
+        children = [psutil.Process(pid) for pid in executor.map(jobs.forks, range(2))]
+    assert not psutil.wait_procs(children, timeout=60)[1]
+
+
+def test_threads_may_share_an_executor():
+    with open_executor("processes", 2) as executor, ThreadPoolExecutor(4) as threads:
+        numbers = [range(start, start + 30) for start in range(0, 120, 30)]
+        results = threads.map(lambda own: executor.map(jobs.double, own), numbers)
+        assert list(results) == [[2 * number for number in own] for own in numbers]
 
 
 def test_a_part_that_is_refused_again_and_again_ends_the_map():
@@ -140,7 +163,7 @@ def test_an_address_is_for_ray_alone():
         open_executor("processes", 1, address="host:1")
 
 
-@pytest.mark.parametrize("address", ["cluster", "host:port", "ray://"])
+@pytest.mark.parametrize("address", ["", "cluster", "host:port", "ray://", "::1:6379", "[::1", "http://host:1"])
 def test_an_address_that_is_none_is_refused(address):
     pytest.importorskip("ray", reason=WITHOUT_RAY)
     with pytest.raises(BackendError, match="expected host:port or ray://host:port"):
