@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import SimpleQueue
@@ -78,6 +78,8 @@ def run_payload(payload: bytes) -> Answer:
 class Worker:
     """Computes one payload at a time, here in the caller's own process; a future that raises means a lost worker."""
 
+    HINT = ""  # what may keep a worker from starting
+
     def submit(self, payload: bytes) -> Future[Answer]:
         """Start `run_payload(payload)` on the worker."""
         future: Future[Answer] = Future()
@@ -86,10 +88,6 @@ class Worker:
 
     def close(self) -> None:
         """End the worker, whatever it does."""
-
-    def why_late(self) -> str:
-        """What may keep a worker from starting, for the error; empty where nothing is known."""
-        return ""
 
 
 class Executor:
@@ -110,7 +108,7 @@ class Executor:
             for worker in range(workers):
                 self._begin(worker)
             while len(self.pids) < workers:
-                self._answers(starting=True)
+                list(self._answers("hsokv", starting=True))
         except BaseException:
             self.close()
             raise
@@ -154,7 +152,8 @@ class Executor:
         name = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', function)}"
         while todo or any(task.part is not None for task in self._pending.values()):
             busy = {task.worker for task in self._pending.values()}
-            for worker in [worker for worker in self._live if worker not in busy][: len(todo)]:
+            # The last first: where the supervisor shares cores with workers, it shares them with the first.
+            for worker in [worker for worker in sorted(self._live, reverse=True) if worker not in busy][: len(todo)]:
                 try:
                     payload = pickle.dumps((function, parts[todo[0]]))
                 except Exception as error:
@@ -162,24 +161,13 @@ class Executor:
                 self._submit(worker, todo.popleft(), payload)
             if not self._pending:
                 raise BackendError(f"no worker is left: {'; '.join(dict.fromkeys(self.lost)) or 'they are closed'}")
-            for task, answer in self._answers():
-                if answer is None:
-                    todo.appendleft(task.part)
+            for part, lost, result in self._answers(name):
+                if not lost and accept(result):
+                    results[part] = result
                     continue
-                seconds, content, failure = answer
-                try:
-                    result = pickle.loads(content) if not failure else None  # noqa: S301 - of this run's own worker
-                except Exception as error:
-                    failure = _sentence(error)
-                if failure:
-                    raise BackendError(f"worker {task.worker} cannot run {name}: {failure}")
-                self.timings.append(Timing(task.worker, seconds, time.perf_counter() - task.since - seconds))
-                if accept(result):
-                    results[task.part] = result
-                    continue
-                refusals[task.part] += 1
-                todo.appendleft(task.part)
-                if refusals[task.part] == REFUSALS:
+                todo.appendleft(part)
+                refusals[part] += not lost
+                if refusals[part] == REFUSALS:
                     raise BackendError(
                         f"a result was refused {REFUSALS} times in a row, it holds NaN or infinity: lower the noise or "
                         "the learning rate"
@@ -192,46 +180,51 @@ class Executor:
 
     def _submit(self, worker: int, part: int | None, payload: bytes) -> None:
         self.sent += len(payload)
+        since = time.perf_counter()
         try:
             future = self._live[worker].submit(payload)
         except Exception as error:  # of Ray, whose actor or node died while it was idle
             future = Future()
             future.set_exception(error)
-        self._pending[future] = _Task(worker, part, time.perf_counter())
+        self._pending[future] = _Task(worker, part, since)
 
-    def _answers(self, *, starting: bool = False) -> list[tuple[_Task, Answer | None]]:
-        """Wait for parts that are answered, or None where the worker is lost; a loss while `starting` is an error."""
-        seconds = {True: self.limits.start_seconds, False: self.limits.seconds}  # by whether a worker starts
-        ends = {future: task.since + seconds[task.part is None] for future, task in self._pending.items()}
+    def _answers(self, name: str, *, starting: bool = False) -> Iterator[tuple[int, bool, Any]]:
+        """Wait, then yield parts that are over, whether the worker was lost, and the result; a loss while `starting`
+        is an error."""
+        limits = {True: self.limits.start_seconds, False: self.limits.seconds}  # by whether a worker starts
+        ends = {future: task.since + limits[task.part is None] for future, task in self._pending.items()}
         wait(ends, max(0.0, min(ends.values()) - time.perf_counter()), FIRST_COMPLETED)
-        now, answers = time.perf_counter(), []
+        now = time.perf_counter()  # when answers arrived
         for future in [future for future, end in ends.items() if future.done() or end <= now]:
-            task = self._pending.pop(future)
+            worker, part, since = self._pending.pop(future)
             try:
-                answer = future.result(timeout=0)
+                seconds, content, failure = future.result(timeout=0)
             except Exception as error:  # of a process or a node that died, or of a worker that is late
-                self._lose(task, _last_line(error) or self._late(task), starting)
-                answer = None
-            if task.part is not None:
-                answers.append((task, answer))
-            elif answer is not None:
-                self.pids[task.worker] = pickle.loads(answer[1])  # noqa: S301 - of this run's own worker
-        return answers
+                late = f"no answer within {limits[part is None]:g} s" + self._live[worker].HINT * (part is None)
+                self._lose(worker, _last_line(error) or late, starting)
+                if part is not None:
+                    yield part, True, None
+                continue
+            try:
+                result = None if failure else pickle.loads(content)  # noqa: S301 - of this run's own worker
+            except Exception as error:
+                failure = _sentence(error)
+            if failure:
+                raise BackendError(f"worker {worker} cannot run {name}: {failure}")
+            if part is None:
+                self.pids[worker] = result
+                continue
+            self.timings.append(Timing(worker, seconds, now - since - seconds))
+            yield part, False, result
 
-    def _late(self, task: _Task) -> str:
-        """The reason to give of a worker whose time is over."""
-        if task.part is not None:
-            return f"worker {task.worker} did not answer within {self.limits.seconds:g} s"
-        return f"no sign of life within {self.limits.start_seconds:g} s{self._live[task.worker].why_late()}"
-
-    def _lose(self, task: _Task, reason: str, starting: bool) -> None:
+    def _lose(self, worker: int, reason: str, starting: bool) -> None:
         self.lost.append(reason)
-        self._live.pop(task.worker).close()
+        self._live.pop(worker).close()
         if starting:
-            raise BackendError(f"worker {task.worker} cannot start: {reason}")
-        self._restarts[task.worker] += 1
-        if self._restarts[task.worker] <= self.limits.restarts:
-            self._begin(task.worker)
+            raise BackendError(f"worker {worker} cannot start: {reason}")
+        self._restarts[worker] += 1
+        if self._restarts[worker] <= self.limits.restarts:
+            self._begin(worker)
 
 
 def _ready(part: None) -> int:
@@ -307,6 +300,11 @@ def serve() -> None:
 class RayActor(Worker):
     """An actor with one core, and so with one thread, and no restarts of Ray's own: a loss is reported, not hidden."""
 
+    HINT = (
+        "; Ray's logs, /tmp/ray/session_latest/logs on the node, say more; a runtime_env that installs packages needs "
+        "limits=Limits(start_seconds=...)"
+    )
+
     def __init__(self, ray: ModuleType, runtime_env: dict[str, Any] | None) -> None:
         self.ray = ray
         self.actor = ray.remote(num_cpus=1, max_restarts=0, runtime_env=runtime_env)(_Actor).remote()
@@ -319,14 +317,6 @@ class RayActor(Worker):
         """Kill the actor."""
         with suppress(Exception):  # it may be dead, and its cluster too
             self.ray.kill(self.actor)
-
-    def why_late(self) -> str:
-        """Cores that are free, and where Ray says more."""
-        total, free = _cores_of(self.ray)
-        return (
-            f"; the Ray cluster has {total} cores, {free} of them free. Ray's logs, /tmp/ray/session_latest/logs on "
-            "the node, say more; a runtime_env that installs packages needs limits=Limits(start_seconds=...)"
-        )
 
 
 class _Actor:

@@ -6,17 +6,16 @@ Measurements depend on the machine and its moment, so they say what they were ta
 import os
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from hsokv.distributed import swing_up
-from hsokv.distributed.evolution import evaluate
+from hsokv.distributed.evolution import Trial, evaluate
 from hsokv.distributed.executors import Executor, connect_ray, cores, open_executor
-from hsokv.distributed.nodes import equal_share_nodes
+from hsokv.distributed.nodes import distant, equal_share_nodes
 from hsokv.distributed.random_search import random_search
 from hsokv.distributed.search import Plan, run_search
 from hsokv.swarm.history import describe
@@ -100,29 +99,12 @@ def _overhead(executor: Executor, first: int, seconds: float) -> float:
     return max(0.0, 1 - float(work.max()) / seconds)
 
 
-def _distant(executor: Executor, latency: float) -> Any:
-    """An executor whose workers are `latency` seconds away: they wait so long before and after their work."""
-
-    def map_far(function: Callable, parts: Sequence, accept: Callable) -> list:
-        return executor.map(_waiting, [(latency, function, part) for part in parts], accept)
-
-    return SimpleNamespace(map=map_far, workers=executor.workers, lost=executor.lost)
-
-
-def _waiting(job: tuple[float, Callable, Any]) -> Any:
-    latency, function, part = job
-    time.sleep(latency)
-    found = function(part)
-    time.sleep(latency)
-    return found
-
-
 def timed(executor: Executor, plan: Plan, periods: int, share: float | None, latency: float = 0.0) -> dict[str, Any]:
     """A run of so many rounds on warm workers, held to `share` of a core each if one is given."""
     with ExitStack() as stack:
         if share is not None:
             stack.enter_context(equal_share_nodes(executor, share))
-        far = _distant(executor, latency) if latency else executor
+        far = distant(executor, latency) if latency else executor
         sent, first, before = executor.sent, len(executor.timings), _cpu_seconds()
         last = run_search(plan, far, rounds=periods).events[-1]
         used = _cpu_seconds() - before
@@ -217,20 +199,16 @@ def _handling(executor: Executor, share: float | None, parts: int = 200) -> floa
 
 def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
     """How many times the work of one process two do at once here: 2 where they do not disturb each other."""
-    policies = np.zeros((settings["candidates"] // 4, swing_up.SIZE), np.float32)
+    trial = Trial("swing_up", np.zeros((settings["candidates"] // 4, swing_up.SIZE), np.float32))
     with open_executor("processes", 2) as executor:
 
         def seconds(workers: int) -> float:
             first = len(executor.timings)
-            executor.map(_evaluate, [policies] * workers)
+            executor.map(evaluate, [trial] * workers)
             return float(np.mean([timing.work for timing in executor.timings[first:]]))
 
         seconds(2)  # in which processes load what they need
         return float(np.median([2 * seconds(1) / seconds(2) for _ in range(repeats)]))
-
-
-def _evaluate(policies: np.ndarray) -> float:
-    return float(evaluate("swing_up", policies)[0].sum())
 
 
 def _cpu_seconds() -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hsokv.distributed.evolution import Generation, ask, evaluate, evaluate_part, find_task, init_learner, tell
+from hsokv.distributed.evolution import Generation, Trial, ask, evaluate, evaluate_part, find_task, init_learner, tell
 from hsokv.distributed.executors import Executor
 from hsokv.distributed.policies import PolicyMemory
 from hsokv.exceptions import ConfigurationError
@@ -151,7 +151,7 @@ def run_search(
     def score(learners: Tensor, values: dict[str, Tensor]) -> Tensor:
         policies = learners.flatten(0, 1)[:, : task.SIZE]
         parts = np.array_split(policies.numpy(), min(executor.workers, count))
-        found = executor.map(_score, [(plan.task, part) for part in parts], _is_finite)
+        found = executor.map(evaluate, [Trial(plan.task, part) for part in parts], _is_finite)
         budget.spent += sum(made for _, made in found)
         scores = torch.from_numpy(np.concatenate([part for part, _ in found])).float()
         memory.write(_behaviour(task, policies.numpy()), policies, scores)
@@ -171,13 +171,9 @@ def run_search(
         if budget.spent + made > steps:
             break
     finalists = memory.best(FINALISTS).parameters
-    scores, _ = executor.map(_score, [(plan.task, finalists.numpy(), FRESH)], _is_finite)[0]
+    scores, _ = executor.map(evaluate, [Trial(plan.task, finalists.numpy(), FRESH)], _is_finite)[0]
     winner = int(scores.argmax())
     return Outcome(progress, memory, events, finalists[winner], float(scores[winner]))
-
-
-def _score(part: tuple) -> tuple[np.ndarray, int]:
-    return evaluate(*part)
 
 
 def _is_finite(found: tuple[np.ndarray, int]) -> bool:

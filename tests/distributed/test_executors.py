@@ -108,7 +108,7 @@ def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(backend
         monkeypatch.syspath_prepend(tmp_path)
         from only_here import double
 
-        with pytest.raises(BackendError, match="No module named 'only_here'. Put it in a module"):
+        with pytest.raises(BackendError, match=r"No module named 'only_here'\. Put it in a module"):
             executor.map(double, [1])
 
 
