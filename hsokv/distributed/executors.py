@@ -28,6 +28,7 @@ BACKENDS = ("ray", "processes", "single")
 # One thread a worker, or the workers compete for cores; libraries read these when a process starts.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 RAY_START_SECONDS = 12.0  # an actor needs two or three; one without a core or an interpreter would wait for ever
+RAY_ANSWER_SECONDS = 10.0  # a cluster may take to answer, and to free the cores of actors that have just ended
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)  # of gRPC's protocol, with empty SETTINGS
 OPENING = threading.Lock()  # one thread connects to Ray, and takes cores there, at a time
 REFUSALS = 3  # results of one part that are not accepted, after which a map ends
@@ -375,11 +376,11 @@ def open_executor(
         return Executor(lambda: RayActor(ray, runtime_env), workers, limits)
 
 
-def connect_ray(address: str | None, workers: int, seconds: float = 10.0) -> ModuleType:
+def connect_ray(address: str | None, workers: int) -> ModuleType:
     """The ray module, connected; a connection of the caller is used. Ray ends with this process.
 
     Raises BackendError where Ray is missing or of another version on the cluster, nobody answers, or less than
-    `workers` cores are free after `seconds`.
+    `workers` cores are free.
     """
     try:
         import ray
@@ -387,12 +388,12 @@ def connect_ray(address: str | None, workers: int, seconds: float = 10.0) -> Mod
         raise BackendError(
             "backend ray: Ray is not installed. Run `pip install hsokv[ray]`, or use backend processes"
         ) from error
-    port = None if address in (None, "auto") else _knock(address, seconds)
+    port = None if address in (None, "auto") else _knock(address)
     if not ray.is_initialized():
-        _init_ray(ray, address, workers, seconds)
+        _init_ray(ray, address, workers)
     elif port and "://" not in address and not (own := ray.get_runtime_context().gcs_address).endswith(f":{port}"):
         raise BackendError(f"this process is connected to Ray at {own}: call ray.shutdown() before another address")
-    end = time.perf_counter() + seconds  # cores of actors that have just ended come back late
+    end = time.perf_counter() + RAY_ANSWER_SECONDS
     while (found := _cores_of(ray))[1] < workers:
         total, free = found
         if total < workers or time.perf_counter() > end:
@@ -404,14 +405,14 @@ def connect_ray(address: str | None, workers: int, seconds: float = 10.0) -> Mod
     return ray
 
 
-def _init_ray(ray: ModuleType, address: str | None, workers: int, seconds: float) -> None:
+def _init_ray(ray: ModuleType, address: str | None, workers: int) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:  # Ray counts cores as it is told; where workers exceed cores the record says so
         options |= {"num_cpus": max(workers, cores()), "include_dashboard": False}
         if threading.current_thread() is not threading.main_thread():  # Linux ends Ray's servers with the thread
             raise BackendError("Ray cannot start in a thread: call ray.init() in the main one, or use processes")
     else:
-        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", f"{seconds:.0f}")  # Ray's own is 20 s
+        os.environ.setdefault("RAY_gcs_server_port_wait_time_s", f"{RAY_ANSWER_SECONDS:.0f}")  # Ray's own is 20 s
     try:
         ray.init(address=address or "local", **options)
     except (Exception, SystemExit) as error:  # from ConnectionError to the end of the process
@@ -432,7 +433,7 @@ def _cores_of(ray: ModuleType) -> tuple[int, int]:
     return int(ray.cluster_resources().get("CPU", 0)), int(ray.available_resources().get("CPU", 0))
 
 
-def _knock(address: str, seconds: float) -> int:
+def _knock(address: str) -> int:
     """The port of an address. BackendError where no gRPC server answers: Ray waits minutes and ends the process."""
     try:
         url = urlsplit(address if "://" in address else f"ray://{address}")
@@ -444,14 +445,14 @@ def _knock(address: str, seconds: float) -> int:
             f"address: expected host:port or ray://host:port, with [...] around an IPv6 address, got {address!r}"
         )
     try:
-        with socket.create_connection((host, port), timeout=seconds) as connection:
+        with socket.create_connection((host, port), timeout=RAY_ANSWER_SECONDS) as connection:
             if os.environ.get("RAY_USE_TLS", "0") == "0":
                 connection.sendall(PREFACE)
                 if connection.recv(4)[3:] != b"\x04":  # a server begins with its SETTINGS
                     raise OSError("what listens there is not Ray")
     except OSError as error:
         raise BackendError(
-            f"no Ray cluster answers at {address} within {seconds:g} s ({error}). Start one there with "
+            f"no Ray cluster answers at {address} within {RAY_ANSWER_SECONDS:g} s ({error}). Start one there with "
             "`ray start --head`, or correct the address"
         ) from error
     return port

@@ -1,8 +1,8 @@
 """Nodes that one machine stands in for: of equal share, each worker held to a share of a core by a cgroup's CPU quota;
 and distant ones, whose workers wait as long as a message would be under way.
 
-With equal shares four nodes can be measured on two cores: four times .45 of a core are less than two cores, and the single
-process that they are compared with has one such share. It is no measurement of whole cores, and is never called one.
+Four nodes of .45 of a core can be measured on two cores, and the single process that they are compared with has one
+such share. It is no measurement of whole cores, and is never called one.
 """
 
 import os

@@ -7,7 +7,7 @@ import os
 import resource
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import numpy as np
@@ -101,13 +101,11 @@ def _overhead(executor: Executor, first: int, seconds: float) -> float:
 
 def timed(executor: Executor, plan: Plan, periods: int, share: float | None, latency: float = 0.0) -> dict[str, Any]:
     """A run of so many rounds on warm workers, held to `share` of a core each if one is given."""
-    with ExitStack() as stack:
-        if share is not None:
-            stack.enter_context(equal_share_nodes(executor, share))
+    with equal_share_nodes(executor, share) if share is not None else nullcontext():
         far = distant(executor, latency) if latency else executor
-        sent, first, before = executor.sent, len(executor.timings), _cpu_seconds()
+        sent, first, before = executor.sent, len(executor.timings), time.process_time()
         last = run_search(plan, far, rounds=periods).events[-1]
-        used = _cpu_seconds() - before
+        used = time.process_time() - before
     timings = executor.timings[first:]
     return {
         "throughput": last.steps / last.seconds,
@@ -192,9 +190,9 @@ def measure_service(settings: Mapping[str, Any], latencies: Sequence[float]) -> 
 
 def _handling(executor: Executor, share: float | None, parts: int = 200) -> float:
     """Processor seconds of the supervisor for a part, one way."""
-    before = _cpu_seconds()
+    before = time.process_time()
     executor.map(abs, [0] * parts)
-    return (_cpu_seconds() - before) / (2 * parts)
+    return (time.process_time() - before) / (2 * parts)
 
 
 def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
@@ -209,8 +207,3 @@ def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
 
         seconds(2)  # in which processes load what they need
         return float(np.median([2 * seconds(1) / seconds(2) for _ in range(repeats)]))
-
-
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

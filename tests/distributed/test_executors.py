@@ -4,6 +4,7 @@ import math
 import os
 import socket
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from hsokv.arms.population import fit_swarm, swarm_settings
+from hsokv.distributed import executors
 from hsokv.distributed.executors import Limits, open_executor
 from hsokv.exceptions import BackendError, ConfigurationError
 from hsokv.learning.budget import Budget
@@ -35,10 +37,18 @@ BACKENDS = ["processes", pytest.param("ray", marks=RAY)]
 
 @pytest.fixture(scope="module")
 def ray_cluster():
+    """A head without cores and two nodes of one core each, to which this process is connected."""
     ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    yield cluster
     ray.shutdown()
+    cluster.shutdown()
 
 
 @contextmanager
@@ -171,8 +181,9 @@ def test_an_address_that_is_none_is_refused(address):
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["nobody", "somebody else"])
-def test_an_address_where_no_ray_answers_is_said_in_time(listens):
+def test_an_address_where_no_ray_answers_is_said_in_time(listens, monkeypatch):
     pytest.importorskip("ray", reason=WITHOUT_RAY)
+    monkeypatch.setattr(executors, "RAY_ANSWER_SECONDS", 1.0)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         if listens:  # and never says a word
@@ -200,43 +211,53 @@ def test_missing_ray_is_said_with_what_to_do(monkeypatch):
 
 @pytest.mark.xdist_group("ray")
 class TestCluster:
-    """A cluster of its own: cores that are taken, and a node that is removed."""
+    """Cores that are taken, workers that cannot start, and a node that is removed."""
 
     pytestmark = RAY[1:]
 
-    def test_cores_that_are_taken_are_said_with_numbers(self, ray_cluster):
-        with open_executor("ray", 2), said_in_time("2 cores, 0 of them free"):
-            open_executor("ray", 1)
+    def test_cores_that_are_taken_are_said_with_numbers(self, ray_cluster, monkeypatch):
+        with open_executor("ray", 2):
+            monkeypatch.setattr(executors, "RAY_ANSWER_SECONDS", 1.0)
+            with said_in_time("2 cores, 0 of them free"):
+                open_executor("ray", 1)
         with said_in_time("3 need one core each, but the Ray cluster has 2 cores"):
             open_executor("ray", 3)
 
+    def test_an_address_of_another_cluster_is_refused_while_one_is_connected(self, ray_cluster):
+        host, port = ray_cluster.head_node.gcs_address.split(":")
+        with socket.create_server((host, 0)) as other:
+            threading.Thread(target=lambda: other.accept()[0].sendall(bytes(3) + b"\x04"), daemon=True).start()
+            with pytest.raises(BackendError, match=f"connected to Ray at {host}:{port}"):
+                open_executor("ray", 1, address=f"{host}:{other.getsockname()[1]}")
+
+    def test_a_removed_node_costs_no_result(self, ray_cluster):
+        node = ray_cluster.add_node(num_cpus=1)
+        ray_cluster.wait_for_nodes()
+        with open_executor("ray", 3, address=ray_cluster.address, limits=Limits(60, 120, 3)) as executor:
+            assert executor.map(jobs.double, range(6)) == [0, 2, 4, 6, 8, 10]
+            ray_cluster.remove_node(node, allow_graceful=False)
+            assert executor.map(jobs.double, range(40)) == [2 * number for number in range(40)]
+
+    # The last: Ray goes on for a minute to start what cannot be started.
     @pytest.mark.parametrize(
         ("environment", "words"),
         [
-            ({"py_executable": "/missing/python"}, "worker 0 cannot start: no sign of life.*logs"),
+            ({"py_executable": "/missing/python"}, "worker 0 cannot start: no answer.*logs"),
             ({"working_dir": "https://127.0.0.1:9/none.zip"}, "worker 0 cannot start: "),
         ],
     )
     def test_a_worker_that_cannot_start_is_said_in_time(self, ray_cluster, environment, words):
         with said_in_time(words):
-            open_executor("ray", 1, runtime_env=environment)
+            open_executor("ray", 1, runtime_env=environment, limits=Limits(start_seconds=4))
 
-    def test_a_removed_node_costs_no_result(self):
-        ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
-        from ray.cluster_utils import Cluster
 
-        ray.shutdown()
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-        cluster.wait_for_nodes()
-        try:
-            with open_executor("ray", 2, address=cluster.address, limits=Limits(60, 120, 3)) as executor:
-                assert executor.map(jobs.double, range(4)) == [0, 2, 4, 6]
-                cluster.remove_node(nodes[0], allow_graceful=False)
-                assert executor.map(jobs.double, range(40)) == [2 * number for number in range(40)]
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
+def test_ray_is_not_started_in_a_thread():
+    """Linux would end its servers with the thread."""
+    ray = SimpleNamespace(is_initialized=lambda: False)
+    with ThreadPoolExecutor(1) as thread, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "ray", ray)
+        with pytest.raises(BackendError, match="cannot start in a thread"):
+            thread.submit(open_executor, "ray", 1).result()
 
 
 def test_a_study_swarm_whose_managers_are_workers_ends_with_the_same_bits(make_episode, settings):
