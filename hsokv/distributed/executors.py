@@ -347,7 +347,8 @@ def open_executor(
 
     Args:
         workers: at least 1, of one thread each; with backend single exactly 1.
-        address: of a running Ray cluster, host:port, ray://host:port or auto; None for Ray on this machine.
+        address: of a running Ray cluster, host:port, ray://host:port or auto; None for Ray on this machine, which
+            starts in the main thread alone.
         runtime_env: what Ray sets up on every node for the workers (its own keys).
         limits: of time and restarts; by default a Ray worker may take 12 s to start.
 
