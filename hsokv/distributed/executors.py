@@ -194,7 +194,8 @@ class Executor:
         is an error."""
         limits = {True: self.limits.start_seconds, False: self.limits.seconds}  # by whether a worker starts
         ends = {future: task.since + limits[task.part is None] for future, task in self._pending.items()}
-        wait(ends, max(0.0, min(ends.values()) - time.perf_counter()), FIRST_COMPLETED)
+        left = min(ends.values()) - time.perf_counter()
+        wait(ends, min(max(0.0, left), threading.TIMEOUT_MAX), FIRST_COMPLETED)
         now = time.perf_counter()  # when answers arrived
         for future in [future for future, end in ends.items() if future.done() or end <= now]:
             worker, part, since = self._pending.pop(future)
@@ -362,7 +363,9 @@ def open_executor(
     """
     check_known("backend", backend, BACKENDS)
     limits = limits or (Limits(start_seconds=RAY_START_SECONDS) if backend == "ray" else Limits())
-    if workers < 1 or (backend == "single" and workers > 1):
+    if not (limits.seconds > 0 and limits.start_seconds > 0 and limits.restarts >= 0):
+        raise ConfigurationError(f"limits: expected positive seconds, and restarts of at least 0, got {limits}")
+    if not isinstance(workers, int) or workers < 1 or (backend == "single" and workers > 1):
         raise ConfigurationError(
             f"workers: expected {'1' if backend == 'single' else 'at least 1'} with backend {backend}, got {workers}"
         )

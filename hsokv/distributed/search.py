@@ -5,6 +5,7 @@ Several agents are a population of searches: the managers and the supervisor of 
 (learning rate and noise), and copy the good ones. Each score goes to the shared memory of policies.
 """
 
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,7 @@ def run_search(
 
     Raises:
         ConfigurationError: values out of range, or a checkpoint that is damaged or of another plan.
+        HsokvError: the checkpoint cannot be written.
         BackendError: no worker is left, or a generation fails again and again.
     """
     task, count = find_task(plan.task), plan.managers * plan.agents
@@ -135,6 +137,8 @@ def run_search(
     if checkpoint is not None and checkpoint.exists():
         progress, events = _read(checkpoint, plan, memory)
         budget.spent = progress.spent
+    elif checkpoint is not None:  # where it cannot be written that is said before any work
+        _write(checkpoint, plan, progress, memory, events)
 
     def train(learners: Tensor, values: dict[str, Tensor], optimizer: Tensor) -> Tensor:
         flat = learners.flatten(0, 1).numpy()
@@ -186,11 +190,15 @@ def _behaviour(task: Any, policies: np.ndarray) -> Tensor:
 
 def _write(path: Path, plan: Plan, progress: Progress, memory: PolicyMemory, events: list[Event]) -> None:
     content = {"plan": plan._asdict(), "progress": progress, "memory": memory.state_dict()}
+    file = io.BytesIO()
+    torch.save(content | {"events": [tuple(event) for event in events]}, file)
     with replacing(path) as temporary:
-        torch.save(content | {"events": [tuple(event) for event in events]}, temporary)
+        temporary.write_bytes(file.getvalue())
 
 
 def _read(path: Path, plan: Plan, memory: PolicyMemory) -> tuple[Progress, list[Event]]:
+    if not path.is_file():
+        raise ConfigurationError(f"the checkpoint {path} is not a file. Name another")
     try:
         with torch.serialization.safe_globals([Progress, SwarmState, Round]):
             content = torch.load(path, weights_only=True)

@@ -161,11 +161,23 @@ def test_closing_leaves_no_worker(backend):
         (("threads", 1), "unknown name 'threads'"),
         (("single", 2), "expected 1 with backend single, got 2"),
         (("processes", 0), "expected at least 1"),
+        (("processes", 2.5), "expected at least 1 with backend processes, got 2.5"),
     ],
 )
 def test_bad_settings_are_refused(arguments, words):
     with pytest.raises(ConfigurationError, match=words):
         open_executor(*arguments)
+
+
+@pytest.mark.parametrize("limits", [Limits(0), Limits(math.nan), Limits(1, -1), Limits(restarts=-1)])
+def test_limits_that_cannot_be_are_refused(limits):
+    with pytest.raises(ConfigurationError, match="limits: expected positive"):
+        open_executor("single", 1, limits=limits)
+
+
+def test_a_part_may_take_for_ever():
+    with open_executor("processes", 1, limits=Limits(math.inf, math.inf)) as executor:
+        assert executor.map(jobs.double, [1]) == [2]
 
 
 def test_an_address_is_for_ray_alone():

@@ -10,7 +10,7 @@ import torch
 
 from hsokv.distributed.executors import open_executor
 from hsokv.distributed.search import run_search
-from hsokv.exceptions import ConfigurationError
+from hsokv.exceptions import ConfigurationError, HsokvError
 
 from .runs import ONE, PLANS, ROUNDS, assert_same, run
 
@@ -98,6 +98,17 @@ def test_a_checkpoint_of_another_plan_or_a_damaged_one_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-99])
     with pytest.raises(ConfigurationError, match="not a whole run"):
         run(checkpoint=path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+
+    def watch(event):
+        raise AssertionError("worked")
+
+    for path, words in ((tmp_path, "is not a file"), (tmp_path / "file" / "run.pt", "cannot write")):
+        with pytest.raises(HsokvError, match=words):
+            run(checkpoint=path, watch=watch)
 
 
 @pytest.mark.parametrize(
