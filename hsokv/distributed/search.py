@@ -116,11 +116,10 @@ def run_search(
         HsokvError: the checkpoint cannot be written.
         BackendError: no worker is left, or a generation fails again and again.
     """
+    counts = {"managers": plan.managers, "agents": plan.agents, "generations": plan.generations, "rounds": rounds}
+    if wrong := {name: count for name, count in counts.items() if count < 1}:
+        raise ConfigurationError(f"{', '.join(wrong)}: expected at least 1, got {list(wrong.values())}")
     task, count = find_task(plan.task), plan.managers * plan.agents
-    if plan.managers < 1 or plan.agents < 1 or plan.generations < 1:
-        raise ConfigurationError(
-            f"managers, agents, generations: expected at least 1, got {(plan.managers, plan.agents, plan.generations)}"
-        )
     if plan.candidates % (2 * count):
         raise ConfigurationError(
             f"candidates: expected a multiple of {2 * count}, an even number for each of {count} agents, "
