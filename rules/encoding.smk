@@ -19,8 +19,6 @@ rule encode:
         f"{R}/logs/encode/{{benchmark}}.{{encoding}}.log",
     benchmark:
         f"{R}/benchmarks/encode/{{benchmark}}.{{encoding}}.jsonl"
-    wildcard_constraints:
-        benchmark="|".join(BENCHMARKS),
     conda:
         ENVIRONMENT
     threads: 1

@@ -65,7 +65,9 @@ rule run_control:
 rule export_model:
     input:
         f"{R}/records/{{benchmark}}/.{{arm}}.complete",
-        lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
+        lambda wildcards: features_of(
+            wildcards.benchmark, wildcards.arm, wildcards.seed
+        ),
         records=f"{R}/records/{{benchmark}}/{{arm}}.jsonl",
     output:
         directory(f"{R}/models/{{benchmark}}/{{arm}}/seed{{seed}}"),

@@ -1,6 +1,7 @@
 """What all commands share: the application, which tells a mistake in one line, and how JSON is printed."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,14 @@ class _Group(TyperGroup):
 
 
 app = typer.Typer(cls=_Group, no_args_is_help=True, rich_markup_mode=None)
+
+
+def finite(value: float | None) -> float | None:
+    """The number, refused where it is none (nan) or infinite: limits let nan pass."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"expected a finite number, got {value}")
+    return value
+
 
 Root = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Of your own copies of the data (default: HSOKV_DATA_DIR).")

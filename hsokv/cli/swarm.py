@@ -7,22 +7,32 @@ import typer
 
 from hsokv.cli.common import Json, print_json, print_rows
 from hsokv.exceptions import check_known
+from hsokv.machine import ray_address
 
 
 def swarm(
     benchmark: Annotated[str, typer.Option(metavar="NAME", help="swing_up or cartpole.")] = "swing_up",
-    nodes: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Workers, of one thread each.")] = 2,
+    nodes: Annotated[int, typer.Option(metavar="NUMBER", min=1, max=256, help="Workers, of one thread each.")] = 2,
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="ray, processes or single (default: ray where it is installed).")
     ] = None,
-    managers: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Groups of agents.")] = 1,
+    managers: Annotated[int, typer.Option(metavar="NUMBER", min=1, max=256, help="Groups of agents.")] = 1,
     agents: Annotated[
-        int, typer.Option(metavar="NUMBER", min=1, help="Agents of a group; one in all: one search over all workers.")
+        int,
+        typer.Option(
+            metavar="NUMBER", min=1, max=256, help="Agents of a group; one in all: one search over all workers."
+        ),
     ] = 1,
-    candidates: Annotated[int, typer.Option(metavar="NUMBER", min=2, help="Policies tried in a generation.")] = 1024,
-    iterations: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Rounds of four generations.")] = 20,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Of noise and starts.")] = 0,
-    address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of a running Ray cluster.")] = None,
+    candidates: Annotated[
+        int, typer.Option(metavar="NUMBER", min=2, max=16_384, help="Policies tried in a generation.")
+    ] = 1024,
+    iterations: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, max=1_000_000, help="Rounds of four generations.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, max=2**32 - 1, help="Of noise and starts.")] = 0,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of a running Ray cluster (default: HSOKV_RAY_ADDRESS).")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A checkpoint, from which the run continues where it exists.")
     ] = None,
@@ -40,6 +50,7 @@ def swarm(
     backend = backend or default_backend()
     check_known("--backend", backend, BACKENDS)
     plan, target = Plan(benchmark, seed, candidates, managers=managers, agents=agents), find_task(benchmark).TARGET
+    address = ray_address(address) if backend == "ray" else address
     if nodes > cores() and address is None:
         typer.echo(f"note: {nodes} workers on {cores()} cores: they take turns", err=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, texts_and_labels
+from hsokv.cli.common import Device, Folder, Json, finite, load, print_json, print_rows, texts_and_labels
 from hsokv.cli.model import File, Label, Output, Text
 
 
@@ -15,13 +15,23 @@ def tune(
     file: File,
     text: Text = None,
     label: Label = "label",
-    iterations: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Gradient steps.")] = 100,
-    rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="Some 0.00002 with --encoder.")] = 0.01,
+    iterations: Annotated[int, typer.Option(metavar="NUMBER", min=1, max=1_000_000_000, help="Gradient steps.")] = 100,
+    rate: Annotated[
+        float,
+        typer.Option("--learning-rate", metavar="RATE", min=0, callback=finite, help="Some 0.00002 with --encoder."),
+    ] = 0.01,
     gate: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="The memory's from now on: below 1, or heads learn nothing.")
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            callback=finite,
+            help="The memory's from now on: below 1, or heads learn nothing.",
+        ),
     ] = None,
     encoder: Annotated[bool, typer.Option("--encoder", help="Train the encoder, too.")] = False,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Of the order of the texts.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, max=2**32 - 1, help="Of the order of the texts.")] = 0,
     device: Device = "cpu",
     output: Output = None,
     as_json: Json = False,

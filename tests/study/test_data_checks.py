@@ -1,12 +1,7 @@
-import os
-import shutil
-from types import SimpleNamespace
-
 import pytest
 
 from hsokv.data.catalogue import SOURCES
-from hsokv.exceptions import DataError, EncoderError, HsokvError
-from hsokv.study.preflight import ROOM, check_folder
+from hsokv.exceptions import DataError, EncoderError
 
 from .data_checks import check_data
 
@@ -23,20 +18,6 @@ def texts(**sources):
 
 SHOTS1 = {"shots1": {"shots": 1}}
 TEXTS = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
-
-
-def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
-    check_folder(tmp_path / "a" / "results")
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "file").write_text("")
-    with pytest.raises(HsokvError, match=r"cannot write to the results folder .*/file/results: .*file is a file"):
-        check_folder(tmp_path / "file" / "results")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=ROOM - 1))
-    with pytest.raises(HsokvError, match="free some space"):
-        check_folder(tmp_path)
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(HsokvError, match="read-only"):
-        check_folder(tmp_path)
 
 
 def test_generated_benchmarks_need_nothing():
