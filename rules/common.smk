@@ -177,6 +177,7 @@ CONTROLS = {
     for definition in BENCHMARKS.values()
     for control in definition.get("controls", [])
 }
+SEEDS = {str(seed) for each in BENCHMARKS.values() for seed in each["seeds"]}
 RECORDS = [
     f"{R}/records/{benchmark}/{arm}.jsonl"
     for benchmark, definition in BENCHMARKS.items()

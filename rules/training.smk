@@ -74,7 +74,7 @@ rule export_model:
     log:
         f"{R}/logs/export_model/{{benchmark}}.{{arm}}.seed{{seed}}.log",
     wildcard_constraints:
-        seed=r"\d+",
+        seed="|".join(SEEDS),
     conda:
         ENVIRONMENT
     threads: 1

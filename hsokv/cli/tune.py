@@ -24,9 +24,6 @@ def tune(
         float | None,
         typer.Option(
             metavar="SHARE",
-            min=0,
-            max=1,
-            callback=finite,
             help="The memory's from now on: below 1, or heads learn nothing.",
         ),
     ] = None,
