@@ -53,9 +53,7 @@ try:
     config.clear()
     config.update(study)
     contrasts = [contrast["name"] for contrast in config["contrasts"]]
-    check_paper(
-        config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts}
-    )
+    check_paper(config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts})
     check_machine(Path(config["results"]))
 except HsokvError as error:
     raise WorkflowError(str(error))
@@ -137,9 +135,7 @@ def encoding_in(wildcards):
 
 def headline_encoding(benchmark):
     """The encoding of a benchmark's headline."""
-    headline, conditions = (
-        BENCHMARKS[benchmark][key] for key in ("headline", "conditions")
-    )
+    headline, conditions = (BENCHMARKS[benchmark][key] for key in ("headline", "conditions"))
     return ENCODINGS[benchmark][encoding_of(headline[0], conditions[headline[0]])]
 
 
@@ -172,11 +168,7 @@ DIGEST = value_digest(
     {key: config[key] for key in config if key not in ASIDE.split()}
     | {key: config["data"][key] for key in ("development_rows", "development_images")}
 )
-CONTROLS = {
-    control
-    for definition in BENCHMARKS.values()
-    for control in definition.get("controls", [])
-}
+CONTROLS = {control for definition in BENCHMARKS.values() for control in definition.get("controls", [])}
 SEEDS = {str(seed) for each in BENCHMARKS.values() for seed in each["seeds"]}
 RECORDS = [
     f"{R}/records/{benchmark}/{arm}.jsonl"

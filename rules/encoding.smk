@@ -6,12 +6,8 @@
 # `update`: files of other seeds stay; the second output tells a job that failed, as in training.smk.
 rule encode:
     input:
-        lambda wildcards: expand(
-            f"{R}/data/.{{name}}.complete", name=encoding_in(wildcards).data
-        ),
-        manifests=lambda wildcards: expand(
-            f"{R}/data/{{name}}.json", name=encoding_in(wildcards).data
-        ),
+        lambda wildcards: expand(f"{R}/data/.{{name}}.complete", name=encoding_in(wildcards).data),
+        manifests=lambda wildcards: expand(f"{R}/data/{{name}}.json", name=encoding_in(wildcards).data),
     output:
         update(directory(f"{R}/features/{{benchmark}}/{{encoding}}")),
         touch(f"{R}/features/{{benchmark}}/.{{encoding}}.complete"),

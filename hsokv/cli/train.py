@@ -166,7 +166,7 @@ def _configuration(overlays: list[Path] | None) -> dict[str, Any]:
         check_files([path])
         try:
             update_config(configuration, load_configfile(path))
-        except (ValueError, WorkflowError) as error:
+        except (ValueError, RecursionError, WorkflowError) as error:
             raise ConfigurationError(f"{path}: no configuration that can be read ({error})") from error
     check_configuration(configuration)
     return configuration

@@ -29,15 +29,6 @@ TUNING_WORLDS = 1000
 MOST_SEEDS = 32
 """Seeds for which the exact sign-flip test can be computed."""
 
-MOST_CONTEXTS = 1_000_000
-"""Contexts of a world, which are in memory together."""
-
-MOST_AGENTS = 1000
-"""Agents of a swarm, which are in memory together."""
-
-MOST_TOLD = 20
-"""Mistakes that are told at once."""
-
 MEANINGS: dict[str, str] = {}
 """What the pattern of a text asks for, in words."""
 
@@ -260,8 +251,8 @@ class World(Model):
     def _check(self) -> Self:
         world_settings(self.model_dump(exclude_unset=True))
         contexts = self.frequent_words * self.frequent_contexts + 3 * self.rare_words * self.queries
-        if contexts > MOST_CONTEXTS:
-            raise _wrong("", f"expected at most {MOST_CONTEXTS} contexts of all words, got {contexts}")
+        if contexts > 1_000_000:  # which are in memory together
+            raise _wrong("", f"expected at most a million contexts of all words, got {contexts}")
         return self
 
 
@@ -555,8 +546,8 @@ class Methods(Model):
         swarm, steps = self.swarm, self.head.steps
         if steps % swarm.rounds:
             raise _wrong("swarm.rounds", f"expected a divisor of head.steps = {steps}, got {swarm.rounds}")
-        if (agents := swarm.managers * swarm.agents) > MOST_AGENTS:
-            raise _wrong("swarm.agents", f"expected at most {MOST_AGENTS} agents of all managers, got {agents}")
+        if (agents := swarm.managers * swarm.agents) > 1000:  # which are in memory together
+            raise _wrong("swarm.agents", f"expected at most 1000 agents of all managers, got {agents}")
         if swarm.ensemble_size > agents:
             raise _wrong(
                 "swarm.ensemble_size", f"expected at most {agents} = managers x agents, got {swarm.ensemble_size}"
@@ -576,58 +567,45 @@ class Contrast(Model):
     b: Arm = Field(description="Arm that it is compared with.")
 
 
-class Criterion(Model):
-    """Which of the thresholds are allowed says each kind; exactly one is given."""
+THRESHOLDS = {
+    "rate": ("above", "at_least", "below"),
+    "difference": ("above", "at_least"),
+    "lift": ("above", "at_least"),
+    "magnitude": ("below",),
+    "not_worse": ("margin",),
+}
+"""The thresholds that a kind of criterion may have, of which one is given."""
 
+
+class Criterion(Model):
     name: Name = Field(description="Name of the criterion.")
     benchmark: BenchmarkName = Field(description="Benchmark, `cartpole` or `study`; else it is not measured.")
     arm: Name = Field(description="Arm that is judged.")
-    score: Name = Field(description="Score that is judged.")
+    score: Name = Field(description="Score that is judged; of `lift` the accuracy.")
+    kind: Literal["rate", "difference", "lift", "magnitude", "not_worse"] = Field(
+        description="What clears the threshold: the whole interval of a mean, of the difference to `over`, or of that "
+        "relative to `over`; the size of a mean; or the lower end of the difference, which is near 0."
+    )
+    over: Name = Field(None, description="Arm of a `difference`, `lift` or `not_worse` that it is compared with.")
+    tracks: Several[Name] = Field(None, description="Conditions of a `rate`: the best is judged; else the headline.")
+    above: float = Field(None, description="Threshold that must be exceeded.")
+    at_least: float = Field(None, description="Threshold that must be reached.")
+    below: float = Field(None, description="Threshold that must not be reached.")
+    margin: Positive = Field(None, description="How far behind `over` the lower end of the interval may lie.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        thresholds = [key for key in ("above", "at_least", "below", "margin") if key in type(self).model_fields]
-        given = [key for key in thresholds if getattr(self, key) is not None]
-        if len(given) != 1:
-            raise _wrong("", f"expected one of {' or '.join(thresholds)}, got {' and '.join(given) or 'none'}")
+        allowed, where = THRESHOLDS[self.kind], f"`kind: {self.kind}`"
+        given = [key for key in ("above", "at_least", "below", "margin") if getattr(self, key) is not None]
+        if len(given) != 1 or given[0] not in allowed:
+            got = " and ".join(given) or "none"
+            raise _wrong("", f"expected one of {', '.join(allowed)} for {where}, got {got}")
+        _needed(self.over, self.kind in ("difference", "lift", "not_worse"), "over", where)
+        if self.tracks and self.kind != "rate":
+            raise _wrong("tracks", f"not allowed for {where}")
+        if self.kind == "lift" and self.score != "accuracy":
+            raise _wrong("score", f"expected accuracy for {where}, got {self.score}")
         return self
-
-
-class RateCriterion(Criterion):
-    kind: Literal["rate"] = Field(description="The whole interval of a mean clears the threshold.")
-    tracks: Several[Name] = Field(None, description="Conditions, judged on the best; else on the headline.")
-    above: float = Field(None, description="Threshold that must be exceeded.")
-    at_least: float = Field(None, description="Threshold that must be reached.")
-    below: float = Field(None, description="Threshold that must not be reached.")
-
-
-class DifferenceCriterion(Criterion):
-    kind: Literal["difference"] = Field(description="The difference to another arm clears the threshold.")
-    over: Name = Field(description="Arm that it is compared with.")
-    above: float = Field(None, description="Threshold that must be exceeded.")
-    at_least: float = Field(None, description="Threshold that must be reached.")
-
-
-class LiftCriterion(DifferenceCriterion):
-    kind: Literal["lift"] = Field(description="The difference to another arm, relative to that, clears the threshold.")
-    score: Literal["accuracy"] = Field(description="Score that is judged.")
-
-
-class MagnitudeCriterion(Criterion):
-    kind: Literal["magnitude"] = Field(description="The size of a mean is small.")
-    below: float = Field(None, description="Threshold that must not be reached.")
-
-
-class NotWorseCriterion(Criterion):
-    kind: Literal["not_worse"] = Field(description="The lower end of the difference to another arm is near 0.")
-    over: Name = Field(description="Arm that it is compared with.")
-    margin: Positive = Field(None, description="How far behind `over` the lower end of the interval may lie.")
-
-
-AnyCriterion = Annotated[
-    RateCriterion | DifferenceCriterion | LiftCriterion | MagnitudeCriterion | NotWorseCriterion,
-    Field(discriminator="kind"),
-]
 
 
 class Study(Model):
@@ -650,7 +628,7 @@ class Study(Model):
     contrasts: Distinct[Contrast] = Field(
         max_length=8, description="The family of tests (Holm), written before any run."
     )
-    criteria: Distinct[AnyCriterion] = Field(description="The success list, written before any run.")
+    criteria: Distinct[Criterion] = Field(description="The success list, written before any run.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -718,8 +696,8 @@ def check_configuration(configuration: Mapping[str, Any]) -> None:
     try:
         Study.model_validate(configuration)
     except ValidationError as error:
-        told = [_sentence(each, configuration) for each in error.errors()[:MOST_TOLD]]
-        more = [f"and {error.error_count() - MOST_TOLD} more"] if error.error_count() > MOST_TOLD else []
+        told = [_sentence(each, configuration) for each in error.errors()[:20]]
+        more = [f"and {error.error_count() - 20} more"] if error.error_count() > 20 else []
         raise ConfigurationError("\n".join(told + more)) from None
 
 
@@ -732,36 +710,20 @@ def check_files(paths: Iterable[str | Path]) -> None:
     for path in paths:
         try:
             document = yaml.compose(Path(path).read_text(encoding="utf-8"), loader)
-        except OSError as error:
-            raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError as error:
-            raise ConfigurationError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-        except yaml.YAMLError as error:
-            mark, parts = (
-                getattr(error, "problem_mark", None),
-                [getattr(error, k, None) for k in ("context", "problem")],
-            )
-            line, why = f", line {mark.line + 1}" if mark else "", " ".join(filter(None, parts)) or str(error)
-            raise ConfigurationError(f"{path}{line}: no YAML that can be read: {' '.join(why.split())}") from None
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(
+                f"{path}: expected a file of YAML in UTF-8: {' '.join(str(error).split())}"
+            ) from None
         lines: dict[str, int] = {}
-        for key, line in _keys(document, path):
+        for key, line in _keys(document, set()):
             if key in lines:
                 where = f"{path}: {key} stands twice, in lines {lines[key]} and {line}"
                 raise ConfigurationError(f"{where}, and only the second would count; delete one or merge them")
             lines[key] = line
 
 
-def _keys(
-    node: yaml.Node | None,
-    path: str | Path,
-    parent: str = "",
-    above: tuple[yaml.Node, ...] = (),
-    seen: set[int] | None = None,
-) -> Iterator[tuple[str, int]]:
+def _keys(node: yaml.Node | None, seen: set[int], parent: str = "") -> Iterator[tuple[str, int]]:
     """Every key of a composed document, dotted, with its line; what an alias (*) names is followed once."""
-    seen = set() if seen is None else seen
-    if node in above:
-        raise ConfigurationError(f"{path}: {parent[:-1]} is an alias (*) within what it names; write its values out")
     if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
         return
     seen.add(id(node))
@@ -770,7 +732,7 @@ def _keys(
         name = f"{parent}{key.value if key else number}"
         if key:
             yield name, key.start_mark.line + 1
-        yield from _keys(value, path, f"{name}.", (*above, node), seen)
+        yield from _keys(value, seen, f"{name}.")
 
 
 RENAMED = {
@@ -818,7 +780,7 @@ def _sentence(error: Any, configuration: Any) -> str:
     parts, why, given, context = [*error["loc"]], error["type"], error["input"], error.get("ctx", {})
     if parts[-1:] == ["[key]"]:
         del parts[-2:]
-    if parts[:1] in (["benchmarks"], ["criteria"]):  # pydantic puts the kind into the location, and the way of tuning
+    if parts[:1] == ["benchmarks"]:  # pydantic puts the kind into the location, and the way of tuning
         del parts[2:3]
     if parts[4:5] == ["tuning"]:
         del parts[5:6]
@@ -865,8 +827,8 @@ def _shown(value: object) -> str:
     """As JSON, its beginning where it is long."""
     try:
         text = "".join(islice(json.JSONEncoder(ensure_ascii=False, skipkeys=True, default=str).iterencode(value), 80))
-    except ValueError:  # more digits than Python prints
-        return "a number of thousands of digits"
+    except ValueError:  # an alias within itself, or more digits than Python prints
+        return "a value that cannot be printed"
     return text if len(text) < 80 else f"{text[:77]}..."
 
 

@@ -126,7 +126,7 @@ def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_pat
         ),
         (("--benchmark", "sst2", "--condition", "shots16", "--shots", "3"), "wanted --condition or --shots, came both"),
         (("--benchmark", "rare_words", "--device", "cdua"), "--device: unknown name 'cdua'; did you mean 'cuda'?"),
-        (("--benchmark", "sst2", "--configfile", "absent.yaml"), "absent.yaml: cannot be read"),
+        (("--benchmark", "sst2", "--configfile", "absent.yaml"), "absent.yaml: expected a file"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_any_work(run, asked, arguments, message):
@@ -151,6 +151,8 @@ def test_what_cannot_be_run_is_refused_before_any_work(run, asked, arguments, me
         b"benchmarks: {rare_words: {kind: 3}}",
         b"methods: {memory: {sharpness: 3}}",
         b"small: true\nsmall: true",
+        b"only: &a [*a]",
+        b"methods: &a {memory: *a}",
         b"small: " + b"9" * 5000,
     ],
 )

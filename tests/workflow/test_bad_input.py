@@ -46,7 +46,7 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
         ),
         ("evaluate_on: final", ["evaluate_on", "split"]),
         ("benchmarks: {sst2: {seeds: [18446744073709551616]}}", ["benchmarks.sst2.seeds.0", "4294967296"]),
-        ("only: &a [*a]", ["overlay.yaml", "alias"]),
+        ("only: &a [*a]", ["only.0", "a string"]),
         ("only: [sst3]", ["only", "'sst3'", "did you mean 'sst2'"]),
     ],
 )
@@ -79,7 +79,7 @@ def test_a_variable_of_what_is_not_there(fresh, monkeypatch, name, value):
 def test_a_study_file_that_is_no_text(tmp_path, data):
     study = Study(tmp_path / "study", data)
     (study.folder / "config.yaml").write_bytes(b"paper: {title: Z\xfcrich}")
-    refused(study, "config.yaml", "not UTF-8")
+    refused(study, "config.yaml", "UTF-8")
 
 
 @pytest.mark.parametrize("target", ["records/sst3/full.jsonl", "records/sst2/ful.jsonl", "models/sst2/full/seed9"])
