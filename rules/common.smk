@@ -12,13 +12,7 @@ from hsokv.exceptions import HsokvError
 from hsokv.machine import check_machine, device
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import (
-    manifest_of,
-    module_of,
-    settings_of,
-    source_of,
-    task_of,
-)
+from hsokv.study.benchmarks import described_study, manifest_of, module_of, settings_of, source_of, task_of
 from hsokv.study.config import KINDS, check_configuration, check_files, selected
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.conditions import encoding_of

@@ -20,46 +20,7 @@ FIGURE_NAMES = [
 ]
 TABLES = expand(f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"])
 FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png", "svg"])
-# What statistics depend on beside the records; the settings of methods are in the records.
-STUDY = (
-    {"digest": DIGEST}
-    | {
-        key: config[key]
-        for key in (
-            "small",
-            "results",
-            "split",
-            "variants",
-            "baselines",
-            "arms",
-            "contrasts",
-            "criteria",
-        )
-    }
-    | {
-        "benchmarks": {
-            name: {
-                key: list(definition.get(key, []))
-                for key in ("seeds", "headline", "conditions", "controls", "published")
-            }
-            | {
-                "arms": arms_of(name),
-                "protocol": KINDS[definition["kind"]].protocol,
-                "shots": {
-                    condition: settings["shots"]
-                    for condition, settings in definition["conditions"].items()
-                    if set(settings) == {"shots"}
-                },
-                "run_in_overlay": {
-                    condition: overlay
-                    for condition, overlay in definition.get("run_in_overlay", {}).items()
-                    if condition not in definition["conditions"]
-                },
-            }
-            for name, definition in BENCHMARKS.items()
-        }
-    }
-)
+STUDY = described_study(config, DIGEST)
 
 
 rule compute_statistics:
