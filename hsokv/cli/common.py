@@ -61,16 +61,20 @@ def _main(
     """Hierarchical swarm with key-value memory. The whole study is `snakemake --cores 4 report`, here are its parts."""
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print a value as JSON, keys sorted."""
     typer.echo(json.dumps(value, sort_keys=True, indent=2))
 
 
-def print_rows(rows: Mapping[str, Any]) -> None:
-    """Print names and values as two columns; fractions with four digits."""
+def tell(result: Mapping[str, object], as_json: bool, rows: Mapping[str, object] | None = None) -> None:
+    """Print a result as JSON, or else it or its `rows` for people as two columns, fractions with four digits."""
+    if as_json:
+        return print_json(result)
+    rows = rows or result
     width = max(map(len, rows))
     for name, value in rows.items():
         typer.echo(f"{name:<{width}}  {format(value, '.4f') if isinstance(value, float) else value}")
+    return None
 
 
 def load(model: str, device: str) -> "HSOKVForSequenceClassification":

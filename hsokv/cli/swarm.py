@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hsokv.cli.common import Json, print_json, print_rows
+from hsokv.cli.common import Json, tell
 from hsokv.exceptions import check_known
 from hsokv.machine import ray_address
 
@@ -67,8 +67,5 @@ def swarm(
     last = outcome.events[-1]
     result = {"backend": backend, "nodes": nodes, "best": last.best, "score": outcome.score, "steps": last.steps}
     result |= {"seconds": last.seconds, "losses": len(lost), "file": str(output) if output else None}
-    if as_json:
-        print_json(result)
-    else:
-        told = {"best score": f"{last.best:.3f}", "on fresh starts": f"{outcome.score:.3f}", "steps": f"{last.steps:,}"}
-        print_rows(told)
+    told = {"best score": f"{last.best:.3f}", "on fresh starts": f"{outcome.score:.3f}", "steps": f"{last.steps:,}"}
+    tell(result, as_json, told)

@@ -13,7 +13,7 @@ import typer
 
 import hsokv
 from hsokv.arms.registry import METHODS
-from hsokv.cli.common import Json, print_json, print_rows
+from hsokv.cli.common import Json, print_json, tell
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
 from hsokv.files import write_json, writing
 from hsokv.machine import device as find_device
@@ -95,7 +95,7 @@ def train(
     else:
         typer.echo(f"{benchmark}/{condition}: {chosen}, seed {seed}: {record.reason or record.status}")
         flops = f"{record.flops['spent']:.3g} of {record.flops['allowed']:.3g}"
-        print_rows({**record.scores, "FLOPs spent, of allowed": flops})
+        tell(record.scores, False, {**record.scores, "FLOPs spent, of allowed": flops})
         typer.echo(f"record: {path}" + (f"\nmodel: {save_pretrained}" if save_pretrained else ""))
     if record.status != "done":
         raise typer.Exit(1)

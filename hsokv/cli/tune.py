@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, finite, load, print_json, print_rows, texts_and_labels
+from hsokv.cli.common import Device, Folder, Json, finite, load, tell, texts_and_labels
 from hsokv.cli.model import File, Label, Output, Text
 
 
@@ -67,7 +67,4 @@ def tune(
     loaded.save_pretrained(output or model)
     result = {"texts": len(texts), "steps": trainer.state.global_step, "loss": loss, "entries": len(loaded)}
     result |= {"flops": int(trainer.state.total_flos), "model": str(output or model)}
-    if as_json:
-        print_json(result)
-    else:
-        print_rows(result | {"flops": f"{result['flops']:.3g}"})
+    tell(result, as_json, result | {"flops": f"{result['flops']:.3g}"})

@@ -351,7 +351,9 @@ class Pictures(Benchmark):
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
     development_images: Many = Field(None, description="In place of data.development_images.")
-    num_patches: Pair = Field(description="Patches in the dictionary, learnt without labels (stream: on task 1).")
+    num_patches: int = Field(
+        ge=2, le=2000, description="Patches in the dictionary, learnt without labels (stream: on task 1)."
+    )
 
 
 class Images(Pictures):
@@ -365,7 +367,7 @@ class Stream(Pictures):
 
     kind: Literal["stream"] = Field(description="Classes of images that come task after task.")
     conditions: dict[Name, StreamCondition | None] = Field(description="Variations by name; null leaves one out.")
-    capacity: Many = Field(description="Most past examples that an arm may carry from task to task.")
+    capacity: int = Field(ge=1, le=100_000, description="Most past examples that an arm may carry from task to task.")
 
 
 class EventFiles(Model):
