@@ -81,6 +81,7 @@ Template = _text(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")
 Folder = _text(
     r"""^[^~{}"'`$*?\\\x00-\x1f][^{}"'`$*?\\\x00-\x1f]*$""", "a path without any of {}\"'`$*?\\ and no ~ in front"
 )
+Line = _text(r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", "a line of text that is not blank")
 Text = _text(
     r"^[^\x00-\x08\x0b-\x1f]*[^\x00-\x20][^\x00-\x08\x0b-\x1f]*$",
     "a text that is not blank, without control characters",
@@ -95,7 +96,7 @@ Even = Annotated[int, Field(ge=2, le=1000, multiple_of=2)]
 Candidates = Annotated[int, Field(ge=8, le=16_384, multiple_of=8)]
 Workers = Annotated[int, Field(ge=1, le=256)]
 Seeds = Several[Annotated[int, Field(ge=0, lt=2**32)]]
-Flops = Annotated[float, Field(gt=0, le=1e16)]
+Flops = Annotated[float, Field(ge=1, le=1e16)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -141,13 +142,13 @@ class Encoder(Model):
 
 
 class Author(Model):
-    name: Text = Field(description="Name as printed.")
-    affiliation: Text = Field(None, description="Institution.")
+    name: Line = Field(description="Name as printed.")
+    affiliation: Line = Field(None, description="Institution.")
     orcid: Orcid = Field(None, description="Address of the ORCID.")
 
 
 class Paper(Model):
-    title: Text = Field(description="Title in one line.")
+    title: Line = Field(description="Title.")
     authors: list[Author] = Field(min_length=1, description="Authors in order.")
     anonymous: bool = Field(description="true for a build that names no author.")
     category: Category = Field(description="Primary arXiv category.")
@@ -408,7 +409,7 @@ class Learning(Model):
     candidates: Candidates = Field(description="Policies tried in a generation, in all.")
     episodes_per_candidate: Few = Field(description="Episodes of each policy.")
     rounds: Many = Field(description="Generations between two scores, after which agents of a population may copy.")
-    steps: Positive = Field(description="Environment steps that a run may make.")
+    steps: float = Field(ge=1, le=1e12, description="Environment steps that a run may make.")
     seeds: Seeds = Field(description="One run of each arm per seed.")
 
 
@@ -581,14 +582,14 @@ THRESHOLDS = {
 
 class Criterion(Model):
     name: Name = Field(description="Name of the criterion.")
-    benchmark: BenchmarkName = Field(description="Benchmark, `cartpole` or `study`; else it is not measured.")
-    arm: Name = Field(description="Arm that is judged.")
+    benchmark: BenchmarkName = Field(description="Benchmark of the configuration, `cartpole` or `study`.")
+    arm: Arm = Field(description="Arm that is judged.")
     score: Name = Field(description="Score that is judged; of `lift` the accuracy.")
     kind: Literal["rate", "difference", "lift", "magnitude", "not_worse"] = Field(
         description="What clears the threshold: the whole interval of a mean, of the difference to `over`, or of that "
         "relative to `over`; the size of a mean; or the lower end of the difference, which is near 0."
     )
-    over: Name = Field(None, description="Arm of a `difference`, `lift` or `not_worse` that it is compared with.")
+    over: Arm = Field(None, description="Arm of a `difference`, `lift` or `not_worse` that it is compared with.")
     tracks: Several[Name] = Field(None, description="Conditions of a `rate`: the best is judged; else the headline.")
     above: float = Field(None, description="Threshold that must be exceeded.")
     at_least: float = Field(None, description="Threshold that must be reached.")
@@ -636,11 +637,20 @@ class Study(Model):
     def _check(self) -> Self:
         if twice := sorted({*self.variants} & {*self.baselines}):
             raise _wrong("baselines", f"expected each arm once, got {twice[0]} in `variants` too; remove it from one")
+        if not self.variants and not self.baselines:
+            raise _wrong("variants", "expected at least one arm in `variants` or `baselines`, got none")
         for name in self.only or ():
             _known([*self.benchmarks, "cartpole"], name, "only")
         study, _ = selected(self.model_dump(exclude_unset=True))
         if not study["benchmarks"]:
             raise _wrong("benchmarks", "expected at least one that is run, got none")
+        for name in self.expected_failures:
+            _known([criterion.name for criterion in self.criteria], name, "expected_failures")
+        for criterion in self.criteria:
+            key = f"criteria.{criterion.name}"
+            _known([*self.benchmarks, "cartpole", "study"], criterion.benchmark, f"{key}.benchmark")
+            for name in (criterion.tracks if self.benchmarks.get(criterion.benchmark) else None) or ():
+                _known(self.benchmarks[criterion.benchmark].conditions, name, f"{key}.tracks")
         for key, kind, name in [("encoder", "texts", self.encoder), *encoders_named(study)]:
             if (modality := self.encoders[_known(self.encoders, name, key)].modality) != kind:
                 known = [each for each, encoder in self.encoders.items() if encoder.modality == kind]
@@ -765,6 +775,7 @@ RENAMED = {
 
 _PLAIN = {
     r"^Input should be ": "expected ",
+    r"^\w+ should have (.*) items? after validation, not .*": r"expected \1 in it",
     r"greater than or equal to": "at least",
     r"less than or equal to": "at most",
     r"greater than": "above",

@@ -205,7 +205,16 @@ BAD = [
     ("criteria.2.score", "hit_rate", "", "accuracy"),
     ("paper.authors", [{"name": ""}], "paper.authors.0.name", "not blank"),
     ("paper.title", "   ", "", "not blank"),
-    ("paper.title", "a\x07b", "", "control"),
+    ("paper.title", "a\x07b", "", "a line"),
+    ("paper.title", "a\nb", "", "a line"),
+    ("paper.abstract", "a\x07b", "", "control"),
+    ("criteria.0.arm", "fulll", "", "'full'"),
+    ("criteria.0.benchmark", "rare_word", "criteria.kv_hit_rate.benchmark", "'rare_words'"),
+    ("criteria.3.tracks", ["shots_16"], "criteria.few_shot_accuracy.tracks", "'shots16'"),
+    ("expected_failures", ["few_shot"], "", "'few_shot_accuracy'"),
+    ("benchmarks.sst2.flops_allowed", 0.5, "", "at least 1"),
+    ("distributed.learning.steps", 1e300, "", "at most"),
+    ("distributed.speed.workers", [], "", "at least 1"),
     ("results", "~/x", "", "no ~"),
     ("results", "a{b}", "", "a path"),
     ("results", "a\nb", "", "a path"),
@@ -448,6 +457,11 @@ def test_own_pairs_may_be_tuned_on_and_have_no_descriptions(configuration):
     del messages["conditions"]["shots4"]["descriptions"]
     messages["conditions"]["tuned"] = configuration["benchmarks"]["sst2"]["conditions"]["shots16_semi_supervised"]
     refused(study, "benchmarks.messages.conditions.tuned.tuning.descriptions")
+
+
+def test_a_study_without_arms_is_refused(configuration):
+    configuration |= {"variants": [], "baselines": []}
+    refused(configuration, "variants")
 
 
 def test_a_family_of_more_than_eight_tests_is_refused(configuration):
