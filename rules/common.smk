@@ -160,7 +160,7 @@ def code_of_arm(wildcards):
 ASIDE = "expected_failures arms distributed data encoder paper results"
 DIGEST = value_digest(
     {key: config[key] for key in config if key not in ASIDE.split()}
-    | {key: config["data"][key] for key in ("development_rows", "development_images")}
+    | {key: config["data"][key] for key in ("validation_rows", "validation_images")}
 )
 CONTROLS = {control for definition in BENCHMARKS.values() for control in definition.get("controls", [])}
 SEEDS = {str(seed) for each in BENCHMARKS.values() for seed in each["seeds"]}

@@ -121,8 +121,8 @@ class Model(BaseModel):
 
 
 class Data(Model):
-    development_rows: Many = Field(description="Texts per class of official train data for the development set.")
-    development_images: Many = Field(description="Images per class of official train data for the development set.")
+    validation_rows: Many = Field(description="Texts per class of official train data for the validation set.")
+    validation_images: Many = Field(description="Images per class of official train data for the validation set.")
 
 
 class Encoder(Model):
@@ -302,7 +302,7 @@ class Words(Benchmark):
 
 
 class Files(Model):
-    train: Text = Field(description="Table with a header: shots and development rows are drawn from it.")
+    train: Text = Field(description="Table with a header: shots and validation rows are drawn from it.")
     test: Text = Field(description="The final test, whole; its texts are removed from the train file.")
 
 
@@ -327,7 +327,7 @@ class Texts(Benchmark):
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
     published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
     run_in_overlay: dict[str, Text] = Field({}, description="Conditions that another overlay runs; tables say so.")
-    development_rows: Many = Field(None, description="In place of data.development_rows.")
+    validation_rows: Many = Field(None, description="In place of data.validation_rows.")
     folds: Pair = Field(description="Folds of the train shots that rank hyperparameters.")
 
     @model_validator(mode="after")
@@ -351,7 +351,7 @@ class Pictures(Benchmark):
 
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
-    development_images: Many = Field(None, description="In place of data.development_images.")
+    validation_images: Many = Field(None, description="In place of data.validation_images.")
     num_patches: int = Field(
         ge=2, le=2000, description="Patches in the dictionary, learnt without labels (stream: on task 1)."
     )
@@ -755,6 +755,8 @@ RENAMED = {
     "cartpole": "distributed",
     "centroids": "num_patches",
     "data_dir": "the environment variable HSOKV_DATA_DIR",
+    "development_images": "validation_images",
+    "development_rows": "validation_rows",
     "device": "the environment variable HSOKV_DEVICE",
     "elsewhere": "run_in_overlay",
     "entries": "capacity",

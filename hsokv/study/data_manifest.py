@@ -137,11 +137,11 @@ def check_contents(
     if benchmark["kind"] == "events":
         _check_events(name, described.get("texts"), benchmark["conditions"])
     elif "texts" in described:
-        rows = benchmark.get("development_rows", defaults["development_rows"])
+        rows = benchmark.get("validation_rows", defaults["validation_rows"])
         rows = 0 if benchmark["source"] in OWN_VALIDATION else rows
         _check_texts(name, described["texts"], benchmark["conditions"], rows)
     if "images" in described:
-        images = benchmark.get("development_images", defaults["development_images"])
+        images = benchmark.get("validation_images", defaults["validation_images"])
         aside = images if configuration["split"] == "validation" else 0
         _check_images(name, described["images"], benchmark, aside)
 
@@ -154,20 +154,20 @@ def _check_events(name: str, described: Mapping[str, Any] | None, conditions: Ma
         _check_smallest(name, described, 0, 2 * condition["shots"], "texts")
 
 
-def _check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str, Any], development_rows: int) -> None:
+def _check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str, Any], validation_rows: int) -> None:
     labels = described["labels"]
     shots = max(condition["shots"] for condition in conditions.values())
-    _check_smallest(name, described, development_rows, 2 * shots, "rows")
+    _check_smallest(name, described, validation_rows, 2 * shots, "rows")
     for condition_name, condition in conditions.items():
         words = (descriptions_of(condition) or {}).get("words", labels)
         if len(words) != len(labels):
             raise DataError(
                 f"{name}: {condition_name} has {len(words)} lists of words, the {len(labels)} classes are {labels}"
             )
-        left = sum(described["train"].values()) - len(labels) * (development_rows + 2 * condition["shots"])
+        left = sum(described["train"].values()) - len(labels) * (validation_rows + 2 * condition["shots"])
         if (wanted := condition.get("tuning", {}).get("unlabelled", 0)) > left:
             raise DataError(
-                f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside development "
+                f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside validation "
                 "rows and shots; ask for fewer"
             )
 
@@ -187,11 +187,11 @@ def _check_images(name: str, described: Mapping[str, Any], benchmark: Mapping[st
 
 
 def _check_smallest(name: str, described: Mapping[str, Any], aside: int, needed: int, what: str) -> None:
-    """The smallest class of train has to give `aside` examples for development and those `needed` to learn from."""
+    """The smallest class of train has to give `aside` examples for validation and those `needed` to learn from."""
     label, fewest = min(described["train"].items(), key=lambda item: item[1])
     if fewest < aside + needed:
         dropped = ", ".join(f"{count} {reason}" for reason, count in described["dropped"].items())
         raise DataError(
-            f"{name}: every class needs {aside} development {what} and {needed} to learn from; the smallest, {label}, "
+            f"{name}: every class needs {aside} validation {what} and {needed} to learn from; the smallest, {label}, "
             f"has {fewest} different ones (left out of all classes: {dropped}); add some, or ask for fewer"
         )

@@ -22,7 +22,7 @@ CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
 def load_images(
-    source: Mapping[str, Any], root: Path | None, split: str, development_images: int
+    source: Mapping[str, Any], root: Path | None, split: str, validation_images: int
 ) -> tuple[Examples, Examples]:
     """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 
@@ -30,7 +30,7 @@ def load_images(
     test, beside all of train.
     """
     train, final, _ = read_dataset(source, root)
-    return (train, final) if split == "test" else development_split(train, development_images)
+    return (train, final) if split == "test" else development_split(train, validation_images)
 
 
 def class_order(seed: int, classes: int) -> np.ndarray:
@@ -44,7 +44,7 @@ def class_order(seed: int, classes: int) -> np.ndarray:
     return torch.randperm(classes, generator=generator(f"class order {seed}")).numpy()
 
 
-def encode_stream(request: Request, tasks: int, num_patches: int, development_images: int) -> None:
+def encode_stream(request: Request, tasks: int, num_patches: int, validation_images: int) -> None:
     """Write the feature file of every seed that is not there yet, and images.npz for the arms that train the encoder.
 
     A seed's file holds train and test rows in file order, labels in order of arrival; images.npz holds train/x and
@@ -60,7 +60,7 @@ def encode_stream(request: Request, tasks: int, num_patches: int, development_im
         from hsokv.encoders.patches import PATCHES, STEPS, encoder_flops, learn_dictionary
         from hsokv.learning.budget import count_flops
 
-        train, test = load_images(request.source, request.root, request.split, development_images)
+        train, test = load_images(request.source, request.root, request.split, validation_images)
         parts, classes = {"train": train, "test": test}, len(train.names)
         if classes % tasks:
             name = request.manifests[0]["name"]

@@ -136,7 +136,7 @@ BAD = [
     ("benchmarks.sst2.columns", {"text": ["a"], "label": "b"}, "", "not allowed"),
     ("benchmarks.sst2.columns", {"text": [], "label": "b"}, "benchmarks.sst2.columns.text", "at least 1"),
     ("benchmarks.sst2.files", {"train": "a.csv"}, "benchmarks.sst2.files.test", "missing"),
-    ("benchmarks.rare_words.development_rows", 5, "", "only in .*Texts"),
+    ("benchmarks.rare_words.validation_rows", 5, "", "only in .*Texts"),
     ("benchmarks.sst2.conditions.shots1.shots", 0, "", "at least 1"),
     ("benchmarks.sst2.conditions.shots1", {}, "benchmarks.sst2.conditions.shots1.shots", "missing"),
     ("benchmarks.sst2.conditions.shots1.senses", 1, "", "WordsCondition"),
@@ -238,6 +238,7 @@ BAD = [
     ("evaluate_on", "test", "", "split"),
     ("methods.memory.sharpness", 3.0, "", "inverse_temperature"),
     ("methods.memory.rate", 3.0, "", "known: capacity"),
+    ("data.development_rows", 5, "", "validation_rows"),
     ("distributed.address", "a:1", "", "HSOKV_RAY_ADDRESS"),
     ("benchmarks.sst3", {"seeds": [1]}, "benchmarks.sst3.kind", "'sst2'"),
 ]

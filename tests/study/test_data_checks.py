@@ -9,7 +9,7 @@ from .data_checks import check_data
 def texts(**sources):
     benchmarks = {name: {"kind": "texts", "source": source, "conditions": SHOTS1} for name, source in sources.items()}
     return {
-        "data": {"development_rows": 1},
+        "data": {"validation_rows": 1},
         "encoder": "minilm",
         "encoders": {"minilm": {"repo_id": "a/b", "revision": "0" * 40}},
         "benchmarks": {"rare_words": {"kind": "words", "conditions": {}}, **benchmarks},
@@ -76,7 +76,7 @@ def test_an_encoder_that_no_condition_uses_is_not_looked_at():
 def test_more_shots_than_the_data_have_are_refused(own_copy):
     asked = texts(sst2="sst2")
     asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
-    with pytest.raises(DataError, match=r"sst2: .* 1 development rows and 4 to learn from; .* has 3 different"):
+    with pytest.raises(DataError, match=r"sst2: .* 1 validation rows and 4 to learn from; .* has 3 different"):
         check_data(asked, own_copy[0])
 
 
@@ -115,7 +115,7 @@ def test_own_files_are_known_by_checksum(own_files):
         (
             "train.csv",
             ["x,a", "y,b"],
-            "messages: .* 1 development rows and 2 .* has 1 different",
+            "messages: .* 1 validation rows and 2 .* has 1 different",
         ),
         (
             "train.csv",
