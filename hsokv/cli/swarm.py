@@ -1,13 +1,16 @@
 """`hsokv swarm`: one run of the distributed swarm, from this machine."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hsokv.cli.common import Json, tell
 from hsokv.exceptions import check_known
 from hsokv.machine import ray_address
+
+if TYPE_CHECKING:
+    from hsokv.distributed.search import Event
 
 
 def swarm(
@@ -54,7 +57,7 @@ def swarm(
     if nodes > cores() and address is None:
         typer.echo(f"note: {nodes} workers on {cores()} cores: they take turns", err=True)
 
-    def report(event: Any) -> None:
+    def report(event: "Event") -> None:
         if not as_json:
             speed = f"{event.throughput / 1e6:6.2f} M steps/s" + (f", {event.lost} losses" if event.lost else "")
             typer.echo(f"{event.seconds:8.1f} s {event.steps:>12,} steps: score {event.score:.3f} {speed}")

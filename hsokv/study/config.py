@@ -52,7 +52,7 @@ def _distinct(values: list) -> list:
     return values
 
 
-def _needed(value: Any, needed: bool, key: str, where: str) -> None:
+def _needed(value: object, needed: bool, key: str, where: str) -> None:
     """A key that is there exactly where it is needed."""
     if (value is not None) != needed:
         raise _wrong(key, f"{'required' if needed else 'not allowed'} for {where}")
