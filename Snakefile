@@ -10,10 +10,6 @@ min_version("9.20")
 sys.executable = shlex.quote(sys.executable)
 
 
-# Beside this file, so that `snakemake -s CLONE/Snakefile --configfile own.yaml` works from any folder.
-configfile: str(Path(workflow.basedir) / "config.yaml")
-
-
 report: "report/start.rst"
 
 

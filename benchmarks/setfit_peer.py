@@ -59,9 +59,7 @@ def main() -> None:
         sys.exit("not run: setfit is not installed; pip install 'hsokv[peers]'")
     study = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
     benchmark = study["benchmarks"][asked.benchmark]
-    pool, test = load_texts(
-        {"source": benchmark["source"]}, data_root(), asked.split, study["data"]["development_rows"]
-    )
+    pool, test = load_texts({"source": benchmark["source"]}, data_root(), asked.split, study["data"]["validation_rows"])
     files = resolve_encoder(encoder_source(study["encoders"][asked.encoder]))
     torch.set_num_threads(1)
     print(f"# SetFit {setfit.__version__}, {len(test.labels)} test texts")

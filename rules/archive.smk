@@ -43,9 +43,7 @@ rule pack_artifact:
         ENVIRONMENT
     params:
         configuration=IN_FORCE,
-        sources=lambda wildcards: files_digest(
-            [BASE / name for name in source_names(BASE)], BASE
-        ),
+        sources=lambda wildcards: files_digest([BASE / name for name in source_names(BASE)], BASE),
         version=hsokv.__version__,
         code=code_of("pack_artifact", "hsokv.archive.artifact"),
     message:
@@ -72,11 +70,7 @@ rule reference:
     conda:
         ENVIRONMENT
     params:
-        command=(
-            f"snakemake report --configfile {' '.join(OVERLAYS)}"
-            if OVERLAYS
-            else "make report"
-        ),
+        command=(f"snakemake report --configfile {' '.join(OVERLAYS)}" if OVERLAYS else "make report"),
     message:
         "Reference run: docs/reference"
     script:

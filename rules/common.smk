@@ -8,30 +8,32 @@ from snakemake.exceptions import WorkflowError
 
 import hsokv
 from hsokv.analysis.scores import check_scores
-from hsokv.arms.registry import METHODS
 from hsokv.exceptions import HsokvError
-from hsokv.machine import device
+from hsokv.machine import check_machine, device
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
-from hsokv.study.benchmarks import (
-    manifest_of,
-    module_of,
-    settings_of,
-    source_of,
-    task_of,
-)
-from hsokv.study.config import KINDS, check_configuration, check_keys, selected
+from hsokv.study.benchmarks import described_study, manifest_of, module_of, settings_of, source_of, task_of
+from hsokv.study.config import KINDS, check_configuration, check_files, selected
 from hsokv.study.digest import code_digest, files_digest, value_digest
 from hsokv.study.conditions import encoding_of
 from hsokv.study.encoders import encoders_of
 from hsokv.study.encodings import described, encodings_of
-from hsokv.study.preflight import check_folder
 from hsokv.study.runs import PROTOCOLS
 from hsokv.study.wall_time import mark_start
 
 BASE = Path(workflow.basedir)
-R = config["results"]
 ENVIRONMENT = str(BASE / "envs" / "study.yaml")
+
+# Beside this file, so that `snakemake -s CLONE/Snakefile --configfile own.yaml` works from any folder.
+CONFIGURATION = str(BASE / "config.yaml")
+try:
+    check_files([CONFIGURATION, *workflow.overwrite_configfiles])
+except HsokvError as error:
+    raise WorkflowError(str(error))
+
+
+configfile: CONFIGURATION
+
 
 try:
     if BASE not in Path(hsokv.__file__).parents:
@@ -39,21 +41,18 @@ try:
             f"the package in use is {hsokv.__file__}, not the one of this study in {BASE}; "
             "run `make environment`, or `pip install -e .` in your own"
         )
-    check_keys(workflow.configfiles)
     check_configuration(config)
     check_scores(config["criteria"])
     study, LEFT_OUT = selected(config)
     config.clear()
     config.update(study)
     contrasts = [contrast["name"] for contrast in config["contrasts"]]
-    check_paper(
-        config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts}
-    )
-    DEVICE = device()
-    check_folder(Path(R))
+    check_paper(config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts})
+    check_machine(Path(config["results"]))
 except HsokvError as error:
     raise WorkflowError(str(error))
 
+R = config["results"]
 # What was asked for, benchmarks that were taken out included: an overlay of this says all of it.
 IN_FORCE = {
     **config,
@@ -61,6 +60,7 @@ IN_FORCE = {
 }
 config["arms"] = [*config["variants"], *config["baselines"]]
 BENCHMARKS = config["benchmarks"]
+DEVICE = device()
 ENCODERS = encoders_of(config)
 ENCODINGS = {benchmark: encodings_of(config, benchmark) for benchmark in BENCHMARKS}
 
@@ -69,6 +69,10 @@ OVERLAYS = [
     path.relative_to(BASE).as_posix() if BASE in path.parents else path.name
     for path in map(Path, workflow.overwrite_configfiles)
 ]
+
+
+wildcard_constraints:
+    benchmark="|".join(BENCHMARKS),
 
 
 def script_path(name):
@@ -125,14 +129,15 @@ def encoding_in(wildcards):
 
 def headline_encoding(benchmark):
     """The encoding of a benchmark's headline."""
-    headline, conditions = (
-        BENCHMARKS[benchmark][key] for key in ("headline", "conditions")
-    )
+    headline, conditions = (BENCHMARKS[benchmark][key] for key in ("headline", "conditions"))
     return ENCODINGS[benchmark][encoding_of(headline[0], conditions[headline[0]])]
 
 
-def features_of(benchmark, arm):
-    """The features that an arm reads on a benchmark, and what says that they are complete."""
+def features_of(benchmark, arm, seed=None):
+    """The features that an arm reads on a benchmark, for a seed where one is named, and what says they are complete."""
+    seeds = BENCHMARKS[benchmark]["seeds"]
+    if seed is not None and int(seed) not in seeds:
+        raise WorkflowError(f"{benchmark} has no seed {seed}, only {seeds}")
     if arm not in arms_of(benchmark):
         raise WorkflowError(f"{arm} is not defined on {benchmark}")
     folder = f"{R}/features/{benchmark}"
@@ -155,13 +160,10 @@ def code_of_arm(wildcards):
 ASIDE = "expected_failures arms distributed data encoder paper results"
 DIGEST = value_digest(
     {key: config[key] for key in config if key not in ASIDE.split()}
-    | {key: config["data"][key] for key in ("development_rows", "development_images")}
+    | {key: config["data"][key] for key in ("validation_rows", "validation_images")}
 )
-CONTROLS = {
-    control
-    for definition in BENCHMARKS.values()
-    for control in definition.get("controls", [])
-}
+CONTROLS = {control for definition in BENCHMARKS.values() for control in definition.get("controls", [])}
+SEEDS = {str(seed) for each in BENCHMARKS.values() for seed in each["seeds"]}
 RECORDS = [
     f"{R}/records/{benchmark}/{arm}.jsonl"
     for benchmark, definition in BENCHMARKS.items()

@@ -28,9 +28,7 @@ rule fetch_data:
     conda:
         ENVIRONMENT
     params:
-        source=lambda wildcards: DATA_SOURCES.get(
-            wildcards.source, {"source": wildcards.source}
-        ),
+        source=lambda wildcards: DATA_SOURCES.get(wildcards.source, {"source": wildcards.source}),
         asked=asked_of,
         code=code_of("fetch_data", "hsokv.study.data_manifest"),
     message:

@@ -6,12 +6,8 @@
 # `update`: files of other seeds stay; the second output tells a job that failed, as in training.smk.
 rule encode:
     input:
-        lambda wildcards: expand(
-            f"{R}/data/.{{name}}.complete", name=encoding_in(wildcards).data
-        ),
-        manifests=lambda wildcards: expand(
-            f"{R}/data/{{name}}.json", name=encoding_in(wildcards).data
-        ),
+        lambda wildcards: expand(f"{R}/data/.{{name}}.complete", name=encoding_in(wildcards).data),
+        manifests=lambda wildcards: expand(f"{R}/data/{{name}}.json", name=encoding_in(wildcards).data),
     output:
         update(directory(f"{R}/features/{{benchmark}}/{{encoding}}")),
         touch(f"{R}/features/{{benchmark}}/.{{encoding}}.complete"),
@@ -19,8 +15,6 @@ rule encode:
         f"{R}/logs/encode/{{benchmark}}.{{encoding}}.log",
     benchmark:
         f"{R}/benchmarks/encode/{{benchmark}}.{{encoding}}.jsonl"
-    wildcard_constraints:
-        benchmark="|".join(BENCHMARKS),
     conda:
         ENVIRONMENT
     threads: 1

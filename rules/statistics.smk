@@ -9,68 +9,18 @@ STATISTICS = expand(
 # How long the study took, measured once by the run that made all records, and kept; a small run is not timed.
 TIME = [] if config["small"] else [f"{R}/time/study.json"]
 TABLE_NAMES = table_names(
-    {
-        name: KINDS[definition["kind"]].protocol == "stream"
-        for name, definition in BENCHMARKS.items()
-    },
+    {name: KINDS[definition["kind"]].protocol == "stream" for name, definition in BENCHMARKS.items()},
     scaling=bool(config["distributed"]),
 )
 # Every figure has a caption, and those of the distributed swarm need its measurement.
 FIGURE_NAMES = [
     name
-    for name in sorted(
-        path.stem for path in (BASE / "report" / "captions").glob("*.rst")
-    )
+    for name in sorted(path.stem for path in (BASE / "report" / "captions").glob("*.rst"))
     if config["distributed"] or name not in ("learning", "scaling")
 ]
-TABLES = expand(
-    f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"]
-)
-FIGURES = expand(
-    f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png", "svg"]
-)
-# What statistics depend on beside the records; the settings of methods are in the records.
-STUDY = (
-    {"digest": DIGEST}
-    | {
-        key: config[key]
-        for key in (
-            "small",
-            "results",
-            "split",
-            "variants",
-            "baselines",
-            "arms",
-            "contrasts",
-            "criteria",
-        )
-    }
-    | {
-        "benchmarks": {
-            name: {
-                key: list(definition.get(key, []))
-                for key in ("seeds", "headline", "conditions", "controls", "published")
-            }
-            | {
-                "arms": arms_of(name),
-                "protocol": KINDS[definition["kind"]].protocol,
-                "shots": {
-                    condition: settings["shots"]
-                    for condition, settings in definition["conditions"].items()
-                    if set(settings) == {"shots"}
-                },
-                "run_in_overlay": {
-                    condition: overlay
-                    for condition, overlay in definition.get(
-                        "run_in_overlay", {}
-                    ).items()
-                    if condition not in definition["conditions"]
-                },
-            }
-            for name, definition in BENCHMARKS.items()
-        }
-    }
-)
+TABLES = expand(f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"])
+FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png", "svg"])
+STUDY = described_study(config, DIGEST)
 
 
 rule compute_statistics:
@@ -100,9 +50,7 @@ rule write_tables:
     input:
         STATISTICS,
     output:
-        expand(
-            f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex"]
-        ),
+        expand(f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex"]),
         [
             report(
                 f"{R}/tables/{name}.csv",

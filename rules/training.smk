@@ -20,16 +20,11 @@ rule run_arm:
         ENVIRONMENT
     threads: 1
     params:
-        module=lambda wildcards: module_of(
-            wildcards.arm, KINDS[BENCHMARKS[wildcards.benchmark]["kind"]].protocol
-        ),
+        module=lambda wildcards: module_of(wildcards.arm, KINDS[BENCHMARKS[wildcards.benchmark]["kind"]].protocol),
         settings=lambda wildcards: {
-            name: config["methods"][name]
-            for name in settings_of(BENCHMARKS[wildcards.benchmark], wildcards.arm)
+            name: config["methods"][name] for name in settings_of(BENCHMARKS[wildcards.benchmark], wildcards.arm)
         },
-        task=lambda wildcards: task_of(
-            BENCHMARKS[wildcards.benchmark], wildcards.arm, DEVICE
-        ),
+        task=lambda wildcards: task_of(BENCHMARKS[wildcards.benchmark], wildcards.arm, DEVICE),
         seeds=lambda wildcards: BENCHMARKS[wildcards.benchmark]["seeds"],
         code=code_of_arm,
     message:
@@ -65,14 +60,14 @@ rule run_control:
 rule export_model:
     input:
         f"{R}/records/{{benchmark}}/.{{arm}}.complete",
-        lambda wildcards: features_of(wildcards.benchmark, wildcards.arm),
+        lambda wildcards: features_of(wildcards.benchmark, wildcards.arm, wildcards.seed),
         records=f"{R}/records/{{benchmark}}/{{arm}}.jsonl",
     output:
         directory(f"{R}/models/{{benchmark}}/{{arm}}/seed{{seed}}"),
     log:
         f"{R}/logs/export_model/{{benchmark}}.{{arm}}.seed{{seed}}.log",
     wildcard_constraints:
-        seed=r"\d+",
+        seed="|".join(SEEDS),
     conda:
         ENVIRONMENT
     threads: 1

@@ -1,9 +1,10 @@
 """What all commands share: the application, which tells a mistake in one line, and how JSON is printed."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class _Group(TyperGroup):
     """Shows an error meant for a person as one message without a traceback."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: typer.Context) -> object:
         try:
             return super().invoke(ctx)
         except HsokvError as error:
@@ -28,6 +29,14 @@ class _Group(TyperGroup):
 
 
 app = typer.Typer(cls=_Group, no_args_is_help=True, rich_markup_mode=None)
+
+
+def finite(value: float | None) -> float | None:
+    """The number, refused where it is none (nan) or infinite: limits let nan pass."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"expected a finite number, got {value}")
+    return value
+
 
 Root = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Of your own copies of the data (default: HSOKV_DATA_DIR).")
@@ -52,16 +61,20 @@ def _main(
     """Hierarchical swarm with key-value memory. The whole study is `snakemake --cores 4 report`, here are its parts."""
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print a value as JSON, keys sorted."""
     typer.echo(json.dumps(value, sort_keys=True, indent=2))
 
 
-def print_rows(rows: Mapping[str, Any]) -> None:
-    """Print names and values as two columns; fractions with four digits."""
+def tell(result: Mapping[str, object], as_json: bool, rows: Mapping[str, object] | None = None) -> None:
+    """Print a result as JSON, or else it or its `rows` for people as two columns, fractions with four digits."""
+    if as_json:
+        return print_json(result)
+    rows = rows or result
     width = max(map(len, rows))
     for name, value in rows.items():
         typer.echo(f"{name:<{width}}  {format(value, '.4f') if isinstance(value, float) else value}")
+    return None
 
 
 def load(model: str, device: str) -> "HSOKVForSequenceClassification":

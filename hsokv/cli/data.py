@@ -56,13 +56,14 @@ def verify_data(name: Name, root: Root = None, as_json: Json = False) -> None:
 
 def found(name: str, folder: Path | None) -> dict[str, str | None]:
     """What is on this machine of a data set: its `name`, in words what was `found`, and in which `folder`."""
+    cache = cache_folder()
     try:
-        files = locate(SOURCES[name], folder, cache_folder())
+        files = locate(SOURCES[name], folder, cache)
     except HsokvError as error:
         return {"name": name, "found": f"refused: {error}", "folder": None}
     if files is None:
         return {"name": name, "found": f"not on this machine (`hsokv data fetch {name}` downloads it)", "folder": None}
-    return {"name": name, "found": files.kind, "folder": str(folder or cache_folder())}
+    return {"name": name, "found": files.kind, "folder": str(folder or cache)}
 
 
 def _terms(name: str) -> dict[str, str | int]:

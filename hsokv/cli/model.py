@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, texts_and_labels
+from hsokv.cli.common import Device, Folder, Json, load, print_json, tell, texts_and_labels
 from hsokv.exceptions import ConfigurationError, DataError, nearest
 
 File = Annotated[Path, typer.Option(metavar="FILE", help="A .csv, or lines with tabs, with a header.")]
@@ -42,10 +42,7 @@ def evaluate(
         "accuracy": accuracy(log_probs.argmax(-1).numpy(), truth),
         "log_loss": log_loss(log_probs.double().exp().numpy(), truth),
     }
-    if as_json:
-        print_json(result)
-    else:
-        print_rows({"texts": len(texts), "accuracy": result["accuracy"], "log-loss (nats)": result["log_loss"]})
+    tell(result, as_json, {"texts": len(texts), "accuracy": result["accuracy"], "log-loss (nats)": result["log_loss"]})
 
 
 def remember(

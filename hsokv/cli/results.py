@@ -53,7 +53,7 @@ def verify(
     """Check an artifact: every file against its manifest, every record; and that its report follows from them."""
     from hsokv.archive import check
 
-    if rebuild and rebuild.exists() and any(rebuild.iterdir()):
+    if rebuild and rebuild.exists() and (not rebuild.is_dir() or any(rebuild.iterdir())):
         raise ArchiveError(f"--rebuild: wanted an empty or a new folder, came {rebuild}; choose another")
     with check.unpacked(archive) as artifact:
         typer.echo(f"whole: {artifact.files} files as the manifest says, {artifact.records} records sound")

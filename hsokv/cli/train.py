@@ -13,7 +13,7 @@ import typer
 
 import hsokv
 from hsokv.arms.registry import METHODS
-from hsokv.cli.common import Json, print_json, print_rows
+from hsokv.cli.common import Json, print_json, tell
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
 from hsokv.files import write_json, writing
 from hsokv.machine import device as find_device
@@ -68,6 +68,7 @@ def train(
 
     All arms, seeds and the report: `snakemake --cores 4 report`.
     """
+    _check_target(save_pretrained)
     configuration = _configuration(configfile)
     chosen = _ablated(arm, ablate or [])
     definition, seed = _find(configuration, benchmark, chosen, seed)
@@ -94,7 +95,7 @@ def train(
     else:
         typer.echo(f"{benchmark}/{condition}: {chosen}, seed {seed}: {record.reason or record.status}")
         flops = f"{record.flops['spent']:.3g} of {record.flops['allowed']:.3g}"
-        print_rows({**record.scores, "FLOPs spent, of allowed": flops})
+        tell(record.scores, False, {**record.scores, "FLOPs spent, of allowed": flops})
         typer.echo(f"record: {path}" + (f"\nmodel: {save_pretrained}" if save_pretrained else ""))
     if record.status != "done":
         raise typer.Exit(1)
@@ -114,6 +115,7 @@ def export(
 
     The same as `snakemake results/models/<benchmark>/<arm>/seed<seed>`.
     """
+    _check_target(save_pretrained)
     configuration = _configuration(configfile)
     definition, seed = _find(configuration, benchmark, arm, seed)
     overlay: dict[str, Any] = {"only": [benchmark]}
@@ -157,12 +159,16 @@ def _configuration(overlays: list[Path] | None) -> dict[str, Any]:
     from snakemake.exceptions import WorkflowError
     from snakemake.utils import update_config
 
+    from hsokv.study.config import check_configuration, check_files
+
     configuration: dict[str, Any] = {}
     for path in [STUDY / "config.yaml", *(overlays or [])]:
+        check_files([path])
         try:
             update_config(configuration, load_configfile(path))
-        except (OSError, WorkflowError) as error:
+        except (ValueError, RecursionError, WorkflowError) as error:
             raise ConfigurationError(f"{path}: no configuration that can be read ({error})") from error
+    check_configuration(configuration)
     return configuration
 
 
@@ -188,7 +194,10 @@ def _find(
     if not arms_of(known[benchmark], [arm]):
         defined = ", ".join(arms_of(known[benchmark], list(METHODS)))
         raise ConfigurationError(f"--arm {arm}: not defined on {benchmark}, where there are {defined}")
-    return known[benchmark], known[benchmark]["seeds"][0] if seed is None else seed
+    conditions = {
+        name: condition for name, condition in known[benchmark]["conditions"].items() if condition is not None
+    }
+    return known[benchmark] | {"conditions": conditions}, known[benchmark]["seeds"][0] if seed is None else seed
 
 
 def _snakemake(
@@ -209,6 +218,11 @@ def _snakemake(
         done = subprocess.run(command, cwd=STUDY, env=environment, stdout=sys.stderr, check=False)
     if done.returncode:
         raise HsokvError("Snakemake stopped with an error: see its messages above")
+
+
+def _check_target(folder: Path | None) -> None:
+    if folder and folder.exists() and not folder.is_dir():
+        raise ConfigurationError(f"--save-pretrained: {folder} is a file; name a folder")
 
 
 def _copy(model: Path, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, load, print_json, print_rows, texts_and_labels
+from hsokv.cli.common import Device, Folder, Json, finite, load, tell, texts_and_labels
 from hsokv.cli.model import File, Label, Output, Text
 
 
@@ -15,13 +15,20 @@ def tune(
     file: File,
     text: Text = None,
     label: Label = "label",
-    iterations: Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Gradient steps.")] = 100,
-    rate: Annotated[float, typer.Option("--learning-rate", metavar="RATE", help="Some 0.00002 with --encoder.")] = 0.01,
+    iterations: Annotated[int, typer.Option(metavar="NUMBER", min=1, max=1_000_000_000, help="Gradient steps.")] = 100,
+    rate: Annotated[
+        float,
+        typer.Option("--learning-rate", metavar="RATE", min=0, callback=finite, help="Some 0.00002 with --encoder."),
+    ] = 0.01,
     gate: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="The memory's from now on: below 1, or heads learn nothing.")
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="The memory's from now on: below 1, or heads learn nothing.",
+        ),
     ] = None,
     encoder: Annotated[bool, typer.Option("--encoder", help="Train the encoder, too.")] = False,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, help="Of the order of the texts.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", min=0, max=2**32 - 1, help="Of the order of the texts.")] = 0,
     device: Device = "cpu",
     output: Output = None,
     as_json: Json = False,
@@ -60,7 +67,4 @@ def tune(
     loaded.save_pretrained(output or model)
     result = {"texts": len(texts), "steps": trainer.state.global_step, "loss": loss, "entries": len(loaded)}
     result |= {"flops": int(trainer.state.total_flos), "model": str(output or model)}
-    if as_json:
-        print_json(result)
-    else:
-        print_rows(result | {"flops": f"{result['flops']:.3g}"})
+    tell(result, as_json, result | {"flops": f"{result['flops']:.3g}"})

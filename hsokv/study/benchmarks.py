@@ -59,3 +59,23 @@ def task_of(definition: Mapping[str, Any], arm: str, device: str = "cpu") -> dic
         **{key: definition[key] for key in ("folds", "capacity") if key in definition},
         "flops_allowed": int(definition["flops_allowed"]),
     }
+
+
+def described_study(study: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """What statistics depend on beside the records; the settings of methods are in the records."""
+
+    def described(definition: Mapping[str, Any]) -> dict[str, Any]:
+        conditions, elsewhere = definition["conditions"], definition.get("run_in_overlay", {})
+        keys = ("seeds", "headline", "conditions", "controls", "published")
+        return {key: list(definition.get(key, [])) for key in keys} | {
+            "arms": arms_of(definition, study["arms"]),
+            "protocol": KINDS[definition["kind"]].protocol,
+            "shots": {
+                name: condition["shots"] for name, condition in conditions.items() if set(condition) == {"shots"}
+            },
+            "run_in_overlay": {name: overlay for name, overlay in elsewhere.items() if name not in conditions},
+        }
+
+    keys = ("small", "results", "split", "variants", "baselines", "arms", "contrasts", "criteria")
+    benchmarks = {name: described(definition) for name, definition in study["benchmarks"].items()}
+    return {"digest": digest, **{key: study[key] for key in keys}, "benchmarks": benchmarks}

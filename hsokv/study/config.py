@@ -5,8 +5,10 @@ A kind of benchmark is a class and a word in `KINDS`.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -44,14 +46,13 @@ def _known(known: Iterable[str], name: str, key: str = "") -> str:
 
 def _distinct(values: list) -> list:
     """Values of which none is given twice, nor two entries of one name."""
-    names = [getattr(value, "name", value) for value in values]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(getattr(value, "name", value) for value in values).items():
+        if count > 1:
             raise _wrong("", f"expected each once, got {name!r} more than once")
     return values
 
 
-def _needed(value: Any, needed: bool, key: str, where: str) -> None:
+def _needed(value: object, needed: bool, key: str, where: str) -> None:
     """A key that is there exactly where it is needed."""
     if (value is not None) != needed:
         raise _wrong(key, f"{'required' if needed else 'not allowed'} for {where}")
@@ -68,7 +69,7 @@ def _one_of(names: Iterable[str]) -> Any:
 
 T = TypeVar("T")
 Distinct = Annotated[list[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})]
-Several = Annotated[Distinct[T], Field(min_length=1)]
+Several = Annotated[Distinct[T], Field(min_length=1, max_length=1000)]
 Name = _text("^[a-z][a-z0-9_]*$", "a name of a-z, 0-9 and _, a letter first")
 BenchmarkName = _text("^[a-z][a-z0-9_-]*$", "a name of a-z, 0-9, _ and -, a letter first")
 Hub = _text("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", "a repository, owner/name")
@@ -77,17 +78,25 @@ Sha256 = _text("^[0-9a-f]{64}$", "64 hexadecimal digits")
 Orcid = _text(r"^https://orcid\.org/[0-9]{4}(-[0-9]{3}[0-9X]){3}$", "an address of orcid.org")
 Category = _text(r"^[a-z-]+(\.[A-Za-z-]+)?$", "a category of arXiv such as cs.LG")
 Template = _text(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")
-Folder = _text(r"""^[^{}"'`$*?\\\x00-\x1f]+$""", "a path without any of {}\"'`$*?\\")
-Text = Annotated[str, Field(min_length=1)]
+Folder = _text(
+    r"""^[^~{}"'`$*?\\\x00-\x1f][^{}"'`$*?\\\x00-\x1f]*$""", "a path without any of {}\"'`$*?\\ and no ~ in front"
+)
+Line = _text(r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", "a line of text that is not blank")
+Text = _text(
+    r"^[^\x00-\x08\x0b-\x1f]*[^\x00-\x20][^\x00-\x08\x0b-\x1f]*$",
+    "a text that is not blank, without control characters",
+)
 Arm = Annotated[Name, AfterValidator(partial(_known, METHODS))]
-Natural = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=1, le=100)]
 Few = Annotated[int, Field(ge=1, le=1000)]
 Many = Annotated[int, Field(ge=1, le=1_000_000)]
 Pair = Annotated[int, Field(ge=2, le=10_000)]
-Plural = Annotated[int, Field(ge=2, le=10_000_000)]
-Even = Annotated[Plural, Field(multiple_of=2)]
+Plural = Annotated[int, Field(ge=2, le=1_000_000)]
+Even = Annotated[int, Field(ge=2, le=1000, multiple_of=2)]
+Candidates = Annotated[int, Field(ge=8, le=16_384, multiple_of=8)]
 Workers = Annotated[int, Field(ge=1, le=256)]
-Seeds = Several[Annotated[int, Field(ge=0)]]
+Seeds = Several[Annotated[int, Field(ge=0, lt=2**32)]]
+Flops = Annotated[float, Field(ge=1, le=1e16)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -112,8 +121,8 @@ class Model(BaseModel):
 
 
 class Data(Model):
-    development_rows: Natural = Field(description="Texts per class of official train data for the development set.")
-    development_images: Natural = Field(description="Images per class of official train data for the development set.")
+    validation_rows: Many = Field(description="Texts per class of official train data for the validation set.")
+    validation_images: Many = Field(description="Images per class of official train data for the validation set.")
 
 
 class Encoder(Model):
@@ -133,13 +142,13 @@ class Encoder(Model):
 
 
 class Author(Model):
-    name: Text = Field(description="Name as printed.")
-    affiliation: Text = Field(None, description="Institution.")
+    name: Line = Field(description="Name as printed.")
+    affiliation: Line = Field(None, description="Institution.")
     orcid: Orcid = Field(None, description="Address of the ORCID.")
 
 
 class Paper(Model):
-    title: Text = Field(description="Title in one line.")
+    title: Line = Field(description="Title.")
     authors: list[Author] = Field(min_length=1, description="Authors in order.")
     anonymous: bool = Field(description="true for a build that names no author.")
     category: Category = Field(description="Primary arXiv category.")
@@ -179,7 +188,7 @@ class WordsCondition(Model):
 class ShotsCondition(Model):
     shots: Many = Field(description="Train examples per class, and as many development examples.")
     encoder: Name = Field(None, description="In place of the study's own or, of images, of the patch dictionary.")
-    flops_allowed: Positive = Field(None, description="FLOPs of this condition, which pay for its tuning too.")
+    flops_allowed: Flops = Field(None, description="FLOPs of this condition, which pay for its tuning too.")
 
 
 class TextsCondition(ShotsCondition):
@@ -219,29 +228,32 @@ class EventsCondition(Model):
 
 class Level(Model):
     expressed: Natural = Field(description="Attributes expressed in a context.")
-    noise_words: int = Field(ge=0, description="Words without meaning in a context.")
+    noise_words: int = Field(ge=0, le=1000, description="Words without meaning in a context.")
     value_noise: Probability = Field(0.02, description="Probability that an attribute shows a random value.")
 
 
 class World(Model):
     attributes: Natural = Field(8, description="Hidden attributes of a word.")
-    values: Plural = Field(5, description="Values of an attribute.")
+    values: Pair = Field(5, description="Values of an attribute.")
     synonyms: Even = Field(6, description="Surface words of a value in a register.")
     registers: Natural = Field(2, description="Registers of the language.")
-    marker_words: Natural = Field(10, description="Words that mark a register.")
+    marker_words: Few = Field(10, description="Words that mark a register.")
     markers: Natural = Field(2, description="Marker words in a context.")
-    topics: Natural = Field(12, description="Topics of noise.")
-    topic_words: Natural = Field(20, description="Words of a topic.")
+    topics: Few = Field(12, description="Topics of noise.")
+    topic_words: Few = Field(20, description="Words of a topic.")
     topic_share: Probability = Field(0.8, description="Share of noise words from the context's own topic.")
-    frequent_words: Plural = Field(400, description="Words that the context encoder is trained on.")
-    frequent_contexts: Natural = Field(40, description="Contexts of each frequent word.")
-    rare_words: Plural = Field(100, description="Words of each of the fold, development and test splits.")
+    frequent_words: Pair = Field(400, description="Words that the context encoder is trained on.")
+    frequent_contexts: Few = Field(40, description="Contexts of each frequent word.")
+    rare_words: Pair = Field(100, description="Words of each of the fold, development and test splits.")
     queries: Even = Field(10, description="Contexts of a rare word that are classified.")
     levels: dict[str, Level] = Field(None, min_length=1, description="In place of level1, level2 and level3.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         world_settings(self.model_dump(exclude_unset=True))
+        contexts = self.frequent_words * self.frequent_contexts + 3 * self.rare_words * self.queries
+        if contexts > 1_000_000:  # which are in memory together
+            raise _wrong("", f"expected at most a million contexts of all words, got {contexts}")
         return self
 
 
@@ -256,7 +268,7 @@ class Benchmark(Model):
     seeds: Seeds = Field(description="One run per seed; of words the seed of the world (below 1000 for validation).")
     headline: Several[Name] = Field(description="Conditions whose mean is the benchmark's main score.")
     conditions: dict[Name, Any]
-    flops_allowed: Positive = Field(description="Floating-point operations that an arm may spend in a run.")
+    flops_allowed: Flops = Field(description="Floating-point operations that an arm may spend in a run.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -290,7 +302,7 @@ class Words(Benchmark):
 
 
 class Files(Model):
-    train: Text = Field(description="Table with a header: shots and development rows are drawn from it.")
+    train: Text = Field(description="Table with a header: shots and validation rows are drawn from it.")
     test: Text = Field(description="The final test, whole; its texts are removed from the train file.")
 
 
@@ -315,7 +327,7 @@ class Texts(Benchmark):
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
     published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
     run_in_overlay: dict[str, Text] = Field({}, description="Conditions that another overlay runs; tables say so.")
-    development_rows: Natural = Field(None, description="In place of data.development_rows.")
+    validation_rows: Many = Field(None, description="In place of data.validation_rows.")
     folds: Pair = Field(description="Folds of the train shots that rank hyperparameters.")
 
     @model_validator(mode="after")
@@ -339,8 +351,10 @@ class Pictures(Benchmark):
 
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
-    development_images: Natural = Field(None, description="In place of data.development_images.")
-    num_patches: Pair = Field(description="Patches in the dictionary, learnt without labels (stream: on task 1).")
+    validation_images: Many = Field(None, description="In place of data.validation_images.")
+    num_patches: int = Field(
+        ge=2, le=2000, description="Patches in the dictionary, learnt without labels (stream: on task 1)."
+    )
 
 
 class Images(Pictures):
@@ -354,7 +368,7 @@ class Stream(Pictures):
 
     kind: Literal["stream"] = Field(description="Classes of images that come task after task.")
     conditions: dict[Name, StreamCondition | None] = Field(description="Variations by name; null leaves one out.")
-    capacity: Many = Field(description="Most past examples that an arm may carry from task to task.")
+    capacity: int = Field(ge=1, le=100_000, description="Most past examples that an arm may carry from task to task.")
 
 
 class EventFiles(Model):
@@ -392,21 +406,21 @@ AnyBenchmark = Annotated[Words | Texts | Images | Stream | Events, Field(discrim
 
 
 class Learning(Model):
-    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
-    episodes_per_candidate: Many = Field(description="Episodes of each policy.")
+    candidates: Candidates = Field(description="Policies tried in a generation, in all.")
+    episodes_per_candidate: Few = Field(description="Episodes of each policy.")
     rounds: Many = Field(description="Generations between two scores, after which agents of a population may copy.")
-    steps: Positive = Field(description="Environment steps that a run may make.")
+    steps: float = Field(ge=1, le=1e12, description="Environment steps that a run may make.")
     seeds: Seeds = Field(description="One run of each arm per seed.")
 
 
 class EqualShare(Model):
     nodes: Several[Workers] = Field(description="Numbers of nodes.")
-    share: float = Field(gt=0, le=1, description="Share of a core that each node, and the single process, is held to.")
+    share: Fraction = Field(description="Share of a core that each node, and the single process, is held to.")
 
 
 class Speed(Model):
-    candidates: int = Field(ge=8, le=100_000, multiple_of=8, description="Policies tried in a generation, in all.")
-    episodes_per_candidate: Many = Field(description="Episodes of each policy.")
+    candidates: Candidates = Field(description="Policies tried in a generation, in all.")
+    episodes_per_candidate: Few = Field(description="Episodes of each policy.")
     rounds: Many = Field(description="Generations between two scores.")
     periods: Many = Field(description="Rounds that are timed, after one that is not.")
     repeats: Few = Field(description="Turns of all contestants.")
@@ -416,13 +430,12 @@ class Speed(Model):
 
 
 class Projection(Model):
-    nodes: Several[Many] = Field(description="Nodes that are simulated.")
+    nodes: Several[Annotated[int, Field(ge=1, le=10_000)]] = Field(description="Nodes that are simulated.")
     latencies: Several[NotNegative] = Field(description="One-way latencies in seconds.")
-    generations: Many = Field(description="Generations that are simulated.")
+    generations: Few = Field(description="Generations that are simulated.")
 
 
 class Distributed(Model):
-    address: str | None = Field(description="Ray cluster, host:port or ray://host:port; null: Ray on this machine.")
     managers: Workers = Field(description="Agents of the arms that search with several.")
     learning: Learning = Field(description="Ways of searching on swing-up, with the same allowance of steps.")
     speed: Speed = Field(description="Throughput of one search by number of workers.")
@@ -536,9 +549,11 @@ class Methods(Model):
         swarm, steps = self.swarm, self.head.steps
         if steps % swarm.rounds:
             raise _wrong("swarm.rounds", f"expected a divisor of head.steps = {steps}, got {swarm.rounds}")
-        if swarm.ensemble_size > (agents := swarm.managers * swarm.agents):
+        if (agents := swarm.managers * swarm.agents) > 1000:  # which are in memory together
+            raise _wrong("swarm.agents", f"expected at most 1000 agents of all managers, got {agents}")
+        if swarm.ensemble_size > agents:
             raise _wrong(
-                "swarm.ensemble_size", f"expected at most managers x agents = {agents}, got {swarm.ensemble_size}"
+                "swarm.ensemble_size", f"expected at most {agents} = managers x agents, got {swarm.ensemble_size}"
             )
         for group, name in (("head", "learning_rate"), ("head", "weight_decay"), ("memory", "inverse_temperature")):
             (low, high), default = getattr(swarm.search_space, name), getattr(getattr(self, group), name)
@@ -555,58 +570,45 @@ class Contrast(Model):
     b: Arm = Field(description="Arm that it is compared with.")
 
 
-class Criterion(Model):
-    """Which of the thresholds are allowed says each kind; exactly one is given."""
+THRESHOLDS = {
+    "rate": ("above", "at_least", "below"),
+    "difference": ("above", "at_least"),
+    "lift": ("above", "at_least"),
+    "magnitude": ("below",),
+    "not_worse": ("margin",),
+}
+"""The thresholds that a kind of criterion may have, of which one is given."""
 
+
+class Criterion(Model):
     name: Name = Field(description="Name of the criterion.")
-    benchmark: BenchmarkName = Field(description="Benchmark, `cartpole` or `study`; else it is not measured.")
-    arm: Name = Field(description="Arm that is judged.")
-    score: Name = Field(description="Score that is judged.")
+    benchmark: BenchmarkName = Field(description="Benchmark of the configuration, `cartpole` or `study`.")
+    arm: Arm = Field(description="Arm that is judged.")
+    score: Name = Field(description="Score that is judged; of `lift` the accuracy.")
+    kind: Literal["rate", "difference", "lift", "magnitude", "not_worse"] = Field(
+        description="What clears the threshold: the whole interval of a mean, of the difference to `over`, or of that "
+        "relative to `over`; the size of a mean; or the lower end of the difference, which is near 0."
+    )
+    over: Arm = Field(None, description="Arm of a `difference`, `lift` or `not_worse` that it is compared with.")
+    tracks: Several[Name] = Field(None, description="Conditions of a `rate`: the best is judged; else the headline.")
+    above: float = Field(None, description="Threshold that must be exceeded.")
+    at_least: float = Field(None, description="Threshold that must be reached.")
+    below: float = Field(None, description="Threshold that must not be reached.")
+    margin: Positive = Field(None, description="How far behind `over` the lower end of the interval may lie.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        thresholds = [key for key in ("above", "at_least", "below", "margin") if key in type(self).model_fields]
-        given = [key for key in thresholds if getattr(self, key) is not None]
-        if len(given) != 1:
-            raise _wrong("", f"expected one of {' or '.join(thresholds)}, got {' and '.join(given) or 'none'}")
+        allowed, where = THRESHOLDS[self.kind], f"`kind: {self.kind}`"
+        given = [key for key in ("above", "at_least", "below", "margin") if getattr(self, key) is not None]
+        if len(given) != 1 or given[0] not in allowed:
+            got = " and ".join(given) or "none"
+            raise _wrong("", f"expected one of {', '.join(allowed)} for {where}, got {got}")
+        _needed(self.over, self.kind in ("difference", "lift", "not_worse"), "over", where)
+        if self.tracks and self.kind != "rate":
+            raise _wrong("tracks", f"not allowed for {where}")
+        if self.kind == "lift" and self.score != "accuracy":
+            raise _wrong("score", f"expected accuracy for {where}, got {self.score}")
         return self
-
-
-class RateCriterion(Criterion):
-    kind: Literal["rate"] = Field(description="The whole interval of a mean clears the threshold.")
-    tracks: Several[Name] = Field(None, description="Conditions, judged on the best; else on the headline.")
-    above: float = Field(None, description="Threshold that must be exceeded.")
-    at_least: float = Field(None, description="Threshold that must be reached.")
-    below: float = Field(None, description="Threshold that must not be reached.")
-
-
-class DifferenceCriterion(Criterion):
-    kind: Literal["difference"] = Field(description="The difference to another arm clears the threshold.")
-    over: Name = Field(description="Arm that it is compared with.")
-    above: float = Field(None, description="Threshold that must be exceeded.")
-    at_least: float = Field(None, description="Threshold that must be reached.")
-
-
-class LiftCriterion(DifferenceCriterion):
-    kind: Literal["lift"] = Field(description="The difference to another arm, relative to that, clears the threshold.")
-    score: Literal["accuracy"] = Field(description="Score that is judged.")
-
-
-class MagnitudeCriterion(Criterion):
-    kind: Literal["magnitude"] = Field(description="The size of a mean is small.")
-    below: float = Field(None, description="Threshold that must not be reached.")
-
-
-class NotWorseCriterion(Criterion):
-    kind: Literal["not_worse"] = Field(description="The lower end of the difference to another arm is near 0.")
-    over: Name = Field(description="Arm that it is compared with.")
-    margin: Positive = Field(None, description="How far behind `over` the lower end of the interval may lie.")
-
-
-AnyCriterion = Annotated[
-    RateCriterion | DifferenceCriterion | LiftCriterion | MagnitudeCriterion | NotWorseCriterion,
-    Field(discriminator="kind"),
-]
 
 
 class Study(Model):
@@ -629,17 +631,26 @@ class Study(Model):
     contrasts: Distinct[Contrast] = Field(
         max_length=8, description="The family of tests (Holm), written before any run."
     )
-    criteria: Distinct[AnyCriterion] = Field(description="The success list, written before any run.")
+    criteria: Distinct[Criterion] = Field(description="The success list, written before any run.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if twice := sorted({*self.variants} & {*self.baselines}):
             raise _wrong("baselines", f"expected each arm once, got {twice[0]} in `variants` too; remove it from one")
+        if not self.variants and not self.baselines:
+            raise _wrong("variants", "expected at least one arm in `variants` or `baselines`, got none")
         for name in self.only or ():
             _known([*self.benchmarks, "cartpole"], name, "only")
         study, _ = selected(self.model_dump(exclude_unset=True))
         if not study["benchmarks"]:
             raise _wrong("benchmarks", "expected at least one that is run, got none")
+        for name in self.expected_failures:
+            _known([criterion.name for criterion in self.criteria], name, "expected_failures")
+        for criterion in self.criteria:
+            key = f"criteria.{criterion.name}"
+            _known([*self.benchmarks, "cartpole", "study"], criterion.benchmark, f"{key}.benchmark")
+            for name in (criterion.tracks if self.benchmarks.get(criterion.benchmark) else None) or ():
+                _known(self.benchmarks[criterion.benchmark].conditions, name, f"{key}.tracks")
         for key, kind, name in [("encoder", "texts", self.encoder), *encoders_named(study)]:
             if (modality := self.encoders[_known(self.encoders, name, key)].modality) != kind:
                 known = [each for each, encoder in self.encoders.items() if encoder.modality == kind]
@@ -697,36 +708,80 @@ def check_configuration(configuration: Mapping[str, Any]) -> None:
     try:
         Study.model_validate(configuration)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_sentence(each, configuration) for each in error.errors())) from None
+        told = [_sentence(each, configuration) for each in error.errors()[:20]]
+        more = [f"and {error.error_count() - 20} more"] if error.error_count() > 20 else []
+        raise ConfigurationError("\n".join(told + more)) from None
 
 
-def check_keys(paths: Iterable[str | Path]) -> None:
-    """Raise ConfigurationError where a YAML file gives a key twice: its loader would keep the last silently."""
+def check_files(paths: Iterable[str | Path]) -> None:
+    """Raise ConfigurationError where a file of the configuration is no YAML, or gives a key twice.
+
+    A loader would keep the last of two equal keys silently.
+    """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 1 ms for the study's own file, against 26
     for path in paths:
+        try:
+            document = yaml.compose(Path(path).read_text(encoding="utf-8"), loader)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ConfigurationError(
+                f"{path}: expected a file of YAML in UTF-8: {' '.join(str(error).split())}"
+            ) from None
         lines: dict[str, int] = {}
-        for key, line in _keys(yaml.compose(Path(path).read_text(encoding="utf-8"), loader)):
+        for key, line in _keys(document, set()):
             if key in lines:
                 where = f"{path}: {key} stands twice, in lines {lines[key]} and {line}"
                 raise ConfigurationError(f"{where}, and only the second would count; delete one or merge them")
             lines[key] = line
 
 
-def _keys(node: Any, parent: str = "") -> Iterator[tuple[str, int]]:
-    """Every key of a composed document, dotted, with its line."""
-    for number, part in enumerate(node.value if isinstance(node, yaml.CollectionNode) else ()):
+def _keys(node: yaml.Node | None, seen: set[int], parent: str = "") -> Iterator[tuple[str, int]]:
+    """Every key of a composed document, dotted, with its line; what an alias (*) names is followed once."""
+    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+        return
+    seen.add(id(node))
+    for number, part in enumerate(node.value):
         key, value = part if isinstance(part, tuple) else (None, part)  # of a mapping, or of a sequence
         name = f"{parent}{key.value if key else number}"
         if key:
             yield name, key.start_mark.line + 1
-        yield from _keys(value, f"{name}.")
+        yield from _keys(value, seen, f"{name}.")
 
+
+RENAMED = {
+    "address": "the environment variable HSOKV_RAY_ADDRESS",
+    "allow": "expected_failures",
+    "averaged": "ensemble_size",
+    "box": "search_space",
+    "cartpole": "distributed",
+    "centroids": "num_patches",
+    "data_dir": "the environment variable HSOKV_DATA_DIR",
+    "development_images": "validation_images",
+    "development_rows": "validation_rows",
+    "device": "the environment variable HSOKV_DEVICE",
+    "elsewhere": "run_in_overlay",
+    "entries": "capacity",
+    "evaluate_on": "split",
+    "every": "rounds",
+    "exploited": "truncation_fraction",
+    "hub": "repo_id",
+    "perturbation": "perturb_scale",
+    "rate": "learning_rate",
+    "reads": "modality",
+    "resampled": "resample_prob",
+    "share": "pseudo_label_fraction",
+    "sharpness": "inverse_temperature",
+    "starts": "episodes_per_candidate",
+    "strategy": "optimizer",
+}
+"""Keys by an earlier name, for the sentence that refuses it."""
 
 _PLAIN = {
     r"^Input should be ": "expected ",
+    r"^\w+ should have (.*) items? after validation, not .*": r"expected \1 in it",
     r"greater than or equal to": "at least",
     r"less than or equal to": "at most",
     r"greater than": "above",
+    r"less than": "below",
     r"a valid integer": "an integer",
     r"a valid (dictionary|instance).*": "keys with values",
     r"a valid ": "a ",
@@ -740,18 +795,22 @@ def _sentence(error: Any, configuration: Any) -> str:
     parts, why, given, context = [*error["loc"]], error["type"], error["input"], error.get("ctx", {})
     if parts[-1:] == ["[key]"]:
         del parts[-2:]
-    if parts[:1] in (["benchmarks"], ["criteria"]):  # pydantic puts the kind into the location, and the way of tuning
+    if parts[:1] == ["benchmarks"]:  # pydantic puts the kind into the location, and the way of tuning
         del parts[2:3]
     if parts[4:5] == ["tuning"]:
         del parts[5:6]
     key = ".".join(map(str, parts)) or "configuration"
     if why == "wrong":
         return f"{'.'.join(filter(None, (*map(str, parts), context['key'])))}: {context['why']}"
+    if why == "invalid_key":
+        return f"{key}: expected a text as the key; put it in quotation marks"
     if why == "value_error":
         return f"{key}: {context['error']}"
     if why.startswith("union_tag"):
         wanted = f"expected {context['expected_tags']}, got" if "tag" in context else "is missing in"
-        return f"{key}.{context['discriminator'].strip(chr(39))}: {wanted} {_shown(context.get('tag', given))}"
+        named = nearest(parts[1], {*configuration["benchmarks"]} - {parts[1]}) if parts[0] == "benchmarks" else ""
+        tag = context["discriminator"].strip("'")
+        return f"{key}.{tag}: {wanted} {_shown(context.get('tag', given))}{'' if 'tag' in context else named}"
     if why == "extra_forbidden":
         known = {name: group["properties"] for name, group in groups().items()}
         if homes := [name for name, keys in known.items() if parts[-1] in keys]:
@@ -760,18 +819,31 @@ def _sentence(error: Any, configuration: Any) -> str:
             configuration = configuration[part]
         alike = max(known.values(), key=lambda keys: len(keys & configuration.keys()))
         alike = alike if alike.keys() & configuration.keys() else set().union(*known.values())
+        renamed = RENAMED.get(parts[-1], "")
+        if renamed in alike or renamed.startswith("the "):
+            return f"{key}: unknown key; it is {renamed} now"
         return f"{key}: unknown key{nearest(parts[-1], alike)}"
     text = f"expected {MEANINGS[context['pattern']]}" if why == "string_pattern_mismatch" else error["msg"]
     for pattern, plain in _PLAIN.items():
         text = re.sub(pattern, plain, text)
     if why == "missing":
         return f"{key}: {text}"
-    hint = "; YAML reads 1e-4 as a text and 1.0e-4 as a number" if (why, type(given)) == ("float_type", str) else ""
-    return f"{key}: {text}, got {_shown(given)}{hint}"
+    return f"{key}: {text}, got {_shown(given)}{_HINTS.get((why, type(given)), '')}"
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+_HINTS = {
+    ("float_type", str): "; YAML reads 1e-4 as a text and 1.0e-4 as a number; --config gives texts inside braces",
+    ("int_type", str): "; write it without quotation marks; --config gives texts inside braces, a file numbers",
+    ("bool_type", str): "; a file says true or false, --config says True or False",
+}
+
+
+def _shown(value: object) -> str:
+    """As JSON, its beginning where it is long."""
+    try:
+        text = "".join(islice(json.JSONEncoder(ensure_ascii=False, skipkeys=True, default=str).iterencode(value), 80))
+    except ValueError:  # an alias within itself, or more digits than Python prints
+        return "a value that cannot be printed"
     return text if len(text) < 80 else f"{text[:77]}..."
 
 

@@ -135,15 +135,15 @@ def check_contents(
             tasks = f"{condition['tasks']} tasks in {condition_name}"
             raise DataError(f"{name}: {tasks} do not divide the {len(labels)} labels evenly")
     if kind == "texts":
-        aside = 0 if benchmark["source"] in OWN_VALIDATION else options["development_rows"]
+        aside = 0 if benchmark["source"] in OWN_VALIDATION else options["validation_rows"]
     else:
-        aside = options["development_images"] if kind != "events" and configuration["split"] == "validation" else 0
+        aside = options["validation_images"] if kind != "events" and configuration["split"] == "validation" else 0
     needed = max(FEWEST, *(2 * condition.get("shots", 0) for condition in conditions.values()))
     label, fewest = min(contents["train"].items(), key=lambda item: item[1])
     if fewest < aside + needed:
         dropped = ", ".join(f"{count} {reason}" for reason, count in contents["dropped"].items())
         raise DataError(
-            f"{name}: every class needs {aside} development {what} and {needed} to learn from; the smallest, {label}, "
+            f"{name}: every class needs {aside} validation {what} and {needed} to learn from; the smallest, {label}, "
             f"has {fewest} different ones (left out of all classes: {dropped}); add some, or ask for fewer"
         )
     if (capacity := benchmark.get("capacity", 2 * len(labels))) < 2 * len(labels):
@@ -157,6 +157,6 @@ def check_contents(
         left = sum(contents["train"].values()) - len(labels) * (aside + 2 * condition.get("shots", 0))
         if (wanted := condition.get("tuning", {}).get("unlabelled", 0)) > left:
             raise DataError(
-                f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside development "
+                f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside validation "
                 "rows and shots; ask for fewer"
             )

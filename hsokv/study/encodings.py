@@ -10,10 +10,10 @@ from hsokv.study.encoders import encoder_of
 
 SETTINGS = {
     "words": ("world", "encoder_steps", "keys", "maps"),
-    "texts": ("development_rows",),
-    "events": ("development_rows",),
-    "images": ("num_patches", "development_images"),
-    "stream": ("num_patches", "development_images"),
+    "texts": ("validation_rows",),
+    "events": ("validation_rows",),
+    "images": ("num_patches", "validation_images"),
+    "stream": ("num_patches", "validation_images"),
 }
 """What of a benchmark's definition, of `data` and of `methods` its features depend on, by kind, beside its data and
 its conditions."""

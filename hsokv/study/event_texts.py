@@ -33,7 +33,7 @@ def load_events(
     return {name: np.array(part) for name, part in events._asdict().items()}, queries
 
 
-def encode_shots(request: Request, development_rows: int) -> None:
+def encode_shots(request: Request, validation_rows: int) -> None:
     """Write evaluation.npz and the feature file of every seed that is not there yet; no rows are for development."""
 
     def prepare() -> Callable[[int | str], Made]:

@@ -37,7 +37,7 @@ class Texts(NamedTuple):
 
     encoder: EncoderSource = MINILM
     root: Path | None = None
-    development_rows: int = 0
+    validation_rows: int = 0
 
 
 def export_model(
@@ -125,7 +125,7 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     condition = record.configuration["condition"]
     encoder = load_encoder(resolve_encoder(texts.encoder), condition)
     if "tuning" in condition:
-        told = (source_of(definition), texts.root, texts.development_rows)
+        told = (source_of(definition), texts.root, texts.validation_rows)
         encoder = tune_again(encoder, record.condition, condition, path, record.seed, *told)
     centred_on = "pseudo" if condition.get("learn_pseudo_labels") else "train"
     with opened(path) as arrays:

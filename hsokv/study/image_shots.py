@@ -16,14 +16,14 @@ SCALED_ON = 2000
 """Images of the pool, at most, by whose features all are standardised."""
 
 
-def encode_shots(request: Request, num_patches: int, development_images: int) -> None:
+def encode_shots(request: Request, num_patches: int, validation_images: int) -> None:
     """Write evaluation.npz and the feature file of every seed that is not there yet.
 
     Images are encoded by the request's encoder or, without one, by a dictionary of patches.
     """
 
     def prepare() -> tuple[Examples, Examples, Encoding]:
-        pool, evaluation = load_images(request.source, request.root, request.split, development_images)
+        pool, evaluation = load_images(request.source, request.root, request.split, validation_images)
         encoder, device = request.encoder, request.device
         encoding = _pretrained(encoder, device) if encoder else _dictionary(pool, num_patches, device)
         return pool, evaluation, encoding._replace(arrays={"names": np.array(pool.names), **encoding.arrays})

@@ -22,16 +22,14 @@ AT_ONCE = 1000  # images whose features are held as they were computed
 CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
-def load_images(
-    source: DataSource, root: Path | None, split: str, development_images: int
-) -> tuple[Examples, Examples]:
+def load_images(source: DataSource, root: Path | None, split: str, validation_images: int) -> tuple[Examples, Examples]:
     """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 
     Evaluation is the development set, carved out of the train images, or, where `split` is "test", the final
     test, beside all of train.
     """
     train, final, _ = read_dataset(source, root)
-    return (train, final) if split == "test" else development_split(train, development_images)
+    return (train, final) if split == "test" else development_split(train, validation_images)
 
 
 def class_order(seed: int, classes: int) -> np.ndarray:
@@ -45,7 +43,7 @@ def class_order(seed: int, classes: int) -> np.ndarray:
     return torch.randperm(classes, generator=generator(f"class order {seed}")).numpy()
 
 
-def encode_stream(request: Request, tasks: int, num_patches: int, development_images: int) -> None:
+def encode_stream(request: Request, tasks: int, num_patches: int, validation_images: int) -> None:
     """Write the feature file of every seed that is not there yet, and images.npz for the arms that train the encoder.
 
     A seed's file holds train and test rows in file order, labels in order of arrival; images.npz holds train/x and
@@ -61,7 +59,7 @@ def encode_stream(request: Request, tasks: int, num_patches: int, development_im
         from hsokv.encoders.patches import PATCHES, STEPS, encoder_flops, learn_dictionary
         from hsokv.learning.budget import count_flops
 
-        train, test = load_images(request.source, request.root, request.split, development_images)
+        train, test = load_images(request.source, request.root, request.split, validation_images)
         parts, classes = {"train": train, "test": test}, len(train.names)
         if classes % tasks:
             name = request.manifests[0]["name"]

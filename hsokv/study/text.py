@@ -14,7 +14,7 @@ from hsokv.study.features import Request
 from hsokv.study.shots import Encoding, write_shots
 
 
-def load_texts(source: DataSource, root: Path | None, split: str, development_rows: int) -> tuple[Examples, Examples]:
+def load_texts(source: DataSource, root: Path | None, split: str, validation_rows: int) -> tuple[Examples, Examples]:
     """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
 
     Evaluation is the final test where `split` is "test", else the development set: the source's own, or carved out of
@@ -23,11 +23,11 @@ def load_texts(source: DataSource, root: Path | None, split: str, development_ro
     if (part := OWN_VALIDATION.get(source["source"])) is not None:
         return read_dataset(source, root, "test" if split == "test" else part)[:2]
     train, final, _ = read_dataset(source, root)
-    pool, development = development_split(train, development_rows)
+    pool, development = development_split(train, validation_rows)
     return pool, final if split == "test" else development
 
 
-def encode_shots(request: Request, development_rows: int) -> None:
+def encode_shots(request: Request, validation_rows: int) -> None:
     """Write evaluation.npz and the feature file of every seed that is not there yet, texts encoded once a file."""
 
     def prepare() -> tuple[Examples, Examples, Encoding]:
@@ -35,7 +35,7 @@ def encode_shots(request: Request, development_rows: int) -> None:
 
         from hsokv.encoders.texts import encoder_flops, pair_features
 
-        pool, evaluation = load_texts(request.source, request.root, request.split, development_rows)
+        pool, evaluation = load_texts(request.source, request.root, request.split, validation_rows)
         dropped = ", ".join(f"{count} {reason}" for reason, count in request.manifests[0]["texts"]["dropped"].items())
         request.report(f"left out of the train file: {dropped}")
         condition = next(iter(request.conditions.values()))  # of one encoding all have the same layer

@@ -28,7 +28,7 @@ def tune_again(
     seed: int,
     source: Mapping[str, Any],
     root: Path | None,
-    development_rows: int,
+    validation_rows: int,
 ) -> "TextEncoder":
     """`encoder`, tuned for the condition `name` on the shots in its feature file `features` of the seed.
 
@@ -40,7 +40,7 @@ def tune_again(
     pool = dev = None
     train = Examples(tuple(texts.tolist()), y, ())
     if condition["tuning"]["by"] == DESCRIPTIONS or x.shape[1] > encoder.size.width:
-        pool, _ = load_texts(source, root, "validation", development_rows)
+        pool, _ = load_texts(source, root, "validation", validation_rows)
         train, dev = draw_shots(pool, condition["shots"], seed)
     tuner = ConditionTuner(encoder, condition, pool)
     shots = tuner.read(train)

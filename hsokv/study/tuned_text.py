@@ -102,7 +102,7 @@ class ConditionTuner:
         return pseudo, states.take(chosen), encoder_flops(reading, self.below.size), right
 
 
-def encode_shots(request: Request, development_rows: int) -> None:
+def encode_shots(request: Request, validation_rows: int) -> None:
     """Write the feature file of every seed of one condition that is not there yet, with the test in each.
 
     What the condition's `tuning` says is in docs/configuration.md. On the CPU.
@@ -114,7 +114,7 @@ def encode_shots(request: Request, development_rows: int) -> None:
 
         files = resolve_encoder(request.encoder)
         loaded = load_encoder(files, condition)
-        pool, evaluation = load_texts(request.source, request.root, request.split, development_rows)
+        pool, evaluation = load_texts(request.source, request.root, request.split, validation_rows)
         tuner = ConditionTuner(loaded, condition, pool)
         test = tuner.read(evaluation)
 

@@ -27,7 +27,7 @@ if __name__ == "__main__":
         configuration, texts = snakemake.config, None
         if params.encoder:
             source = encoder_source(configuration["encoders"][params.encoder])
-            rows = params.definition["development_rows"]
+            rows = params.definition["validation_rows"]
             texts = Texts(source, data_root(), rows)
         model = main(
             snakemake.input.records,

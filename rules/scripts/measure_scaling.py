@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hsokv.distributed.nodes import why_no_nodes
 from hsokv.distributed.scaling import machine, measure_ceiling, measure_learning, measure_service, measure_speed
+from hsokv.machine import ray_address
 from hsokv.records import write_sealed
 from hsokv.study.job import job
 
@@ -16,7 +17,7 @@ def main(settings: dict, output: Path) -> None:
     print("learning", flush=True)
     learning = measure_learning(settings["learning"], settings["managers"], "processes", 2)
     print("speed", flush=True)
-    rows = measure_speed(speed, settings["address"])
+    rows = measure_speed(speed, ray_address())
     print("service", flush=True)
     found = {
         "machine": machine_before,

@@ -33,6 +33,15 @@ def test_list_names_source_terms_and_what_is_here(run, root):
     assert "Socher" in text
 
 
+@pytest.mark.parametrize("name", ["HSOKV_DATA_DIR", "HSOKV_CACHE_DIR"])
+@pytest.mark.parametrize("command", [("data", "list"), ("data", "verify", "sst2"), ("doctor",)])
+def test_a_variable_that_names_a_file_is_refused_by_all_commands(run, root, monkeypatch, name, command):
+    monkeypatch.setenv(name, str(root / "glue" / "SST-2" / "train.tsv"))
+    result = run(*command)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"error: {name}: ")
+
+
 def test_verify_tells_user_copies_and_missing_files_apart(run, root, monkeypatch):
     result = run("data", "verify", "sst2")
     assert (result.exit_code, result.stdout.count("missing: ")) == (1, 2)

@@ -29,7 +29,8 @@ def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
 
 
 def test_doctor_exits_with_1_where_something_is_refused(run, tmp_path, monkeypatch):
-    result = run("doctor", "--root", tmp_path / "absent")
+    (tmp_path / "bare").mkdir()
+    result = run("doctor", "--root", tmp_path / "bare")
     assert result.exit_code == 1
     assert "sst2: refused: " in result.stdout
 

@@ -43,3 +43,5 @@ def test_an_artifact_is_verified_and_its_report_made_again(run, base, tmp_path):
     assert done.exit_code == 0, done.output
     assert "the same bytes" in done.stdout
     assert run("verify", base.parent / "a.tar.gz", "--rebuild", tmp_path / "again").exit_code == 1  # not empty
+    (tmp_path / "file").write_text("")
+    assert "--rebuild" in run("verify", base.parent / "a.tar.gz", "--rebuild", tmp_path / "file").stderr

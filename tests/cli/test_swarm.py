@@ -18,12 +18,18 @@ def test_a_run_is_reported_kept_and_continued(run, tmp_path):
     assert (whole["nodes"], whole["backend"]) == (1, "single")
 
 
+@pytest.mark.parametrize("option", ["--nodes", "--candidates", "--agents", "--managers", "--iterations", "--seed"])
+def test_numbers_that_no_machine_has_room_for_are_wrong_usage(run, option):
+    assert run("swarm", "--backend", "single", option, str(10**12)).exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--benchmark", "cartpol"), "--benchmark: unknown name 'cartpol'; did you mean 'cartpole'?"),
         (("--backend", "proceses"), "--backend: unknown name 'proceses'; did you mean 'processes'?"),
         (("--backend", "single", "--nodes", "1", "--candidates", "7"), "candidates: expected"),
+        (("--backend", "ray", "--address", "head"), "--address: expected host:port"),
         (("--backend", "single", "--nodes", "2"), "workers: expected 1 with backend single, got 2"),
     ],
 )

@@ -126,7 +126,7 @@ def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_pat
         ),
         (("--benchmark", "sst2", "--condition", "shots16", "--shots", "3"), "wanted --condition or --shots, came both"),
         (("--benchmark", "rare_words", "--device", "cdua"), "--device: unknown name 'cdua'; did you mean 'cuda'?"),
-        (("--benchmark", "sst2", "--configfile", "absent.yaml"), "absent.yaml: no configuration that can be read"),
+        (("--benchmark", "sst2", "--configfile", "absent.yaml"), "absent.yaml: expected a file"),
     ],
 )
 def test_what_cannot_be_run_is_refused_before_any_work(run, asked, arguments, message):
@@ -134,6 +134,43 @@ def test_what_cannot_be_run_is_refused_before_any_work(run, asked, arguments, me
     assert (result.exit_code, result.stdout) == (1, "")
     assert message in result.stderr
     assert asked[0] == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"small: [1",
+        b"paper: {title: Z\xfcrich}",
+        b"- a",
+        b"",
+        b"results: 3",
+        b"benchmarks: [a]",
+        b"benchmarks: {rare_words: {conditions: null}}",
+        b"benchmarks: {rare_words: {headline: []}}",
+        b"benchmarks: {rare_words: {seeds: []}}",
+        b"benchmarks: {rare_words: {kind: 3}}",
+        b"methods: {memory: {sharpness: 3}}",
+        b"small: true\nsmall: true",
+        b"only: &a [*a]",
+        b"methods: &a {memory: *a}",
+        b"small: " + b"9" * 5000,
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_an_overlay_with_a_mistake_is_refused_before_any_work(run, asked, tmp_path, command, content):
+    (tmp_path / "mine.yaml").write_bytes(content)
+    more = ("--configfile", tmp_path / "mine.yaml", "--save-pretrained", tmp_path / "model")
+    result = run(command, "--benchmark", "rare_words", *more)
+    assert (result.exit_code, result.stdout, asked[0]) == (1, "", [])
+    assert result.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_a_model_is_not_written_in_place_of_a_file(run, asked, tmp_path, command):
+    (tmp_path / "file").write_text("")
+    result = run(command, "--benchmark", "rare_words", "--save-pretrained", tmp_path / "file")
+    assert (result.exit_code, asked[0]) == (1, [])
+    assert "is a file" in result.stderr
 
 
 def test_an_error_of_the_rules_is_an_error(tmp_path, monkeypatch):

@@ -41,3 +41,18 @@ def test_what_cannot_be_tuned_is_refused_and_left_as_it_was(run, folder, table, 
     assert (result.exit_code, result.stdout) == (1, "")
     assert message in result.stderr
     assert (folder / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--learning-rate", "nan"),
+        ("--learning-rate", "inf"),
+        ("--learning-rate", "-1"),
+        ("--iterations", "0"),
+        ("--iterations", "1e9"),
+        ("--seed", str(2**64)),
+    ],
+)
+def test_numbers_that_are_none_or_out_of_range_are_wrong_usage(run, folder, table, arguments):
+    assert run("tune", folder, "--file", table, *arguments).exit_code == 2

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from hsokv.arms.registry import METHODS
 from hsokv.exceptions import ConfigurationError
 from hsokv.study.benchmarks import manifest_of, source_of, task_of
-from hsokv.study.config import check_configuration, selected
+from hsokv.study.config import RENAMED, Study, check_configuration, groups, selected
 from hsokv.study.config_docs import editor_schema, reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -136,7 +136,7 @@ BAD = [
     ("benchmarks.sst2.columns", {"text": ["a"], "label": "b"}, "", "not allowed"),
     ("benchmarks.sst2.columns", {"text": [], "label": "b"}, "benchmarks.sst2.columns.text", "at least 1"),
     ("benchmarks.sst2.files", {"train": "a.csv"}, "benchmarks.sst2.files.test", "missing"),
-    ("benchmarks.rare_words.development_rows", 5, "", "only in .*Texts"),
+    ("benchmarks.rare_words.validation_rows", 5, "", "only in .*Texts"),
     ("benchmarks.sst2.conditions.shots1.shots", 0, "", "at least 1"),
     ("benchmarks.sst2.conditions.shots1", {}, "benchmarks.sst2.conditions.shots1.shots", "missing"),
     ("benchmarks.sst2.conditions.shots1.senses", 1, "", "WordsCondition"),
@@ -197,15 +197,54 @@ BAD = [
     ("contrasts.0.name", "full_over_kv_only_sst2", "contrasts", "full_over_kv_only_sst2"),
     ("benchmarks.sst2.seeds", list(range(33)), "contrasts.full_over_kv_only_sst2.benchmark", "32"),
     ("criteria.0.kind", "difference", "criteria.0.over", "required"),
+    ("criteria.0.kind", "not_worse", "criteria.0", "margin"),
+    ("criteria.0.kind", "luck", "", "not_worse"),
     ("criteria.0.over", "knn", "", "not allowed"),
     ("criteria.0.below", 0.1, "criteria.0", "above and below"),
-    ("criteria.2.tracks", ["shots16"], "", "RateCriterion"),
+    ("criteria.2.tracks", ["shots16"], "", "not allowed"),
     ("criteria.2.score", "hit_rate", "", "accuracy"),
-    ("paper.authors", [{"name": ""}], "paper.authors.0.name", "at least 1"),
+    ("paper.authors", [{"name": ""}], "paper.authors.0.name", "not blank"),
+    ("paper.title", "   ", "", "not blank"),
+    ("paper.title", "a\x07b", "", "a line"),
+    ("paper.title", "a\nb", "", "a line"),
+    ("paper.abstract", "a\x07b", "", "control"),
+    ("criteria.0.arm", "fulll", "", "'full'"),
+    ("criteria.0.benchmark", "rare_word", "criteria.kv_hit_rate.benchmark", "'rare_words'"),
+    ("criteria.3.tracks", ["shots_16"], "criteria.few_shot_accuracy.tracks", "'shots16'"),
+    ("expected_failures", ["few_shot"], "", "'few_shot_accuracy'"),
+    ("benchmarks.sst2.flops_allowed", 0.5, "", "at least 1"),
+    ("distributed.learning.steps", 1e300, "", "at most"),
+    ("distributed.speed.workers", [], "", "at least 1"),
+    ("results", "~/x", "", "no ~"),
+    ("results", "a{b}", "", "a path"),
+    ("results", "a\nb", "", "a path"),
+    # absurd values, which would eat the machine
+    ("benchmarks.sst2.seeds", [2**64], "benchmarks.sst2.seeds.0", "below 4294967296"),
+    ("benchmarks.sst2.seeds", list(range(1001)), "benchmarks.sst2.seeds", "at most 1000"),
+    ("benchmarks.sst2.conditions.shots1.shots", 10**9, "", "at most 1000000"),
+    ("benchmarks.sst2.flops_allowed", 1e300, "", "at most"),
+    ("benchmarks.sst2.folds", 10**6, "", "at most"),
+    ("benchmarks.split_cifar10.capacity", 10**12, "", "at most"),
+    ("benchmarks.rare_words.world", {"rare_words": 10_000, "queries": 1000}, "benchmarks.rare_words.world", "contexts"),
+    ("benchmarks.rare_words.encoder_steps", 10**30, "", "at most"),
+    ("methods.memory.capacity", 10**9, "", "at most"),
+    ("methods.head.steps", 0xF << 20_000, "", "at most"),
+    ("methods.swarm.agents", 1000, "", "at most 1000 agents of all"),
+    ("distributed.projection.nodes", [10**9], "distributed.projection.nodes.0", "at most"),
+    # what --config gives
+    ("small", "true", "", "True"),
+    ("benchmarks.sst2.seeds", ["1"], "benchmarks.sst2.seeds.0", "--config"),
+    # by an earlier name
+    ("evaluate_on", "test", "", "split"),
+    ("methods.memory.sharpness", 3.0, "", "inverse_temperature"),
+    ("methods.memory.rate", 3.0, "", "known: capacity"),
+    ("data.development_rows", 5, "", "validation_rows"),
+    ("distributed.address", "a:1", "", "HSOKV_RAY_ADDRESS"),
+    ("benchmarks.sst3", {"seeds": [1]}, "benchmarks.sst3.kind", "'sst2'"),
 ]
 
 
-@pytest.mark.parametrize(("place", "value", "key", "tells"), BAD, ids=[f"{place}={value}" for place, value, *_ in BAD])
+@pytest.mark.parametrize(("place", "value", "key", "tells"), BAD, ids=[place for place, *_ in BAD])
 def test_a_mistake_is_named_with_its_key(configuration, place, value, key, tells):
     change(configuration, place, value)
     assert re.search(tells, refused(configuration, key or place))
@@ -267,6 +306,36 @@ def test_a_missing_key_is_named(configuration, key):
         node = node[part]
     del node[last]
     assert "missing" in refused(configuration, key)
+
+
+@pytest.mark.parametrize("key", [1, True, None, date(2026, 1, 1), 1.5])
+@pytest.mark.parametrize("place", ["", "methods", "benchmarks", "benchmarks.sst2.conditions", "encoders.minilm.sha256"])
+def test_a_key_that_is_no_text_is_refused(configuration, place, key):
+    node = configuration
+    for part in place.split(".") if place else ():
+        node = node[part]
+    node[key] = {"seeds": [{key: 1}]}
+    with pytest.raises(ConfigurationError):
+        check_configuration(configuration)
+
+
+def test_a_value_that_is_nested_ten_thousand_million_times_is_refused_at_once(configuration):
+    value = ["x"] * 10
+    for _ in range(9):
+        value = [value] * 10
+    configuration["paper"]["title"] = value
+    assert len(refused(configuration, "paper.title")) < 200
+
+
+def test_of_many_mistakes_the_first_are_told(configuration):
+    configuration["benchmarks"]["sst2"]["seeds"] = ["x"] * 1000
+    assert "and 980 more" in refused(configuration, "benchmarks.sst2.seeds.0")
+
+
+def test_earlier_names_lead_to_names_that_there_are():
+    known = {key for group in groups().values() for key in group["properties"]}
+    assert {name for name in RENAMED.values() if not name.startswith("the ")} <= known
+    assert not {*RENAMED} & {*Study.model_fields}
 
 
 def test_every_mistake_is_named_at_once(configuration):
@@ -389,6 +458,11 @@ def test_own_pairs_may_be_tuned_on_and_have_no_descriptions(configuration):
     del messages["conditions"]["shots4"]["descriptions"]
     messages["conditions"]["tuned"] = configuration["benchmarks"]["sst2"]["conditions"]["shots16_semi_supervised"]
     refused(study, "benchmarks.messages.conditions.tuned.tuning.descriptions")
+
+
+def test_a_study_without_arms_is_refused(configuration):
+    configuration |= {"variants": [], "baselines": []}
+    refused(configuration, "variants")
 
 
 def test_a_family_of_more_than_eight_tests_is_refused(configuration):

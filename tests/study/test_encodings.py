@@ -17,7 +17,7 @@ def study():
         "split": "test",
         "encoder": "minilm",
         "encoders": {"minilm": {"repo_id": "a/b"}, "tiny": TINY},
-        "data": {"development_rows": 5, "development_images": 6},
+        "data": {"validation_rows": 5, "validation_images": 6},
         "methods": {"keys": {}, "maps": {}},
         "benchmarks": {
             "words": {"kind": "words", "world": {}, "encoder_steps": 3, "conditions": conditions},
@@ -53,7 +53,7 @@ def test_each_kind_needs_its_own_data_and_settings(study):
     assert data["words"] == []
     assert data["images"] == data["stream"] == ["cifar10"]
     stream = encodings_of(study, "stream")["default"].settings
-    assert (stream["tasks"], stream["development_images"]) == (5, 6)
+    assert (stream["tasks"], stream["validation_images"]) == (5, 6)
 
 
 def test_the_folder_of_an_encoder_is_no_part_of_what_features_are_made_of(study):

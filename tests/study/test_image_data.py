@@ -36,7 +36,7 @@ def shapes(tmp_path, monkeypatch):
 def study(benchmark, split="validation"):
     return {
         "split": split,
-        "data": {"development_rows": 1, "development_images": 1},
+        "data": {"validation_rows": 1, "validation_images": 1},
         "encoder": "minilm",
         "benchmarks": {"shapes": benchmark},
     }
@@ -53,7 +53,7 @@ def test_the_example_goes_from_its_images_to_records(shapes, tmp_path):
     found = [data | describe_contents(source, None)]
     folder = tmp_path / "features/default"
     asked = Request([1], folder, "stamp", lambda _: None, source=source, split="test", manifests=found)
-    encode_stream(asked, tasks=3, num_patches=8, development_images=4)
+    encode_stream(asked, tasks=3, num_patches=8, validation_images=4)
     settings = yaml.safe_load((ROOT / "config.yaml").read_text())["methods"]
     run_arm(
         benchmark="shapes",
@@ -90,7 +90,7 @@ def test_images_are_known_by_class_and_content_and_not_by_name_or_place(shapes, 
     ("change", "message"),
     [
         ({"conditions": {"four": {"tasks": 4, "passes": 1}}}, "4 tasks in four"),
-        ({"development_images": 11}, "11 development images and 2 .* the smallest, cross, has 12 "),
+        ({"validation_images": 11}, "11 validation images and 2 .* the smallest, cross, has 12 "),
         ({"capacity": 11}, "11 entries .* 12 "),
         ({"folder": "elsewhere"}, "shapes: .* folder of images at .*elsewhere"),
     ],
@@ -100,8 +100,8 @@ def test_what_images_cannot_give_is_refused_before_any_work(shapes, change, mess
         found(shapes | change)
 
 
-def test_the_final_test_needs_no_development_images(shapes):
-    found(shapes | {"development_images": 100}, split="test")
+def test_the_final_test_needs_no_validation_images(shapes):
+    found(shapes | {"validation_images": 100}, split="test")
 
 
 def test_broken_images_are_named_before_any_work(shapes):

@@ -30,7 +30,7 @@ def encode(folder, stamp="stamp", reason=None, **changes):
     source = source_of(SHAPES) | {"folder": str(FOLDER)}
     data = ({"name": "shapes", "kind": "own file", "synthetic": False, "reason": reason, "files": {}},)
     asked = Request([1, 2], folder, stamp, lambda line: None, SHAPES["conditions"], source, None, "test", data)
-    image_shots.encode_shots(asked._replace(**changes), SHAPES["num_patches"], development_images=4)
+    image_shots.encode_shots(asked._replace(**changes), SHAPES["num_patches"], validation_images=4)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -100,7 +100,7 @@ def test_what_was_not_found_is_not_run_and_says_why(settings, tmp_path):
 
 def test_more_shots_than_a_class_has_images_are_refused_before_any_work():
     described = describe_contents(source_of(SHAPES) | {"folder": str(FOLDER)}, None)
-    study = {"split": "validation", "data": {"development_rows": 1, "development_images": 4}}
+    study = {"split": "validation", "data": {"validation_rows": 1, "validation_images": 4}}
     check_contents("shapes", described, SHAPES, study)
-    with pytest.raises(DataError, match=r"4 development images and 10 .* the smallest, cross, has 12"):
+    with pytest.raises(DataError, match=r"4 validation images and 10 .* the smallest, cross, has 12"):
         check_contents("shapes", described, SHAPES | {"conditions": {"shots5": {"shots": 5}}}, study)

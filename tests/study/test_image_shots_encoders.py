@@ -47,7 +47,7 @@ def write(out, folder, encoder, reason=None, conditions=SHOTS):
     found = {"name": "tiny", "reason": reason, "files": {}}
     source, data = {"source": "files", "folder": str(folder)}, (DATA, found) if encoder else (DATA,)
     asked = Request([7], out, "s", lambda text: None, conditions, source, None, "test", data, encoder)
-    encode_shots(asked, num_patches=4, development_images=1)
+    encode_shots(asked, num_patches=4, validation_images=1)
     arrays = {}
     for name in ("seed7", "evaluation"):
         with np.load(out / f"{name}.npz") as stored:

@@ -31,7 +31,7 @@ def written(tmp_path_factory):
 
 def write(folder, seed=13, tasks=5, split="test", data=DATA):
     asked = Request([seed], folder, "s", lambda text: None, source=SOURCE, split=split, manifests=[data])
-    encode_stream(asked, tasks, num_patches=4, development_images=3)
+    encode_stream(asked, tasks, num_patches=4, validation_images=3)
     with np.load(folder / f"seed{seed}.npz") as stored:
         return dict(stored)
 

@@ -31,11 +31,11 @@ def manifests(source, root=None, encoder=MINILM):
     return data, {"reason": None, "revision": files.source.revision, "files": dict(files.sha256)}
 
 
-def encode(folder, source, conditions, split, development_rows, data=None, encoder=MINILM):
+def encode(folder, source, conditions, split, validation_rows, data=None, encoder=MINILM):
     said = []
     found = data or manifests(source, encoder=encoder)
     asked = Request(SEEDS, folder, "stamp", said.append, conditions, source, None, split, found, encoder)
-    encode_shots(asked, development_rows)
+    encode_shots(asked, validation_rows)
     return said
 
 
@@ -48,7 +48,7 @@ def messages(monkeypatch):
 
 def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     source, conditions = source_of(messages), messages["conditions"]
-    said = encode(tmp_path / "features/default", source, conditions, "test", messages["development_rows"])
+    said = encode(tmp_path / "features/default", source, conditions, "test", messages["validation_rows"])
     assert said[0].startswith("left out of the train file: 0 repeated")
     provenance = read_provenance(tmp_path / "features/default/seed1.npz")
     assert provenance["classes"] == 3

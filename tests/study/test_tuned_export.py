@@ -30,7 +30,7 @@ def run(features, records, settings, name, source=SOURCE):
 @pytest.mark.parametrize("name", ["plain", "contrast", "guesses", "learnt_guesses"])
 def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, name):
     record, definition = run(features, tmp_path / "records", settings, name)
-    made = export_model(record, definition, features, {1: record.scores}, Texts(development_rows=ROWS))
+    made = export_model(record, definition, features, {1: record.scores}, Texts(validation_rows=ROWS))
     made.save_pretrained(tmp_path / "model")
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model")
     test = load_texts(SOURCE, None, "validation", ROWS)[1]
@@ -44,7 +44,7 @@ def test_texts_are_answered_as_the_record_says(features, settings, tmp_path, nam
 def test_pairs_are_answered_as_the_record_says(settings, tmp_path):
     encode(tmp_path / "features", source=PAIRS, conditions={name: CONDITIONS[name] for name in ("plain", "contrast")})
     record, definition = run(tmp_path / "features", tmp_path / "records", settings, "contrast", PAIRS)
-    model = export_model(record, definition, tmp_path / "features", {}, Texts(development_rows=ROWS))
+    model = export_model(record, definition, tmp_path / "features", {}, Texts(validation_rows=ROWS))
     test = load_texts(PAIRS, None, "validation", ROWS)[1]
     pairs = [tuple(text.split(PAIR)) for text in test.inputs]
     said = [next(iter(row)) for row in model.predict(pairs)]
@@ -62,4 +62,4 @@ def test_features_that_are_no_longer_those_of_the_shots_are_refused(features, se
     provenance = read_provenance(features / "contrast" / "seed1.npz")
     write_features(tmp_path / "contrast" / "seed1.npz", provenance, {k: v for k, v in changed.items() if "/" in k})
     with pytest.raises(RecordError, match="does not see the shots as this file says"):
-        export_model(record, definition, tmp_path, {1: record.scores}, Texts(development_rows=ROWS))
+        export_model(record, definition, tmp_path, {1: record.scores}, Texts(validation_rows=ROWS))

@@ -52,10 +52,10 @@ def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
     found = found or manifests(source)
     frozen = {name: condition for name, condition in conditions.items() if "tuning" not in condition}
     asked = Request([1], folder / "default", "stamp", said.append, frozen, source, None, "validation", found, MINILM)
-    text.encode_shots(asked, development_rows=5)
+    text.encode_shots(asked, validation_rows=5)
     for name in conditions.keys() - frozen:
         own = asked._replace(folder=folder / name, conditions={name: conditions[name]})
-        tuned_text.encode_shots(own, development_rows=5)
+        tuned_text.encode_shots(own, validation_rows=5)
     return said
 
 
@@ -165,7 +165,7 @@ def test_without_data_the_files_say_so(tmp_path):
 
 def test_more_unlabelled_texts_than_there_are_is_refused_before_any_work():
     described = {"texts": {"labels": ["0", "1"], "train": {"0": 10, "1": 10}, "dropped": {}}}
-    study = {"data": {"development_rows": 5}}
+    study = {"data": {"validation_rows": 5}}
     for unlabelled in (2, 3):
         conditions = {"c": {"shots": 2, "tuning": {"unlabelled": unlabelled}}}
         benchmark = {"kind": "texts", "source": "sst2", "conditions": conditions}

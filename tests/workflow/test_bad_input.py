@@ -44,6 +44,9 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
             "criteria: [{name: a, benchmark: sst2, arm: full, score: acuracy, kind: rate, above: 0.5}]",
             ["criteria.a.score", "did you mean 'accuracy'"],
         ),
+        ("evaluate_on: final", ["evaluate_on", "split"]),
+        ("benchmarks: {sst2: {seeds: [18446744073709551616]}}", ["benchmarks.sst2.seeds.0", "4294967296"]),
+        ("only: &a [*a]", ["only.0", "a string"]),
         ("only: [sst3]", ["only", "'sst3'", "did you mean 'sst2'"]),
     ],
 )
@@ -64,9 +67,26 @@ def test_more_shots_than_the_data_have(tmp_path, data):
     refused(Study(tmp_path / "study", data), "sst2", "10000", overlay=shots)
 
 
-def test_a_device_that_does_not_exist(fresh, monkeypatch):
-    monkeypatch.setitem(fresh.environment, "HSOKV_DEVICE", "gpu")
-    refused(fresh, "HSOKV_DEVICE", "'gpu'")
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HSOKV_DEVICE", "gpu"), ("HSOKV_CACHE_DIR", "Snakefile"), ("HSOKV_RAY_ADDRESS", "head")],
+)
+def test_a_variable_of_what_is_not_there(fresh, monkeypatch, name, value):
+    monkeypatch.setitem(fresh.environment, name, value)
+    refused(fresh, name, value)
+
+
+def test_a_study_file_that_is_no_text(tmp_path, data):
+    study = Study(tmp_path / "study", data)
+    (study.folder / "config.yaml").write_bytes(b"paper: {title: Z\xfcrich}")
+    refused(study, "config.yaml", "UTF-8")
+
+
+@pytest.mark.parametrize("target", ["records/sst3/full.jsonl", "records/sst2/ful.jsonl", "models/sst2/full/seed9"])
+def test_a_target_that_there_is_not(fresh, target):
+    code, output = fresh.run(f"results/small/{target}")
+    assert code == 1
+    assert "Traceback" not in output
 
 
 def test_a_data_folder_that_is_not_there_is_no_reason_for_a_stand_in(tmp_path):
@@ -87,7 +107,7 @@ def test_a_results_folder_that_cannot_be_written(tmp_path, data):
     code, output = study.run("report")
     assert code == 1
     assert "Traceback" not in output
-    assert "cannot write to the results folder" in output
+    assert "results: cannot write to" in output
 
 
 def test_a_corrupt_record_among_good_ones_is_named(built):

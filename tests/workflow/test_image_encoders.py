@@ -32,7 +32,7 @@ def test_an_encoder_in_a_folder_is_run_beside_the_dictionary_and_one_out_of_reac
                     "here": {"shots": 2, "encoder": "tiny"},
                     "there": {"shots": 2, "encoder": "far"},
                 },
-                "development_images": 4,
+                "validation_images": 4,
                 "num_patches": 8,
                 "folds": 2,
                 "flops_allowed": 1e12,

@@ -16,7 +16,7 @@ def test_the_example_of_own_images_runs_from_its_folder(tmp_path, data):
     for arm in ("ridge", "fine_tune"):
         record = read_run("shapes", "three_tasks", arm, 1, study.folder / "results/own-images/records")
         assert (record.status, record.data["kind"]) == ("done", "own file")
-        assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["development_images"]
+        assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["validation_images"]
 
 
 def test_the_example_of_few_shots_of_own_images_runs_from_its_folder(tmp_path, data):
@@ -28,7 +28,7 @@ def test_the_example_of_few_shots_of_own_images_runs_from_its_folder(tmp_path, d
     for condition in ("shots4", "shots1"):
         record = read_run("shapes", condition, "full", 1, study.folder / "results/own-image-shots/records")
         assert (record.status, record.data["kind"]) == ("done", "own file")
-        assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["development_images"]
+        assert len(record.outcomes) == 6 * example["benchmarks"]["shapes"]["validation_images"]
 
 
 def test_what_is_wrong_with_own_images_is_named_before_any_work(tmp_path, data):

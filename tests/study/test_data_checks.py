@@ -1,12 +1,7 @@
-import os
-import shutil
-from types import SimpleNamespace
-
 import pytest
 
 from hsokv.data.catalogue import SOURCES
-from hsokv.exceptions import DataError, EncoderError, HsokvError
-from hsokv.study.preflight import ROOM, check_folder
+from hsokv.exceptions import DataError, EncoderError
 
 from .data_checks import check_data
 
@@ -14,7 +9,7 @@ from .data_checks import check_data
 def texts(**sources):
     benchmarks = {name: {"kind": "texts", "source": source, "conditions": SHOTS1} for name, source in sources.items()}
     return {
-        "data": {"development_rows": 1},
+        "data": {"validation_rows": 1},
         "encoder": "minilm",
         "encoders": {"minilm": {"repo_id": "a/b", "revision": "0" * 40}},
         "benchmarks": {"rare_words": {"kind": "words", "conditions": {}}, **benchmarks},
@@ -23,20 +18,6 @@ def texts(**sources):
 
 SHOTS1 = {"shots1": {"shots": 1}}
 TEXTS = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
-
-
-def test_a_folder_is_checked_without_writing(tmp_path, monkeypatch):
-    check_folder(tmp_path / "a" / "results")
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "file").write_text("")
-    with pytest.raises(HsokvError, match=r"cannot write to the results folder .*/file/results: .*file is a file"):
-        check_folder(tmp_path / "file" / "results")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=ROOM - 1))
-    with pytest.raises(HsokvError, match="free some space"):
-        check_folder(tmp_path)
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(HsokvError, match="read-only"):
-        check_folder(tmp_path)
 
 
 def test_generated_benchmarks_need_nothing():
@@ -95,7 +76,7 @@ def test_an_encoder_that_no_condition_uses_is_not_looked_at():
 def test_more_shots_than_the_data_have_are_refused(own_copy):
     asked = texts(sst2="sst2")
     asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
-    with pytest.raises(DataError, match=r"sst2: .* 1 development texts and 4 to learn from; .* has 3 different"):
+    with pytest.raises(DataError, match=r"sst2: .* 1 validation texts and 4 to learn from; .* has 3 different"):
         check_data(asked, own_copy[0])
 
 
@@ -134,7 +115,7 @@ def test_own_files_are_known_by_checksum(own_files):
         (
             "train.csv",
             ["x,a", "y,b"],
-            "messages: .* 1 development texts and 2 .* has 1 different",
+            "messages: .* 1 validation texts and 2 .* has 1 different",
         ),
         (
             "train.csv",
