@@ -1,10 +1,14 @@
 """Texts and labels in the shapes that people have them, checked before any work."""
 
+import math
 from collections.abc import Iterable, Mapping
-from numbers import Integral
 from typing import Any
 
-from hsokv.exceptions import ConfigurationError, DataError
+import torch
+from torch import Tensor
+
+from hsokv.exceptions import DataError
+from hsokv.memory.storage import is_dense, told
 
 Text = str | tuple[str, str]
 """A text, or a pair of them for a model of pairs."""
@@ -51,11 +55,34 @@ def check_class_names(labels: Iterable[Any]) -> list[str]:
     return names
 
 
-def check_count(value: Any, name: str) -> int:
-    """A whole number of at least 1; raises ConfigurationError."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
+def check_ids(ids: object, pair: bool, tokens: int, length: float = math.inf) -> Tensor:
+    """Tokens [n, length], of pairs [n, 2, length]; raises DataError for other shapes and types, and unknown tokens."""
+    good = isinstance(ids, Tensor) and ids.ndim == 2 + pair and (not pair or ids.shape[1] == 2)
+    if not good or ids.dtype not in (torch.int64, torch.int32) or ids.shape[-1] > length:
+        shape = "[n, 2, length], the two texts of a pair apart" if pair else "[n, length]"
+        raise DataError(f"input_ids must be whole numbers {shape}, length at most {length}, got {told(ids)}")
+    if not torch.compiler.is_compiling() and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
+        raise DataError(f"input_ids must be in 0..{tokens - 1}, got others: make them with the tokenizer of this model")
+    return ids
+
+
+def check_features(features: object, width: int | None) -> Tensor:
+    """Features [n, width], of any `width` where that is None; raises DataError for other shapes, and for NaN."""
+    good = is_dense(features) and features.ndim == 2
+    if not good or (width and (features.shape[1] != width or not features.is_floating_point())):
+        raise DataError(f"features must be floats [n, {width or 'dim'}], got {told(features)}: give one vector a row")
+    if not torch.compiler.is_compiling() and not features.isfinite().all():
+        raise DataError("features must be finite, got NaN or infinity: leave these rows out")
+    return features
+
+
+def check_targets(labels: object, n: int, classes: int) -> None:
+    """Raise DataError unless labels are int64 [n] in 0..classes-1, or -100, which a loss leaves out."""
+    good = isinstance(labels, Tensor) and labels.shape == (n,) and labels.dtype is torch.int64
+    if good and torch.compiler.is_compiling():
+        return
+    if not good or not (((labels >= 0) & (labels < classes)) | (labels == -100)).all():
+        raise DataError(f"labels must be int64 [{n}] in 0..{classes - 1}, got {told(labels)}, or others")
 
 
 def _string(value: Any, name: str) -> str:

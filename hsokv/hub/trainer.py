@@ -18,6 +18,8 @@ from hsokv.learning.budget import FORMULAS
 from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy
 
+INPUTS = ("input_ids", "pixel_values", "features")
+
 
 class HSOKVTrainer(Trainer):
     """Trains what of a model requires a gradient on -log p of its mixture, and writes what it has trained on.
@@ -44,6 +46,8 @@ class HSOKVTrainer(Trainer):
                 "written apart would differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
             )
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
+        if not isinstance(self.model, HSOKVForSequenceClassification):
+            raise ConfigurationError(f"this trainer is for models with a memory, got a {type(self.model).__name__}")
         self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer
         self._step_flops = 0
         self._has_memory = getattr(self.model.predictor, "memory", None) is not None
@@ -73,6 +77,10 @@ class HSOKVTrainer(Trainer):
 
     def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if "text" not in rows[0]:
+            if not any(name in rows[0] for name in INPUTS):
+                raise DataError(
+                    f"a row wants text and label, or labels and one of {', '.join(INPUTS)}; got {[*rows[0]]}"
+                )
             return default_data_collator(rows)
         model, labels = self.model, [row["label"] for row in rows if row.get("label") is not None]
         if len(labels) not in (0, len(rows)):
@@ -83,6 +91,10 @@ class HSOKVTrainer(Trainer):
 
     def _check(self) -> None:
         for rows in (self.train_dataset, self.eval_dataset):
+            if hasattr(rows, "iloc"):
+                raise DataError(
+                    "a dataset must be a list of rows, got a table of pandas: give table.to_dict('records')"
+                )
             if isinstance(rows, list | tuple):
                 self.model.class_numbers([row.get("label") for row in rows if "text" in row])
         learning = {name.split(".")[0] for name, part in self.model.named_parameters() if part.requires_grad}
@@ -131,8 +143,7 @@ class _Writing(TrainerCallback):
 
     def _write(self, inputs: Mapping[str, Any]) -> None:
         model = self.trainer.model
-        names = ("input_ids", "attention_mask", "pixel_values", "features")
-        given = {name: inputs[name].to(model.device) for name in names if name in inputs}
+        given = {name: inputs[name].to(model.device) for name in (*INPUTS, "attention_mask") if name in inputs}
         labels = inputs["labels"].to(model.device)
         with torch.no_grad(), model.evaluating():
             features, flops = counted(model.features, **given)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -52,13 +52,16 @@ class Storage(nn.Module):
     @state.setter
     @torch.inference_mode(False)
     def state(self, state: MemoryState) -> None:
-        """Hold a copy of these entries, oldest first, in as many slots as they have."""
-        with self._lock:
-            self._keep(MemoryState(*(part.detach().clone() for part in state)))
+        """Hold a copy of these entries, oldest first, in as many slots as they have; checked as a checkpoint is."""
+        self.load_state_dict({**self.state_dict(), **state._asdict()})
 
     def __len__(self) -> int:
         """The number of entries held."""
         return int((self.number >= 0).sum())
+
+    def __bool__(self) -> bool:
+        """A memory is one, whatever it holds."""
+        return True
 
     def _buffers_as_state(self) -> MemoryState:
         return MemoryState(*(getattr(self, name) for name in MemoryState._fields))
@@ -140,9 +143,20 @@ class Storage(nn.Module):
                 capacity, key_dim = state_dict[prefix + "keys"].shape
                 self._keep(init(capacity, key_dim, dtype=self.keys.dtype, device=self.keys.device))
             super()._load_from_state_dict(state_dict, prefix, *args)
+            self.count = self.count.to(wide(self.count.dtype))
             self._taken = True  # with `assign`, by the checkpoint
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
     """The type that a number of this type is computed in: float32 or wider."""
-    return torch.promote_types(dtype, torch.float32)
+    return torch.float32 if dtype.itemsize < 4 else dtype
+
+
+def is_dense(rows: object) -> TypeGuard[Tensor]:
+    """Whether it is a tensor as memories take it: not sparse, nor of parts of several lengths."""
+    return isinstance(rows, Tensor) and rows.layout is torch.strided and not rows.is_nested
+
+
+def told(rows: object) -> str:
+    """What an error says that was given: the shape, type and device of a tensor, or the name of another type."""
+    return f"{list(rows.shape)} of {rows.dtype} on {rows.device}" if is_dense(rows) else f"a {type(rows).__name__}"
