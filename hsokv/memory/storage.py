@@ -35,6 +35,7 @@ class Storage(nn.Module):
         self._taken = False  # whether somebody else may hold the tensors
         self._ordered = True  # whether the slots are in the order of writing
         self._version = 0  # grows with every change
+        self._known: dict[int, Tensor] = {}  # slots and sizes of classes, for `insert_`
 
     @property
     def capacity(self) -> int:
@@ -89,13 +90,13 @@ class Storage(nn.Module):
                 self._own()
             state = self._buffers_as_state()
             self._version += 1
-            self._ordered = insert_(state, added(state), classes) and self._ordered
+            self._ordered = insert_(state, added(state), classes, self._known) and self._ordered
 
     def _keep(self, state: MemoryState, ordered: bool = True) -> None:
         """Hold new tensors instead of the present ones."""
         for name, part in state._asdict().items():
             setattr(self, name, part.to(getattr(self, name).dtype))
-        self._taken, self._ordered, self._version = False, ordered, self._version + 1
+        self._taken, self._ordered, self._version, self._known = False, ordered, self._version + 1, {}
 
     def _own(self) -> None:
         self._keep(MemoryState(*(part.clone() for part in self._buffers_as_state())), self._ordered)
@@ -113,7 +114,7 @@ class Storage(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         with self._lock:
             self._order()
-            count = self.count
+            count, self._known = self.count, {}
             super()._apply(fn, recurse)
             if self.count.dtype != wide(self.count.dtype):  # in half precision counts would soon stand still
                 self.count = count.to(self.count.device)
@@ -123,7 +124,7 @@ class Storage(nn.Module):
         """For copies and pickles, which take what is held now whatever is written later."""
         with self._lock:
             self._take()
-            state = {**self.__dict__, "_buffers": dict(self._buffers), "_readers": 0}
+            state = {**self.__dict__, "_buffers": dict(self._buffers), "_readers": 0, "_known": {}}
         del state["_lock"]
         return state
 
