@@ -116,7 +116,8 @@ class HSOKVForSequenceClassification(SavedModel):
             predictor = type(self.predictor).from_description(described["predictor"])
             wanted = {f"predictor.{name}": part for name, part in predictor.state_dict().items()}
             wanted |= {name: part for name, part in super().state_dict().items() if not name.startswith(_OF_PREDICTOR)}
-            differ = [name for name in sorted(wanted | given) if _shape(wanted, name) != _shape(given, name)]
+            shapes, own = ({name: part.shape for name, part in tensors.items()} for tensors in (given, wanted))
+            differ = [name for name in sorted(shapes | own) if shapes.get(name) != own.get(name)]
             if strict and differ:
                 raise ModelError(f"this state_dict does not fit the model, {len(differ)} parts differ: {differ[0]}")
             predictor.load_state_dict(parts, strict=strict)
@@ -429,10 +430,6 @@ def _read_extra(state: Tensor, predictor: Predictor) -> dict[str, Any]:
     if described.keys() != predictor.describe().keys():
         raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(described)}")
     return extra
-
-
-def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:
-    return tensors[name].shape if name in tensors else None
 
 
 def _joined(text: Text) -> str:
