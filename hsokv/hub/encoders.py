@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pad_sequence
@@ -50,7 +51,7 @@ class TextInputs(nn.Module):
         """The token that fills a row."""
         return self.model.config.pad_token_id or 0
 
-    def encode(self, texts: Sequence[Text], tokenizer: Any) -> Tensor:
+    def encode(self, texts: Sequence[Text], tokenizer: Tokenizer) -> Tensor:
         """Features [n, dim] as the study makes them: texts of one length together, none padded; on all threads."""
         device = str(self.model.device)
         encoder = TextEncoder(self.model, tokenizer, size_of(self.model.config), self.pooling, device)
@@ -61,7 +62,7 @@ class TextInputs(nn.Module):
 
         return pair_features(*map(vectors, zip(*texts, strict=True))) if self.pair and texts else vectors(texts)
 
-    def batch(self, texts: Sequence[Text], tokenizer: Any) -> dict[str, Tensor]:
+    def batch(self, texts: Sequence[Text], tokenizer: Tokenizer) -> dict[str, Tensor]:
         """What `forward` takes of texts, padded to the longest: input_ids and attention_mask [n, length]."""
         flat = [text for pair in texts for text in pair] if self.pair else list(texts)
         rows = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(flat)]
@@ -113,13 +114,13 @@ class ContextInputs(WideModule):
         """How many tokens it knows."""
         return len(self.encoders[0].embedding)
 
-    def encode(self, texts: Sequence[str], tokenizer: Any) -> Tensor:
+    def encode(self, texts: Sequence[str], tokenizer: Tokenizer) -> Tensor:
         """Features [n, dim] of contexts, words between spaces; raises DataError for a word the world does not have."""
         if not texts:
             return self.mean.new_zeros(0, len(self.mean))
         return self(self.batch(texts, tokenizer)["input_ids"].to(self.mean.device))
 
-    def batch(self, texts: Sequence[str], tokenizer: Any) -> dict[str, Tensor]:
+    def batch(self, texts: Sequence[str], tokenizer: Tokenizer) -> dict[str, Tensor]:
         """What `forward` takes of contexts, padded to the longest: input_ids [n, length]."""
         known = tokenizer.get_vocab()
         for text in texts:

@@ -49,14 +49,14 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         self.inverse_temperature = inverse_temperature
         self.capacity = capacity
 
-    def fit(self, X: Any, y: Iterable[Any]) -> "MemoryClassifier":
+    def fit(self, X: Any, y: Iterable[object]) -> "MemoryClassifier":
         """Remember examples and nothing else: X [n, dim], or n texts; y [n] of any labels.
 
         Raises DataError (a ValueError) for strings without an encoder.
         """
         return self._remember(X, y, None, None)
 
-    def partial_fit(self, X: Any, y: Iterable[Any], classes: Iterable[Any] | None = None) -> "MemoryClassifier":
+    def partial_fit(self, X: Any, y: Iterable[object], classes: Iterable[object] | None = None) -> "MemoryClassifier":
         """Remember more examples, one or many; labels may be new. `classes`: further labels that will come.
 
         The estimator's parameters count from the next `fit` on.
@@ -64,7 +64,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         return self._remember(X, y, classes, getattr(self, "memory_", None))
 
     def _remember(
-        self, X: Any, y: Iterable[Any], classes: Iterable[Any] | None, held: KeyValueMemory | None
+        self, X: Any, y: Iterable[object], classes: Iterable[object] | None, held: KeyValueMemory | None
     ) -> "MemoryClassifier":
         given = np.asarray(y)
         odd = [label for label in given.flat if not isinstance(label, str | Number)] if given.dtype == object else []
@@ -118,7 +118,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             read = self.memory_.read(_directions(self._checked(X)), k)
         return (1 - read.similarity.numpy(), read.slots.numpy()) if return_distance else read.slots.numpy()
 
-    def forget(self, indices: Any = None, *, label: Any = None) -> "MemoryClassifier":
+    def forget(self, indices: Any = None, *, label: object = None) -> "MemoryClassifier":
         """Remove the entries at `indices`, as `kneighbors` gives them, or all those of a label.
 
         The entries that stay move up, so that indices found before name others then. Raises DataError for a label that

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ Text = str | tuple[str, str]
 """A text, or a pair of them for a model of pairs."""
 
 
-def as_list(values: Iterable[Any], name: str) -> list[Any]:
+def as_list(values: Iterable[object], name: str) -> list[object]:
     """The values of a list, generator, array, pandas Series or datasets column; the rows of a table.
 
     Raises DataError for a single string, a set, a mapping, and what has no length at all.
@@ -31,12 +30,12 @@ def as_list(values: Iterable[Any], name: str) -> list[Any]:
     return list(rows)
 
 
-def check_strings(values: Iterable[Any], name: str) -> list[str]:
+def check_strings(values: Iterable[object], name: str) -> list[str]:
     """The values as plain strings; raises DataError naming the first that is none or that UTF-8 cannot hold."""
     return [_string(value, f"{name}[{i}]") for i, value in enumerate(as_list(values, name))]
 
 
-def check_texts(texts: Iterable[Any], pair: bool = False) -> list[Text]:
+def check_texts(texts: Iterable[object], pair: bool = False) -> list[Text]:
     """Texts, or pairs of them, as plain strings; raises DataError naming the first row that is none."""
     if not pair:
         return check_strings(texts, "texts")
@@ -47,7 +46,7 @@ def check_texts(texts: Iterable[Any], pair: bool = False) -> list[Text]:
     return [tuple(_string(text, f"texts[{i}]") for text in row) for i, row in enumerate(rows)]
 
 
-def check_class_names(labels: Iterable[Any]) -> list[str]:
+def check_class_names(labels: Iterable[object]) -> list[str]:
     """Names of classes; raises DataError for one that is no string, or that stands twice."""
     names = check_strings(labels, "labels")
     if twice := [name for name in names if names.count(name) > 1]:
@@ -85,7 +84,7 @@ def check_targets(labels: object, n: int, classes: int) -> None:
         raise DataError(f"labels must be int64 [{n}] in 0..{classes - 1}, got {told(labels)}, or others")
 
 
-def _string(value: Any, name: str) -> str:
+def _string(value: object, name: str) -> str:
     try:
         if isinstance(value, str) and (value.isascii() or value.encode()):
             return str(value)

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 from transformers.modeling_outputs import SequenceClassifierOutput
-from transformers.utils import can_return_tuple
+from transformers.utils.generic import can_return_tuple
 
 from hsokv.arms.fine_tune import FromImages
 from hsokv.arms.predictors import Ensemble, Linear, Neighbours, Predictor
@@ -100,13 +100,13 @@ class HSOKVForSequenceClassification(SavedModel):
         text = json.dumps(state | {"entries": self.entries}).encode()
         return torch.from_numpy(np.frombuffer(text, np.uint8).copy())
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         """The tensors, the texts and the names of one moment, whatever other threads write."""
         with LOCK:
             return super().state_dict(*args, **kwargs)
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Tensor], prefix: str, metadata: object, strict: bool, *args: Any
+        self, state_dict: dict[str, Tensor], prefix: str, metadata: object, strict: bool, *args: object
     ) -> None:
         """Load a copy first, so that what does not fit changes nothing."""
         given = {name.removeprefix(prefix): part for name, part in state_dict.items() if name.startswith(prefix)}
@@ -184,7 +184,7 @@ class HSOKVForSequenceClassification(SavedModel):
         pixel_values: Tensor | None = None,
         features: Tensor | None = None,
         labels: Tensor | None = None,
-        **_: Any,
+        **_: object,
     ) -> SequenceClassifierOutput:
         """Log-probabilities, and their mean loss in nats where `labels` [n] are given; changes nothing.
 

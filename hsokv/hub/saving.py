@@ -17,6 +17,7 @@ import torch
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from hsokv.exceptions import ConfigurationError, ModelError, check_known
@@ -55,7 +56,7 @@ class SavedModel(PreTrainedModel):
         self,
         save_directory: str | Path,
         is_main_process: bool = True,
-        state_dict: dict[str, Any] | None = None,
+        state_dict: dict[str, Tensor] | None = None,
         push_to_hub: bool = False,
         max_shard_size: int | str = "50GB",
         variant: str | None = None,
@@ -105,7 +106,7 @@ class SavedModel(PreTrainedModel):
             given = {"repo_id": folder.resolve().name, "token": token, "max_shard_size": max_shard_size} | kwargs
             self.push_to_hub(**{name: value for name, value in given.items() if name in of_push})
 
-    def _fits(self, state_dict: dict[str, Any]) -> bool:
+    def _fits(self, state_dict: dict[str, Tensor]) -> bool:
         own = self.state_dict()
         texts = own.pop("_extra_state")
         given = {name: part for name, part in state_dict.items() if name != "_extra_state"}
@@ -189,7 +190,7 @@ def _put_in_place(stage: Path, folder: Path) -> None:
         raise
 
 
-def write_side(folder: Path, entries: dict[str, Any], run: dict[str, Any]) -> None:
+def write_side(folder: Path, entries: Mapping[str, Mapping[str, str]], run: Mapping[str, Any]) -> None:
     """Write the side file of a folder in which all else stands."""
     files = [path for path in folder.iterdir() if _is_checked(path.name)]
     sums = {path.name: checksum(path) for path in files}
@@ -247,7 +248,7 @@ def _is_checked(file: str) -> bool:
     return file in (CONFIG, TOKENIZER) or bool(WEIGHT_FILES.fullmatch(file))
 
 
-def _find_folder(name: str, **source: Any) -> Path:
+def _find_folder(name: str, **source: object) -> Path:
     """The folder of a model on this machine; a model of the hub is downloaded first."""
     folder = Path(name)
     if folder.exists() or folder.is_absolute() or len(folder.parts) > 2:

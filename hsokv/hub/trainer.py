@@ -5,9 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
+from transformers import (
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+    default_data_collator,
+)
 from transformers.training_args import ParallelMode
 
 from hsokv.exceptions import ConfigurationError, DataError
@@ -55,18 +62,20 @@ class HSOKVTrainer(Trainer):
         if self._has_memory:
             self.callback_handler.callbacks.insert(0, _Writing(self))  # before those that read what was written
 
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Tensor], num_items_in_batch: Tensor | None = None
+    ) -> Tensor:
         """One step of the gradient, counted; its inputs are written to the memory when the optimizer has moved."""
         loss, self._step_flops = counted(super().training_step, model, inputs, num_items_in_batch)
         if self._has_memory:
             self._trained.append(inputs)
         return loss
 
-    def floating_point_ops(self, inputs: Any) -> int:
+    def floating_point_ops(self, inputs: dict[str, Tensor]) -> int:
         """Those of the last step, as they were counted."""
         return self._step_flops
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         """Take over a checkpoint, whose memory may have other slots."""
         checkpoint = HSOKVForSequenceClassification.from_pretrained(resume_from_checkpoint)
         self.model.load_state_dict(checkpoint.state_dict())
@@ -116,18 +125,18 @@ class _Writing(TrainerCallback):
         self.before = kv.remove(state, own)
         self.entries = {number: entry for number, entry in entries.items() if number not in gone}
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_epoch_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Begin with the memory from before training, unless the epoch is resumed in its middle."""
         if float(state.epoch or 0).is_integer():
             self._begin()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Write the step's examples."""
         for inputs in self.trainer._trained:
             self._write(inputs)
         self.trainer._trained.clear()
 
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_epoch_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Write all examples anew where the encoder has moved, or the epoch was cut short."""
         encoder = self.trainer.model.encoder
         moved = encoder is not None and any(part.requires_grad for part in encoder.parameters())
@@ -163,7 +172,7 @@ def counted(function: Callable[..., Any], *args: Any, **given: Any) -> tuple[Any
 
 
 def _raw(formula: Callable[..., float]) -> Callable[..., int]:
-    def flops(*args: Any, out_val: Any = None, **given: Any) -> int:
+    def flops(*args: object, out_val: object = None, **given: object) -> int:
         return math.ceil(formula(*args, **given))
 
     flops._get_raw = True  # takes tensors, not shapes
@@ -173,5 +182,5 @@ def _raw(formula: Callable[..., float]) -> Callable[..., int]:
 _COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FORMULAS.items()}
 
 
-def _metrics(result: Any) -> dict[str, float]:
+def _metrics(result: EvalPrediction) -> dict[str, float]:
     return {"accuracy": accuracy(result.predictions.argmax(-1), result.label_ids)}

@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, Self
+from typing import Self, SupportsIndex
 
 import torch
 from torch import Tensor, distributed, nn
@@ -288,9 +288,9 @@ class KeyValueMemory(Storage):
 
     # --- inside
 
-    def _checked_label(self, label: object) -> int:
+    def _checked_label(self, label: SupportsIndex | None) -> int:
         try:
-            number = operator.index(label)
+            number = -1 if label is None else operator.index(label)
         except TypeError:
             number = -1
         if not 0 <= number < self.classes:
@@ -350,12 +350,12 @@ class KeyValueMemory(Storage):
         p = kv.label_distribution(retrieval, self.inverse_temperature, self.classes)
         return p.clamp_min(torch.finfo(p.dtype).tiny).log()
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         """Take a checkpoint with its capacity; refuse one of another shape, or a part of one, before torch copies."""
         tensors = [*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)]
         mine = {name: list(part.shape) for name, part in tensors}
         names = [name for name in {**mine, "projection": None} if prefix + name in state_dict]
-        came = {name: list(getattr(state_dict[prefix + name], "shape", "?")) for name in names}
+        came = {name: list(getattr(state_dict[prefix + name], "shape", [-1])) for name in names}
         capacity = (came.get("keys") or [0])[0]
         slots = {name: [capacity, *mine[name][1:]] for name in kv.MemoryState._fields[:-1]}
         if came and (came != {**mine, **slots} or not capacity):
@@ -378,7 +378,7 @@ class KeyValueMemory(Storage):
         self._search = None
         return super()._apply(fn, recurse)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**super().__getstate__(), "_search": None}
 
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self, TypeGuard
+from typing import Self, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -120,7 +120,7 @@ class Storage(nn.Module):
                 self.count = count.to(self.count.device)
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """For copies and pickles, which take what is held now whatever is written later."""
         with self._lock:
             self._take()
@@ -128,16 +128,16 @@ class Storage(nn.Module):
         del state["_lock"]
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
         self._lock = threading.RLock()
 
-    def _save_to_state_dict(self, *args: Any) -> None:
+    def _save_to_state_dict(self, *args: object) -> None:
         with self._lock:
             self._take()
             super()._save_to_state_dict(*args)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         """Take a checkpoint with its capacity."""
         with self._lock:
             if prefix + "keys" in state_dict:
