@@ -9,7 +9,6 @@ of the swing-up with two workers over one process, over ten seeds. The last line
 
 import argparse
 import os
-import time
 from collections.abc import Callable
 from statistics import median
 
@@ -19,17 +18,14 @@ import pandas as pd
 
 from benchmarks.memory import hardware, ratio, take_turns
 from hsokv.distributed import cartpole, swing_up
-from hsokv.distributed.evolution import Generation, ask, evaluate_part, init_learner, tell
 from hsokv.distributed.executors import cores, default_backend, open_executor
 from hsokv.distributed.nodes import why_no_nodes
-from hsokv.distributed.random_search import random_search
 from hsokv.distributed.scaling import measure_ceiling, measure_service, measure_speed
 from hsokv.distributed.search import Plan, run_search
 from hsokv.distributed.simulation import validate
 
 BATCH, STEPS = 1024, 300
 EQUAL_SHARE = {"nodes": [1, 2, 4], "share": 0.45}
-EPISODES = 100
 
 
 def environments() -> dict[str, Callable[[], None]]:
@@ -64,39 +60,6 @@ def compare_environments() -> float:
     return ratio(seconds, "gymnasium", "ours")
 
 
-def solve(seed: int) -> tuple[float, int, float]:
-    """CartPole-v1 by an evolution strategy: mean return over 100 episodes, environment steps and seconds."""
-    start, learner, steps, number = time.perf_counter(), init_learner(cartpole, seed, 0)[None], 0, 0
-    starts = cartpole.draw_starts(np.random.default_rng(1000 + seed), 1, EPISODES)
-    sigma, rate, score = np.array([cartpole.SIGMA]), np.array([cartpole.LEARNING_RATE]), 0.0
-    while score < cartpole.TARGET and number < 200:
-        number += 1
-        generation = Generation("cartpole", seed, number, 16, 2, learner[:, : cartpole.SIZE], sigma)
-        scores, made = evaluate_part(ask(generation, 1)[0])
-        learner = tell(learner, generation, scores, rate)
-        score = cartpole.rollout(learner[:, : cartpole.SIZE], starts)[0].mean()
-        steps += made
-    return score * cartpole.STEPS, steps, time.perf_counter() - start
-
-
-def compare_learning() -> None:
-    """Print what solves CartPole-v1, and that random search does not solve swing-up."""
-    found = [solve(seed) for seed in range(10)]
-    solved = sum(score >= cartpole.TARGET * cartpole.STEPS for score, _, _ in found)
-    print("\n| CartPole-v1 | 475 over 100 episodes | steps (median) | seconds (median) |\n|---|---|---|---|")
-    steps, seconds = (median(part) for part in list(zip(*found, strict=True))[1:])
-    print(f"| evolution strategy | {solved} of 10 seeds | {steps:,.0f} | {seconds:.2f} |")
-    found = []
-    for seed in range(10):
-        start = time.perf_counter()
-        found.append((*random_search("cartpole", 2_000_000, 2, seed), time.perf_counter() - start))
-    solved = sum(score >= cartpole.TARGET for score, _, _ in found)
-    steps, seconds = (median(part) for part in list(zip(*found, strict=True))[1:])
-    print(f"| random search | {solved} of 10 seeds | {steps:,.0f} | {seconds:.2f} |")
-    scores = [random_search("swing_up", 2_000_000, 2, seed)[0] for seed in range(3)]
-    print(f"\nSwing-up, random search, 2,000,000 steps: best {max(scores):.3f} of a target of {swing_up.TARGET}.")
-
-
 def compare_seconds(backend: str) -> None:
     """Print seconds to the target of the swing-up by two workers and by one process, in turns, over ten seeds."""
     found: dict[int, list[tuple[float, float]]] = {1: [], 2: []}
@@ -111,7 +74,7 @@ def compare_seconds(backend: str) -> None:
     alone, both = (median(seconds for _, seconds in found[count]) for count in (1, 2))
     over = median(b / a for (_, a), (_, b) in zip(found[1], found[2], strict=True))
     print(
-        f"\nSwing-up, {reached} of 10 seeds: {alone:.2f} s in one process, {both:.2f} s with two workers ({backend}), "
+        f"\nSwing-up, {reached} of 10 seeds: {alone:.2f} s in one process, {both:.2f} s with two workers ({backend}),"
     )
     print(f"ratio {over:.2f}.")
 
@@ -169,7 +132,6 @@ def main() -> None:
     print(f"{hardware()}, {cores()} cores, load {os.getloadavg()[0]:.1f} before.\n")
     print("| CartPole-v1, 1024 at a time | M steps/s |\n|---|---|")
     faster = compare_environments()
-    compare_learning()
     compare_seconds(backends[-1])
     two, four = compare_workers(settings | {"backends": backends})
     compare_simulation(settings)

@@ -57,7 +57,7 @@ def verify_data(name: Name, root: Root = None, as_json: Json = False) -> None:
 def found(name: str, folder: Path | None) -> dict[str, str | None]:
     """What is on this machine of a data set: its `name`, in words what was `found`, and in which `folder`."""
     try:
-        files = locate(name, folder, cache_folder())
+        files = locate(SOURCES[name], folder, cache_folder())
     except HsokvError as error:
         return {"name": name, "found": f"refused: {error}", "folder": None}
     if files is None:

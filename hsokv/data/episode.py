@@ -64,25 +64,17 @@ def check_shots(name: str, shots: Shots, first: int, classes: int, fewest: int, 
     """
     x, y = shots
     if x.ndim != 2 or (key_dim or x.shape[1]) != x.shape[1] or y.shape != x.shape[:1] or len(y) == 0:
-        raise DataError(
-            f"{name}: wanted features [n, {key_dim or 'key_dim'}] and n labels, n > 0; got {tuple(x.shape)} and "
-            f"{tuple(y.shape)}"
-        )
-    if not torch.isfinite(x).all():
-        raise DataError(
-            f"{name}: {int((~torch.isfinite(x)).any(1).sum())} feature rows are not finite; remake the features"
-        )
-    if int(y.min()) < first or int(y.max()) >= first + classes:
-        raise DataError(
-            f"{name}: wanted its own labels, {first}..{first + classes - 1}, got {int(y.min())}..{int(y.max())}"
-        )
-    counts = torch.bincount(y - first, minlength=classes)
-    if int(counts.min()) < fewest:
-        raise DataError(
-            f"{name}: wanted at least {fewest} examples of every class, class {first + int(counts.argmin())} has "
-            f"{int(counts.min())}"
-        )
-    return shots
+        wanted, got = f"features [n, {key_dim or 'key_dim'}] and n labels, n > 0", f"{tuple(x.shape)}, {tuple(y.shape)}"
+    elif not (finite := torch.isfinite(x).all(1)).all():
+        wanted, got = "finite features", f"{int((~finite).sum())} feature rows that are not finite; remake the features"
+    elif int(y.min()) < first or int(y.max()) >= first + classes:
+        wanted, got = f"its own labels, {first}..{first + classes - 1}", f"{int(y.min())}..{int(y.max())}"
+    elif int((counts := torch.bincount(y - first, minlength=classes)).min()) < fewest:
+        wanted = f"at least {fewest} examples of every class"
+        got = f"{int(counts.min())} of class {first + int(counts.argmin())}"
+    else:
+        return shots
+    raise DataError(f"{name}: wanted {wanted}, got {got}")
 
 
 def check_episode(episode: Episode) -> Episode:

@@ -11,37 +11,37 @@ A table has the columns time, event, text and label, and new_label where a label
 Rows of one time are one step: after each step the arms are asked.
 """
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hsokv.data.examples import Examples, canonical, deduplicate, draw_shots
-from hsokv.data.texts import read_table
+from hsokv.data.examples import Examples, as_printed, canonical, draw_shots
+from hsokv.data.texts import OUT_OF_SCOPE, read_table
 from hsokv.exceptions import DataError, nearest
-from hsokv.files import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ["time", "event", "text", "label", "new_label"]
-NEEDS = {
-    "add": ("text", "label"),
-    "correct": ("text", "label"),
-    "rename": ("label", "new_label"),
-    "merge": ("label", "new_label"),
-    "withdraw": (),
+FIELDS = {
+    "add": (("text", "label"),),
+    "correct": (("text", "label"),),
+    "rename": (("label", "new_label"),),
+    "merge": (("label", "new_label"),),
+    "withdraw": (("text",), ("label",), ("text", "label")),
 }
-"""The kinds of events, and the columns that each needs."""
-OUT_OF_SCOPE = -1
-"""The label of a query that belongs to none."""
+"""The kinds of events, and the columns, one group or another, that each fills in."""
+KINDS = list(FIELDS)
 
 
 class Events(NamedTuple):
     """Events that fit each other, numbered: an array [rows] each.
 
-    `step` counts from 0; `kind` is a place in NEEDS; `example` a place in `texts`, `label` and `new_label` places in
+    `step` counts from 0; `kind` is a place in KINDS; `example` a place in `texts`, `label` and `new_label` places in
     `names`; -1 where there is none.
     """
 
@@ -53,11 +53,15 @@ class Events(NamedTuple):
     texts: tuple[str, ...]
     names: tuple[str, ...]
 
+    def take(self, rows: np.ndarray) -> "Events":
+        """The events at `rows`, places or a mask."""
+        return Events(*(part[rows] for part in self[:5]), self.texts, self.names)
+
 
 def check_events(table: "pd.DataFrame", name: str) -> Events:
     """Number the events of a table, whose index is the row in the file, after playing them through.
 
-    Raises DataError, which names `name` and the row, for an unknown kind, an empty field that the kind needs, a time
+    Raises DataError, which names `name` and the row, for an unknown kind, fields that are not those of the kind, a time
     that is no whole number or earlier than that of the row above, a text that is added while it is in force, a text or
     label that is changed or withdrawn and never came, or has gone, a new name that is taken, and a first event that is
     no `add`.
@@ -68,63 +72,64 @@ def check_events(table: "pd.DataFrame", name: str) -> Events:
     ('card',)
     """
     labels: dict[str, str] = {}  # of the texts in force
-    last, rows = None, []
-    texts: dict[str, int] = {}
+    texts: dict[str, str] = {}  # as they came first
     names: dict[str, int] = {}
-    for row, (time, kind, text, label, new_label) in zip(table.index, table[COLUMNS].to_numpy(), strict=True):
-        where, given = f"{name}, row {row}", {"text": text, "label": label, "new_label": new_label}
-        if kind not in NEEDS:
-            raise DataError(f"{where}: unknown event {kind!r}{nearest(kind, NEEDS)}")
-        for column in NEEDS[kind]:
-            if not given[column]:
-                raise DataError(f"{where}: the event {kind} needs a {column}; fill it in")
-        if not time.lstrip("-").isdigit() or (last is not None and int(time) < last):
+    last, rows = None, []
+    for row, (time, kind, text, *given) in zip(table.index, table[COLUMNS].to_numpy(), strict=True):
+        label, new_label = map(as_printed, given)
+        where, key = f"{name}, row {row}", canonical(text)
+        _check_fields(where, kind, {"text": key, "label": label, "new_label": new_label})
+        if not re.fullmatch("-?[0-9]{1,18}", time) or (last is not None and int(time) < last):
             raise DataError(f"{where}: expected a whole number as time, not earlier than the row above; got {time!r}")
-        last, key = int(time), canonical(text)
+        last = int(time)
+        touched = [key] if key else [one for one, value in labels.items() if value == label]
         if kind == "add":
             if key in labels:
                 raise DataError(f"{where}: the text {text!r} is in force already; use the event correct to change it")
-            labels[key] = label
-        elif key and (kind == "withdraw" or kind == "correct"):
-            if key not in labels:
-                why = "was withdrawn before" if key in texts else "never came"
-                raise DataError(f"{where}: {kind} of the text {text!r}, which {why}; add it first, or drop the row")
-            if kind == "correct":
-                labels[key] = label
-            elif label and labels[key] != label:
-                raise DataError(f"{where}: the text {text!r} has the label {labels[key]!r}, not {label!r}")
+        elif not touched or touched[0] not in labels:
+            what, came = (f"text {text!r}", key in texts) if key else (f"label {label!r}", label in names)
+            why = "is no more in force" if came else "never came"
+            raise DataError(f"{where}: {kind} of the {what}, which {why}; add it first, or drop the row")
+        elif kind == "withdraw" and key and label and labels[key] != label:
+            raise DataError(f"{where}: the text {text!r} has the label {labels[key]!r}, not {label!r}")
+        elif kind == "rename" and new_label in labels.values():
+            raise DataError(f"{where}: the new name {new_label!r} is that of another label; use the event merge")
+        elif kind == "merge" and (new_label not in labels.values() or new_label == label):
+            raise DataError(f"{where}: merge of {label!r} into {new_label!r}, which is no other label in force")
+        for one in touched:
+            if kind == "withdraw":
+                del labels[one]
             else:
-                del labels[key]
-        else:
-            _change_label(labels, kind, label, new_label, names, where)
-        texts.setdefault(key, len(texts)) if key else None
+                labels[one] = new_label or label
+        texts.setdefault(key, text)
         for value in (label, new_label):
             names.setdefault(value, len(names)) if value else None
-        rows.append((last, list(NEEDS).index(kind), texts.get(key, -1), names.get(label, -1), names.get(new_label, -1)))
-    first = {}
-    for text in table["text"]:
-        first.setdefault(canonical(text), text)
-    time, *columns = np.array(rows, dtype=np.int64).T
-    return Events(np.unique(time, return_inverse=True)[1], *columns, tuple(first[key] for key in texts), tuple(names))
+        rows.append((last, KINDS.index(kind), key, names.get(label, -1), names.get(new_label, -1)))
+    texts.pop("", None)
+    number = {key: place for place, key in enumerate(texts)} | {"": -1}
+    time, *columns = np.array([(*row[:2], number[row[2]], *row[3:]) for row in rows], dtype=np.int64).T
+    return Events(np.unique(time, return_inverse=True)[1], *columns, tuple(texts.values()), tuple(names))
 
 
-def _change_label(
-    labels: dict[str, str], kind: str, label: str, new_label: str, names: Mapping[str, int], where: str
-) -> None:
-    """Rename, merge or withdraw a whole label in the labels of the texts in force."""
-    in_force = set(labels.values())
-    if label not in in_force:
-        why = "has no text any more" if label in names else "never came"
-        raise DataError(f"{where}: {kind} of the label {label!r}, which {why}; add a text of it first, or drop the row")
-    if kind == "rename" and new_label in in_force:
-        raise DataError(f"{where}: the new name {new_label!r} is that of another label; use the event merge")
-    if kind == "merge" and (new_label not in in_force or new_label == label):
-        raise DataError(f"{where}: merge of {label!r} into {new_label!r}, which is no other label in force; use rename")
-    for key in [key for key, value in labels.items() if value == label]:
-        if kind == "withdraw":
-            del labels[key]
+def _check_fields(where: str, kind: str, given: dict[str, str]) -> None:
+    if kind not in FIELDS:
+        raise DataError(f"{where}: unknown event {kind!r}{nearest(kind, FIELDS)}")
+    if (filled := tuple(column for column in given if given[column])) not in FIELDS[kind]:
+        wanted = " or ".join(" and ".join(columns) for columns in FIELDS[kind])
+        raise DataError(f"{where}: the event {kind} needs {wanted}, filled in: {' and '.join(filled) or 'nothing'}")
+
+
+def replay(events: Events) -> Iterator[tuple[int, str, list[int], dict[int, int]]]:
+    """Row by row its number, its kind, the examples that it touches, and the labels of those in force after it."""
+    labels: dict[int, int] = {}
+    for row, (kind, example, label, new_label) in enumerate(zip(*(part.tolist() for part in events[1:5]), strict=True)):
+        touched = [example] if example >= 0 else [one for one, value in labels.items() if value == label]
+        if KINDS[kind] == "withdraw":
+            for one in touched:
+                del labels[one]
         else:
-            labels[key] = new_label
+            labels |= dict.fromkeys(touched, new_label if new_label >= 0 else label)
+        yield row, KINDS[kind], touched, labels
 
 
 def without_withdrawn(events: Events) -> Events:
@@ -132,73 +137,43 @@ def without_withdrawn(events: Events) -> Events:
 
     Gone are the rows that add, correct or withdraw such a text, and those that change a label which no text has then.
     """
-    kinds = list(NEEDS)
-    touched: dict[int, list[int]] = {}  # rows by example in force
-    labels: dict[int, int] = {}
-    gone: set[int] = set()
-    for row, (kind, example, label, new_label) in enumerate(zip(*events[1:5], strict=True)):
-        kind = kinds[kind]
-        if kind in ("add", "correct"):
-            touched.setdefault(example, []).append(row)
-            labels[example] = label
-        elif kind == "withdraw":
-            gone.add(row)
-            for one in [example] if example >= 0 else [key for key, value in labels.items() if value == label]:
-                gone.update(touched.pop(one))
-                del labels[one]
-        else:
-            labels = {key: new_label if value == label else value for key, value in labels.items()}
-    labels = {}
-    for row, (kind, example, label, new_label) in enumerate(zip(*events[1:5], strict=True)):
-        if row in gone:
-            continue
-        if kinds[kind] in ("rename", "merge"):
-            if label not in labels.values():
-                gone.add(row)
-            labels = {key: new_label if value == label else value for key, value in labels.items()}
-        else:
-            labels[example] = label
-    stays = np.array([row for row in range(len(events.step)) if row not in gone], dtype=np.int64)
-    return events._replace(**{name: getattr(events, name)[stays] for name in Events._fields[:5]})
+    of_example, stays = defaultdict(list), np.ones(len(events.step), bool)
+    for row, kind, touched, _ in replay(events):
+        if kind == "withdraw":
+            stays[[row, *(one for example in touched for one in of_example.pop(example))]] = False
+        elif events.example[row] >= 0:
+            of_example[touched[0]].append(row)
+    events = events.take(stays)
+    return events.take(np.array([bool(touched) for _, _, touched, _ in replay(events)], bool))
 
 
-def read_events(path: Path) -> "pd.DataFrame":
-    """A user's own table of events; raises what `read_table` does, empty fields apart."""
-    return read_table(path, COLUMNS, empty=True)
+def read_events(path: Path) -> Events:
+    """A user's own table of events; raises what `read_table`, empty fields apart, and `check_events` do."""
+    return check_events(read_table(path, COLUMNS, empty=True), str(path))
 
 
-def read_queries(path: Path, names: tuple[str, ...]) -> Examples:
-    """A user's own queries, with the columns text and label; an empty label: out of scope.
+def read_queries(path: Path, events: Events) -> Examples:
+    """A user's own queries, with the columns text and label, under its first name; an empty label: out of scope.
 
-    Raises DataError for a label that no event knows.
+    Raises DataError for an empty text, one that is learnt from, a label that no event knows, and where after some step
+    no query has a label in force.
     """
     table = read_table(path, ["text", "label"], empty=True)
-    for row, label in table["label"].items():
+    names, learnt = events.names, set(map(canonical, events.texts))
+    labels = table["label"].map(as_printed)
+    for row, (text, label) in zip(table.index, zip(table["text"], labels, strict=True), strict=True):
+        if not text or canonical(text) in learnt:
+            raise DataError(f"{path}, row {row}: the text {text!r} is {'learnt in the events' if text else 'empty'}")
         if label and label not in names:
             raise DataError(f"{path}, row {row}: the label {label!r} comes in no event{nearest(label, names)}")
-    labels = [names.index(label) if label else OUT_OF_SCOPE for label in table["label"]]
-    return Examples(tuple(table["text"]), np.array(labels, dtype=np.int64), names)
-
-
-def read_clinc150(path: Path, split: str) -> tuple[Examples, Examples]:
-    """(pool, queries) of CLINC150: its train texts, and those of its part `split`, `val` or `test`, with what is out of
-    scope there. The validation queries have the out-of-scope train texts too, which nothing is learnt from.
-
-    Raises DataError for another file.
-    """
-    try:
-        parts = parse_json(path.read_text(encoding="utf-8"))
-        train, queries = parts["train"], [*parts[split], *parts[f"oos_{split}"]]
-        queries += parts["oos_train"] if split == "val" else []
-        names = tuple(sorted({label for _, label in train}))
-        numbers = {name: number for number, name in enumerate(names)} | {"oos": OUT_OF_SCOPE}
-        pool, queries = (
-            Examples(tuple(text.strip() for text, _ in part), np.array([numbers[label] for _, label in part]), names)
-            for part in (train, queries)
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not CLINC150's data_full.json ({error})") from error
-    return deduplicate(pool, queries)[:2]
+    numbers = np.array([names.index(label) if label else OUT_OF_SCOPE for label in labels], dtype=np.int64)
+    called, ends = np.arange(len(names)), np.append(np.diff(events.step), 1)
+    for row, kind, _, in_force in replay(events):
+        if kind in ("rename", "merge"):
+            called[called == events.label[row]] = events.new_label[row]
+        if ends[row] and not np.isin(called[numbers[numbers >= 0]], [*in_force.values()]).any():
+            raise DataError(f"{path}: after step {events.step[row] + 1} no query has a label in force; add some")
+    return Examples(tuple(table["text"]), numbers, names)
 
 
 def draw_life(
@@ -226,17 +201,15 @@ def draw_life(
     if len(pool.names) % tasks:
         raise DataError(f"expected a number of tasks that divides the {len(pool.names)} labels, got {tasks}")
     random = np.random.default_rng(seed)
-    shown, names = draw_shots(pool, shots, seed)[0], list(pool.names)
+    shown, names, per_task = draw_shots(pool, shots, seed)[0], list(pool.names), len(pool.names) // tasks
     order = random.permutation(len(names))
-    arrival = {label: place // (len(names) // tasks) for place, label in enumerate(order)}
     rows, truth = [], {}
     for task in range(tasks):
-        present = [label for label in order if arrival[label] <= task]
-        coming = [row for row, label in enumerate(shown.labels) if arrival[label] == task]
-        for row in random.permutation(coming):
+        present = order[: (task + 1) * per_task]
+        for row in random.permutation(np.flatnonzero(np.isin(shown.labels, present[-per_task:]))):
             text, label = shown.inputs[row], shown.labels[row]
             truth[text] = names[label]
-            given = random.choice([other for other in present if other != label]) if random.random() < wrong else label
+            given = random.choice(present[present != label]) if random.random() < wrong else label
             rows.append((task, "add", text, names[given], ""))
     mistaken = {text for _, _, text, label, _ in rows if truth[text] != label}
     affected = random.permutation(names)[: round(changed * len(names))].tolist()

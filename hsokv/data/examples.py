@@ -5,22 +5,27 @@ the same order.
 """
 
 import hashlib
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.exceptions import DataError
 
 PAIR = "\t"
 """Stands between the two texts of a pair."""
 
 SHAPE = (3, 32, 32)
 """Of an image: colours, rows, columns."""
+
+JOINERS = "\u200c\u200d"
+"""Invisible characters that say how letters and emoji join."""
 
 _SALTS = {True: "hsokv images", False: "hsokv development split"}  # another salt is another development set
 
@@ -76,15 +81,40 @@ class Dataset(NamedTuple):
     dropped: dict[str, int]
 
 
+def as_printed(label: str) -> str:
+    """A label as people see it: NFC, white space collapsed, no invisible characters but those that join letters.
+
+    >>> as_printed(" cafe\\u0301\\u00a0 au\\ufefflait ")
+    'caf\u00e9 aulait'
+    """
+    label = " ".join(unicodedata.normalize("NFC", label).split())
+    if label.isprintable():  # true of most, and fast
+        return label
+    shown = "".join(one for one in label if one in JOINERS or unicodedata.category(one) not in ("Cc", "Cf"))
+    return " ".join(unicodedata.normalize("NFC", shown).split())
+
+
 def canonical(text: str) -> str:
-    """What a reader and the encoder see of a text: NFC, white space collapsed, no invisible format characters.
+    """What a reader and the encoder see of a text, or of a pair: each part `as_printed`, without joiners.
 
     >>> canonical("cafe\\u0301  au\\u00a0lait") == canonical("caf\\u00e9 au lait")
     True
     """
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", "".join(c for c in text if unicodedata.category(c) != "Cf"))
-    return PAIR.join(" ".join(part.split()) for part in text.split(PAIR))
+    without = text.replace(JOINERS[0], "").replace(JOINERS[1], "")
+    return PAIR.join(map(as_printed, without.split(PAIR)))
+
+
+def check_names(labels: Iterable[str], where: str) -> tuple[str, ...]:
+    """The classes that labels name, sorted; raises DataError for a single one, and for names that are easily mixed up:
+    that differ in case alone, or are one number (1 and 1.0)."""
+    names, seen = tuple(sorted(set(labels))), {}
+    if len(names) < 2:
+        raise DataError(f"{where}: {names[0]!r} is the only class, at least two are needed")
+    for name in names:
+        alike = Decimal(name) if re.fullmatch(r"-?[0-9]{1,300}(\.[0-9]*)?", name) else name.casefold()
+        if (other := seen.setdefault(alike, name)) != name:
+            raise DataError(f"{where}: are {other!r} and {name!r} one class? Write them alike, or tell them apart")
+    return names
 
 
 def deduplicate(train: Examples, test: Examples) -> Dataset:
@@ -133,52 +163,32 @@ def development_split(train: Examples, per_class: int) -> tuple[Examples, Exampl
     """Carve a development set out of train data: of each class the `per_class` examples with the lowest digests.
 
     Returns (the others, development), disjoint, both in the order of their digests. Raises DataError where examples
-    repeat or a class would keep fewer than 2, ConfigurationError where per_class is under 1.
+    repeat or a class would keep fewer than 2.
 
     >>> examples = Examples(tuple("abcdef"), np.array([0, 0, 0, 1, 1, 1]), ("-", "+"))
     >>> pool, development = development_split(examples, per_class=1)
     >>> development.inputs, sorted(pool.inputs)
     (('e', 'b'), ['a', 'c', 'd', 'f'])
     """
-    if per_class < 1:
-        raise ConfigurationError(f"development examples per class: wanted at least 1, got {per_class}")
-    name, fewest = min(train.counts().items(), key=lambda item: item[1])
-    if fewest < per_class + 2:
-        raise DataError(
-            f"wanted {per_class} development examples of every class and 2 more to learn from, {name} has {fewest}; "
-            "ask for fewer"
-        )
-    order = np.array(_order(train, None))
-    taken = np.zeros(len(train), bool)
-    for label in range(len(train.names)):
-        taken[order[train.labels[order] == label][:per_class]] = True
-    return train.take(order[~taken[order]]), train.take(order[taken[order]])
+    order = _order(train, None)
+    first = [rows[:per_class] for rows in _by_class(train, order, per_class + 2)]
+    taken = np.isin(order, np.concatenate(first))
+    return train.take(order[~taken]), train.take(order[taken])
 
 
 def draw_shots(pool: Examples, shots: int, seed: int) -> tuple[Examples, Examples]:
     """Draw K train and K dev examples per class: the first and the next K by SHA-256 of the seed and the input.
 
-    Returns (train, dev), K = shots, each [classes * K] class by class. Raises ConfigurationError where shots is under
-    1, DataError where a class has fewer than 2 K examples or examples repeat.
+    Returns (train, dev), K = shots, each [classes * K] class by class. Raises DataError where a class has fewer than
+    2 K examples or examples repeat.
 
     >>> pool = Examples(("a", "b", "c", "d"), np.array([0, 0, 1, 1]), ("-", "+"))
     >>> train, dev = draw_shots(pool, shots=1, seed=13)
     >>> train.labels.tolist(), sorted(train.inputs + dev.inputs)
     ([0, 1], ['a', 'b', 'c', 'd'])
     """
-    if shots < 1:
-        raise ConfigurationError(f"shots: wanted at least 1, got {shots}")
-    order = np.array(_order(pool, str(seed)), dtype=int)
-    train, dev = [], []
-    for label, name in enumerate(pool.names):
-        rows = order[pool.labels[order] == label]
-        if len(rows) < 2 * shots:
-            raise DataError(
-                f"wanted {2 * shots} examples of class {name} ({shots} train and {shots} dev shots), "
-                f"got {len(rows)}: ask for fewer shots"
-            )
-        train += [*rows[:shots]]
-        dev += [*rows[shots : 2 * shots]]
+    classes = _by_class(pool, _order(pool, str(seed)), 2 * shots)
+    train, dev = (np.concatenate([rows[start : start + shots] for rows in classes]) for start in (0, shots))
     return pool.take(train), pool.take(dev)
 
 
@@ -188,19 +198,27 @@ def draw_unlabelled(pool: Examples, count: int) -> Examples:
     The labels come along, so that it can be said afterwards how many were guessed; nothing may learn from them. Raises
     DataError where the pool has fewer.
     """
-    rows = _order(pool, "unlabelled")[:count]
-    if len(rows) < count:
-        raise DataError(f"expected {count} texts without labels and shots, got {len(rows)}: ask for fewer")
-    return pool.take(rows)
+    if len(pool) < count:
+        raise DataError(f"expected {count} texts without labels and shots, got {len(pool)}: ask for fewer")
+    return pool.take(_order(pool, "unlabelled")[:count])
 
 
 def _identities(examples: Examples) -> list:
     return digests(examples) if examples.are_images else [canonical(text) for text in examples.inputs]
 
 
-def _order(examples: Examples, salt: str | None) -> list[int]:
+def _order(examples: Examples, salt: str | None) -> np.ndarray:
     """Rows by digest; with repeated examples the order would not follow from the examples alone."""
     keys = digests(examples, salt)
     if repeats := len(keys) - len(set(keys)):
         raise DataError(f"wanted each example once, got {repeats} repeats: deduplicate first")
-    return sorted(range(len(keys)), key=keys.__getitem__)
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=int)
+
+
+def _by_class(examples: Examples, order: np.ndarray, fewest: int) -> list[np.ndarray]:
+    """The rows of each class, in this order; refused where one has too few."""
+    classes = [order[examples.labels[order] == label] for label in range(len(examples.names))]
+    for name, rows in zip(examples.names, classes, strict=True):
+        if len(rows) < fewest:
+            raise DataError(f"wanted {fewest} different examples of every class, {name} has {len(rows)}: ask for fewer")
+    return classes

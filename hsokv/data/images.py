@@ -2,17 +2,16 @@
 
 import hashlib
 import os
-import unicodedata
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsokv.data.examples import SHAPE, Examples, digests, in_order
+from hsokv.data.examples import SHAPE, Examples, as_printed, check_names, digests, in_order
 from hsokv.data.sources import DataFiles, find_own
 from hsokv.exceptions import DataError
 from hsokv.files import checksum
@@ -25,18 +24,11 @@ NAMED = 5  # files that a message names; how many more there are it says
 NO_PICTURES = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "IPTC", "MPEG", "WMF"}
 """Formats that Pillow knows and does not decode itself (for EPS it would run another program), and FITS, signed."""
 
-SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
+SYSTEM_FILES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "$recycle.bin"}
 """What systems leave in folders beside names that begin with a dot (._00.png, .DS_Store), in lower case."""
 
 BACKGROUND = (128, 128, 128, 255)
 """Behind transparent pixels: neither a black nor a white drawing vanishes on it."""
-
-
-class Files(NamedTuple):
-    """The image files of every class, both in the order of their names; and how many others there are, by kind."""
-
-    classes: dict[str, list[Path]]
-    others: Counter
 
 
 class _ModeError(ValueError):
@@ -65,21 +57,22 @@ def read_image_folder(folder: Path) -> tuple[Examples, Examples, dict[str, int]]
 
     >>> read_image_folder(Path("/nowhere"))
     Traceback (most recent call last):
-    hsokv.exceptions.DataError: /nowhere/train holds no folders of classes
+    hsokv.exceptions.DataError: cannot read /nowhere/train: No such file or directory
     """
-    found = {split: list_files(Path(folder) / split) for split in SPLITS}
-    train, test = (found[split].classes for split in SPLITS)
+    (train, others), (test, more) = (list_files(Path(folder) / split) for split in SPLITS)
     if alone := sorted(train.keys() ^ test.keys()):
         raise DataError(f"{folder}: {_some(alone)} is a class of train or of test alone: both need images of it")
-    if len(train) < 2:
-        raise DataError(f"{folder}: {_some(train)} is the only class: at least two are needed")
+    check_names(train, str(folder))
     problems: dict[str, list[Path]] = defaultdict(list)
-    examples = [_read_all(found[split].classes, problems) for split in SPLITS]
+    examples = [_read_all(classes, problems) for classes in (train, test)]
     if problems:
         raise DataError("; ".join(f"{_some(paths)}: {reason}" for reason, paths in sorted(problems.items())))
     train, test = map(in_order, examples)
     _check_repeats(train, test)
-    return train, test, dict(sorted((found["train"].others + found["test"].others).items()))
+    others += more
+    beside = (path for path in Path(folder).rglob("*") if path.relative_to(folder).parts[0] not in SPLITS)
+    others["files beside train and test"] = sum(path.is_file() and not _is_system(path.name) for path in beside)
+    return train, test, dict(sorted((+others).items()))
 
 
 def originals(examples: Examples) -> Iterator[np.ndarray]:
@@ -95,28 +88,31 @@ def originals(examples: Examples) -> Iterator[np.ndarray]:
         yield np.asarray(_open(file))
 
 
-def list_files(folder: Path) -> Files:
-    """The files below a folder of classes; raises DataError where it holds none, or a class has mostly others."""
+def list_files(folder: Path) -> tuple[dict[str, list[Path]], Counter]:
+    """(the image files below a folder of classes by class, both by name, how many others there are by kind).
+
+    Raises DataError where there are none, where a class has mostly others, and for links that lead nowhere.
+    """
     classes, others, wrong, lost = {}, Counter(), Counter(), []
-    for base, folders, names in os.walk(folder, followlinks=True):
+    for base, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         here, inside = Path(base).resolve(), Path(base).relative_to(folder).parts
         for name in [name for name in folders if Path(base, name).resolve() in (here, *here.parents)]:
             folders.remove(name)  # a link that leads back
         system = any(map(_is_system, inside))
         if not inside:
-            classes = {_nfc(name): [] for name in folders if not _is_system(name)}
+            classes = {_class_name(folder, name): [] for name in folders if not _is_system(name)}
         for path in (Path(base, name) for name in names):
-            known = path.suffix.lower() in _suffixes()
+            known = path.suffix.lower() in _suffixes() and path.is_file()
             if system or _is_system(path.name):
                 others["hidden and system files"] += 1
             elif not path.exists():
                 lost.append(path)
             elif known and inside:
-                classes[_nfc(inside[0])].append(path)
+                classes[_class_name(folder, inside[0])].append(path)
             else:
                 kind = "images outside the folders of classes" if known else f"{path.suffix.lower() or 'other'} files"
                 others[kind] += 1
-                wrong[_nfc(inside[0]) if inside else None] += 1
+                wrong[_class_name(folder, inside[0]) if inside else None] += 1
     if lost:
         raise DataError(f"links that lead nowhere: {_some(sorted(lost))}: mend them or take them away")
     if not classes:
@@ -124,12 +120,16 @@ def list_files(folder: Path) -> Files:
     for name, files in classes.items():
         if wrong[name] > len(files) or not files:
             raise DataError(
-                f"{folder / name}: {len(files)} images and {wrong[name]} other files; images end in "
-                f"{', '.join(sorted(_suffixes()))}: take the others away, or save them in such a format"
+                f"{folder / name}: {len(files)} images and {wrong[name]} other files; wanted mostly images, in a "
+                "format that Pillow reads, as .png or .jpg"
             )
     if wrong[None] > sum(map(len, classes.values())):
         raise DataError(f"{folder}: most files, {wrong[None]}, are in no folder of a class: move them into one")
-    return Files({name: sorted(classes[name]) for name in sorted(classes)}, others)
+    return {name: sorted(classes[name]) for name in sorted(classes)}, others
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"cannot read {error.filename}: {error.strerror}")
 
 
 @cache
@@ -144,12 +144,15 @@ def _is_system(name: str) -> bool:
     return name.startswith(".") or name.lower() in SYSTEM_FILES
 
 
-def _nfc(name: str) -> str:
-    return unicodedata.normalize("NFC", name)  # as people see it, whichever system wrote it
+def _class_name(folder: Path, name: str) -> str:
+    """As people see it, whichever system wrote it."""
+    if os.fsencode(name).decode(errors="replace") != name:
+        raise DataError(f"{folder}: the folder {name!r} has a name that is no UTF-8; rename it")
+    return as_printed(name)
 
 
 def _digest(folder: Path) -> str:
-    lines = sorted(f"{name} {checksum(file)}\n" for name, files in list_files(folder).classes.items() for file in files)
+    lines = sorted(f"{name} {checksum(file)}\n" for name, files in list_files(folder)[0].items() for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -187,8 +190,11 @@ def _open(path: Path) -> "PIL.Image.Image":
             image = ImageOps.exif_transpose(opened)
     if wide:  # convert("RGB") would cut every value above 255 off
         white = 2 ** tags.get(258, (16,))[0] - 1  # the TIFF tag BitsPerSample
-        grey = np.rint(np.asarray(image).astype(float) * (255 / white)).clip(0, 255).astype(np.uint8)
-        return Image.fromarray(255 - grey if tags.get(262) == 0 else grey).convert("RGB")  # 0: white is zero
+        pixels = np.asarray(image)
+        grey = np.rint(pixels.astype(float) * (255 / white)).clip(0, 255).astype(np.uint8)
+        grey = 255 - grey if tags.get(262) == 0 else grey  # 0: white is zero
+        grey[pixels == image.info.get("transparency", -1)] = BACKGROUND[0]
+        return Image.fromarray(grey).convert("RGB")
     if image.mode in ("I", "F"):
         raise _ModeError(f"pixels of mode {image.mode} have no known white: save them with 8 or 16 bits a colour")
     if image.has_transparency_data:
@@ -199,18 +205,16 @@ def _open(path: Path) -> "PIL.Image.Image":
 
 def _check_repeats(train: Examples, test: Examples) -> None:
     first: dict[bytes, int] = {}
-    twice = []
+    twice, both = [], []
     for row, digest in enumerate(digests(train)):
         if train.labels[first.setdefault(digest, row)] != train.labels[row]:
             twice.append(f"{train.files[first[digest]]} = {train.files[row]}")
-    if twice:
-        raise DataError(f"the same pixels stand in two classes of train: {_some(twice)}")
-    if both := [
-        f"{train.files[first[digest]]} = {test.files[row]}"
-        for row, digest in enumerate(digests(test))
-        if digest in first
-    ]:
-        raise DataError(f"the same pixels stand in train and in test: {_some(both)}")
+    for row, digest in enumerate(digests(test)):
+        if digest in first:
+            both.append(f"{train.files[first[digest]]} = {test.files[row]}")
+    for pairs, where in ((twice, "two classes of train"), (both, "train and in test")):
+        if pairs:
+            raise DataError(f"the same pixels stand in {where}: {_some(pairs)}")
 
 
 def _some(items: Iterable) -> str:

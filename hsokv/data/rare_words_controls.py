@@ -5,29 +5,28 @@ a score means: what surface words alone give, what the best use of one example g
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hsokv.data.rare_words import PADDING, Contexts, EpisodeContexts, Settings, World
+from hsokv.data.rare_words import PADDING, Contexts, EpisodeContexts, IntArray, Settings, World
 
-Control = Callable[[World, Contexts, EpisodeContexts], NDArray[np.int64]]
+Control = Callable[[World, Contexts, EpisodeContexts], IntArray]
 SHRINKAGE = 0.3
 
 
-def chance(world: World, background: Contexts, episode: EpisodeContexts) -> NDArray[np.int64]:
+def chance(world: World, background: Contexts, episode: EpisodeContexts) -> IntArray:
     """Say the same label for every query: right for one query in `rare_words`, exactly."""
     return np.zeros_like(episode.query.labels)
 
 
-def bag_of_words_1nn(world: World, background: Contexts, episode: EpisodeContexts) -> NDArray[np.int64]:
+def bag_of_words_1nn(world: World, background: Contexts, episode: EpisodeContexts) -> IntArray:
     """Nearest support by cosine of word counts, centred on the background's mean."""
     mean = _counts(world, background).mean(axis=0)
     return nearest(_counts(world, episode.support) - mean, _counts(world, episode.query) - mean, episode.support.labels)
 
 
-def bag_of_words_lda(world: World, background: Contexts, episode: EpisodeContexts) -> NDArray[np.int64]:
+def bag_of_words_lda(world: World, background: Contexts, episode: EpisodeContexts) -> IntArray:
     """Nearest support by cosine of word counts on the linear discriminants of frequent words (Fisher, Rao).
 
     With S_w and S_b the covariances within and between frequent words and S = (1 - s) S_w + s diag(S_w), the read-out
@@ -51,7 +50,7 @@ def bag_of_words_lda(world: World, background: Contexts, episode: EpisodeContext
     return nearest(support, query, episode.support.labels)
 
 
-def bayes_reader(world: World, background: Contexts, episode: EpisodeContexts) -> NDArray[np.int64]:
+def bayes_reader(world: World, background: Contexts, episode: EpisodeContexts) -> IntArray:
     """Most probable word for a reader that knows the lexicon, and of the rare words their supports only.
 
     It reads a context's register off the markers and the shown values off the lexicon. With value noise d and v values
@@ -75,7 +74,7 @@ def bayes_reader(world: World, background: Contexts, episode: EpisodeContexts) -
     return words[np.argmax(total, axis=0)]
 
 
-def oracle(world: World, background: Contexts, episode: EpisodeContexts) -> NDArray[np.int64]:
+def oracle(world: World, background: Contexts, episode: EpisodeContexts) -> IntArray:
     """The word with a sense whose true values agree with most of what the query shows; ties go to the first."""
     true = world.assignments[episode.split][:, : episode.senses]
     shown = _read_values(world, episode.query)
@@ -83,18 +82,12 @@ def oracle(world: World, background: Contexts, episode: EpisodeContexts) -> NDAr
     return np.argmax(agree.max(axis=2), axis=1)
 
 
-CONTROLS: Mapping[str, Control] = MappingProxyType(
-    {
-        "chance": chance,
-        "bag_of_words_1nn": bag_of_words_1nn,
-        "bag_of_words_lda": bag_of_words_lda,
-        "bayes_reader": bayes_reader,
-        "oracle": oracle,
-    }
-)
+CONTROLS: Mapping[str, Control] = {
+    control.__name__: control for control in (chance, bag_of_words_1nn, bag_of_words_lda, bayes_reader, oracle)
+}
 
 
-def nearest(support: NDArray, query: NDArray, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def nearest(support: NDArray, query: NDArray, labels: IntArray) -> IntArray:
     """Label of the support with the highest cosine; ties go to the older one.
 
     >>> nearest(np.eye(2), np.array([[0.1, 2.0]]), np.array([7, 9]))
@@ -104,7 +97,7 @@ def nearest(support: NDArray, query: NDArray, labels: NDArray[np.int64]) -> NDAr
     return labels[np.argmax(query @ (support / np.maximum(length, 1e-12)[:, None]).T, axis=1)]
 
 
-def read_groups(settings: Settings, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+def read_groups(settings: Settings, tokens: IntArray) -> IntArray:
     """Surface group shown for every attribute, int [n, attributes], -1 where the context expresses none."""
     groups = np.full((len(tokens), settings.attributes), -1)
     row, column = np.nonzero((tokens != PADDING) & (tokens < settings.first_marker))
@@ -113,7 +106,7 @@ def read_groups(settings: Settings, tokens: NDArray[np.int64]) -> NDArray[np.int
     return groups
 
 
-def read_register(settings: Settings, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+def read_register(settings: Settings, tokens: IntArray) -> IntArray:
     """Register that the markers show, int [n]."""
     marker = (tokens >= settings.first_marker) & (tokens < settings.first_noise)
     first = tokens[np.arange(len(tokens)), np.argmax(marker, axis=1)]
@@ -128,7 +121,7 @@ def _counts(world: World, contexts: Contexts) -> NDArray[np.float32]:
     return counts.astype(np.float32)
 
 
-def _read_values(world: World, contexts: Contexts) -> NDArray[np.int64]:
+def _read_values(world: World, contexts: Contexts) -> IntArray:
     """Values shown under the register that the markers show, int [n, attributes], -1 where none is shown."""
     groups = read_groups(world.settings, contexts.tokens)
     register = read_register(world.settings, contexts.tokens)

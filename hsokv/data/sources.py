@@ -10,20 +10,18 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from hsokv.data.catalogue import Member, Source, find_source
+from hsokv.data.catalogue import Member, Source
 from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
 from hsokv.files import checksum, write_json
 
 TIMEOUT_SECONDS = 5  # to connect, and between two packets
 
 
-@dataclass(frozen=True)
-class DataFiles:
+class DataFiles(NamedTuple):
     """Data found, by split: `paths`; `sha256`, by path or, of a user's own files, by split.
 
     `kind` is "official" (every checksum recognised), "user copy" or "own file".
@@ -45,29 +43,25 @@ class FileStatus(NamedTuple):
     sha256: str | None
 
 
-def verify(source: str | Source, root: Path | None, cache: Path) -> tuple[FileStatus, ...]:
+def verify(source: Source, root: Path | None, cache: Path) -> tuple[FileStatus, ...]:
     """State of each file of a source under `root`, or in `cache` where no root is given; reads, never downloads.
 
-    >>> [status.status for status in verify("sst2", None, Path("/nowhere"))]
+    >>> from hsokv.data.catalogue import SOURCES
+    >>> [status.status for status in verify(SOURCES["sst2"], None, Path("/nowhere"))]
     ['missing', 'missing']
     """
-    source = find_source(source) if isinstance(source, str) else source
-    if root is not None:
-        return tuple(_status(member, root / member.path, "user copy") for member in source.members)
     # The cache holds nothing but what was downloaded and verified, so another checksum there is damage.
-    return tuple(_status(member, cache / member.path, "damaged") for member in _extracted(source, cache))
+    folder, other = (root, "user copy") if root else (cache, "damaged")
+    members = source.members if root else _extracted(source, cache)
+    return tuple(_status(member, folder / member.path, other) for member in members)
 
 
-def locate(source: str | Source, root: Path | None, cache: Path) -> DataFiles | None:
+def locate(source: Source, root: Path | None, cache: Path) -> DataFiles | None:
     """Data under `root`, or in `cache` where no root is given; None where the cache has not all of them.
 
     Raises DataError where a root is given and a file is not in it (never a stand-in, never a download), and where
     a file of the cache is damaged.
-
-    >>> locate("sst2", None, Path("/nowhere")) is None
-    True
     """
-    source = find_source(source) if isinstance(source, str) else source
     statuses = verify(source, root, cache)
     missing = [str(status.file) for status in statuses if status.status == "missing"]
     if missing and root is not None:
@@ -84,12 +78,8 @@ def locate(source: str | Source, root: Path | None, cache: Path) -> DataFiles | 
     if missing:
         return None
     kind = "official" if all(status.status == "official" for status in statuses) else "user copy"
-    return DataFiles(
-        source.name,
-        kind,
-        {status.split: status.file for status in statuses},
-        {status.path: status.sha256 for status in statuses},
-    )
+    paths = {status.split: status.file for status in statuses}
+    return DataFiles(source.name, kind, paths, {status.path: status.sha256 for status in statuses})
 
 
 def locate_own(name: str, files: Mapping[str, str], root: Path | None) -> DataFiles:
@@ -114,13 +104,13 @@ def find_own(name: str, what: str, path: str, root: Path | None) -> Path:
 
 def own_paths(path: str, root: Path | None) -> list[Path]:
     """Where a user's own `path` is, at most one: relative to `root`, else to the working directory."""
-    folders = [folder / Path(path).expanduser() for folder in (root, Path.cwd()) if folder]
+    folders = [os.path.join(folder, os.path.expanduser(path)) for folder in (root, Path.cwd()) if folder]
     # A name with an accent may have been written in another form by another system; people see one name.
-    forms = [Path(unicodedata.normalize(form, str(path))) for path in folders for form in ("NFC", "NFD")]
-    return [path for path in (*folders, *forms) if path.exists()][:1]
+    forms = [unicodedata.normalize(form, path) for path in folders for form in ("NFC", "NFD")]
+    return [Path(path) for path in (*folders, *forms) if os.path.isfile(path) or os.path.isdir(path)][:1]
 
 
-def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFiles:
+def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
     """Official data in `cache`, downloaded where they are not there yet; the progress bar goes to stderr.
 
     A download goes on where it was cut off; of two processes the second waits. Raises DataUnavailableError where the
@@ -130,7 +120,6 @@ def fetch(source: str | Source, cache: Path, progress: bool = False) -> DataFile
     import pooch
     import requests
 
-    source = find_source(source) if isinstance(source, str) else source
     if all(status.status == "official" for status in verify(source, None, cache)):
         return locate(source, None, cache)
     folder = cache / "archives" / source.name
@@ -221,7 +210,7 @@ def _status(member: Member, file: Path, other: str) -> FileStatus:
 
 
 def _extract(source: Source, archive: Path, cache: Path) -> None:
-    """Put the declared members in their places, all or none, and write which digests they had in the archive."""
+    """Put the declared members in their places, all or none, and write down which digests they had."""
     import pooch
 
     unpack = pooch.Unzip if archive.suffix == ".zip" else pooch.Untar
@@ -257,7 +246,8 @@ def _extracted(source: Source, cache: Path) -> list[Member]:
 def unavailable_message(source: Source) -> str:
     """The one sentence that stands for every reason why a download failed, so that tables keep their bytes.
 
-    >>> unavailable_message(find_source("sst2"))
+    >>> from hsokv.data.catalogue import SOURCES
+    >>> unavailable_message(SOURCES["sst2"])
     'sst2 is not on this machine and could not be downloaded from dl.fbaipublicfiles.com'
     """
     return f"{source.name} is not on this machine and could not be downloaded from {urlsplit(source.url).hostname}"

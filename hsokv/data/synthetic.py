@@ -5,13 +5,14 @@ The same arguments give the same examples.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from hsokv.data.examples import SHAPE, Examples, in_order
 from hsokv.data.texts import TASKS, join
-from hsokv.exceptions import ConfigurationError
+
+T = TypeVar("T")
 
 # sst2_synthetic. Class 1 is praise. It cannot be read off single words: a negation turns its clause round, the clause
 # after "but" decides over the one before it, and the mixed adjectives praise one noun and blame another (light humour,
@@ -45,16 +46,8 @@ _MIXED = (
 )
 _DEGREES = ("", "", "often ", "rather ", "quite ", "at times ", "surprisingly ", "truly ", "thoroughly ")
 _NEGATIONS = ("not ", "never ", "hardly ", "anything but ", "far from ")
-_OPENINGS = (
-    "",
-    "",
-    "",
-    "for most of an hour ",
-    "from its first scene ",
-    "in the end ",
-    "scene by scene ",
-    "on the whole ",
-)
+_SCENES = ("for most of an hour ", "from its first scene ", "in the end ", "scene by scene ", "on the whole ")
+_OPENINGS = ("", "", "", *_SCENES)
 _CONTRASTS = (" , but ", " , yet in the end ", " -- still , ")
 _ENDINGS = (" .", " .", "", " , as so often .", " , start to finish .", " , for what that is worth .")
 _CLAUSE_SHARES = (0.7, 0.15, 0.15)  # plain, negated, mixed
@@ -62,9 +55,7 @@ _CONTRAST_SHARE = 0.15
 
 
 def generate_sst2_synthetic(train: int = 4000, test: int = 872, seed: int = 0) -> tuple[Examples, Examples]:
-    """(train, test) of that many sentences: balanced labels, no text twice within or between them.
-
-    Raises ConfigurationError where a size is odd or under 2.
+    """(train, test) of that many sentences: labels in turns, no text twice within or between them.
 
     >>> train, test = generate_sst2_synthetic(train=4, test=2)
     >>> train.labels.tolist(), test.labels.tolist()
@@ -77,7 +68,6 @@ def _generate(
     write: Callable[[int, np.random.Generator], str], names: tuple[str, ...], train: int, test: int, seed: int
 ) -> tuple[Examples, Examples]:
     """Different texts that `write` makes of a label, the labels in turns."""
-    _check_sizes(len(names), train=train, test=test)
     rng = np.random.default_rng(seed)
     texts: dict[str, int] = {}
     while len(texts) < train + test:
@@ -85,12 +75,6 @@ def _generate(
         texts.setdefault(write(label, rng), label)
     examples = Examples(tuple(texts), np.fromiter(texts.values(), dtype=np.int64), names)
     return examples.take(range(train)), examples.take(range(train, train + test))
-
-
-def _check_sizes(classes: int, **sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < classes or size % classes:
-            raise ConfigurationError(f"{name} examples: wanted a multiple of {classes}, got {size}")
 
 
 def _review(label: int, rng: np.random.Generator) -> str:
@@ -112,7 +96,7 @@ def _clause(label: int, rng: np.random.Generator) -> str:
     return f"the {noun} is {degree}{adjective}"
 
 
-def _pick(choices: Sequence[Any], rng: np.random.Generator) -> Any:
+def _pick(choices: Sequence[T], rng: np.random.Generator) -> T:
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -161,9 +145,7 @@ _OTHER_DEED_SHARE = 0.5  # of neutral pairs; in the others the circumstances are
 
 
 def generate_mnli_synthetic(train: int = 4500, test: int = 900, seed: int = 0) -> tuple[Examples, Examples]:
-    """(train, test) of that many pairs: balanced classes, no pair twice within or between them.
-
-    Raises ConfigurationError where a size is no multiple of the three classes.
+    """(train, test) of that many pairs: classes in turns, no pair twice within or between them.
 
     >>> train, test = generate_mnli_synthetic(train=3, test=3)
     >>> train.labels.tolist(), test.labels.tolist()
@@ -207,15 +189,12 @@ _TINT, _TINT_LEAN, _LEAN, _NOISE = 25.0, 10.0, 0.5, 10.0
 
 
 def generate_split_cifar10_synthetic(train: int = 2000, test: int = 500, seed: int = 0) -> tuple[Examples, Examples]:
-    """(train, test) of that many images, as many of every class, in the order of their digests.
-
-    Raises ConfigurationError where a size is no multiple of 10 or under 10.
+    """(train, test) of that many images, the classes in turns, in the order of their digests.
 
     >>> train, test = generate_split_cifar10_synthetic(train=20, test=10)
     >>> train.inputs.shape, test.counts()["narrow waves at 0 degrees"]
     ((20, 3, 32, 32), 1)
     """
-    _check_sizes(CLASSES, train=train, test=test)
     rng = np.random.default_rng(seed)
     labels = np.arange(train + test) % CLASSES
     leans = rng.normal(size=(CLASSES, 3))
@@ -241,3 +220,11 @@ def _waves(labels: np.ndarray, leans: np.ndarray, size: tuple[float, float], rng
     colour = _LEAN * leans[labels] + rng.normal(size=(len(labels), 3))
     colour *= rng.uniform(*_CONTRAST, size=(len(labels), 1)) / np.linalg.norm(colour, axis=1, keepdims=True)
     return (waves * fading)[:, None] * colour[:, :, None, None]
+
+
+GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
+    "sst2_synthetic": generate_sst2_synthetic,
+    "mnli_synthetic": generate_mnli_synthetic,
+    "split_cifar10_synthetic": generate_split_cifar10_synthetic,
+}
+"""The generators of the stand-ins by the names that they have wherever they are used."""

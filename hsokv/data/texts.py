@@ -7,7 +7,6 @@ import csv
 import gzip
 import io
 import re
-import unicodedata
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from hsokv.data.examples import PAIR, Examples
-from hsokv.exceptions import DataError
+from hsokv.data.examples import PAIR, Examples, as_printed, canonical, check_names
+from hsokv.exceptions import DataError, nearest
 from hsokv.files import parse_json
 
 if TYPE_CHECKING:
     import pandas as pd
+
+OUT_OF_SCOPE = -1
+"""The label of a query that belongs to none."""
 
 
 class Task(NamedTuple):
@@ -43,38 +45,47 @@ TASKS = {
 }
 
 
-def read_texts(train: Path, test: Path, task: Task, part: str = "test") -> tuple[Examples, Examples]:
+def read_texts(train: Path, test: Path, task: Task) -> tuple[Examples, Examples]:
     """(train, test) of a task's tables; the classes are its labels, else those of the train table, sorted.
 
-    Of CLINC150 both are one file, with its parts `train` and `part`; what is out of scope is in neither.
-
-    Raises DataError naming the file and the row for a label that the task has not, a label without test rows, a single
-    label, and for all that `read_table` refuses.
+    Raises DataError naming the file and the row for a label that the task has not, a label without test rows, labels
+    that make no classes, and for all that `read_table` refuses.
     """
-    columns = [*task.texts, task.label]
-    if task is TASKS["clinc150"]:
-        tables = _read_clinc150(train, columns, part)
-    else:
-        tables = [read_table(path, columns, task.quoted) for path in (train, test)]
-    labels = [list(map(_normalised, table[task.label])) for table in tables]
-    names = task.labels or tuple(sorted(set(labels[0])))
-    if len(names) < 2:
-        raise DataError(f"{train}: the column {task.label} holds one label, {names[0]!r}: at least two are needed")
-    numbers = {name: number for number, name in enumerate(names)}
-    for path, table, column in zip((train, test), tables, labels, strict=True):
-        for row, label in zip(table.index, column, strict=True):
-            if label not in numbers:
-                raise DataError(f"{path}, row {row}: the label {label!r} is none of {list(names)}")
+    tables = [read_table(path, [*task.texts, task.label], task.quoted) for path in (train, test)]
+    labels = [table[task.label].map(as_printed) for table in tables]
+    names = task.labels or check_names(labels[0], f"{train}, column {task.label}")
+    for path, column in zip((train, test), labels, strict=True):
+        for row, label in column[~column.isin(names)].items():
+            raise DataError(f"{path}, row {row}: unknown label {label!r}{nearest(label, names)}")
     if missing := sorted(set(names) - set(labels[1])):
         raise DataError(f"{test}: no rows with the label {missing[0]!r}, which the train table has; add some")
+    number = {name: place for place, name in enumerate(names)}
     return tuple(
         Examples(
             tuple(map(join, zip(*(table[name] for name in task.texts), strict=True))),
-            np.array([numbers[label] for label in column], dtype=np.int64),
+            column.map(number).to_numpy(np.int64),
             names,
         )
         for table, column in zip(tables, labels, strict=True)
     )
+
+
+def read_clinc150(path: Path, part: str, others: Sequence[str] = ()) -> tuple[Examples, Examples]:
+    """(train, queries) of CLINC150's data_full.json: its train texts, and those of its part `part`, `val` or `test`.
+
+    What the parts `others` hold, which are out of scope, stands among the queries. Raises DataError for another file.
+    """
+    try:
+        parts = parse_json(path.read_text(encoding="utf-8"))
+        names = check_names((label for _, label in parts["train"]), str(path))
+        number = {name: place for place, name in enumerate(names)} | {"oos": OUT_OF_SCOPE}
+        queries = [row for name in (part, *others) for row in parts[name]]
+        return tuple(
+            Examples(tuple(text.strip() for text, _ in rows), np.array([number[label] for _, label in rows]), names)
+            for rows in (parts["train"], queries)
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not CLINC150's data_full.json ({error})") from error
 
 
 def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None, empty: bool = False) -> "pd.DataFrame":
@@ -83,8 +94,8 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None, e
     The name says the format: .csv, .tsv or .txt (separated by tabs), .jsonl or .parquet, each also with .gz behind.
     Fields of a .csv may stand in quotation marks, as pandas and spreadsheets write them; those of a .tsv do where every
     field with a quotation mark is quoted as a whole, unless `quoted` says it. Raises DataError naming the file and the
-    row for another format, an unreadable or empty file, bytes that are no UTF-8, a missing or repeated column, a row
-    with too many fields, an empty field unless `empty` allows it, and quotation marks that do not match.
+    row for another format, an unreadable or empty file, bytes that are no text in UTF-8, a missing or repeated column,
+    a row with too many fields, an empty field unless `empty` allows it, and quotation marks that do not match.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "own.csv"
@@ -92,46 +103,27 @@ def read_table(path: Path, columns: Sequence[str], quoted: bool | None = None, e
     >>> read_table(path, ["sentence", "label"]).loc[2].tolist()
     ['so, so', 'good']
     """
-    import pandas as pd
-
     path = Path(path)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in READERS:
         raise DataError(f"{path}: no table that can be read; formats: {', '.join(READERS)}, each also with .gz behind")
-    try:
-        content = path.read_bytes()
-        content = gzip.decompress(content) if path.name.lower().endswith(".gz") else content
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(set(columns)) < len(columns):
         raise DataError(f"{path}: wanted different columns for texts and labels, got {', '.join(columns)}")
-    header, rows = READERS[suffix](path, content, quoted)
-    header = [_normalised(str(name)) for name in header]
-    if wrong := [name for name in columns if header.count(_normalised(name)) != 1]:
-        hint = {".csv": " (separated by commas)", ".tsv": " (separated by tabs)"}.get(suffix, "")
-        what = "stands twice" if _normalised(wrong[0]) in header else "is missing"
-        raise DataError(f"{path}: the column {wrong[0]!r} {what}; columns{hint}: {', '.join(header)}")
-    table = pd.DataFrame(rows[[header.index(_normalised(name)) for name in columns]])
-    table = table.set_axis(list(columns), axis=1).astype(object)
-    for name in columns:
-        table[name] = pd.Series([_field(path, *cell) for cell in table[name].items()], table.index, dtype=object)
+    header, rows = READERS[suffix](path, _content(path, suffix), quoted)
+    header, wanted = ([as_printed(str(name)) for name in names] for names in (header, columns))
+    for name, given in zip(wanted, columns, strict=True):
+        if header.count(name) != 1:
+            what = "stands twice" if name in header else "is missing"
+            hint = {".csv": " (separated by commas)", ".tsv": " (separated by tabs)"}.get(suffix, "")
+            raise DataError(f"{path}: the column {given!r} {what}; columns{hint}: {str(header)[1:600].rstrip(']')}")
+    table = rows[[header.index(name) for name in wanted]].set_axis(list(columns), axis=1).astype(object)
     if table.empty:
         raise DataError(f"{path}: the table has no rows")
     for name in columns:
+        table[name] = [_field(f"{path}, row {row}: {name}", cell) for row, cell in table[name].items()]
         if not empty and (missing := table.index[table[name] == ""]).size:
             raise DataError(f"{path}, row {missing[0]}: {name} is empty; the file may be cut off")
     return table
-
-
-def _read_clinc150(path: Path, columns: list[str], part: str) -> "list[pd.DataFrame]":
-    import pandas as pd
-
-    try:
-        parts = parse_json(path.read_text(encoding="utf-8"))
-        tables = [pd.DataFrame(parts[name], columns=columns, dtype=object) for name in ("train", part)]
-        return [table.map(str.strip).set_axis(range(1, len(table) + 1)) for table in tables]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not CLINC150's data_full.json ({error})") from error
 
 
 def join(texts: Sequence[str]) -> str:
@@ -143,26 +135,65 @@ def join(texts: Sequence[str]) -> str:
     return PAIR.join(text.replace(PAIR, " ") for text in texts)
 
 
-def _normalised(name: str) -> str:
-    """A label or the name of a column as people see it: NFC, white space collapsed."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
-
-
-def _field(path: Path, row: int, value: object) -> str:
-    import pandas as pd
-
-    if isinstance(value, str):
-        return value.strip()
-    if not pd.api.types.is_scalar(value) or isinstance(value, bytes):
-        raise DataError(f"{path}, row {row}: a field holds a {type(value).__name__}, not text or a number")
-    return "" if pd.isna(value) else str(value).strip()
-
-
-def _read_separated(path: Path, content: bytes, separator: str, quoted: bool) -> tuple[list, "pd.DataFrame"]:
-    import pandas as pd
-
+def _content(path: Path, suffix: str) -> bytes:
+    """The bytes of a table, unpacked; refused where they are empty or, of a table that is text, no text in UTF-8."""
     try:
-        chunks = pd.read_csv(
+        content = path.read_bytes()
+        if content.startswith(b"\x1f\x8b"):  # gzip, whatever the name says: downloads lose or keep its .gz
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not content.strip():
+        raise DataError(f"{path}: the file is empty")
+    if suffix == ".parquet":
+        return content
+    try:
+        content.decode()
+        wrong = content.find(b"\0")  # as in UTF-16 and in what is no text
+    except UnicodeDecodeError as error:
+        wrong = error.start
+    if wrong >= 0:
+        row = content.count(b"\n", 0, wrong) + 1
+        raise DataError(f"{path}, row {row}: no text in UTF-8 at byte {wrong}; save the table as UTF-8")
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    return content if b"\n" in content else content.replace(b"\r", b"\n")  # a \r among \n is part of a text
+
+
+def _field(place: str, value: object) -> str:
+    import pandas as pd
+
+    if not isinstance(value, str):
+        if not pd.api.types.is_scalar(value) or isinstance(value, bytes):
+            raise DataError(f"{place} is a {type(value).__name__}, not text or a number")
+        value = "" if pd.isna(value) else str(value)
+    if not value.isprintable() and re.search("[\0\ud800-\udfff]", value):
+        raise DataError(f"{place} holds {value[:40]!r}, with half a character or NUL; save the table anew")
+    value = value.strip()
+    return value if value[:1].isprintable() or canonical(value) else ""
+
+
+def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+    rest = _without_quoted_fields(content, b",")
+    if broken := re.search(rb'(?:^|,) *"', rest, re.MULTILINE):
+        row = rest.count(b"\n", 0, broken.end()) + 1
+        raise DataError(
+            f"{path}, line {row}: quotation marks do not match; a field with commas, line breaks or quotation marks "
+            "stands in quotation marks, and those inside it are doubled"
+        )
+    return _read_separated(path, content, True, ",")
+
+
+def _read_separated(
+    path: Path, content: bytes, quoted: bool | None, separator: str = "\t"
+) -> tuple[list, "pd.DataFrame"]:
+    import pandas as pd
+
+    quoted = _is_quoted(content) if quoted is None else quoted
+    first = content.split(b"\n", 1)[0].decode()
+    if not first.strip():
+        raise DataError(f"{path}, row 1: blank; the first line has to be the header")
+    try:
+        table = pd.read_csv(
             io.BytesIO(content),
             sep=separator,
             header=None,
@@ -171,41 +202,17 @@ def _read_separated(path: Path, content: bytes, separator: str, quoted: bool) ->
             quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
             lineterminator="\n",  # else a bare \r, which may stand inside a sentence, would end a row
             skip_blank_lines=False,  # so that rows keep their numbers
-            chunksize=50_000,
+            skipinitialspace=quoted,  # a field may be quoted after a blank
         )
-        table = pd.concat(chunks)
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path}: the file is empty") from error
     except pd.errors.ParserError as error:
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise DataError(
-            f"{path}: {str(error).strip()}: every row needs as many fields as the header, and quotation marks inside a "
-            "quoted field are doubled"
+            f"{path}: {reason}; every row needs as many fields as the header, {first.strip()[:200]!r}, and quotation "
+            "marks inside a quoted field are doubled"
         ) from error
-    except UnicodeDecodeError:
-        try:
-            content.decode()
-        except UnicodeDecodeError as error:
-            row = content.count(b"\n", 0, error.start) + 1
-            raise DataError(f"{path}, row {row}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-        raise
     table.index += 1
     blank = [row for row in table.index[table[0].str.strip() == ""] if not "".join(table.loc[row]).strip()]
     return table.iloc[0].tolist(), table.iloc[1:].drop(blank)  # a blank line is no row
-
-
-def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
-    rest = _without_quoted_fields(content, b",")
-    if broken := re.search(rb'(?:^|,)"', rest, re.MULTILINE):
-        row = rest.count(b"\n", 0, broken.end()) + 1
-        raise DataError(
-            f"{path}, line {row}: quotation marks do not match; a field with commas, line breaks or quotation marks "
-            "stands in quotation marks, and those inside it are doubled"
-        )
-    return _read_separated(path, content, ",", quoted=True)
-
-
-def _read_tsv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
-    return _read_separated(path, content, "\t", _is_quoted(content) if quoted is None else quoted)
 
 
 def _is_quoted(content: bytes) -> bool:
@@ -222,7 +229,7 @@ def _is_quoted(content: bytes) -> bool:
 
 def _without_quoted_fields(content: bytes, separator: bytes) -> bytes:
     """A table without the fields that stand in quotation marks as a whole; their line breaks stay."""
-    whole = re.compile(rb'(^|%b)"(?:[^"]++|"")*+"(?=%b|\r?$)' % (separator, separator), re.MULTILINE)
+    whole = re.compile(rb'(^|%b) *"(?:[^"]++|"")*+" *(?=%b|\r?$)' % (separator, separator), re.MULTILINE)
     return whole.sub(lambda match: match[1] + b"\n" * match[0].count(b"\n"), content) if b'"' in content else content
 
 
@@ -233,12 +240,10 @@ def _read_jsonl(path: Path, content: bytes, quoted: bool | None) -> tuple[list, 
     for number, line in enumerate(content.split(b"\n"), start=1):
         try:
             if line.strip():
-                rows[number] = parse_json(line.decode("utf-8-sig"))
+                rows[number] = parse_json(line.decode())
                 rows[number].items()
         except (ValueError, AttributeError, RecursionError) as error:
             raise DataError(f"{path}, row {number}: not a JSON object ({error})") from error
-    if not rows:
-        raise DataError(f"{path}: the file is empty")
     table = pd.DataFrame(list(rows.values()), index=list(rows), dtype=object)
     return table.columns.tolist(), table.set_axis(range(table.shape[1]), axis=1)
 
@@ -257,8 +262,8 @@ def _read_parquet(path: Path, content: bytes, quoted: bool | None) -> tuple[list
 
 READERS: Mapping[str, Callable] = {
     ".csv": _read_csv,
-    ".tsv": _read_tsv,
-    ".txt": _read_tsv,
+    ".tsv": _read_separated,
+    ".txt": _read_separated,
     ".jsonl": _read_jsonl,
     ".parquet": _read_parquet,
 }

@@ -48,6 +48,14 @@ class Part(NamedTuple):
     last: int
 
 
+class Trial(NamedTuple):
+    """Policies `parameters` [n, P] of a task to be scored on 64 starts that the seed alone decides."""
+
+    task: str
+    parameters: ndarray
+    seed: int = 20250
+
+
 def find_task(name: str) -> ModuleType:
     """The module of a task: SIZE, SIGMA, RATE, TARGET, `draw_starts`, `rollout` and `behaviour`."""
     return import_module(f"hsokv.distributed.{name}" if name in TASKS else name)
@@ -110,11 +118,11 @@ def tell(learners: ndarray, generation: Generation, scores: ndarray, rate: ndarr
     return np.concatenate([parameters + rate[:, None] * move, first, second], axis=-1).astype(np.float32)
 
 
-def evaluate(task: str, parameters: ndarray, seed: int = 20250) -> tuple[ndarray, int]:
-    """Mean score [n] of policies [n, P] over 64 starts that the seed alone decides, and the environment steps."""
-    module = find_task(task)
-    starts = module.draw_starts(np.random.default_rng(seed), TESTS)[:, None]
-    scores, steps = module.rollout(parameters, np.broadcast_to(starts, (4, len(parameters), TESTS)))
+def evaluate(trial: Trial) -> tuple[ndarray, int]:
+    """Mean score of each policy [n], and the environment steps made."""
+    module, policies = find_task(trial.task), trial.parameters
+    starts = module.draw_starts(np.random.default_rng(trial.seed), TESTS)[:, None]
+    scores, steps = module.rollout(policies, np.broadcast_to(starts, (4, len(policies), TESTS)))
     return scores.mean(-1), int(steps.sum())
 
 

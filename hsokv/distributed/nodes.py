@@ -1,14 +1,16 @@
-"""Nodes of equal share: workers of one machine, each held to the same share of a core by a cgroup's CPU quota.
+"""Nodes that one machine stands in for: of equal share, each worker held to a share of a core by a cgroup's CPU quota;
+and distant ones, whose workers wait as long as a message would be under way.
 
-With them four nodes can be measured on two cores: four times .45 of a core are less than two cores, and the single
-process that they are compared with has one such share. It is no measurement of whole cores, and is never called one.
+Four nodes of .45 of a core can be measured on two cores, and the single process that they are compared with has one
+such share. It is no measurement of whole cores, and is never called one.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hsokv.distributed.executors import Executor, cores
 from hsokv.exceptions import BackendError, ConfigurationError
@@ -68,3 +70,28 @@ def equal_share_nodes(executor: Executor, share: float) -> Iterator[None]:
                         (ROOT / "cgroup.procs").write_text(pid)
                 with suppress(OSError):
                     folder.rmdir()
+
+
+class Distant(NamedTuple):
+    """What `run_search` needs of an executor whose workers are so far away."""
+
+    workers: int
+    lost: list[str]
+    map: Callable[..., list[Any]]
+
+
+def distant(executor: Executor, latency: float) -> Distant:
+    """The executor with workers `latency` seconds away, each way: they wait so long before and after their work."""
+
+    def map_far(function: Callable, parts: Sequence, accept: Callable) -> list[Any]:
+        return executor.map(_wait_around, [(latency, function, part) for part in parts], accept)
+
+    return Distant(executor.workers, executor.lost, map_far)
+
+
+def _wait_around(job: tuple[float, Callable[[Any], Any], Any]) -> Any:
+    latency, function, part = job
+    time.sleep(latency)
+    found = function(part)
+    time.sleep(latency)
+    return found

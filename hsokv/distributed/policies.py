@@ -51,7 +51,9 @@ class PolicyMemory:
         self.memory.write(keys, (scores * SCORE_CLASSES).long().clamp(max=SCORE_CLASSES - 1))
         for i, (row, score) in enumerate(zip(parameters, scores.tolist(), strict=True)):
             self.values[self.memory.writer, first + i] = (row.clone(), score)
-        self._forget_absent()
+        state = self.memory.state
+        held = zip(state.origin[state.occupied].tolist(), state.number[state.occupied].tolist(), strict=True)
+        self.values = {name: self.values[name] for name in held}  # without those averaged into others
 
     def best(self, count: int) -> Policies:
         """At most `count` policies of the highest scores, the older first among equals."""
@@ -62,25 +64,12 @@ class PolicyMemory:
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs, as tensors and plain values."""
-        names, values = list(self.values), list(self.values.values())
-        return {
-            "memory": self.memory.state_dict(),
-            "names": names,
-            "parameters": [parameters for parameters, _ in values],
-            "scores": [score for _, score in values],
-        }
+        return {"memory": self.memory.state_dict(), "values": self.values}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Hold what another memory of the same key_dim held."""
         self.memory.load_state_dict(state["memory"])
-        values = zip(state["parameters"], state["scores"], strict=True)
-        self.values = dict(zip(map(tuple, state["names"]), values, strict=True))
+        self.values = dict(state["values"])
 
     def __len__(self) -> int:
         return len(self.values)
-
-    def _forget_absent(self) -> None:
-        """Drop the values of entries that the memory has averaged into others."""
-        state = self.memory.state
-        held = zip(state.origin[state.occupied].tolist(), state.number[state.occupied].tolist(), strict=True)
-        self.values = {name: self.values[name] for name in held}

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hsokv.distributed.evolution import evaluate, find_task
+from hsokv.distributed.evolution import Trial, evaluate, find_task
 
 BATCH = 256  # policies drawn and tried at a time
 
@@ -23,6 +23,6 @@ def random_search(name: str, steps: float, episodes: int, seed: int) -> tuple[fl
         means = scores.mean(-1)
         if means.max() >= best:  # of equals on few starts the later may be the better
             best = means.max()
-            found, count = evaluate(name, policies[[means.argmax()]])
+            found, count = evaluate(Trial(name, policies[[means.argmax()]]))
             score, made = max(score, float(found[0])), made + count
     return score, made

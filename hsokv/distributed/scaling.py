@@ -6,16 +6,16 @@ Measurements depend on the machine and its moment, so they say what they were ta
 import os
 import resource
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from typing import Any
 
 import numpy as np
 
 from hsokv.distributed import swing_up
-from hsokv.distributed.evolution import evaluate
+from hsokv.distributed.evolution import Trial, evaluate
 from hsokv.distributed.executors import Executor, connect_ray, cores, open_executor
-from hsokv.distributed.nodes import equal_share_nodes
+from hsokv.distributed.nodes import distant, equal_share_nodes
 from hsokv.distributed.random_search import random_search
 from hsokv.distributed.search import Plan, run_search
 from hsokv.swarm.history import describe
@@ -61,11 +61,19 @@ def measure_learning(settings: Mapping[str, Any], managers: int, backend: str, w
                 rows.append({"arm": arm, "seed": seed, **_learn(plan._replace(seed=seed), executor, settings["steps"])})
             start = time.perf_counter()
             score, steps = random_search("swing_up", settings["steps"], episodes, seed)
-            reached = score >= swing_up.TARGET
-            row = {"arm": "random_search", "seed": seed, "best": score, "steps_to_target": steps if reached else None}
-            row |= {"seconds_to_target": time.perf_counter() - start if reached else None}
-            rows.append(row | {"curve": [[steps, score]]})
+            found = _reached(score, steps, time.perf_counter() - start)
+            rows.append({"arm": "random_search", "seed": seed, **found, "curve": [[steps, score]]})
     return rows
+
+
+def _reached(best: float, steps: int, seconds: float) -> dict[str, float | None]:
+    """The best score, and what it took where that is the target."""
+    reached = best >= swing_up.TARGET
+    return {
+        "best": best,
+        "steps_to_target": steps if reached else None,
+        "seconds_to_target": seconds if reached else None,
+    }
 
 
 def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, Any]:
@@ -73,12 +81,9 @@ def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, Any]:
     sent, first = executor.sent, len(executor.timings)
     outcome = run_search(plan, executor, steps=steps, target=swing_up.TARGET)
     last, told = outcome.events[-1], describe(outcome.progress.initial, outcome.progress.history, 1)
-    reached = last.best >= swing_up.TARGET
     own = [[g * plan.agents + a for a in range(plan.agents)] for g in range(plan.managers)]
     return {
-        "best": last.best,
-        "steps_to_target": last.steps if reached else None,
-        "seconds_to_target": last.seconds if reached else None,
+        **_reached(last.best, last.steps, last.seconds),
         "curve": [[event.steps, event.best] for event in outcome.events],
         "copies": sum(int((np.array(parents) != own).sum()) for parents in told["lineage"]),
         "diversity": told["diversity"],
@@ -94,44 +99,13 @@ def _overhead(executor: Executor, first: int, seconds: float) -> float:
     return max(0.0, 1 - float(work.max()) / seconds)
 
 
-class Distant(NamedTuple):
-    """An executor whose workers are `latency` seconds away, each way: they wait so long before and after their work."""
-
-    executor: Executor
-    latency: float
-
-    @property
-    def workers(self) -> int:
-        """Of the executor."""
-        return self.executor.workers
-
-    @property
-    def lost(self) -> list[str]:
-        """Of the executor."""
-        return self.executor.lost
-
-    def map(self, function: Callable, parts: Sequence, accept: Callable = lambda result: True) -> list:
-        """As the executor's."""
-        return self.executor.map(_waiting, [(self.latency, function, part) for part in parts], accept)
-
-
-def _waiting(job: tuple[float, Callable, Any]) -> Any:
-    latency, function, part = job
-    time.sleep(latency)
-    found = function(part)
-    time.sleep(latency)
-    return found
-
-
 def timed(executor: Executor, plan: Plan, periods: int, share: float | None, latency: float = 0.0) -> dict[str, Any]:
     """A run of so many rounds on warm workers, held to `share` of a core each if one is given."""
-    with ExitStack() as stack:
-        if share is not None:
-            stack.enter_context(equal_share_nodes(executor, share))
-        far = Distant(executor, latency) if latency else executor
-        sent, first, before = executor.sent, len(executor.timings), _cpu_seconds()
+    with equal_share_nodes(executor, share) if share is not None else nullcontext():
+        far = distant(executor, latency) if latency else executor
+        sent, first, before = executor.sent, len(executor.timings), time.process_time()
         last = run_search(plan, far, rounds=periods).events[-1]
-        used = _cpu_seconds() - before
+        used = time.process_time() - before
     timings = executor.timings[first:]
     return {
         "throughput": last.steps / last.seconds,
@@ -165,11 +139,12 @@ def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> li
         connect_ray(None, max(count for _, _, workers in kinds for count in workers))  # a core each, as Ray counts them
     small = Plan(candidates=16, episodes=1, generations=1)
     for node, share, workers in kinds:
-        contestants = [("single", 1), *((backend, count) for backend in settings["backends"] for count in workers)]
+        # Quotas are set on this machine, where a cluster's workers need not be.
+        here = [backend for backend in settings["backends"] if (backend, node) != ("ray", "equal_share") or not address]
+        contestants = [("single", 1), *((backend, count) for backend in here for count in workers)]
         for repeat in range(settings["repeats"]):
             for backend, count in contestants:
-                where = address if backend == "ray" and node == "cores" else None
-                with open_executor(backend, count, address=where) as executor:
+                with open_executor(backend, count, address=address if backend == "ray" else None) as executor:
                     timed(executor, small, 1, None)  # in which workers load what they need
                     for scaling in ("strong", "weak") if backend != "single" else ("strong",):
                         plan = speed_plan(settings, count if scaling == "weak" else 1)
@@ -215,29 +190,20 @@ def measure_service(settings: Mapping[str, Any], latencies: Sequence[float]) -> 
 
 def _handling(executor: Executor, share: float | None, parts: int = 200) -> float:
     """Processor seconds of the supervisor for a part, one way."""
-    before = _cpu_seconds()
+    before = time.process_time()
     executor.map(abs, [0] * parts)
-    return (_cpu_seconds() - before) / (2 * parts)
+    return (time.process_time() - before) / (2 * parts)
 
 
 def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
     """How many times the work of one process two do at once here: 2 where they do not disturb each other."""
-    policies = np.zeros((settings["candidates"] // 4, swing_up.SIZE), np.float32)
+    trial = Trial("swing_up", np.zeros((settings["candidates"] // 4, swing_up.SIZE), np.float32))
     with open_executor("processes", 2) as executor:
 
         def seconds(workers: int) -> float:
             first = len(executor.timings)
-            executor.map(_evaluate, [policies] * workers)
+            executor.map(evaluate, [trial] * workers)
             return float(np.mean([timing.work for timing in executor.timings[first:]]))
 
         seconds(2)  # in which processes load what they need
         return float(np.median([2 * seconds(1) / seconds(2) for _ in range(repeats)]))
-
-
-def _evaluate(policies: np.ndarray) -> float:
-    return float(evaluate("swing_up", policies)[0].sum())
-
-
-def _cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime

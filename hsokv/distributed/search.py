@@ -5,6 +5,7 @@ Several agents are a population of searches: the managers and the supervisor of 
 (learning rate and noise), and copy the good ones. Each score goes to the shared memory of policies.
 """
 
+import io
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hsokv.distributed.evolution import Generation, ask, evaluate, evaluate_part, find_task, init_learner, tell
+from hsokv.distributed.evolution import Generation, Trial, ask, evaluate, evaluate_part, find_task, init_learner, tell
 from hsokv.distributed.executors import Executor
 from hsokv.distributed.policies import PolicyMemory
 from hsokv.exceptions import ConfigurationError
@@ -112,13 +113,13 @@ def run_search(
 
     Raises:
         ConfigurationError: values out of range, or a checkpoint that is damaged or of another plan.
+        HsokvError: the checkpoint cannot be written.
         BackendError: no worker is left, or a generation fails again and again.
     """
+    counts = {"managers": plan.managers, "agents": plan.agents, "generations": plan.generations, "rounds": rounds}
+    if wrong := {name: count for name, count in counts.items() if count < 1}:
+        raise ConfigurationError(f"{', '.join(wrong)}: expected at least 1, got {list(wrong.values())}")
     task, count = find_task(plan.task), plan.managers * plan.agents
-    if plan.managers < 1 or plan.agents < 1 or plan.generations < 1:
-        raise ConfigurationError(
-            f"managers, agents, generations: expected at least 1, got {(plan.managers, plan.agents, plan.generations)}"
-        )
     if plan.candidates % (2 * count):
         raise ConfigurationError(
             f"candidates: expected a multiple of {2 * count}, an even number for each of {count} agents, "
@@ -135,6 +136,8 @@ def run_search(
     if checkpoint is not None and checkpoint.exists():
         progress, events = _read(checkpoint, plan, memory)
         budget.spent = progress.spent
+    elif checkpoint is not None:  # where it cannot be written that is said before any work
+        _write(checkpoint, plan, progress, memory, events)
 
     def train(learners: Tensor, values: dict[str, Tensor], optimizer: Tensor) -> Tensor:
         flat = learners.flatten(0, 1).numpy()
@@ -151,7 +154,7 @@ def run_search(
     def score(learners: Tensor, values: dict[str, Tensor]) -> Tensor:
         policies = learners.flatten(0, 1)[:, : task.SIZE]
         parts = np.array_split(policies.numpy(), min(executor.workers, count))
-        found = executor.map(_score, [(plan.task, part) for part in parts], _is_finite)
+        found = executor.map(evaluate, [Trial(plan.task, part) for part in parts], _is_finite)
         budget.spent += sum(made for _, made in found)
         scores = torch.from_numpy(np.concatenate([part for part, _ in found])).float()
         memory.write(_behaviour(task, policies.numpy()), policies, scores)
@@ -171,13 +174,9 @@ def run_search(
         if budget.spent + made > steps:
             break
     finalists = memory.best(FINALISTS).parameters
-    scores, _ = executor.map(_score, [(plan.task, finalists.numpy(), FRESH)], _is_finite)[0]
+    scores, _ = executor.map(evaluate, [Trial(plan.task, finalists.numpy(), FRESH)], _is_finite)[0]
     winner = int(scores.argmax())
     return Outcome(progress, memory, events, finalists[winner], float(scores[winner]))
-
-
-def _score(part: tuple) -> tuple[np.ndarray, int]:
-    return evaluate(*part)
 
 
 def _is_finite(found: tuple[np.ndarray, int]) -> bool:
@@ -190,11 +189,15 @@ def _behaviour(task: Any, policies: np.ndarray) -> Tensor:
 
 def _write(path: Path, plan: Plan, progress: Progress, memory: PolicyMemory, events: list[Event]) -> None:
     content = {"plan": plan._asdict(), "progress": progress, "memory": memory.state_dict()}
+    file = io.BytesIO()
+    torch.save(content | {"events": [tuple(event) for event in events]}, file)
     with replacing(path) as temporary:
-        torch.save(content | {"events": [tuple(event) for event in events]}, temporary)
+        temporary.write_bytes(file.getvalue())
 
 
 def _read(path: Path, plan: Plan, memory: PolicyMemory) -> tuple[Progress, list[Event]]:
+    if not path.is_file():
+        raise ConfigurationError(f"the checkpoint {path} is not a file. Name another")
     try:
         with torch.serialization.safe_globals([Progress, SwarmState, Round]):
             content = torch.load(path, weights_only=True)

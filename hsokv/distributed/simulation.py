@@ -92,10 +92,10 @@ def validate(services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[s
     for row in measured:
         one = next(s for s in services if s["candidates"] == row["candidates"] // row["nodes"])
         draws = np.random.default_rng([row["nodes"], round(1e6 * row["latency"])])
-        found = simulate(service_of(one), row["nodes"], generations, draws, row["latency"]).throughput
-        error = abs(float(found.mean()) / row["throughput"] - 1)
-        place = {"nodes": row["nodes"], "latency": row["latency"], "predicted": float(found.mean())}
-        rows.append(place | _ends(found) | {"measured": row["throughput"], "error": error})
+        found = simulate(service_of(one), row["nodes"], generations, draws, row["latency"])
+        predicted = _row(row["nodes"], row["latency"], "predicted", found)
+        error = abs(predicted["predicted"] / row["throughput"] - 1)
+        rows.append(predicted | {"measured": row["throughput"], "error": error})
     return rows
 
 
@@ -105,12 +105,12 @@ def sweep(service: Service, nodes: Sequence[int], latencies: Sequence[float], ge
     for latency in latencies:
         for count in nodes:
             found = simulate(service, count, generations, np.random.default_rng(count), latency)
-            row = {"nodes": count, "latency": latency, "throughput": float(found.throughput.mean())}
-            rows.append(row | _ends(found.throughput) | {"supervisor_busy": float(found.supervisor_busy.mean())})
+            busy = float(found.supervisor_busy.mean())
+            rows.append(_row(count, latency, "throughput", found) | {"supervisor_busy": busy})
     return rows
 
 
-def _ends(values: ndarray) -> dict[str, float]:
-    """The middle 95 % of the replications."""
-    low, high = np.quantile(values, [0.025, 0.975])
-    return {"low": float(low), "high": float(high)}
+def _row(nodes: int, latency: float, name: str, found: Projection) -> dict[str, float]:
+    """Mean throughput, under the name, and the middle 95 % of the replications."""
+    low, high = np.quantile(found.throughput, [0.025, 0.975]).tolist()
+    return {"nodes": nodes, "latency": latency, name: float(found.throughput.mean()), "low": low, "high": high}

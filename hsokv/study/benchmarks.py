@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hsokv.arms.registry import METHODS
-from hsokv.data.catalogue import OWN
+from hsokv.data.catalogue import OWN, DataSource
 from hsokv.study.config import KINDS
 
 
@@ -36,7 +36,7 @@ def _lives(definition: Mapping[str, Any]) -> bool:
     return KINDS[definition["kind"]].protocol == "events"
 
 
-def source_of(definition: Mapping[str, Any]) -> dict[str, Any] | None:
+def source_of(definition: Mapping[str, Any]) -> DataSource | None:
     """Where the data of a benchmark come from, where a user's own are included; None for one without data."""
     keys = ("source", *KINDS[definition["kind"]].own)
     return {key: definition[key] for key in keys if key in definition} if "source" in definition else None

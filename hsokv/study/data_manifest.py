@@ -1,42 +1,34 @@
 """What data and encoders hold, whatever their kind: read through once, described in a manifest, checked against a
 benchmark."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC
+import numpy as np
+
+from hsokv.data.catalogue import OWN, SOURCES, SYNTHETIC, DataSource, find_source
 from hsokv.data.cifar10 import read_cifar10
-from hsokv.data.events import NEEDS, check_events, read_events, read_queries
-from hsokv.data.examples import Dataset, Examples, deduplicate
+from hsokv.data.events import KINDS, read_events, read_queries
+from hsokv.data.examples import Dataset, deduplicate
 from hsokv.data.images import locate_image_folder, read_image_folder
 from hsokv.data.sources import DataFiles, fetch, locate, locate_own, own_paths
-from hsokv.data.synthetic import (
-    generate_mnli_synthetic,
-    generate_split_cifar10_synthetic,
-    generate_sst2_synthetic,
-)
-from hsokv.data.texts import TASKS, Task, read_texts
+from hsokv.data.synthetic import GENERATORS
+from hsokv.data.texts import TASKS, Task, read_clinc150, read_texts
 from hsokv.encoders.files import MODALITIES, resolve_encoder
 from hsokv.exceptions import DataError
 from hsokv.machine import cache_folder, data_root
 from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
 
-GENERATORS: dict[str, Callable[[], tuple[Examples, Examples]]] = {
-    "sst2_synthetic": generate_sst2_synthetic,
-    "mnli_synthetic": generate_mnli_synthetic,
-    "split_cifar10_synthetic": generate_split_cifar10_synthetic,
-}
-
 OWN_VALIDATION = {"clinc150": "val"}
 """Sources with a part for validation, by name: nothing is carved out of their train texts."""
 
 FEWEST = 2
-"""Train images of a class: one to learn from and one held out."""
+"""Train examples of a class: one to learn from and one held out."""
 
 
-def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progress: bool = False) -> DataFiles:
+def locate_data(name: str, source: DataSource, root: Path | None, progress: bool = False) -> DataFiles:
     """The files of `source` for the benchmark `name`, downloaded where there is no `root`.
 
     `source` has its name and, of a user's own data, `files` and `columns` of tables, or a `folder` of images. Raises
@@ -47,8 +39,8 @@ def locate_data(name: str, source: Mapping[str, Any], root: Path | None, progres
     if "files" in source:
         return locate_own(name, source["files"], root)
     if root is None:
-        return fetch(source["source"], cache_folder(), progress)
-    return locate(source["source"], root, cache_folder())
+        return fetch(find_source(source["source"]), cache_folder(), progress)
+    return locate(find_source(source["source"]), root, cache_folder())
 
 
 def own_files(source: Mapping[str, Any], encoder_folder: str | None) -> list[str]:
@@ -70,7 +62,7 @@ def own_files(source: Mapping[str, Any], encoder_folder: str | None) -> list[str
     return sorted(str(path) for path in paths if path.is_file())
 
 
-def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test") -> Dataset:
+def read_dataset(source: DataSource, root: Path | None, part: str = "test") -> Dataset:
     """The examples of `source`, deduplicated; of CLINC150 with its `part` as the test.
 
     Raises what `locate_data` does, and DataError where they do not fit.
@@ -81,21 +73,20 @@ def read_dataset(source: Mapping[str, Any], root: Path | None, part: str = "test
     paths = locate_data(name, source, root).paths
     if "folder" in source:
         train, test, others = read_image_folder(paths["train"].parent)
-    elif "files" in source:
+    elif "columns" in source:
         columns = source["columns"]
         train, test = read_texts(paths["train"], paths["test"], Task(tuple(columns["text"]), columns["label"]))
+    elif name == "clinc150":
+        train, test = read_clinc150(paths["all"], part)
     elif name in TASKS:
-        files = list(paths.values())
-        train, test = read_texts(files[0], files[-1], TASKS[name], part)
+        train, test = read_texts(*paths.values(), TASKS[name])
     else:
         train, test = read_cifar10(paths)
     dataset = deduplicate(train, test)
     return dataset._replace(dropped=dataset.dropped | others)
 
 
-def describe_source(
-    name: str, source: Mapping[str, Any], root: Path | None, encoder_folder: str | None
-) -> dict[str, Any]:
+def describe_source(name: str, source: DataSource, root: Path | None, encoder_folder: str | None) -> dict[str, Any]:
     """What a record may say of the data or encoder of one name: the same on every machine that holds the same files.
 
     What is not on this machine is downloaded. Raises DataUnavailableError where it cannot be had.
@@ -111,7 +102,7 @@ def describe_source(
     return described | describe_contents(source, root)
 
 
-def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str, Any]:
+def describe_contents(source: DataSource, root: Path | None) -> dict[str, Any]:
     """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why.
 
     Of a user's own `events` the number of each kind.
@@ -120,10 +111,11 @@ def describe_contents(source: Mapping[str, Any], root: Path | None) -> dict[str,
     """
     if "events" in source.get("files", {}):
         paths = locate_data(source["source"], source, root).paths
-        events = check_events(read_events(paths["events"]), str(paths["events"]))
+        events = read_events(paths["events"])
         for split in ("validation", "test"):
-            read_queries(paths[split], events.names)
-        return {"events": {kind: int((events.kind == number).sum()) for number, kind in enumerate(NEEDS)}}
+            read_queries(paths[split], events)
+        counts = np.bincount(events.kind, minlength=len(KINDS)).tolist()
+        return {"events": dict(zip(KINDS, counts, strict=True))}
     train, test, dropped = read_dataset(source, root)
     kind = "images" if train.are_images else "texts"
     return {kind: {"labels": list(train.names), "train": train.counts(), "test": test.counts(), "dropped": dropped}}
@@ -133,65 +125,38 @@ def check_contents(
     name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], configuration: Mapping[str, Any]
 ) -> None:
     """Raise DataError where a benchmark asks for more than the data have that `described` tells of."""
-    defaults = configuration["data"]
-    if benchmark["kind"] == "events":
-        _check_events(name, described.get("texts"), benchmark["conditions"])
-    elif "texts" in described:
-        rows = benchmark.get("development_rows", defaults["development_rows"])
-        rows = 0 if benchmark["source"] in OWN_VALIDATION else rows
-        _check_texts(name, described["texts"], benchmark["conditions"], rows)
-    if "images" in described:
-        images = benchmark.get("development_images", defaults["development_images"])
-        aside = images if configuration["split"] == "validation" else 0
-        _check_images(name, described["images"], benchmark, aside)
-
-
-def _check_events(name: str, described: Mapping[str, Any] | None, conditions: Mapping[str, Any]) -> None:
-    """Of drawn events the tasks divide the labels, and every label has texts enough; own events were read through."""
-    for condition_name, condition in conditions.items() if described else ():
-        if (labels := len(described["labels"])) % condition["tasks"]:
-            raise DataError(f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {labels} labels")
-        _check_smallest(name, described, 0, 2 * condition["shots"], "texts")
-
-
-def _check_texts(name: str, described: Mapping[str, Any], conditions: Mapping[str, Any], development_rows: int) -> None:
-    labels = described["labels"]
-    shots = max(condition["shots"] for condition in conditions.values())
-    _check_smallest(name, described, development_rows, 2 * shots, "rows")
+    kind, options, conditions = benchmark["kind"], configuration["data"] | benchmark, benchmark["conditions"]
+    what, contents = next(((key, described[key]) for key in ("texts", "images") if key in described), (None, None))
+    if contents is None:  # own events, which were read through, or an encoder
+        return
+    labels = contents["labels"]
+    for condition_name, condition in conditions.items():
+        if len(labels) % condition.get("tasks", 1):
+            tasks = f"{condition['tasks']} tasks in {condition_name}"
+            raise DataError(f"{name}: {tasks} do not divide the {len(labels)} labels evenly")
+    if kind == "texts":
+        aside = 0 if benchmark["source"] in OWN_VALIDATION else options["development_rows"]
+    else:
+        aside = options["development_images"] if kind != "events" and configuration["split"] == "validation" else 0
+    needed = max(FEWEST, *(2 * condition.get("shots", 0) for condition in conditions.values()))
+    label, fewest = min(contents["train"].items(), key=lambda item: item[1])
+    if fewest < aside + needed:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in contents["dropped"].items())
+        raise DataError(
+            f"{name}: every class needs {aside} development {what} and {needed} to learn from; the smallest, {label}, "
+            f"has {fewest} different ones (left out of all classes: {dropped}); add some, or ask for fewer"
+        )
+    if (capacity := benchmark.get("capacity", 2 * len(labels))) < 2 * len(labels):
+        raise DataError(f"{name}: {capacity} entries are too few, {2 * len(labels)} are needed, two a class")
     for condition_name, condition in conditions.items():
         words = (descriptions_of(condition) or {}).get("words", labels)
         if len(words) != len(labels):
             raise DataError(
                 f"{name}: {condition_name} has {len(words)} lists of words, the {len(labels)} classes are {labels}"
             )
-        left = sum(described["train"].values()) - len(labels) * (development_rows + 2 * condition["shots"])
+        left = sum(contents["train"].values()) - len(labels) * (aside + 2 * condition.get("shots", 0))
         if (wanted := condition.get("tuning", {}).get("unlabelled", 0)) > left:
             raise DataError(
                 f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside development "
                 "rows and shots; ask for fewer"
             )
-
-
-def _check_images(name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], aside: int) -> None:
-    """Of a stream the tasks divide the classes, and there is room for two entries of every class."""
-    classes, needed = len(described["labels"]), FEWEST
-    for condition_name, condition in benchmark["conditions"].items():
-        needed = max(needed, 2 * condition.get("shots", 0))
-        if classes % condition.get("tasks", 1):
-            raise DataError(
-                f"{name}: {condition['tasks']} tasks in {condition_name} do not divide the {classes} classes evenly"
-            )
-    _check_smallest(name, described, aside, needed, "images")
-    if benchmark.get("capacity", 2 * classes) < 2 * classes:
-        raise DataError(f"{name}: {benchmark['capacity']} entries are too few, {2 * classes} are needed, two a class")
-
-
-def _check_smallest(name: str, described: Mapping[str, Any], aside: int, needed: int, what: str) -> None:
-    """The smallest class of train has to give `aside` examples for development and those `needed` to learn from."""
-    label, fewest = min(described["train"].items(), key=lambda item: item[1])
-    if fewest < aside + needed:
-        dropped = ", ".join(f"{count} {reason}" for reason, count in described["dropped"].items())
-        raise DataError(
-            f"{name}: every class needs {aside} development {what} and {needed} to learn from; the smallest, {label}, "
-            f"has {fewest} different ones (left out of all classes: {dropped}); add some, or ask for fewer"
-        )

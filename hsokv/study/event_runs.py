@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hsokv.data.events import NEEDS, OUT_OF_SCOPE, Events, without_withdrawn
+from hsokv.data.events import KINDS, Events, without_withdrawn
+from hsokv.data.texts import OUT_OF_SCOPE
 from hsokv.metrics.classification import accuracy, auroc, outcomes
 from hsokv.study.features import opened
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from hsokv.arms.events import EventLearner, Start
     from hsokv.data.episode import Shots
     from hsokv.learning.budget import Budget
-
-KINDS = list(NEEDS)
 
 
 def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> "tuple[Events, torch.Tensor, Shots]":
@@ -163,8 +162,7 @@ def run(
 def steps_of(events: Events) -> Iterator[Events]:
     """The events step by step."""
     for step in np.unique(events.step):
-        rows = events.step == step
-        yield events._replace(**{name: getattr(events, name)[rows] for name in Events._fields[:5]})
+        yield events.take(events.step == step)
 
 
 def ask(life: Life, queries: "Shots") -> tuple[dict[str, float], np.ndarray, np.ndarray]:

@@ -6,28 +6,29 @@ from typing import Any
 
 import numpy as np
 
-from hsokv.data.catalogue import OWN
-from hsokv.data.events import check_events, draw_life, read_clinc150, read_events, read_queries
-from hsokv.data.examples import Examples
+from hsokv.data.catalogue import OWN, DataSource
+from hsokv.data.events import check_events, draw_life, read_events, read_queries
+from hsokv.data.examples import Examples, deduplicate
+from hsokv.data.texts import read_clinc150
 from hsokv.encoders.files import resolve_encoder
 from hsokv.study.data_manifest import locate_data
 from hsokv.study.encoders import describe_encoder, load_encoder
 from hsokv.study.features import Made, Request, write_missing
 
-PARTS = {"validation": "val", "test": "test"}
-"""The part of CLINC150 that is asked, by split."""
+PARTS = {"validation": ("val", ("oos_val", "oos_train")), "test": ("test", ("oos_test",))}
+"""The parts of CLINC150 that are asked, by split: one in scope, and those out of scope."""
 
 
 def load_events(
-    source: Mapping[str, Any], root: Path | None, split: str, definition: Mapping[str, Any], seed: int
+    source: DataSource, root: Path | None, split: str, definition: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, np.ndarray], Examples]:
     """(arrays of the events of a seed, queries); own events are the same for every seed."""
     paths = locate_data(source["source"], source, root).paths
     if source["source"] == OWN:
-        events = check_events(read_events(paths["events"]), str(paths["events"]))
-        queries = read_queries(paths[split], events.names)
+        events = read_events(paths["events"])
+        queries = read_queries(paths[split], events)
     else:
-        pool, queries = read_clinc150(paths["all"], PARTS[split])
+        pool, queries, _ = deduplicate(*read_clinc150(paths["all"], *PARTS[split]))
         events = check_events(draw_life(pool, seed, **definition), "drawn events")
     return {name: np.array(part) for name, part in events._asdict().items()}, queries
 

@@ -9,13 +9,14 @@ on the same examples, "data": {...}, "encoder": {...}}.
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zipfile import BadZipFile
 
 import numpy as np
 
+from hsokv.data.catalogue import DataSource
 from hsokv.exceptions import DataError, HsokvError
 from hsokv.files import write_arrays
 
@@ -27,7 +28,7 @@ SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
 """Encoders that saw a source in their own training, as their authors say; of others it is not known here."""
 
 
-def write_features(path: Path, provenance: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_features(path: Path, provenance: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays and their provenance atomically; the same content gives the same bytes."""
     write_arrays(path, {**arrays, "provenance": np.array(json.dumps(provenance, sort_keys=True))})
 
@@ -61,17 +62,16 @@ def is_current(path: Path, stamp: str) -> bool:
 
 
 def done(
-    stamp: str, classes: int, shared_test: bool, data: Mapping[str, Any], encoder: Mapping[str, Any]
-) -> dict[str, Any]:
+    stamp: str, classes: int, shared_test: bool, data: Mapping[str, object], encoder: Mapping[str, object]
+) -> dict[str, object]:
     """The provenance of features that were made, by what `stamp` stands for."""
     made = {"status": "done", "reason": None, "stamp": stamp, "classes": classes, "shared_test": shared_test}
     return made | {"data": dict(data), "encoder": dict(encoder)}
 
 
-def not_run(reason: str, data: Mapping[str, Any], encoder: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def not_run(reason: str, data: Mapping[str, object], encoder: Mapping[str, object] | None = None) -> dict[str, object]:
     """The provenance of features that could not be made, with the name of their `encoder` where it has one."""
-    found = {"status": "not run", "reason": reason, "stamp": "", "classes": 0, "shared_test": False}
-    return found | {"data": dict(data), "encoder": dict(encoder or {})}
+    return done("", 0, False, data, encoder or {}) | {"status": "not run", "reason": reason}
 
 
 class Request(NamedTuple):
@@ -87,7 +87,7 @@ class Request(NamedTuple):
     stamp: str
     report: Callable[[str], None]
     conditions: Mapping[str, Mapping[str, Any]] = {}
-    source: Mapping[str, Any] = {}
+    source: DataSource | None = None
     root: Path | None = None
     split: str = "generated"
     manifests: Sequence[Mapping[str, Any]] = ()
@@ -137,7 +137,7 @@ def write_missing(
         request.report(f"{path.stem}: {made.said}")
 
 
-def describe_data(request: Request) -> dict[str, Any]:
+def describe_data(request: Request) -> dict[str, object]:
     """What feature files say of the data they are made from: what their manifest, the first, does."""
     data, encoder = request.manifests[0], request.encoder
     told = {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts", "images") if key in data}
@@ -169,25 +169,16 @@ def load_episode(folder: Path, seed: int, condition: str, classes: int, folds: i
 
     with opened(folder / f"seed{seed}.npz") as arrays:
         if f"{condition}/train/x" in arrays:
-            if "test/x" in arrays:
-                test = shots(arrays, "test")
-            else:
-                with opened(folder / "evaluation.npz") as evaluation:
-                    test = shots(evaluation, "test")
+            with nullcontext(arrays) if "test/x" in arrays else opened(folder / "evaluation.npz") as evaluation:
+                test = shots(evaluation, "test")
             train, dev = (shots(arrays, f"{condition}/{part}") for part in ("train", "dev"))
             before = (f"{condition}/{part}" for part in ("descriptions", "pseudo"))
             described, pseudo = (shots(arrays, part) if f"{part}/x" in arrays else None for part in before)
             return shots_episode(train, dev, test, classes, folds, described, pseudo)
-        parts = {
-            split: Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
+        fold, dev, test = (
+            Fold(shots(arrays, f"{condition}/{split}/support"), shots(arrays, f"{condition}/{split}/query"))
             for split in ("fold", "dev", "test")
-        }
-        background = Background(
-            torch.from_numpy(arrays["background/within"]),
-            int(arrays["background/degrees"]),
-            torch.from_numpy(arrays["background/between"]),
-            torch.from_numpy(arrays["background/key_map"]),
-            torch.from_numpy(arrays["background/query_map"]),
-            int(arrays["background/map_flops"]),
         )
-        return words_episode(parts["fold"], parts["dev"], parts["test"], classes, background)
+        parts = {name: torch.from_numpy(arrays[f"background/{name}"]) for name in Background._fields}
+        counts = {name: int(parts[name]) for name in ("degrees", "map_flops")}
+        return words_episode(fold, dev, test, classes, Background(**parts | counts))

@@ -1,12 +1,13 @@
 """The features of streams of image classes: an order of classes for every seed, a dictionary learnt on its first."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hsokv.data.catalogue import DataSource
 from hsokv.data.examples import Examples, development_split
 from hsokv.exceptions import DataError
 from hsokv.study.data_manifest import read_dataset
@@ -22,7 +23,7 @@ CUDA_BATCH = 256  # images that a GPU encodes at a time
 
 
 def load_images(
-    source: Mapping[str, Any], root: Path | None, split: str, development_images: int
+    source: DataSource, root: Path | None, split: str, development_images: int
 ) -> tuple[Examples, Examples]:
     """(train, evaluation) of `source`, its name and, of own images, their `folder`; disjoint by pixels.
 

@@ -20,7 +20,7 @@ class Encoding(NamedTuple):
     """
 
     features: Callable[[Sequence[Examples]], tuple[Sequence[np.ndarray], int]]
-    told: Mapping[str, Any]
+    told: Mapping[str, object]
     arrays: Mapping[str, np.ndarray] = {}
 
 

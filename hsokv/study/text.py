@@ -1,11 +1,11 @@
 """The features of text benchmarks, by an encoder that stays as it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from hsokv.data.catalogue import DataSource
 from hsokv.data.examples import PAIR, Examples, development_split
 from hsokv.encoders.files import resolve_encoder
 from hsokv.study.data_manifest import OWN_VALIDATION, read_dataset
@@ -14,9 +14,7 @@ from hsokv.study.features import Request
 from hsokv.study.shots import Encoding, write_shots
 
 
-def load_texts(
-    source: Mapping[str, Any], root: Path | None, split: str, development_rows: int
-) -> tuple[Examples, Examples]:
+def load_texts(source: DataSource, root: Path | None, split: str, development_rows: int) -> tuple[Examples, Examples]:
     """(pool, evaluation): the texts that shots are drawn from and those that are scored, disjoint by text.
 
     Evaluation is the final test where `split` is "test", else the development set: the source's own, or carved out of

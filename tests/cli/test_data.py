@@ -11,10 +11,8 @@ def test_a_mistyped_name_is_one_message_on_stderr_without_a_traceback(run):
     result = run("data", "verify", "sst-2")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert (
-        result.stderr
-        == "error: unknown data 'sst-2'; did you mean 'sst2'? (known: banking77, cifar10, clinc150, mnli, sst2)\n"
-    )
+    assert result.stderr.count("\n") == 1
+    assert "did you mean 'sst2'?" in result.stderr
 
 
 @pytest.mark.parametrize("arguments", [("data", "verify"), ("data", "verify", "sst2", "--rot"), ("nothing",)])

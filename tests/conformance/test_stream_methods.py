@@ -180,7 +180,7 @@ def test_a_memory_is_told_of_in_full(learn, arm):
 
 NAN = Shots(torch.full((8, KEY_DIM), torch.nan), torch.tensor([0, 1] * 4))
 BAD = {
-    "not finite": (NAN, DataError, "8 feature rows are not finite"),
+    "not finite": (NAN, DataError, "8 feature rows that are not finite"),
     "of another task": (draw_stream().tasks[1], DataError, r"wanted its own labels, 0\.\.1, got 2\.\.3"),
     "one example a class": (Shots(torch.eye(2, KEY_DIM), torch.tensor([0, 1])), DataError, "at least 2 examples"),
     "too wide": (Shots(torch.ones(4, KEY_DIM + 1), torch.tensor([0, 1] * 2)), DataError, r"features \[n, 12\]"),

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hsokv.data.events import COLUMNS, NEEDS, check_events, draw_life, read_queries, without_withdrawn
+from hsokv.data.events import COLUMNS, KINDS, check_events, draw_life, read_events, read_queries, without_withdrawn
 from hsokv.data.examples import Examples
 from hsokv.exceptions import DataError
 
@@ -35,10 +35,15 @@ LIFE = {"tasks": 3, "shots": 4, "wrong": 0.3, "changed": 0.5, "withdrawn": 0.25,
         (("2", "add", "", "card", ""), "text"),
         (("2", "rename", "", "card", "refund"), "'refund'"),
         (("2", "rename", "", "card", ""), "new_label"),
+        (("2", "rename", "send it back", "refund", "back"), "text"),
+        (("2", "add", "more", "card", "cards"), "new_label"),
+        (("2", "add", "\u200b", "card", ""), "text"),
+        (("2", "withdraw", "", "", ""), "nothing"),
         (("2", "merge", "", "card", "loan"), "'loan'"),
         (("2", "merge", "", "card", "card"), "'card'"),
         (("0", "withdraw", "send it back", "", ""), "'0'"),
-        (("soon", "withdraw", "send it back", "", ""), "'soon'"),
+        *((("2", kind, "send it back", "refund", ""), f"{kind!r}") for kind in ("", "Withdraw", "delete")),
+        *(((time, "withdraw", "send it back", "", ""), f"{time!r}") for time in ("", "2.0", "--2", "²", "9" * 20)),
         (("2", "withdraw", "send it back", "card", ""), "'refund'"),
     ],
 )
@@ -54,11 +59,35 @@ def test_what_was_withdrawn_cannot_be_withdrawn_again():
         check_events(table(gone, gone), "life.csv")
 
 
-def test_a_label_of_a_query_that_no_event_knows_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("hello,\nwhere is it,card\nmore,cart\n", r"row 4.*'cart'"),
+        ("where is it,card\n,card\n", "row 3.*empty"),
+        ("where is it,card\nwhere  is my card,card\n", "row 3.*'where  is my card'.*learnt"),
+        ("hello,\n", "step 1 no query"),
+        ("where is it,card\n", "step 2 no query"),
+        ("again,back\n", "step 1 no query"),
+    ],
+)
+def test_queries_that_cannot_be_asked_are_refused(tmp_path, rows, said):
     path = tmp_path / "queries.csv"
-    path.write_text("text,label\nhello,\nwhere is it,card\nmore,cart\n")
-    with pytest.raises(DataError, match=r"row 4.*'cart'"):
-        read_queries(path, ("card", "refund"))
+    path.write_text("text,label\n" + rows)
+    rows = [("2", "rename", "", "refund", "back"), ("2", "withdraw", "", "card", "")]
+    with pytest.raises(DataError, match=said):
+        read_queries(path, check_events(table(*rows), "life.csv"))
+
+
+def test_labels_that_look_alike_are_one_in_events_and_queries(tmp_path):
+    (tmp_path / "life.csv").write_text(
+        "time,event,text,label,new_label\n-1,add,a,cafe\u0301,\n-1,add,b,caf\u00e9\u200b,\n007,add,c,my card,\n"
+        "1735689600000,rename,,my  card,Card\n"
+    )
+    events = read_events(tmp_path / "life.csv")
+    assert (events.names, events.step.tolist()) == (("caf\u00e9", "my card", "Card"), [0, 0, 1, 2])
+    (tmp_path / "queries.csv").write_text("text,label\nq,cafe\u0301\n\nr,my\u00a0card\ns,\n")
+    queries = read_queries(tmp_path / "queries.csv", events)
+    assert (queries.inputs, queries.labels.tolist()) == (("q", "r", "s"), [0, 1, -1])
 
 
 def test_a_drawn_life_fits_itself_and_follows_from_its_seed():
@@ -66,8 +95,8 @@ def test_a_drawn_life_fits_itself_and_follows_from_its_seed():
     events = check_events(drawn, "drawn")
     assert drawn.equals(draw_life(pool(), 1, **LIFE))
     assert not drawn.equals(draw_life(pool(), 2, **LIFE))
-    kinds = np.bincount(events.kind, minlength=len(NEEDS))
-    assert kinds[list(NEEDS).index("add")] == 24
+    kinds = np.bincount(events.kind, minlength=len(KINDS))
+    assert kinds[KINDS.index("add")] == 24
     assert kinds.min() > 0
     assert len(np.unique(events.step)) == 3 + 4 * 2
 
@@ -83,11 +112,10 @@ def test_after_all_corrections_every_text_has_its_own_label():
 def test_a_twin_is_told_nothing_of_what_is_withdrawn():
     events = check_events(draw_life(pool(), 1, **LIFE), "drawn")
     twin = without_withdrawn(events)
-    kinds = list(NEEDS)
     gone = set(events.example) - set(twin.example)
-    named = set(events.example[events.kind == kinds.index("withdraw")]) - {-1}
+    named = set(events.example[events.kind == KINDS.index("withdraw")]) - {-1}
     assert named <= gone
-    assert kinds.index("withdraw") not in twin.kind
+    assert KINDS.index("withdraw") not in twin.kind
     assert set(twin.step) <= set(events.step)
 
 

@@ -9,13 +9,14 @@ from hsokv.data.examples import (
     SHAPE,
     Examples,
     canonical,
+    check_names,
     deduplicate,
     development_split,
     draw_shots,
     draw_unlabelled,
     in_order,
 )
-from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.exceptions import DataError
 
 NAMES = ("a", "b", "c")
 
@@ -81,16 +82,14 @@ def test_a_draw_is_what_it_was():
 @both
 def test_draws_that_cannot_be_had_are_refused(make):
     pool = make(10, classes=2)
-    for error, draw in (
-        (DataError, lambda: draw_shots(pool, 4, 13)),
-        (DataError, lambda: draw_shots(Examples(pool.inputs, pool.labels, NAMES), 1, 13)),  # none of class c
-        (ConfigurationError, lambda: draw_shots(pool, 0, 13)),
-        (ConfigurationError, lambda: development_split(pool, 0)),
-        (DataError, lambda: development_split(pool, 4)),
-        (DataError, lambda: draw_shots(pool.take([0, 0, 1, 1]), 1, 13)),  # repeats
-        (DataError, lambda: development_split(pool.take([0] * 9 + [1] * 9), 1)),
+    for draw in (
+        lambda: draw_shots(pool, 4, 13),
+        lambda: draw_shots(Examples(pool.inputs, pool.labels, NAMES), 1, 13),  # none of class c
+        lambda: development_split(pool, 4),
+        lambda: draw_shots(pool.take([0, 0, 1, 1]), 1, 13),  # repeats
+        lambda: development_split(pool.take([0] * 9 + [1] * 9), 1),
     ):
-        with pytest.raises(error):
+        with pytest.raises(DataError):
             draw()
 
 
@@ -146,6 +145,14 @@ def test_texts_that_look_the_same_are_one_text(one, other):
 @pytest.mark.parametrize(("one", "other"), [("a b", "a\tb"), ("Cat", "cat"), ("cafe", "caf\u00e9"), ("a.", "a")])
 def test_texts_that_look_different_are_two(one, other):
     assert canonical(one) != canonical(other)
+
+
+def test_names_of_classes_that_are_easily_mixed_up_are_refused():
+    long = ["12345678901234567890", "12345678901234567891", "-1", "1", "1/2", "nan", "sNaN", "1e999999"]
+    assert check_names([*long, "1"], "own") == tuple(sorted(long))
+    for names in (["a"], ["1", "1.0"], ["01", "1"], ["-0.50", "-.5", "-0.5"], ["True", "TRUE"], ["\u00df", "ss"]):
+        with pytest.raises(DataError, match="own"):
+            check_names(names, "own")
 
 
 def test_in_order_gives_the_same_for_a_reordered_copy():

@@ -1,9 +1,9 @@
 """Archives from a server on this machine into the cache, and a user's own copies."""
 
-import dataclasses
 import hashlib
 import http.server
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -12,9 +12,9 @@ import zipfile
 import pytest
 import requests
 
-from hsokv.data.catalogue import SOURCES, SYNTHETIC, Member, Source, find_source
+from hsokv.data.catalogue import SOURCES, SYNTHETIC, Member, Source
 from hsokv.data.sources import fetch, locate, locate_own, verify
-from hsokv.exceptions import ConfigurationError, DataError, DataUnavailableError, HsokvError
+from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
 
 TRAIN, DEV = b"sentence\tlabel\ngood\t1\n", b"sentence\tlabel\nbad\t0\n"
 
@@ -79,7 +79,7 @@ def source_of(archive, url, **changes):
         citation="",
         terms="",
     )
-    return dataclasses.replace(source, **changes)
+    return source._replace(**changes)
 
 
 PART = 1 << 16  # bytes that are written at once; fewer would be lost with a connection
@@ -198,7 +198,7 @@ def test_a_server_that_refuses_the_range_is_asked_for_the_whole_next(server, toy
 
 def test_a_file_without_a_published_digest_is_official_where_it_came_out_of_the_archive(toy, cache, tmp_path):
     nameless = tuple(member._replace(md5=None) for member in toy.members)
-    source = dataclasses.replace(toy, members=nameless)
+    source = toy._replace(members=nameless)
     place(tmp_path / "own")
     place(cache)
     assert [status.status for status in verify(source, None, cache)] == ["damaged", "damaged"]
@@ -207,7 +207,7 @@ def test_a_file_without_a_published_digest_is_official_where_it_came_out_of_the_
     assert locate(source, tmp_path / "own", cache).kind == "user copy"
     files.paths["dev"].write_bytes(b"changed")
     assert [status.status for status in verify(source, None, cache)] == ["official", "damaged"]
-    renewed = dataclasses.replace(source, sha256="0" * 64)
+    renewed = source._replace(sha256="0" * 64)
     assert [status.status for status in verify(renewed, None, cache)] == ["damaged", "damaged"]
 
 
@@ -236,12 +236,6 @@ def test_another_archive_is_refused_with_both_checksums(server, toy, cache):
     assert hashlib.sha256(ARCHIVE).hexdigest() in str(caught.value)
     assert hashlib.sha256(other).hexdigest() in str(caught.value)
     assert files_in(cache) == []
-
-
-@pytest.mark.parametrize("path", ["../evil.tsv", "/evil.tsv", "glue/../../evil.tsv"])
-def test_a_source_whose_member_leaves_the_root_is_refused(path):
-    with pytest.raises(ConfigurationError, match="inside the data root"):
-        source_of(ARCHIVE, "http://127.0.0.1/", members=(Member("train", "T/train.tsv", path),))
 
 
 @pytest.mark.parametrize(
@@ -319,11 +313,6 @@ def test_an_empty_cache_holds_nothing_and_a_damaged_one_is_refused_then_replaced
     assert fetch(toy, cache).kind == "official"
 
 
-def test_a_mistyped_name_suggests_the_nearest():
-    with pytest.raises(ConfigurationError, match=r"'sst-2'; did you mean 'sst2'\?"):
-        find_source("sst-2")
-
-
 def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_path, monkeypatch):
     here, root = tmp_path / "here", tmp_path / "root"
     for folder in (here, root):
@@ -339,6 +328,14 @@ def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_
     (here / "test.csv").unlink()
     with pytest.raises(DataError, match=rf"reviews: .* test file at {root}/test.csv or {here}/test.csv"):
         locate_own("reviews", own, root)
+
+
+@pytest.mark.parametrize("name", ["absent.csv", "~nobody/a.csv", "long" * 99, "a\0b", "https://a/b", "pipe", "link"])
+def test_own_files_that_cannot_be_had_are_refused(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="own: there is no train file"):
+        locate_own("own", {"train": name}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -65,10 +65,13 @@ def test_a_feature_that_hardly_moves_at_first_does_not_drown_the_rest():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (lambda x, y: (x.masked_fill(torch.eye(6, 5).bool(), torch.nan), y), "task 2: 5 feature rows are not finite"),
+        (
+            lambda x, y: (x.masked_fill(torch.eye(6, 5).bool(), torch.nan), y),
+            r"task 2: .* 5 feature rows",
+        ),
         (lambda x, y: (x, y - 1), r"task 2: wanted its own labels, 2\.\.3, got 1\.\.2"),
         (lambda x, y: (x, y + 1), r"task 2: wanted its own labels, 2\.\.3, got 3\.\.4"),
-        (lambda x, y: (x[:3], y[:3]), "task 2: wanted at least 2 examples of every class, class 3 has 1"),
+        (lambda x, y: (x[:3], y[:3]), "task 2: wanted at least 2 examples of every class, got 1 of class 3"),
         (lambda x, y: (x[:, :4], y), r"task 2: wanted features \[n, 5\]"),
         (lambda x, y: (x[:0], y[:0]), r"task 2: wanted features \[n, 5\] and n labels, n > 0"),
     ],
@@ -81,7 +84,7 @@ def test_a_bad_task_is_refused(changed, message):
 
 def test_a_test_that_lacks_a_class_or_has_one_too_many_is_refused():
     found, (x, y) = stream(), stream().test
-    with pytest.raises(DataError, match="at least 1 examples of every class, class 3 has 0"):
+    with pytest.raises(DataError, match="at least 1 examples of every class, got 0 of class 3"):
         check_stream(found._replace(test=Shots(x[y < 3], y[y < 3])))
     with pytest.raises(DataError, match=r"test: wanted labels in 0\.\.3, got 0\.\.4"):
         check_stream(found._replace(test=Shots(torch.cat([x, x[:1]]), torch.cat([y, torch.tensor([4])]))))

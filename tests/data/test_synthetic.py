@@ -5,9 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from hsokv.data.examples import Examples, deduplicate, development_split, draw_shots
+from hsokv.data.examples import Examples, deduplicate
 from hsokv.data.synthetic import generate_mnli_synthetic, generate_split_cifar10_synthetic, generate_sst2_synthetic
-from hsokv.exceptions import ConfigurationError
 
 GENERATORS = {
     "sst2": (generate_sst2_synthetic, 4000, 872, 2),
@@ -94,19 +93,3 @@ def test_one_sentence_of_a_pair_tells_next_to_nothing(generated, column):
 def test_neither_colour_nor_single_pixels_tell_the_class_of_an_image(generated):
     assert nearest_means(*generated["cifar10"], lambda images: images.astype(float).mean((2, 3))) < 0.3
     assert nearest_means(*generated["cifar10"], lambda images: images.reshape(len(images), -1).astype(float)) < 0.4
-
-
-@names
-def test_shots_can_be_drawn_as_from_the_real_data(generated, name):
-    classes = GENERATORS[name][-1]
-    pool, development = development_split(generated[name][0], 100)
-    train, dev = draw_shots(pool, 16, 13)
-    assert (len(train), len(dev), len(development)) == (16 * classes, 16 * classes, 100 * classes)
-
-
-@names
-def test_sizes_that_cannot_be_balanced_are_refused(name):
-    generate, *_, classes = GENERATORS[name]
-    for sizes in ((classes + 1, classes), (0, classes), (classes, classes + 1)):
-        with pytest.raises(ConfigurationError):
-            generate(*sizes)

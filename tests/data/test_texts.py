@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hsokv.data.texts import TASKS, Task, join, read_table, read_texts
+from hsokv.data.texts import TASKS, Task, join, read_clinc150, read_table, read_texts
 from hsokv.exceptions import DataError
 
 OWN = Task(("text",), "label")
@@ -67,10 +67,27 @@ def test_another_format_is_refused_with_those_that_can_be_read(tmp_path, suffix)
         read_table(put(tmp_path, b"text,label\na,x\n", f"own{suffix}"), ["text", "label"])
 
 
-def test_what_spreadsheets_write_reads_the_same(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (b'\xef\xbb\xbftext,label\r\n"a\r\nb",x\r\nb,y\r\n,\r\n\r\n', [("a\r\nb", "x"), ("b", "y")]),
+        (b" text ,id,id, label\na,1,1, x \n\nb,2,2,y", [("a", "x"), ("b", "y")]),
+        (b"text,label\ra,x\rb,y\r", [("a", "x"), ("b", "y")]),
+        (b"text,label\r\na,x\nb,y\r\n", [("a", "x"), ("b", "y")]),
+        (b'text, label\n "a" , "x"\nb, y\n', [("a", "x"), ("b", "y")]),
+        (b"text,label\nNA,null\nNone,nan\n007,1.0\n", [("NA", "null"), ("None", "nan"), ("007", "1.0")]),
+        ("text,label\n\u05e9\u05dc,\U0001f600\n".encode(), [("\u05e9\u05dc", "\U0001f600")]),
+    ],
+)
+def test_what_spreadsheets_and_people_write_reads_the_same(tmp_path, content, wanted):
     for name, separator in (("own.CSV", b","), ("own.TSV", b"\t")):
-        content = b'\xef\xbb\xbftext,label\r\n"a\r\nb",x\r\nb,y\r\n,\r\n\r\n'.replace(b",", separator)
-        assert cells(put(tmp_path, content, name)) == [("a\r\nb", "x"), ("b", "y")]
+        assert cells(put(tmp_path, content.replace(b",", separator), name)) == wanted
+
+
+def test_whether_a_table_is_packed_its_content_says(tmp_path):
+    packed = gzip.compress(b"text,label\na,x\n", mtime=0) + gzip.compress(b"b,y\n", mtime=0)
+    for name, content in (("own.csv", packed), ("own.csv.gz", packed), ("own.csv.gz", gzip.decompress(packed))):
+        assert cells(put(tmp_path, content, name)) == [("a", "x"), ("b", "y")]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +124,7 @@ def test_numbers_and_truth_values_are_labels_as_a_csv_writes_them(tmp_path):
     [
         ("own.csv", b"", "empty"),
         ("own.csv", b"\n\n", "empty"),
-        ("own.csv", b"text;label\na;x\n", "'text' is missing.*commas.*: text;label"),
+        ("own.csv", b"text;label\na;x\n", "'text' is missing.*commas.*: 'text;label'"),
         ("own.csv", b"text,text,label\na,b,x\n", "'text' stands twice"),
         ("own.csv", b"text,label\n", "no rows"),
         ("own.csv", b"text,label\na,x\nb\n", "row 3: label is empty"),
@@ -116,8 +133,21 @@ def test_numbers_and_truth_values_are_labels_as_a_csv_writes_them(tmp_path):
         ("own.csv", b"text,label\na,  \n", "row 2: label is empty"),
         ("own.csv", b'text,label\na,x\n"b,y\nc,x\n', "line 3: quotation marks"),
         ("own.csv", b'text,label\n"a"b,x\n', "line 2: quotation marks"),
-        ("own.csv", b"text,label\na\xff,x\n", "row 2: not UTF-8 at byte 12"),
-        ("own.csv", "text,label\na,x\n".encode("utf-16"), "UTF-8"),
+        ("own.csv", b"text,label\na\xff,x\n", "row 2: .*UTF-8 at byte 12"),
+        *(("own.csv", "text,label\n".encode(code), "row 1: .*UTF-8") for code in ("utf-16", "utf-16-be", "utf-32")),
+        ("own.csv", b"text,label\na,x\nb\0,y\n", "row 3: .* byte 16"),
+        ("own.csv", b"PK\x03\x04\0", "UTF-8"),
+        ("own.csv", b"PAR1\x15\x04\0", "UTF-8"),
+        ("own.csv", b"\ntext,label\na,x\n", "row 1: blank"),
+        ("own.csv", b"text;label\na, b;x\n", "line 2, saw 2.*'text;label'"),
+        ("own.csv", b"Text,label\na,x\n", "'text' is missing.*'Text', 'label'"),
+        ("own.csv", b'text,label\na, "b" c\n', "line 2: quotation marks"),
+        ("own.csv", "text,label\n\u200b,x\n".encode(), "row 2: text is empty"),
+        ("own.jsonl", b'{"text": "a", "label": "x"}\n{"text": "\xe9"}\n', "row 2: .*UTF-8"),
+        ("own.jsonl", b'{"text": "\\ud83d", "label": "x"}\n', "row 1: text"),
+        ("own.jsonl", b'{"text": "a", "label": "\\u0000"}\n', "row 1: label"),
+        ("own.jsonl", b'{"text": "a", "label": {"name": "x"}}\n', "row 1: label is a dict"),
+        ("own.jsonl", b'{"text": "a", "text": "b", "label": "x"}\n', "row 1: .*'text' stands twice"),
         ("own.tsv", b"text\tlabel\na\t1\nb cut o", "row 3: label is empty"),
         ("own.tsv", b"text\tlabel\na\tb\t1\n", "line 2, saw 3"),
         ("own.jsonl", b'{"text": "a", "label": "x"}\n{"text": "b"}\n', "row 2: label is empty"),
@@ -127,7 +157,7 @@ def test_numbers_and_truth_values_are_labels_as_a_csv_writes_them(tmp_path):
         ("own.jsonl", b'{"text": "a", "label": "x"}\n["b", "y"]\n', "row 2: not a JSON object"),
         ("own.jsonl", b'[{"text": "a", "label": "x"}]', "row 1: not a JSON object"),
         ("own.jsonl", b"\n", "empty"),
-        ("own.csv.gz", b"text,label\na,x\n", "cannot be read"),
+        ("own.csv.gz", gzip.compress(gzip.compress(b"text,label\na,x\n", mtime=0), mtime=0), "UTF-8"),
         ("own.csv.gz", gzip.compress(b"text,label\na,x\n" * 99, mtime=0)[:-20], "cannot be read"),
     ],
 )
@@ -168,12 +198,13 @@ def test_intents_are_read_from_the_files_of_their_authors(tmp_path):
         "oos_test": [["how much has the dow changed", "oos"]],
     }
     path = put(tmp_path, json.dumps(content).encode(), "data_full.json")
-    train, test = read_texts(path, path, TASKS["clinc150"])
+    train, test = read_clinc150(path, "test")
     assert (train.names, train.labels.tolist()) == (("alarm", "translate"), [1, 0])
     assert (test.inputs, test.labels.tolist()) == (("wake me up", "how is cat in greek"), [0, 1])
+    assert read_clinc150(path, "test", ["oos_test"])[1].labels.tolist() == [0, 1, -1]
     for damaged in (b"{", b"[]", b'{"train": [["a"]], "test": []}', b'{"train": [["a", 1]], "test": [["a", 1]]}'):
         with pytest.raises(DataError, match="data_full"):
-            read_texts(*[put(tmp_path, damaged, "data_full.json")] * 2, TASKS["clinc150"])
+            read_clinc150(put(tmp_path, damaged, "data_full.json"), "test")
 
 
 def test_the_classes_of_own_tables_are_the_labels_of_the_train_table_sorted(tmp_path):
@@ -187,8 +218,11 @@ def test_the_classes_of_own_tables_are_the_labels_of_the_train_table_sorted(tmp_
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
-        (b"text,label\na,x\nb,x\n", b"text,label\na,x\n", r"train\.csv: .* one label, 'x'"),
-        (b"text,label\na,x\nb,y\n", b"text,label\nc,x\nd,yy\n", r"test\.csv, row 3: the label 'yy' .*'x', 'y'"),
+        (b"text,label\na,x\nb,x\xe2\x80\x8b\n", b"text,label\na,x\n", r"column label: 'x' is the only class"),
+        (b"text,label\na,x\nb,y\n", b"text,label\nc,x\nd,z\n", r"test\.csv, row 3: .*'z'.*x, y"),
+        (b"text,label\na,1.0\nb,0.0\n", b"text,label\nc,1\n", r"test\.csv, row 2: .*'1'.*'1.0'"),
+        (b"text,label\na,1.0\nb,1\n", b"text,label\na,1\n", r"train\.csv, column label: .*'1' and '1.0'"),
+        (b"text,label\na,True\nb,TRUE\n", b"text,label\na,x\n", r"train\.csv, column label: .*'TRUE' and 'True'"),
         (b"text,label\na,x\nb,y\n", b"text,label\nc,x\n", r"test\.csv: no rows with the label 'y'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -38,9 +39,40 @@ def nan_once(part):
     return found[0] if found else 2 * number
 
 
-def always_killed(part):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def fails(part):
     raise ValueError("there is no such policy")
+
+
+def ends(part):
+    raise SystemExit(0)
+
+
+def unsendable(part):
+    return lambda: part
+
+
+class _Unloadable:
+    def __reduce__(self):
+        return fails, (None,)
+
+
+def unloadable(part):
+    return _Unloadable()
+
+
+def always_killed(part):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def killed_in_an_answer(part):
+    """Die while the answer is under way: the supervisor must not wait for the rest of it."""
+    threading.Thread(target=lambda: (time.sleep(0.05), os._exit(9))).start()
+    return bytes(2**28)
+
+
+def forks(part):
+    """Leave a child that holds all that the worker holds; return its process."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    return child

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hsokv.distributed import cartpole
-from hsokv.distributed.evolution import Generation, ask, evaluate, evaluate_part, find_task, init_learner, tell
+from hsokv.distributed.evolution import Generation, Trial, ask, evaluate, evaluate_part, find_task, init_learner, tell
 from hsokv.exceptions import ConfigurationError
 
 
@@ -84,7 +84,8 @@ def test_a_generation_is_drawn_from_seed_and_number():
 
 def test_scores_of_a_policy_do_not_depend_on_the_others():
     policies = np.stack([init_learner(cartpole, 0, agent)[: cartpole.SIZE] for agent in range(2)])
-    assert (evaluate("cartpole", policies)[0][:1] == evaluate("cartpole", policies[:1])[0]).all()
+    both, first = (evaluate(Trial("cartpole", some))[0] for some in (policies, policies[:1]))
+    assert (both[:1] == first).all()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import math
 import os
 import socket
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from hsokv.arms.population import fit_swarm, swarm_settings
+from hsokv.distributed import executors
 from hsokv.distributed.executors import Limits, open_executor
 from hsokv.exceptions import BackendError, ConfigurationError
 from hsokv.learning.budget import Budget
@@ -34,10 +37,18 @@ BACKENDS = ["processes", pytest.param("ray", marks=RAY)]
 
 @pytest.fixture(scope="module")
 def ray_cluster():
+    """A head without cores and two nodes of one core each, to which this process is connected."""
     ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
-    yield ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+    yield cluster
     ray.shutdown()
+    cluster.shutdown()
 
 
 @contextmanager
@@ -85,28 +96,50 @@ def test_the_workers_that_are_left_go_on(tmp_path):
         assert executor.map(jobs.killed_once, parts) == [0, 2, 4, 6, 8, 10]
 
 
-@pytest.mark.parametrize(
-    ("function", "parts", "words"),
-    [
-        (jobs.always_killed, [1], "no worker is left"),
-        (jobs.fails, [1], "ValueError: there is no such policy"),
-    ],
-)
-def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(function, parts, words):
-    executor = open_executor("processes", 1, limits=PATIENT._replace(restarts=1))
-    with executor, pytest.raises(BackendError, match=words):
-        executor.map(function, parts)
-
-
-@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
-def test_a_function_that_a_worker_cannot_import_is_named_in_time(backend, tmp_path, monkeypatch):
+@pytest.mark.parametrize("backend", ["single", *BACKENDS], indirect=True)
+def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(backend, tmp_path, monkeypatch):
     (tmp_path / "only_here.py").write_text("def double(number):\n    return 2 * number\n")
+    cases = {
+        jobs.fails: "cannot run tests.distributed.jobs.fails: ValueError: there is no such policy",
+        jobs.ends: "SystemExit: 0",
+        jobs.unsendable: "unsendable.*pickle",
+        jobs.unloadable: "ValueError: there is no such policy",
+        (lambda part: part): "lambda.*cannot be sent to a worker",
+    }
+    for function, words in cases.items():
+        with open_executor(backend, 1) as executor:
+            with pytest.raises(BackendError, match=words):
+                executor.map(function, [1])
+            with pytest.raises(BackendError, match="no worker is left: they are closed"):
+                executor.map(jobs.double, [1])  # no answer of the first map can come to it
+    if backend == "single":
+        return
     with open_executor(backend, 1) as executor:
         monkeypatch.syspath_prepend(tmp_path)
         from only_here import double
 
-        with said_in_time("No module named 'only_here'"):
+        with pytest.raises(BackendError, match=r"No module named 'only_here'\. Put it in a module"):
             executor.map(double, [1])
+
+
+@pytest.mark.parametrize("function", [jobs.always_killed, jobs.killed_in_an_answer])
+def test_workers_that_die_again_and_again_end_the_map_with_the_reason(function):
+    executor = open_executor("processes", 1, limits=PATIENT._replace(restarts=1))
+    with executor, pytest.raises(BackendError, match=r"no worker is left: .*(SIGSEGV|exit code 9)"):
+        executor.map(function, [1])
+
+
+def test_a_worker_ends_with_all_that_it_started():
+    with open_executor("processes", 1) as executor:
+        children = [psutil.Process(pid) for pid in executor.map(jobs.forks, range(2))]
+    assert not psutil.wait_procs(children, timeout=60)[1]
+
+
+def test_threads_may_share_an_executor():
+    with open_executor("processes", 2) as executor, ThreadPoolExecutor(4) as threads:
+        numbers = [range(start, start + 30) for start in range(0, 120, 30)]
+        results = threads.map(lambda own: executor.map(jobs.double, own), numbers)
+        assert list(results) == [[2 * number for number in own] for own in numbers]
 
 
 def test_a_part_that_is_refused_again_and_again_ends_the_map():
@@ -128,6 +161,7 @@ def test_closing_leaves_no_worker(backend):
         (("threads", 1), "unknown name 'threads'"),
         (("single", 2), "expected 1 with backend single, got 2"),
         (("processes", 0), "expected at least 1"),
+        (("processes", 2.5), "expected at least 1 with backend processes, got 2.5"),
     ],
 )
 def test_bad_settings_are_refused(arguments, words):
@@ -135,12 +169,23 @@ def test_bad_settings_are_refused(arguments, words):
         open_executor(*arguments)
 
 
+@pytest.mark.parametrize("limits", [Limits(0), Limits(math.nan), Limits(1, -1), Limits(restarts=-1)])
+def test_limits_that_cannot_be_are_refused(limits):
+    with pytest.raises(ConfigurationError, match="limits: expected positive"):
+        open_executor("single", 1, limits=limits)
+
+
+def test_a_part_may_take_for_ever():
+    with open_executor("processes", 1, limits=Limits(math.inf, math.inf)) as executor:
+        assert executor.map(jobs.double, [1]) == [2]
+
+
 def test_an_address_is_for_ray_alone():
     with pytest.raises(ConfigurationError, match="only for backend ray"):
         open_executor("processes", 1, address="host:1")
 
 
-@pytest.mark.parametrize("address", ["cluster", "host:port", "ray://"])
+@pytest.mark.parametrize("address", ["", "cluster", "host:port", "ray://", "::1:6379", "[::1", "http://host:1"])
 def test_an_address_that_is_none_is_refused(address):
     pytest.importorskip("ray", reason=WITHOUT_RAY)
     with pytest.raises(BackendError, match="expected host:port or ray://host:port"):
@@ -148,8 +193,9 @@ def test_an_address_that_is_none_is_refused(address):
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["nobody", "somebody else"])
-def test_an_address_where_no_ray_answers_is_said_in_time(listens):
+def test_an_address_where_no_ray_answers_is_said_in_time(listens, monkeypatch):
     pytest.importorskip("ray", reason=WITHOUT_RAY)
+    monkeypatch.setattr(executors, "RAY_ANSWER_SECONDS", 1.0)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         if listens:  # and never says a word
@@ -177,43 +223,53 @@ def test_missing_ray_is_said_with_what_to_do(monkeypatch):
 
 @pytest.mark.xdist_group("ray")
 class TestCluster:
-    """A cluster of its own: cores that are taken, and a node that is removed."""
+    """Cores that are taken, workers that cannot start, and a node that is removed."""
 
     pytestmark = RAY[1:]
 
-    def test_cores_that_are_taken_are_said_with_numbers(self, ray_cluster):
-        with open_executor("ray", 2), said_in_time("2 cores, 0 of them free"):
-            open_executor("ray", 1)
+    def test_cores_that_are_taken_are_said_with_numbers(self, ray_cluster, monkeypatch):
+        with open_executor("ray", 2):
+            monkeypatch.setattr(executors, "RAY_ANSWER_SECONDS", 1.0)
+            with said_in_time("2 cores, 0 of them free"):
+                open_executor("ray", 1)
         with said_in_time("3 need one core each, but the Ray cluster has 2 cores"):
             open_executor("ray", 3)
 
+    def test_an_address_of_another_cluster_is_refused_while_one_is_connected(self, ray_cluster):
+        host, port = ray_cluster.head_node.gcs_address.split(":")
+        with socket.create_server((host, 0)) as other:
+            threading.Thread(target=lambda: other.accept()[0].sendall(bytes(3) + b"\x04"), daemon=True).start()
+            with pytest.raises(BackendError, match=f"connected to Ray at {host}:{port}"):
+                open_executor("ray", 1, address=f"{host}:{other.getsockname()[1]}")
+
+    def test_a_removed_node_costs_no_result(self, ray_cluster):
+        node = ray_cluster.add_node(num_cpus=1)
+        ray_cluster.wait_for_nodes()
+        with open_executor("ray", 3, address=ray_cluster.address, limits=Limits(60, 120, 3)) as executor:
+            assert executor.map(jobs.double, range(6)) == [0, 2, 4, 6, 8, 10]
+            ray_cluster.remove_node(node, allow_graceful=False)
+            assert executor.map(jobs.double, range(40)) == [2 * number for number in range(40)]
+
+    # The last: Ray goes on for a minute to start what cannot be started.
     @pytest.mark.parametrize(
         ("environment", "words"),
         [
-            ({"py_executable": "/missing/python"}, "worker 0 cannot start: no sign of life.*logs"),
+            ({"py_executable": "/missing/python"}, "worker 0 cannot start: no answer.*logs"),
             ({"working_dir": "https://127.0.0.1:9/none.zip"}, "worker 0 cannot start: "),
         ],
     )
     def test_a_worker_that_cannot_start_is_said_in_time(self, ray_cluster, environment, words):
         with said_in_time(words):
-            open_executor("ray", 1, runtime_env=environment)
+            open_executor("ray", 1, runtime_env=environment, limits=Limits(start_seconds=4))
 
-    def test_a_removed_node_costs_no_result(self):
-        ray = pytest.importorskip("ray", reason=WITHOUT_RAY)
-        from ray.cluster_utils import Cluster
 
-        ray.shutdown()
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-        cluster.wait_for_nodes()
-        try:
-            with open_executor("ray", 2, address=cluster.address, limits=Limits(60, 120, 3)) as executor:
-                assert executor.map(jobs.double, range(4)) == [0, 2, 4, 6]
-                cluster.remove_node(nodes[0], allow_graceful=False)
-                assert executor.map(jobs.double, range(40)) == [2 * number for number in range(40)]
-        finally:
-            ray.shutdown()
-            cluster.shutdown()
+def test_ray_is_not_started_in_a_thread():
+    """Linux would end its servers with the thread."""
+    ray = SimpleNamespace(is_initialized=lambda: False)
+    with ThreadPoolExecutor(1) as thread, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "ray", ray)
+        with pytest.raises(BackendError, match="cannot start in a thread"):
+            thread.submit(open_executor, "ray", 1).result()
 
 
 def test_a_study_swarm_whose_managers_are_workers_ends_with_the_same_bits(make_episode, settings):

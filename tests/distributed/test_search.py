@@ -8,9 +8,8 @@ import psutil
 import pytest
 import torch
 
-from hsokv.distributed.executors import open_executor
 from hsokv.distributed.search import run_search
-from hsokv.exceptions import ConfigurationError
+from hsokv.exceptions import BackendError, ConfigurationError, HsokvError
 
 from .runs import ONE, PLANS, ROUNDS, assert_same, run
 
@@ -40,6 +39,11 @@ class Halves:
 
     def map(self, function, parts, accept=None):
         return [function(part) for part in parts]
+
+
+class Ended(Halves):
+    def map(self, function, parts, accept=None):
+        raise BackendError("ended before any work")
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
@@ -73,6 +77,8 @@ def test_steps_and_target_end_a_run():
 
 def test_a_run_continues_from_its_checkpoint_to_the_same_bits(tmp_path):
     path = tmp_path / "run.pt"
+    with pytest.raises(BackendError, match="ended before any work"):
+        run_search(ONE, Ended(1), checkpoint=path)
     run(checkpoint=path, rounds=1)
     assert_same(run(checkpoint=path), run())
 
@@ -100,10 +106,26 @@ def test_a_checkpoint_of_another_plan_or_a_damaged_one_is_refused(tmp_path):
         run(checkpoint=path)
 
 
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+
+    def watch(event):
+        raise AssertionError("worked")
+
+    for path, words in ((tmp_path, "is not a file"), (tmp_path / "file" / "run.pt", "cannot write")):
+        with pytest.raises(HsokvError, match=words):
+            run(checkpoint=path, watch=watch)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [({"agents": 0}, "at least 1"), ({"agents": 3}, "multiple of 6"), ({"generations": 0}, "at least 1")],
 )
 def test_values_out_of_range_are_refused(change, words):
-    with open_executor("single", 1) as executor, pytest.raises(ConfigurationError, match=words):
-        run_search(ONE._replace(**change), executor)
+    with pytest.raises(ConfigurationError, match=words):
+        run_search(ONE._replace(**change), Halves(1))
+
+
+def test_no_rounds_are_refused():
+    with pytest.raises(ConfigurationError, match=r"rounds: expected at least 1, got \[0\]"):
+        run(rounds=0)

@@ -95,7 +95,7 @@ def test_an_encoder_that_no_condition_uses_is_not_looked_at():
 def test_more_shots_than_the_data_have_are_refused(own_copy):
     asked = texts(sst2="sst2")
     asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
-    with pytest.raises(DataError, match=r"sst2: .* 1 development rows and 4 to learn from; .* has 3 different"):
+    with pytest.raises(DataError, match=r"sst2: .* 1 development texts and 4 to learn from; .* has 3 different"):
         check_data(asked, own_copy[0])
 
 
@@ -128,13 +128,13 @@ def test_own_files_are_known_by_checksum(own_files):
     [
         ("train.csv", ["x,a", ",b"], "train.csv, row 3: message is empty"),
         ("train.csv", ["x,a", "y"], "train.csv, row 3: topic is empty"),
-        ("train.csv", ["x,a", "y,a"], "train.csv: .* topic holds one label, 'a'"),
-        ("test.csv", ["x,a", "y,c"], "test.csv, row 3: the label 'c'"),
+        ("train.csv", ["x,a", "y,a"], "train.csv, column topic: 'a' is the only class"),
+        ("test.csv", ["x,a", "y,c"], "test.csv, row 3: .* 'c'"),
         ("test.csv", ["x,a"], "test.csv: no rows with the label 'b'"),
         (
             "train.csv",
             ["x,a", "y,b"],
-            "messages: .* 1 development rows and 2 .* has 1 different",
+            "messages: .* 1 development texts and 2 .* has 1 different",
         ),
         (
             "train.csv",

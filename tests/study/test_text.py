@@ -142,14 +142,14 @@ def test_another_encoder_from_a_folder_makes_the_features(messages, tmp_path):
     assert told["flops"] > 0
 
 
-def test_an_encoder_may_be_cut_after_a_layer(messages, tmp_path):
-    source, told = source_of(messages), {}
+def test_an_encoder_may_be_cut_after_a_layer(pairs, tmp_path):
+    source, told = pairs | {"columns": {"text": ["h"], "label": "label"}}, {}
     for name, condition in {"whole": {"shots": 2}, "half": {"shots": 2, "layer": 3}}.items():
-        encode(tmp_path / name, source, {name: condition}, "test", 8)
+        encode(tmp_path / name, source, {name: condition}, "test", 1)
         told[name] = read_provenance(tmp_path / name / "seed1.npz")["encoder"]
     assert told["half"]["flops"] * 2 == told["whole"]["flops"]
     assert (told["half"]["layer"], "layer" in told["whole"]) == (3, False)
     with np.load(tmp_path / "half/seed1.npz") as half, np.load(tmp_path / "whole/seed1.npz") as whole:
         assert not np.allclose(half["half/train/x"], whole["whole/train/x"])
     with pytest.raises(ConfigurationError, match="layer must be between 0 and 6, got 7"):
-        encode(tmp_path / "more", source, {"more": {"shots": 2, "layer": 7}}, "test", 8)
+        encode(tmp_path / "more", source, {"more": {"shots": 2, "layer": 7}}, "test", 1)

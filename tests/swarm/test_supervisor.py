@@ -92,32 +92,17 @@ def test_a_migrant_arrives_with_the_point_that_earned_its_score():
     assert checked > 0
 
 
-def test_the_weakest_group_receives_the_best_agent():
-    """Scores are fixed by the agent's owner: group 1 is the weakest, and agent 0 the best."""
-    fixed = torch.tensor([0.1, 0.5, 0.6, 0.9, 1.0, 2.0])
-    swarm = run(
-        2,
-        3,
-        2,
-        6,
-        score=lambda learners, values: fixed[learners["owner"]],
-        exploit=EXPLOIT._replace(truncation_fraction=0.01),
-    )
-    assert swarm.history[0].parent.tolist() == [[0, 1, 0], [3, 0, 3]]
-
-
-def test_nobody_migrates_to_the_group_that_holds_the_best():
-    """One group alone: what it copies is the manager's doing, and nobody comes from outside."""
-    fixed = torch.tensor([0.1, 0.5, 0.6, 0.9])
-    swarm = run(
-        1,
-        4,
-        2,
-        4,
-        score=lambda learners, values: fixed[learners["owner"]],
-        exploit=EXPLOIT._replace(truncation_fraction=0.01),
-    )
-    assert swarm.history[0].parent.tolist() == [[0, 1, 2, 0]]
+@pytest.mark.parametrize(
+    ("fixed", "parents"),
+    [([[0.1, 0.5, 0.6], [0.9, 1.0, 2.0]], [[0, 1, 0], [3, 0, 3]]), ([[0.1, 0.5, 0.6, 0.9]], [[0, 1, 2, 0]])],
+    ids=["to the weakest group", "not to the group that holds the best"],
+)
+def test_the_best_agent_migrates(fixed, parents):
+    """Scores are fixed by the agent's owner; the worst of a group copies its best, and one agent comes from outside."""
+    fixed = torch.tensor(fixed)
+    exploit = EXPLOIT._replace(truncation_fraction=0.01)
+    swarm = run(*fixed.shape, 2, 6, score=lambda learners, values: fixed.flatten()[learners["owner"]], exploit=exploit)
+    assert swarm.history[0].parent.tolist() == parents
 
 
 @pytest.mark.parametrize("failure", [math.nan, math.inf, -math.inf])
@@ -176,15 +161,7 @@ def test_the_initial_state_is_kept_as_it_was():
 def test_a_reversed_box_is_refused():
     search_space = SEARCH_SPACE._replace(axes=(Axis("a", 1.0, 0.0, 0.5, log=False),))
     with pytest.raises(ConfigurationError, match="a: wanted finite low < high"):
-        run_swarm(
-            population(1, 1),
-            search_space,
-            SwarmSettings(1, 1, 1, 1, EXPLOIT),
-            count,
-            distance,
-            Budget(1),
-            torch.Generator(),
-        )
+        start(population(1, 1), search_space, SwarmSettings(1, 1, 1, 1, EXPLOIT), Budget(1), torch.Generator())
 
 
 @pytest.mark.parametrize(
