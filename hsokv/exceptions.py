@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 
 class HsokvError(Exception):
@@ -67,3 +68,17 @@ def check_known(place: str, name: str, known: Iterable[str]) -> None:
     """Raise ConfigurationError where `name`, written at `place`, is none of the `known` ones."""
     if name not in known:
         raise ConfigurationError(f"{place}: unknown name {name!r}{nearest(name, known)}")
+
+
+def check_count(value: object, name: str, least: int = 1) -> int:
+    """A whole number of at least `least`, of Python or numpy; raises ConfigurationError."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or not least <= value < 2**63:
+        raise ConfigurationError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_positive(value: object, name: str) -> float:
+    """A number above 0 that float32 can hold; raises ConfigurationError."""
+    if not isinstance(value, Real) or not 0 < value < 1e38:
+        raise ConfigurationError(f"{name} must be a finite number above 0, got {value!r}")
+    return float(value)

@@ -23,6 +23,7 @@ _WHAT_TO_DO = {
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.ENOTDIR: "a part of the path is a file, not a folder: move that file or choose another folder",
+    errno.EEXIST: "a file, or a link that leads nowhere, has this name: move it or choose another name",
     errno.EISDIR: "there is a folder of that name: move it or choose another name",
 }
 

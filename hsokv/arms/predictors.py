@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from hsokv.arms.interface import Prediction, unseen
+from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.learning.head import Head, logits
 from hsokv.learning.modules import WideModule
 from hsokv.memory import KeyValueMemory
@@ -120,8 +121,15 @@ class Ensemble(Predictor):
     centre: Tensor | None
     query_projection: Tensor | None
 
-    def __init__(self, **parts: Tensor | KeyValueMemory | int | None) -> None:
-        super().__init__(**dict.fromkeys(("classes", *Ensemble.__annotations__)) | parts)
+    def __init__(
+        self, classes: int, weight: Tensor, bias: Tensor, temperature: Tensor, **read: Tensor | KeyValueMemory | None
+    ) -> None:
+        optional = dict.fromkeys(list(Ensemble.__annotations__)[3:])
+        for name in read:
+            check_known("part of an Ensemble", name, optional)
+        if read.get("memory") is not None and (read.get("gate") is None or read.get("inverse_temperature") is None):
+            raise ConfigurationError("an Ensemble with a memory wants a gate and inverse_temperature beside it")
+        super().__init__(classes=classes, weight=weight, bias=bias, temperature=temperature, **optional | read)
 
     def forward(self, x: Tensor) -> Prediction:
         """What it says of features x [n, key_dim]."""

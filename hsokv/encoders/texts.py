@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class Size(NamedTuple):
     inner: int
 
 
-def size_of(config: Any) -> Size:
+def size_of(config: object) -> Size:
     """The size in a transformers configuration, 0 for what it does not name."""
     return Size(*(getattr(config, key, 0) for key in ("hidden_size", "num_hidden_layers", "intermediate_size")))
 
@@ -268,7 +268,7 @@ def packs(lengths: Iterable[int]) -> list[list[int]]:
 class _States(nn.Module):
     """Stands where a model embeds tokens, and hands on the states that it is given instead."""
 
-    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Tensor:
+    def forward(self, *_: object, inputs_embeds: Tensor, **__: object) -> Tensor:
         return inputs_embeds
 
 

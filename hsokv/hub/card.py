@@ -6,6 +6,7 @@ from typing import Any
 
 from hsokv import __version__
 
+TAGS = ["hsokv", "key-value-memory"]
 _USE = f"""## Use
 
     pip install "hsokv[hub]>={__version__}"
@@ -27,7 +28,7 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
     `run` holds, where the model comes from the study: benchmark, condition, arm, seed, version, scores (by seed, this
     one's first), flops, data (of the record), terms (licence, citation), small. Numbers are the records', as they are.
     """
-    metadata = {"license": "mit", "library_name": "transformers", "tags": ["hsokv", "key-value-memory"]}
+    metadata = {"license": "mit", "library_name": "transformers", "tags": TAGS}
     title, lines = "H-SOKV", ["Not from a run of the study: no score is known."]
     if "benchmark" in run:
         metadata |= {"datasets": [run["benchmark"]], "metrics": ["accuracy"]}
@@ -37,6 +38,11 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
     return "\n".join(
         ["---", *front, "---", "", f"# {title}", "", f"Classes: {', '.join(labels)}.", "", *lines, "", _USE]
     )
+
+
+def is_card(text: str) -> bool:
+    """Whether a README.md is the card of such a model, and nobody's own."""
+    return f"tags: {json.dumps(TAGS)}" in text
 
 
 def _run_lines(run: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pad_sequence
@@ -14,12 +15,14 @@ from hsokv.encoders.contexts import ContextEncoder
 from hsokv.encoders.patches import CHANNELS, SIDE, PatchDictionary
 from hsokv.encoders.texts import TextEncoder, pair_features, size_of
 from hsokv.exceptions import DataError
-from hsokv.hub.inputs import Text
+from hsokv.hub.inputs import Text, check_ids
 from hsokv.learning.modules import TupleModule, WideModule, wide_zeros
 
 
 class TextInputs(nn.Module):
     """A transformer, its states pooled, length 1; of pairs u, v what the study sees: [u - v, |u - v|]."""
+
+    reads = "input_ids"
 
     def __init__(self, described: Mapping[str, Any], model: nn.Module | None = None) -> None:
         from transformers import AutoConfig, AutoModel
@@ -48,7 +51,7 @@ class TextInputs(nn.Module):
         """The token that fills a row."""
         return self.model.config.pad_token_id or 0
 
-    def encode(self, texts: Sequence[Text], tokenizer: Any) -> Tensor:
+    def encode(self, texts: Sequence[Text], tokenizer: Tokenizer) -> Tensor:
         """Features [n, dim] as the study makes them: texts of one length together, none padded; on all threads."""
         device = str(self.model.device)
         encoder = TextEncoder(self.model, tokenizer, size_of(self.model.config), self.pooling, device)
@@ -59,7 +62,7 @@ class TextInputs(nn.Module):
 
         return pair_features(*map(vectors, zip(*texts, strict=True))) if self.pair and texts else vectors(texts)
 
-    def batch(self, texts: Sequence[Text], tokenizer: Any) -> dict[str, Tensor]:
+    def batch(self, texts: Sequence[Text], tokenizer: Tokenizer) -> dict[str, Tensor]:
         """What `forward` takes of texts, padded to the longest: input_ids and attention_mask [n, length]."""
         flat = [text for pair in texts for text in pair] if self.pair else list(texts)
         rows = [torch.tensor(encoding.ids) for encoding in tokenizer.encode_batch(flat)]
@@ -70,14 +73,15 @@ class TextInputs(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features of tokens [n, length], of pairs [n, 2, length]; gradients reach the transformer."""
-        if input_ids.ndim != (3 if self.pair else 2) or (self.pair and input_ids.shape[1] != 2):
-            shape = "[n, 2, length], the two texts of a pair apart" if self.pair else "[n, length]"
-            raise DataError(f"input_ids must be {shape} for this model, got {list(input_ids.shape)}")
+        input_ids = check_ids(input_ids, self.pair, self.tokens, self.model.config.max_position_embeddings)
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        ids, mask = (part.reshape(-1, part.shape[-1]) for part in (input_ids, mask))
+        ids, mask = (part.flatten(0, -2) for part in (input_ids, mask))
+        if not ids.numel():
+            vectors = self.model.embeddings.word_embeddings.weight.new_zeros(len(ids), self.model.config.hidden_size)
+            return pair_features(vectors[::2], vectors[1::2]) if self.pair else vectors
         states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
         states = states.to(torch.promote_types(states.dtype, torch.float32))
-        mean = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+        mean = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
         vectors = normalize(mean if self.pooling == "mean" else states[:, 0], dim=-1)
         return pair_features(vectors[::2], vectors[1::2]) if self.pair else vectors
 
@@ -85,7 +89,7 @@ class TextInputs(nn.Module):
 class ContextInputs(WideModule):
     """The context encoders of a world of rare words side by side, centred on its frequent words, length 1."""
 
-    pair, padding = False, context_encoder.PADDING
+    reads, pair, padding = "input_ids", False, context_encoder.PADDING
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
@@ -110,13 +114,13 @@ class ContextInputs(WideModule):
         """How many tokens it knows."""
         return len(self.encoders[0].embedding)
 
-    def encode(self, texts: Sequence[str], tokenizer: Any) -> Tensor:
+    def encode(self, texts: Sequence[str], tokenizer: Tokenizer) -> Tensor:
         """Features [n, dim] of contexts, words between spaces; raises DataError for a word the world does not have."""
         if not texts:
             return self.mean.new_zeros(0, len(self.mean))
         return self(self.batch(texts, tokenizer)["input_ids"].to(self.mean.device))
 
-    def batch(self, texts: Sequence[str], tokenizer: Any) -> dict[str, Tensor]:
+    def batch(self, texts: Sequence[str], tokenizer: Tokenizer) -> dict[str, Tensor]:
         """What `forward` takes of contexts, padded to the longest: input_ids [n, length]."""
         known = tokenizer.get_vocab()
         for text in texts:
@@ -127,12 +131,15 @@ class ContextInputs(WideModule):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Features of tokens [n, length]; 0 is padding."""
+        input_ids = check_ids(input_ids, False, self.tokens)
         raw = [normalize(context_encoder.features(one.value(), input_ids), dim=1) for one in self.encoders]
         return normalize(torch.cat(raw, 1) - self.mean, dim=1)
 
 
 class PatchInputs(nn.Module):
     """The patch dictionary of a stream; features are rounded to half precision, as those of the study are stored."""
+
+    reads = "pixel_values"
 
     def __init__(self, described: Mapping[str, Any]) -> None:
         super().__init__()
@@ -154,6 +161,8 @@ class PatchInputs(nn.Module):
 
 class FlatImages(nn.Module):
     """Images as they are, for an arm that has its own encoder."""
+
+    reads = "pixel_values"
 
     def __init__(self, described: Mapping[str, Any] | None = None) -> None:
         super().__init__()

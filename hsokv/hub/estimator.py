@@ -1,6 +1,7 @@
 """The key-value memory as a scikit-learn classifier: for pipelines, cross-validation and learning one by one."""
 
 from collections.abc import Callable, Iterable
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from hsokv.exceptions import DataError
-from hsokv.hub.inputs import check_count, check_texts
+from hsokv.exceptions import ConfigurationError, DataError, check_count
+from hsokv.hub.inputs import check_texts
 from hsokv.memory import KeyValueMemory
 
 
@@ -48,17 +49,27 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         self.inverse_temperature = inverse_temperature
         self.capacity = capacity
 
-    def fit(self, X: Any, y: Iterable[Any]) -> "MemoryClassifier":
+    def fit(self, X: Any, y: Iterable[object]) -> "MemoryClassifier":
         """Remember examples and nothing else: X [n, dim], or n texts; y [n] of any labels.
 
         Raises DataError (a ValueError) for strings without an encoder.
         """
-        self.__dict__.pop("memory_", None)
-        return self.partial_fit(X, y)
+        return self._remember(X, y, None, None)
 
-    def partial_fit(self, X: Any, y: Iterable[Any], classes: Iterable[Any] | None = None) -> "MemoryClassifier":
-        """Remember more examples, one or many; labels may be new. `classes`: further labels that will come."""
-        held = getattr(self, "memory_", None)
+    def partial_fit(self, X: Any, y: Iterable[object], classes: Iterable[object] | None = None) -> "MemoryClassifier":
+        """Remember more examples, one or many; labels may be new. `classes`: further labels that will come.
+
+        The estimator's parameters count from the next `fit` on.
+        """
+        return self._remember(X, y, classes, getattr(self, "memory_", None))
+
+    def _remember(
+        self, X: Any, y: Iterable[object], classes: Iterable[object] | None, held: KeyValueMemory | None
+    ) -> "MemoryClassifier":
+        given = np.asarray(y)
+        odd = [label for label in given.flat if not isinstance(label, str | Number)] if given.dtype == object else []
+        if y is not None and odd:
+            raise DataError(f"labels: got {odd[0]!r}: give a string or a number to each example")
         X, y = self._checked(X, y, reset=held is None)
         check_classification_targets(y)
         vectors = _directions(X)
@@ -68,7 +79,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         labels = np.unique(np.concatenate(parts))
         if held is None or len(labels) > held.classes:
             capacity, k = check_count(self.capacity, "capacity"), check_count(self.n_neighbors, "n_neighbors")
-            memory = KeyValueMemory(vectors.shape[1], len(labels), capacity, k, float(self.inverse_temperature))
+            memory = KeyValueMemory(vectors.shape[1], len(labels), capacity, k, self.inverse_temperature)
             memory.to(vectors.dtype if held is None else held.keys.dtype)
             if held is not None:
                 moved = torch.from_numpy(np.searchsorted(labels, self.classes_))
@@ -107,7 +118,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             read = self.memory_.read(_directions(self._checked(X)), k)
         return (1 - read.similarity.numpy(), read.slots.numpy()) if return_distance else read.slots.numpy()
 
-    def forget(self, indices: Any = None, *, label: Any = None) -> "MemoryClassifier":
+    def forget(self, indices: Any = None, *, label: object = None) -> "MemoryClassifier":
         """Remove the entries at `indices`, as `kneighbors` gives them, or all those of a label.
 
         The entries that stay move up, so that indices found before name others then. Raises DataError for a label that
@@ -116,7 +127,10 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         if label is not None and label not in self.classes_.tolist():
             raise DataError(f"unknown label {label!r}: give one of {self.classes_.tolist()}")
-        slots = None if indices is None else torch.as_tensor(np.asarray(indices, dtype=np.int64))
+        slots = np.asarray([] if indices is None else indices)
+        if slots.size and slots.dtype.kind not in "iu":
+            raise DataError(f"indices must be whole numbers, as kneighbors gives them, got {slots.dtype}")
+        slots = None if indices is None else torch.from_numpy(slots.astype(np.int64))
         self.memory_.forget(slots, label=None if label is None else self.classes_.tolist().index(label))
         return self
 
@@ -130,6 +144,10 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         vectors = X
         if self.encoder is not None:
             encode = getattr(self.encoder, "encode", self.encoder)
+            if isinstance(self.encoder, str) or not callable(encode):
+                raise ConfigurationError(
+                    f"encoder must be a function of texts, or have the method encode, got {self.encoder!r}: load one"
+                )
             vectors = torch.as_tensor(encode(check_texts(X))).detach().cpu().numpy()
         try:
             return validate_data(self, vectors, y, reset=reset, dtype=[np.float64, np.float32])

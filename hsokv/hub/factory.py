@@ -1,9 +1,7 @@
 """Models made from parts: from a fitted method of the study, or from nothing but an encoder and an empty memory."""
 
 import copy
-import math
 from collections.abc import Iterable, Mapping
-from numbers import Real
 from typing import Any
 
 import torch
@@ -13,10 +11,10 @@ from torch import Tensor, nn
 from hsokv.arms.predictors import Ensemble, Predictor
 from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
 from hsokv.encoders.texts import load_text_encoder
-from hsokv.exceptions import ConfigurationError
+from hsokv.exceptions import check_count, check_positive
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import TextInputs
-from hsokv.hub.inputs import check_class_names, check_count
+from hsokv.hub.inputs import check_class_names
 from hsokv.hub.modeling import PREDICTORS, HSOKVForSequenceClassification, Transform
 from hsokv.learning.head import init_head
 from hsokv.memory import KeyValueMemory
@@ -91,16 +89,13 @@ def text_memory(
     labels = check_class_names(labels)
     check_count(len(labels), "the number of labels")
     capacity, k = check_count(capacity, "capacity"), check_count(k, "k")
-    if not (isinstance(inverse_temperature, Real) and math.isfinite(inverse_temperature) and inverse_temperature > 0):
-        raise ConfigurationError(
-            f"inverse_temperature must be finite and above 0, got {inverse_temperature!r}: 16 is a fair start"
-        )
+    inverse_temperature = check_positive(inverse_temperature, "inverse_temperature")
     encoder = load_text_encoder(resolve_encoder(source))
     width = encoder.model.config.hidden_size
     memory = KeyValueMemory(width, len(labels), 1, k)  # it grows up to the capacity
     read = {
         "memory": memory,
-        "inverse_temperature": torch.tensor([float(inverse_temperature)]),
+        "inverse_temperature": torch.tensor([inverse_temperature]),
         "gate": torch.tensor(1.0),
     }
     head = init_head((1,), width, len(labels))

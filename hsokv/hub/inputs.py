@@ -1,16 +1,19 @@
 """Texts and labels in the shapes that people have them, checked before any work."""
 
+import math
 from collections.abc import Iterable, Mapping
-from numbers import Integral
-from typing import Any
 
-from hsokv.exceptions import ConfigurationError, DataError
+import torch
+from torch import Tensor
+
+from hsokv.exceptions import DataError
+from hsokv.memory.storage import is_dense, told
 
 Text = str | tuple[str, str]
 """A text, or a pair of them for a model of pairs."""
 
 
-def as_list(values: Iterable[Any], name: str) -> list[Any]:
+def as_list(values: Iterable[object], name: str) -> list[object]:
     """The values of a list, generator, array, pandas Series or datasets column; the rows of a table.
 
     Raises DataError for a single string, a set, a mapping, and what has no length at all.
@@ -27,12 +30,12 @@ def as_list(values: Iterable[Any], name: str) -> list[Any]:
     return list(rows)
 
 
-def check_strings(values: Iterable[Any], name: str) -> list[str]:
+def check_strings(values: Iterable[object], name: str) -> list[str]:
     """The values as plain strings; raises DataError naming the first that is none or that UTF-8 cannot hold."""
     return [_string(value, f"{name}[{i}]") for i, value in enumerate(as_list(values, name))]
 
 
-def check_texts(texts: Iterable[Any], pair: bool = False) -> list[Text]:
+def check_texts(texts: Iterable[object], pair: bool = False) -> list[Text]:
     """Texts, or pairs of them, as plain strings; raises DataError naming the first row that is none."""
     if not pair:
         return check_strings(texts, "texts")
@@ -43,7 +46,7 @@ def check_texts(texts: Iterable[Any], pair: bool = False) -> list[Text]:
     return [tuple(_string(text, f"texts[{i}]") for text in row) for i, row in enumerate(rows)]
 
 
-def check_class_names(labels: Iterable[Any]) -> list[str]:
+def check_class_names(labels: Iterable[object]) -> list[str]:
     """Names of classes; raises DataError for one that is no string, or that stands twice."""
     names = check_strings(labels, "labels")
     if twice := [name for name in names if names.count(name) > 1]:
@@ -51,14 +54,37 @@ def check_class_names(labels: Iterable[Any]) -> list[str]:
     return names
 
 
-def check_count(value: Any, name: str) -> int:
-    """A whole number of at least 1; raises ConfigurationError."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
+def check_ids(ids: object, pair: bool, tokens: int, length: float = math.inf) -> Tensor:
+    """Tokens [n, length], of pairs [n, 2, length]; raises DataError for other shapes and types, and unknown tokens."""
+    good = isinstance(ids, Tensor) and ids.ndim == 2 + pair and (not pair or ids.shape[1] == 2)
+    if not good or ids.dtype not in (torch.int64, torch.int32) or ids.shape[-1] > length:
+        shape = "[n, 2, length], the two texts of a pair apart" if pair else "[n, length]"
+        raise DataError(f"input_ids must be whole numbers {shape}, length at most {length}, got {told(ids)}")
+    if not torch.compiler.is_compiling() and ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < tokens:
+        raise DataError(f"input_ids must be in 0..{tokens - 1}, got others: make them with the tokenizer of this model")
+    return ids
 
 
-def _string(value: Any, name: str) -> str:
+def check_features(features: object, width: int | None) -> Tensor:
+    """Features [n, width], of any `width` where that is None; raises DataError for other shapes, and for NaN."""
+    good = is_dense(features) and features.ndim == 2
+    if not good or (width and (features.shape[1] != width or not features.is_floating_point())):
+        raise DataError(f"features must be floats [n, {width or 'dim'}], got {told(features)}: give one vector a row")
+    if not torch.compiler.is_compiling() and not features.isfinite().all():
+        raise DataError("features must be finite, got NaN or infinity: leave these rows out")
+    return features
+
+
+def check_targets(labels: object, n: int, classes: int) -> None:
+    """Raise DataError unless labels are int64 [n] in 0..classes-1, or -100, which a loss leaves out."""
+    good = isinstance(labels, Tensor) and labels.shape == (n,) and labels.dtype is torch.int64
+    if good and torch.compiler.is_compiling():
+        return
+    if not good or not (((labels >= 0) & (labels < classes)) | (labels == -100)).all():
+        raise DataError(f"labels must be int64 [{n}] in 0..{classes - 1}, got {told(labels)}, or others")
+
+
+def _string(value: object, name: str) -> str:
     try:
         if isinstance(value, str) and (value.isascii() or value.encode()):
             return str(value)

@@ -5,7 +5,7 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import RLock
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,23 +14,33 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils.generic import can_return_tuple
 
 from hsokv.arms.fine_tune import FromImages
 from hsokv.arms.predictors import Ensemble, Linear, Neighbours, Predictor
 from hsokv.data.stream import standardise
-from hsokv.exceptions import ConfigurationError, DataError, ModelError, nearest
+from hsokv.exceptions import ConfigurationError, DataError, ModelError, check_count, nearest
 from hsokv.hub import memory_ops
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import ENCODERS
-from hsokv.hub.inputs import Text, as_list, check_class_names, check_count, check_strings, check_texts
+from hsokv.hub.inputs import (
+    Text,
+    as_list,
+    check_class_names,
+    check_features,
+    check_strings,
+    check_targets,
+    check_texts,
+)
 from hsokv.hub.memory_ops import Recalled
-from hsokv.hub.saving import SavedModel
+from hsokv.hub.saving import LOCK, SavedModel
 from hsokv.learning.modules import TupleModule, wide_zeros
 
 PREDICTORS = {"ensemble": Ensemble, "linear": Linear, "neighbours": Neighbours, "images": FromImages}
 """The predictors of the study's arms, by the name that stands in a model's configuration."""
 
-_LOCK = RLock()  # of the module, as a model that holds one could not be copied or pickled
+
+_OF_PREDICTOR = ("predictor.", "_extra_state")
 
 
 class Transform(NamedTuple):
@@ -59,18 +69,21 @@ class HSOKVForSequenceClassification(SavedModel):
 
     def __init__(self, config: HSOKVConfig) -> None:
         super().__init__(config)
+        if not config.predictor:
+            raise ConfigurationError("a configuration of its own makes no model: take text_memory, or from_pretrained")
+        check_count(config.capacity, "capacity")
         kind = (config.encoder or {"kind": "none"})["kind"]
         self.encoder = ENCODERS[kind](config.encoder) if kind in ENCODERS else None
         dim = config.transform
         self.transform = None if dim is None else TupleModule(Transform(wide_zeros(dim), wide_zeros(dim)))
         self.hold(PREDICTORS[config.predictor["kind"]].from_description(config.predictor["parts"]))
-        labels, classes = check_class_names(self.labels), self.predictor.classes
-        if len(labels) != classes:
+        names, classes = {str(c): name for c, name in config.id2label.items()}, self.predictor.classes
+        if names.keys() != set(map(str, range(classes))):
             raise ConfigurationError(
-                f"this model has {classes} classes, got {len(labels)} names of classes: leave num_labels and id2label "
-                "out; `add_classes` makes room for more"
+                f"this model has classes 0..{classes - 1}, got names of {', '.join(names)}: leave num_labels and "
+                "id2label out; `add_classes` makes room for more"
             )
-        self._name_classes(labels, config.added)
+        self._name_classes(check_class_names([names[str(c)] for c in range(classes)]), config.added)
         # DistributedDataParallel leaves each process its own entries, whose texts it cannot send.
         self._ddp_params_and_buffers_to_ignore = [f"predictor.{name}" for name, _ in self.predictor.named_buffers()]
         self.tokenizer: Tokenizer | None = None
@@ -87,19 +100,43 @@ class HSOKVForSequenceClassification(SavedModel):
         text = json.dumps(state | {"entries": self.entries}).encode()
         return torch.from_numpy(np.frombuffer(text, np.uint8).copy())
 
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """The tensors, the texts and the names of one moment, whatever other threads write."""
+        with LOCK:
+            return super().state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, metadata: object, strict: bool, *args: object
+    ) -> None:
+        """Load a copy first, so that what does not fit changes nothing."""
+        given = {name.removeprefix(prefix): part for name, part in state_dict.items() if name.startswith(prefix)}
+        parts = {name.removeprefix("predictor."): part for name, part in given.items() if name.startswith("predictor.")}
+        if (extra := given.pop("_extra_state", None)) is not None:
+            described = _read_extra(extra, self.predictor)
+            predictor = type(self.predictor).from_description(described["predictor"])
+            wanted = {f"predictor.{name}": part for name, part in predictor.state_dict().items()}
+            wanted |= {name: part for name, part in super().state_dict().items() if not name.startswith(_OF_PREDICTOR)}
+            shapes, own = ({name: part.shape for name, part in tensors.items()} for tensors in (given, wanted))
+            differ = [name for name in sorted(shapes | own) if shapes.get(name) != own.get(name)]
+            if strict and differ:
+                raise ModelError(f"this state_dict does not fit the model, {len(differ)} parts differ: {differ[0]}")
+            predictor.load_state_dict(parts, strict=strict)
+        elif any(name.startswith("memory.") for name in parts):
+            raise ModelError("this state_dict has entries without their texts: take all that `state_dict()` gives")
+        super()._load_from_state_dict(state_dict, prefix, metadata, strict, *args)
+
     @torch.inference_mode(False)
     def set_extra_state(self, state: Tensor) -> None:
         """Take over names, texts and shapes; the tensors follow."""
-        extra = json.loads(state.cpu().numpy().tobytes())
-        if extra["predictor"].keys() != self.predictor.describe().keys():
-            raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(extra['predictor'])}")
+        extra = _read_extra(state, self.predictor)
         predictor = type(self.predictor).from_description(extra["predictor"]).to(self.device)
         for name, part in self.predictor.named_parameters(recurse=False):
             if part.shape == getattr(predictor, name).shape:  # the very same, for its optimizer
                 setattr(predictor, name, part)
         self.hold(predictor)
         self._name_classes(extra["labels"], extra["added"])
-        self.entries = extra["entries"]
+        self.entries.clear()
+        self.entries |= extra["entries"]
 
     # --- what only reads
 
@@ -139,6 +176,7 @@ class HSOKVForSequenceClassification(SavedModel):
                 return memory_ops.log_probs(predictor, x, self.config.added)
             return predictor(x).log_probs
 
+    @can_return_tuple
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -146,7 +184,7 @@ class HSOKVForSequenceClassification(SavedModel):
         pixel_values: Tensor | None = None,
         features: Tensor | None = None,
         labels: Tensor | None = None,
-        **_: Any,
+        **_: object,
     ) -> SequenceClassifierOutput:
         """Log-probabilities, and their mean loss in nats where `labels` [n] are given; changes nothing.
 
@@ -154,6 +192,8 @@ class HSOKVForSequenceClassification(SavedModel):
         `features` [n, dim] is wanted; raises ConfigurationError.
         """
         log_probs = self.log_probs(self.features(input_ids, attention_mask, pixel_values, features))
+        if labels is not None:
+            check_targets(labels, len(log_probs), log_probs.shape[-1])
         return SequenceClassifierOutput(None if labels is None else nll_loss(log_probs, labels), log_probs)
 
     def features(
@@ -164,21 +204,28 @@ class HSOKVForSequenceClassification(SavedModel):
         features: Tensor | None = None,
     ) -> Tensor:
         """Features [n, dim] of what `forward` takes; gradients reach the encoder."""
-        given = [part for part in (input_ids, pixel_values, features) if part is not None]
-        if len(given) != 1 or (features is None and self.encoder is None):
-            wanted = "features" if self.encoder is None else "one of input_ids, pixel_values and features"
+        named = {"input_ids": input_ids, "pixel_values": pixel_values, "features": features}
+        given, takes = [name for name, part in named.items() if part is not None], ["features"]
+        if self.encoder is not None:
+            takes.append(self.encoder.reads)
+        if len(given) != 1 or given[0] not in takes:
             raise ConfigurationError(
-                f"forward takes {wanted}, got {len(given)} of them: give what this model was made for"
+                f"forward takes one of {', '.join(takes)}, got {', '.join(given) or 'none'}: give what this model was "
+                "made for"
             )
         if input_ids is not None:
             return self.encoder(input_ids, attention_mask)
-        return features if pixel_values is None else self.encoder(pixel_values)
+        if pixel_values is not None:
+            return self.encoder(pixel_values)
+        return check_features(features, self.config.transform or self._width())
 
     @torch.no_grad()
     def predict(self, texts: Iterable[Text]) -> list[dict[str, float]]:
         """The probability of every class, by name and most likely first, for each text; `texts` as in `encode`."""
-        rows = self.log_probs(self.encode(texts)).exp().tolist()
-        return [dict(sorted(zip(self.labels, row, strict=True), key=lambda item: -item[1])) for row in rows]
+        features = self.encode(texts)
+        with LOCK:  # so that no class is added in between
+            labels, rows = self.labels, self.log_probs(features).exp().tolist()
+        return [dict(sorted(zip(labels, row, strict=True), key=lambda item: -item[1])) for row in rows]
 
     @torch.no_grad()
     def recall(self, text: Text, k: int = 5) -> list[Recalled]:
@@ -188,7 +235,7 @@ class HSOKVForSequenceClassification(SavedModel):
         """
         check_count(k, "k")
         x = self._transformed(self.encode([text]))[0]
-        with _LOCK:
+        with LOCK:
             ensemble = self._ensemble()
             (slots, *rows), memory = memory_ops.recall(ensemble, x, k), ensemble.memory
             rows += [memory.count[slots], memory.labels[slots]]
@@ -219,7 +266,7 @@ class HSOKVForSequenceClassification(SavedModel):
         without a memory.
         """
         ensemble, texts = self._ensemble(), check_texts(texts, getattr(self.encoder, "pair", False))
-        numbers, (source,) = self.class_numbers(labels), check_strings([source], "source")
+        numbers = self.class_numbers(labels)
         if len(texts) != len(numbers):
             raise DataError(f"got {len(texts)} texts and {len(numbers)} labels: give one label for each text")
         if not texts:
@@ -239,12 +286,15 @@ class HSOKVForSequenceClassification(SavedModel):
         origin: int = memory_ops.REMEMBERED,
     ) -> None:
         """What `remember` does with features [n, dim] of the encoder and numbers [n] of classes; texts where known."""
-        x = self._transformed(features)
-        with _LOCK:
+        x, (source,) = self._transformed(features), check_strings([source], "source")
+        texts = [None] * len(numbers) if texts is None else check_texts(texts, getattr(self.encoder, "pair", False))
+        if len(texts) != len(numbers):
+            raise DataError(f"got {len(texts)} texts and {len(numbers)} labels: give one label for each text")
+        with LOCK:
             ensemble = self._ensemble()
             first = int(ensemble.memory.clock)
             memory_ops.remember(ensemble, x, numbers, self.config.capacity, origin)
-            for number, text in enumerate([None] * len(numbers) if texts is None else texts, first):
+            for number, text in enumerate(texts, first):
                 self.entries[str(number)] = ({} if text is None else {"text": _joined(text)}) | {"source": source}
             self._prune_entries()
 
@@ -257,7 +307,7 @@ class HSOKVForSequenceClassification(SavedModel):
         """
         if (texts is None) == (label is None):
             raise ConfigurationError("forget takes either texts or a label: give one of them")
-        with _LOCK:
+        with LOCK:
             memory = self._ensemble().memory
             held = len(memory)
             if label is None:
@@ -266,6 +316,8 @@ class HSOKVForSequenceClassification(SavedModel):
                 for text in sorted(wanted - set(numbers.values())):
                     near = difflib.get_close_matches(text, filter(None, numbers.values()), n=1)
                     hint = f"; did you mean {near[0]!r}?" if near else ""
+                    if (memory.count > 1).any():
+                        hint += "; a full memory averages texts into others, which only `forget(label=...)` removes"
                     raise DataError(f"no entry has the text {text!r}{hint}")
                 gone = torch.tensor([number for number, text in numbers.items() if text in wanted], dtype=torch.int64)
                 memory.forget(torch.isin(memory.state.number, gone.to(self.device)))
@@ -282,7 +334,7 @@ class HSOKVForSequenceClassification(SavedModel):
         Raises DataError for names that are no different strings or are there already, ModelError for a model without a
         memory.
         """
-        with _LOCK:
+        with LOCK:
             ensemble, new = self._ensemble(), check_class_names(labels)
             if known := set(new) & set(self.labels):
                 raise DataError(f"there is a class {min(known)!r} already: choose another name")
@@ -297,9 +349,9 @@ class HSOKVForSequenceClassification(SavedModel):
     @gate.setter
     @torch.inference_mode(False)
     def gate(self, share: float) -> None:
-        if not 0 <= share <= 1:
-            raise ConfigurationError(f"gate must be a share in [0, 1], got {share}")
-        with _LOCK:
+        if not isinstance(share, Real) or not 0 <= share <= 1:
+            raise ConfigurationError(f"gate must be a share in [0, 1], got {share!r}")
+        with LOCK:
             ensemble = self._ensemble()
             ensemble.gate = torch.full_like(ensemble.gate, share)
 
@@ -341,6 +393,12 @@ class HSOKVForSequenceClassification(SavedModel):
         features = features.to(self.predictor.dtype)
         return features if self.transform is None else standardise(features, *self.transform.value())
 
+    def _width(self) -> int | None:
+        """How many floats a feature has; None where the predictor takes images."""
+        axes = {Ensemble: ("weight", -2), Linear: ("weight", -2), Neighbours: ("x", -1)}
+        name, axis = axes.get(type(self.predictor), ("", 0))
+        return getattr(self.predictor, name).shape[axis] if name else None
+
     def _ensemble(self) -> Ensemble:
         predictor = self.predictor
         if not isinstance(predictor, Ensemble) or predictor.memory is None:
@@ -356,8 +414,22 @@ class HSOKVForSequenceClassification(SavedModel):
     def _prune_entries(self) -> None:
         memory = self._ensemble().memory
         if len(self.entries) > len(memory):
-            held = set(map(str, memory.number.tolist()))
-            self.entries = {number: entry for number, entry in self.entries.items() if number in held}
+            for number in self.entries.keys() - set(map(str, memory.number.tolist())):
+                del self.entries[number]  # from this very dict, which shallow copies share as they share the memory
+
+
+def _read_extra(state: Tensor, predictor: Predictor) -> dict[str, Any]:
+    """What `get_extra_state` says of a model with such a predictor; raises ModelError."""
+    try:
+        extra = json.loads(state.cpu().numpy().tobytes())
+        described, _, _ = extra["predictor"], [*extra["labels"], extra["added"]], extra["entries"].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"_extra_state of this state_dict is damaged ({error!r}): take it from `state_dict()`"
+        ) from error
+    if described.keys() != predictor.describe().keys():
+        raise ModelError(f"this state_dict is of another kind of model: it has {', '.join(described)}")
+    return extra
 
 
 def _joined(text: Text) -> str:

@@ -6,22 +6,25 @@ import os
 import re
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
+from threading import RLock
 from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
+from torch import Tensor
 from transformers import PreTrainedModel
 
-from hsokv.exceptions import ConfigurationError, ModelError
+from hsokv.exceptions import ConfigurationError, ModelError, check_known
 from hsokv.files import checksum, write_json, write_text, writing
-from hsokv.hub.card import model_card
+from hsokv.hub.card import is_card, model_card
 from hsokv.hub.tokenizer import tokenizer_config
+from hsokv.memory.storage import told
 
 SIDE = "hsokv.json"
 """Texts and origins of the memory's entries, the run that the model comes from, and checksums of the other files."""
@@ -29,9 +32,13 @@ SIDE = "hsokv.json"
 CARD, CONFIG, WEIGHTS, TOKENIZER = "README.md", "config.json", "model.safetensors", "tokenizer.json"
 INDEX = f"{WEIGHTS}.index.json"
 WEIGHT_FILES = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
+REPLACED = re.compile(WEIGHT_FILES.pattern + r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json")
+STAGE = re.compile(r"\.[0-9a-f]{32}\.tmp")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 SOURCE_KEYS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
 _AGAIN = "take the folder from where it came, or export it again"
+
+LOCK = RLock()  # of the module, as a model that holds one could not be copied or pickled
 
 
 class SavedModel(PreTrainedModel):
@@ -49,7 +56,7 @@ class SavedModel(PreTrainedModel):
         self,
         save_directory: str | Path,
         is_main_process: bool = True,
-        state_dict: dict[str, Any] | None = None,
+        state_dict: dict[str, Tensor] | None = None,
         push_to_hub: bool = False,
         max_shard_size: int | str = "50GB",
         variant: str | None = None,
@@ -71,34 +78,39 @@ class SavedModel(PreTrainedModel):
         Raises:
             ConfigurationError: for what cannot be saved like this; HsokvError where the folder cannot be written.
         """
-        folder = Path(save_directory)
+        folder = Path(_checked_path(save_directory))
         if not is_main_process:
             return
-        if variant is not None or kwargs.get("distributed_checkpoint"):
+        of_push, of_save = (inspect.signature(part).parameters for part in (self.push_to_hub, super().save_pretrained))
+        for name in kwargs:
+            check_known("save_pretrained", name, [*of_push, *of_save, "save_function", "safe_serialization"])
+        if variant is not None or kwargs.get("distributed_checkpoint") or not kwargs.get("safe_serialization", True):
             raise ConfigurationError("a model with a memory has one set of weights: leave variant and the like out")
-        if state_dict is not None and not self._fits(state_dict):
-            raise ConfigurationError("state_dict does not fit the model as it is now: load it into the model first")
-        repo_id = kwargs.pop("repo_id", folder.resolve().name)
-        if push_to_hub:  # an argument that is unknown is refused now
-            kwargs = {"token": token, "max_shard_size": max_shard_size} | kwargs
-            inspect.signature(self.push_to_hub).bind(repo_id, **kwargs)
-        self.config.predictor = self.config.predictor | {"parts": self.predictor.describe()}
-        with staging(folder) as stage:
-            super().save_pretrained(stage, state_dict=state_dict and dict(state_dict), max_shard_size=max_shard_size)
-            if (stage / CONFIG).exists():  # not so in a process that transformers knows to be a further one
-                if self.tokenizer is not None:
-                    self.tokenizer.save(str(stage / TOKENIZER))
-                    write_json(stage / "tokenizer_config.json", tokenizer_config(self.tokenizer, self.encoder.padding))
-                self._write_card(stage)
-                write_side(stage, self.entries, self.run)
+        with LOCK:  # so that texts and tensors are of one moment
+            if state_dict is not None and not (isinstance(state_dict, Mapping) and self._fits(state_dict)):
+                raise ConfigurationError("state_dict does not fit the model as it is now: load it into the model first")
+            self.config.predictor = self.config.predictor | {"parts": self.predictor.describe()}
+            with staging(folder) as stage:
+                super().save_pretrained(
+                    stage, state_dict=state_dict and dict(state_dict), max_shard_size=max_shard_size
+                )
+                if (stage / CONFIG).exists():  # not so in a process that transformers knows to be a further one
+                    if self.tokenizer is not None:
+                        self.tokenizer.save(str(stage / TOKENIZER))
+                        config = tokenizer_config(self.tokenizer, self.encoder.padding)
+                        write_json(stage / "tokenizer_config.json", config)
+                    if not (readme := folder / CARD).exists() or is_card(readme.read_text(errors="replace")):
+                        self._write_card(stage)
+                    write_side(stage, self.entries, self.run)
         if push_to_hub:
-            self.push_to_hub(repo_id, **kwargs)
+            given = {"repo_id": folder.resolve().name, "token": token, "max_shard_size": max_shard_size} | kwargs
+            self.push_to_hub(**{name: value for name, value in given.items() if name in of_push})
 
-    def _fits(self, state_dict: dict[str, Any]) -> bool:
+    def _fits(self, state_dict: dict[str, Tensor]) -> bool:
         own = self.state_dict()
         texts = own.pop("_extra_state")
         given = {name: part for name, part in state_dict.items() if name != "_extra_state"}
-        shapes, own_shapes = ({name: part.shape for name, part in tensors.items()} for tensors in (given, own))
+        shapes, own_shapes = ({name: told(part) for name, part in tensors.items()} for tensors in (given, own))
         return shapes == own_shapes and torch.equal(state_dict.get("_extra_state", texts), texts)
 
     def _write_card(self, folder: Path) -> None:
@@ -116,7 +128,7 @@ class SavedModel(PreTrainedModel):
         Raises ModelError for what is no such model, is damaged or was changed; ConfigurationError for a newer format,
         or for a number of classes that the model does not have.
         """
-        name, with_info = str(pretrained_model_name_or_path), kwargs.pop("output_loading_info", False)
+        name, with_info = _checked_path(pretrained_model_name_or_path), kwargs.pop("output_loading_info", False)
         folder = _find_folder(name, **{key: kwargs.pop(key) for key in SOURCE_KEYS if key in kwargs})
         folder /= kwargs.pop("subfolder", "")
         side = read_side(folder)
@@ -139,10 +151,9 @@ class SavedModel(PreTrainedModel):
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """A folder to write a model to; its files take their places in `folder` when the block ends well, the side file
-    last, so that what was cut off halfway is found out when it is read.
+    """A folder in `folder`, all that may be written; its files move up when the block ends well, the side file last.
 
-    It lies in `folder`, which may be all that may be written, or on a disk of its own.
+    What is cut off halfway is found out when it is read, and all of it is still there.
     """
     stage = folder / f".{uuid.uuid4().hex}.tmp"
     with writing(folder):
@@ -150,19 +161,36 @@ def staging(folder: Path) -> Iterator[Path]:
             folder.mkdir(parents=True, exist_ok=True)
             stage.mkdir()
             yield stage
-            files = sorted(stage.iterdir(), key=lambda path: path.name == SIDE)
-            for path in files:
-                # As readable as other results: safetensors writes files for their owner alone.
-                path.chmod(stat.S_IMODE((stage / SIDE).stat().st_mode))
-                os.replace(path, folder / path.name)
-            for path in folder.glob("model*"):  # weights of an earlier save, in other shards
-                if files and WEIGHT_FILES.fullmatch(path.name) and path.name not in {file.name for file in files}:
-                    path.unlink()
+            _put_in_place(stage, folder)
+            for path in folder.iterdir():  # what saves left that were cut off, and the texts in it
+                if STAGE.fullmatch(path.name):
+                    rmtree(path)
         finally:
             rmtree(stage, ignore_errors=True)
 
 
-def write_side(folder: Path, entries: dict[str, Any], run: dict[str, Any]) -> None:
+def _put_in_place(stage: Path, folder: Path) -> None:
+    """Move the files of a stage up, in place of all that an earlier save wrote; where that fails, put those back."""
+    files, previous, done = sorted(stage.iterdir(), key=lambda path: path.name == SIDE), stage / "previous", []
+    names = {path.name for path in files}
+    previous.mkdir()
+    try:
+        for path in folder.iterdir() if files else ():
+            if path.is_file() and (path.name in names or REPLACED.fullmatch(path.name)):
+                os.replace(path, previous / path.name)
+        for path in files:
+            # As readable as other results: safetensors writes files for their owner alone.
+            path.chmod(stat.S_IMODE((stage / SIDE).stat().st_mode))
+            done.append(os.replace(path, folder / path.name) or folder / path.name)
+    except BaseException:
+        for path in done:
+            path.unlink()
+        for path in previous.iterdir():
+            os.replace(path, folder / path.name)
+        raise
+
+
+def write_side(folder: Path, entries: Mapping[str, Mapping[str, str]], run: Mapping[str, Any]) -> None:
     """Write the side file of a folder in which all else stands."""
     files = [path for path in folder.iterdir() if _is_checked(path.name)]
     sums = {path.name: checksum(path) for path in files}
@@ -188,7 +216,7 @@ def read_side(folder: Path) -> dict[str, Any]:
             "`safetensors.torch.save_file`"
         )
     if missing:
-        raise ModelError(f"{folder} is not the folder of a model: it has no {', '.join(missing)}: {_AGAIN}")
+        raise ModelError(f"{folder} is not the folder of a model: it has no {', '.join(missing)}: {_again(folder)}")
     try:
         side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
         sums, _, _ = side["sha256"], side["entries"], side["run"]
@@ -199,15 +227,28 @@ def read_side(folder: Path) -> dict[str, Any]:
     for file, wanted in sums.items():
         actual = checksum(folder / file) if (folder / file).exists() else "no such file"
         if actual != wanted:
-            raise ModelError(f"{folder / file}: SHA-256 must be {wanted}, is {actual}: cut short or changed; {_AGAIN}")
+            raise ModelError(
+                f"{folder / file}: SHA-256 must be {wanted}, is {actual}: cut short or changed; {_again(folder)}"
+            )
     return side
+
+
+def _again(folder: Path) -> str:
+    cut_off = [path for path in folder.iterdir() if STAGE.fullmatch(path.name)]
+    return f"a save was cut off: move the files of {cut_off[0]} into {folder}" if cut_off else _AGAIN
+
+
+def _checked_path(path: object) -> str:
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path) or "\0" in str(path):
+        raise ConfigurationError(f"wanted the path of a folder, or for loading a name of the hub, got {path!r}")
+    return str(path)
 
 
 def _is_checked(file: str) -> bool:
     return file in (CONFIG, TOKENIZER) or bool(WEIGHT_FILES.fullmatch(file))
 
 
-def _find_folder(name: str, **source: Any) -> Path:
+def _find_folder(name: str, **source: object) -> Path:
     """The folder of a model on this machine; a model of the hub is downloaded first."""
     folder = Path(name)
     if folder.exists() or folder.is_absolute() or len(folder.parts) > 2:

@@ -5,9 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import Trainer, TrainerCallback, TrainingArguments, default_data_collator
+from transformers import (
+    EvalPrediction,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+    default_data_collator,
+)
 from transformers.training_args import ParallelMode
 
 from hsokv.exceptions import ConfigurationError, DataError
@@ -17,6 +24,8 @@ from hsokv.hub.modeling import HSOKVForSequenceClassification
 from hsokv.learning.budget import FORMULAS
 from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy
+
+INPUTS = ("input_ids", "pixel_values", "features")
 
 
 class HSOKVTrainer(Trainer):
@@ -44,6 +53,8 @@ class HSOKVTrainer(Trainer):
                 "written apart would differ; set CUDA_VISIBLE_DEVICES to one device and start one process"
             )
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
+        if not isinstance(self.model, HSOKVForSequenceClassification):
+            raise ConfigurationError(f"this trainer is for models with a memory, got a {type(self.model).__name__}")
         self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer
         self._step_flops = 0
         self._has_memory = getattr(self.model.predictor, "memory", None) is not None
@@ -51,18 +62,20 @@ class HSOKVTrainer(Trainer):
         if self._has_memory:
             self.callback_handler.callbacks.insert(0, _Writing(self))  # before those that read what was written
 
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Tensor], num_items_in_batch: Tensor | None = None
+    ) -> Tensor:
         """One step of the gradient, counted; its inputs are written to the memory when the optimizer has moved."""
         loss, self._step_flops = counted(super().training_step, model, inputs, num_items_in_batch)
         if self._has_memory:
             self._trained.append(inputs)
         return loss
 
-    def floating_point_ops(self, inputs: Any) -> int:
+    def floating_point_ops(self, inputs: dict[str, Tensor]) -> int:
         """Those of the last step, as they were counted."""
         return self._step_flops
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         """Take over a checkpoint, whose memory may have other slots."""
         checkpoint = HSOKVForSequenceClassification.from_pretrained(resume_from_checkpoint)
         self.model.load_state_dict(checkpoint.state_dict())
@@ -73,6 +86,10 @@ class HSOKVTrainer(Trainer):
 
     def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if "text" not in rows[0]:
+            if not any(name in rows[0] for name in INPUTS):
+                raise DataError(
+                    f"a row wants text and label, or labels and one of {', '.join(INPUTS)}; got {[*rows[0]]}"
+                )
             return default_data_collator(rows)
         model, labels = self.model, [row["label"] for row in rows if row.get("label") is not None]
         if len(labels) not in (0, len(rows)):
@@ -83,6 +100,10 @@ class HSOKVTrainer(Trainer):
 
     def _check(self) -> None:
         for rows in (self.train_dataset, self.eval_dataset):
+            if hasattr(rows, "iloc"):
+                raise DataError(
+                    "a dataset must be a list of rows, got a table of pandas: give table.to_dict('records')"
+                )
             if isinstance(rows, list | tuple):
                 self.model.class_numbers([row.get("label") for row in rows if "text" in row])
         learning = {name.split(".")[0] for name, part in self.model.named_parameters() if part.requires_grad}
@@ -104,18 +125,18 @@ class _Writing(TrainerCallback):
         self.before = kv.remove(state, own)
         self.entries = {number: entry for number, entry in entries.items() if number not in gone}
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_epoch_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Begin with the memory from before training, unless the epoch is resumed in its middle."""
         if float(state.epoch or 0).is_integer():
             self._begin()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Write the step's examples."""
         for inputs in self.trainer._trained:
             self._write(inputs)
         self.trainer._trained.clear()
 
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_epoch_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Write all examples anew where the encoder has moved, or the epoch was cut short."""
         encoder = self.trainer.model.encoder
         moved = encoder is not None and any(part.requires_grad for part in encoder.parameters())
@@ -131,8 +152,7 @@ class _Writing(TrainerCallback):
 
     def _write(self, inputs: Mapping[str, Any]) -> None:
         model = self.trainer.model
-        names = ("input_ids", "attention_mask", "pixel_values", "features")
-        given = {name: inputs[name].to(model.device) for name in names if name in inputs}
+        given = {name: inputs[name].to(model.device) for name in (*INPUTS, "attention_mask") if name in inputs}
         labels = inputs["labels"].to(model.device)
         with torch.no_grad(), model.evaluating():
             features, flops = counted(model.features, **given)
@@ -152,7 +172,7 @@ def counted(function: Callable[..., Any], *args: Any, **given: Any) -> tuple[Any
 
 
 def _raw(formula: Callable[..., float]) -> Callable[..., int]:
-    def flops(*args: Any, out_val: Any = None, **given: Any) -> int:
+    def flops(*args: object, out_val: object = None, **given: object) -> int:
         return math.ceil(formula(*args, **given))
 
     flops._get_raw = True  # takes tensors, not shapes
@@ -162,5 +182,5 @@ def _raw(formula: Callable[..., float]) -> Callable[..., int]:
 _COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FORMULAS.items()}
 
 
-def _metrics(result: Any) -> dict[str, float]:
+def _metrics(result: EvalPrediction) -> dict[str, float]:
     return {"accuracy": accuracy(result.predictions.argmax(-1), result.label_ids)}

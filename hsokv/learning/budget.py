@@ -50,7 +50,7 @@ NEGLIGIBLE = {
 
 
 @cache
-def _is_negligible(operation: Any) -> bool:
+def _is_negligible(operation: torch._ops.OpOverload) -> bool:
     tagged = {torch.Tag.pointwise, torch.Tag.reduction} & set(operation.tags)
     return bool(tagged) or operation.is_view or operation._overloadpacket.__name__ in NEGLIGIBLE
 

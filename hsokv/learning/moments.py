@@ -47,11 +47,6 @@ def add(moments: Moments, x: Tensor, y: Tensor) -> Moments:
     return Moments(moments.count + member.sum(0), moments.total + member.mT @ x, moments.second + x.mT @ x)
 
 
-def combine(moments: Moments, other: Moments) -> Moments:
-    """The statistics of two streams together."""
-    return Moments(*(mine + theirs for mine, theirs in zip(moments, other, strict=True)))
-
-
 def within(moments: Moments) -> tuple[Tensor, int]:
     """Pooled within-class scatter (S - sum_c s_c s_c' / n_c) [dim, dim] and its degrees of freedom, n - classes seen.
 

@@ -8,6 +8,7 @@ from hsokv.memory.state import MemoryState, age, init, join, sort, take
 
 PRODUCT = 2**24  # most cosines that are held at once
 BLOCK = 1024  # entries, and rows compared with them, at a time: what the cache of a core holds
+SIZES = -1  # beside classes
 FEW = 32  # entries beyond the capacity that are found one by one, without sorting all
 
 
@@ -41,18 +42,23 @@ def is_large(state: MemoryState, added: MemoryState) -> bool:
     return not gradient and _may((added.labels == added.labels).any(), otherwise=False)
 
 
-def insert_(state: MemoryState, added: MemoryState, classes: int | None = None) -> bool:
+def insert_(
+    state: MemoryState, added: MemoryState, classes: int | None = None, known: dict[int, Tensor] | None = None
+) -> bool:
     """`prune(join(state, added), capacity)` of one memory in place, at the cost of the entries that are added.
 
     `state` may hold its entries in any order, free slots last; `added` are newer. Where entries leave, newer ones take
     their slots. Returns whether an ordered state is still ordered. With labels in 0..classes-1 (else None) a few
-    entries are consolidated without sorting all. What is averaged is compared with its own class alone.
+    are consolidated without sorting all. What is averaged is compared with its own class alone, whose slots stand in
+    `known` (and the sizes of all by SIZES) from one call to the next, as long as entries are averaged alone.
     """
+    known = {} if known is None else known
     capacity, new = state.labels.shape[0], len(added.labels)
     held = capacity if state.number[-1] >= 0 else int(state.occupied.sum())
-    freed, unkept = _left_out(state, held, added, max(0, held + new - capacity), classes)
+    freed, unkept = _left_out(state, held, added, max(0, held + new - capacity), classes, known)
     left = take(state, freed) if len(freed) else state
     if len(unkept) < new:
+        known.clear()
         stays = torch.ones_like(added.labels, dtype=torch.bool)
         stays[unkept] = False
         free = torch.arange(held, held + new - len(unkept) - len(freed), device=freed.device)
@@ -62,12 +68,12 @@ def insert_(state: MemoryState, added: MemoryState, classes: int | None = None) 
     rows = torch.arange(len(freed), device=freed.device)
     groups = [group for group in ((left, rows), (added, unkept)) if len(group[1])]
     if groups:
-        _average_(state, groups, torch.cat([_nearest_of_class(state, *group) for group in groups]))
+        _average_(state, groups, torch.cat([_nearest_of_class(state, *group, known) for group in groups]))
     return not len(freed)
 
 
 def _left_out(
-    state: MemoryState, held: int, added: MemoryState, spares: int, classes: int | None
+    state: MemoryState, held: int, added: MemoryState, spares: int, classes: int | None, known: dict[int, Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Which of the first `held` slots and which added rows `_by_quota` leaves out, both oldest first."""
     labels, device = state.labels[:held], state.labels.device
@@ -79,7 +85,9 @@ def _left_out(
         out = _by_quota(both, held + len(added.labels) - spares)[1]
         return out[out < held], out[out >= held] - held
     freed, unkept, rest, number = [], [], added.labels.tolist(), None
-    sizes = torch.bincount(labels, minlength=classes) + torch.bincount(added.labels, minlength=classes)
+    if SIZES not in known:
+        known[SIZES] = torch.bincount(labels, minlength=classes)
+    sizes = known[SIZES] + torch.bincount(added.labels, minlength=classes)
     for _ in range(spares):  # again and again the newest entry of the largest classes
         largest = sizes == sizes.max()
         newest = next((row for row in reversed(range(len(rest))) if rest[row] >= 0 and largest[rest[row]]), None)
@@ -124,7 +132,7 @@ def _consolidate(kept: MemoryState, spare: MemoryState) -> MemoryState:
     if large and _may(spare.occupied.any(), otherwise=False):
         held = spare.occupied.nonzero().squeeze(-1)
         into = torch.full_like(spare.labels, -1)
-        into[held] = _nearest_of_class(kept, spare, held)
+        into[held] = _nearest_of_class(kept, spare, held, {})
         weight, into = torch.where(into >= 0, spare.count, 0), into.clamp_min(0)
     else:
         same = (spare.labels.unsqueeze(-1) == kept.labels.unsqueeze(-2)) & kept.occupied.unsqueeze(-2)
@@ -137,14 +145,18 @@ def _consolidate(kept: MemoryState, spare: MemoryState) -> MemoryState:
     return kept._replace(keys=_centre(kept.keys, total, count > kept.count), count=count)
 
 
-def _nearest_of_class(kept: MemoryState, spare: MemoryState, rows: Tensor) -> Tensor:
+def _nearest_of_class(kept: MemoryState, spare: MemoryState, rows: Tensor, known: dict[int, Tensor]) -> Tensor:
     """For some rows [n] of `spare` the slot of the nearest entry of their class, the oldest among equals; -1: none."""
     into = torch.full_like(rows, -1)
     classes, which = spare.labels[rows].unique(return_inverse=True)
-    theirs = kept.labels == classes if len(classes) == 1 else torch.isin(kept.labels, classes)
-    slots = (theirs if kept.number[-1] >= 0 else theirs & kept.occupied).nonzero().squeeze(-1)
-    if (kept.number[slots].diff() < 0).any():
-        slots = slots[sort(kept.origin[slots], kept.number[slots])]
+    slots = known.get(int(classes)) if len(classes) == 1 else None
+    if slots is None:
+        theirs = kept.labels == classes if len(classes) == 1 else torch.isin(kept.labels, classes)
+        slots = (theirs if kept.number[-1] >= 0 else theirs & kept.occupied).nonzero().squeeze(-1)
+        if (kept.number[slots].diff() < 0).any():
+            slots = slots[sort(kept.origin[slots], kept.number[slots])]
+    if len(classes) == 1:
+        known[int(classes)] = slots
     pairs = [(slots, torch.arange(len(rows), device=rows.device))]
     if len(classes) > 1:
         slots = slots[kept.labels[slots].argsort(stable=True)]

@@ -6,14 +6,13 @@ population of memories is read and written in one call. Reading never changes a 
 pass `torch.func.vmap`.
 """
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool1d, normalize, pad
 
-from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.exceptions import ConfigurationError, DataError, check_positive
 from hsokv.memory.consolidation import insert_, is_large, prune
 from hsokv.memory.state import MemoryState, age, init, join, sort, take
 
@@ -182,12 +181,8 @@ def label_distribution(retrieval: Retrieval, inverse_temperature: Tensor | float
     >>> label_distribution(one, 50.0, 2)
     tensor([[1.9287e-22, 1.0000e+00]])
     """
-    if not isinstance(inverse_temperature, Tensor) and not (
-        math.isfinite(inverse_temperature) and inverse_temperature > 0
-    ):
-        raise ConfigurationError(
-            f"a memory wants a finite inverse_temperature > 0, got {inverse_temperature!r}: 10 is a fair start"
-        )
+    if not isinstance(inverse_temperature, Tensor):
+        check_positive(inverse_temperature, "inverse_temperature")
     b = torch.as_tensor(inverse_temperature, dtype=retrieval.similarity.dtype).unsqueeze(-1)
     # All is divided by e^{-b (1 - top)}, top the nearest similarity, so that a sharp read does not underflow. It
     # cancels, so that no gradient is lost by taking top as a constant.

@@ -1,17 +1,19 @@
 """The key-value memory as a module for any training loop: what it holds are buffers, what it does is `functional`."""
 
 import math
+import operator
 from collections.abc import Callable
-from typing import Any, Self
+from numbers import Real
+from typing import Self, SupportsIndex
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.functional import normalize
 
-from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.exceptions import ConfigurationError, DataError, check_count, check_positive
 from hsokv.memory import functional as kv
 from hsokv.memory.index import INDEX_FROM, check_index, open_index
-from hsokv.memory.storage import Storage, wide
+from hsokv.memory.storage import Storage, is_dense, told, wide
 
 
 class KeyValueMemory(Storage):
@@ -24,7 +26,8 @@ class KeyValueMemory(Storage):
     `inverse_temperature` b > 0 is a parameter. `origin` names this memory as a writer: memories that are to be merged
     need different ones. Everything is saved by `state_dict`, and computed in float32 or wider, under autocast
     too. Values are checked at each call; inside `torch.func.vmap`, where they cannot be, use
-    `hsokv.memory.functional`, and a compiled or exported read does not check them.
+    `hsokv.memory.functional`, and a compiled or exported read does not check them. An exported
+    program shares the buffers: export a deepcopy of a memory that is to be written to.
 
     Reading changes nothing and takes at most `max_megabytes`. It is exact, by products of torch; from 20,000 entries on
     `index` "faiss" searches as exactly with faiss (which of several equal entries it takes is open), "hnsw" and "ivf"
@@ -32,8 +35,7 @@ class KeyValueMemory(Storage):
     they are copied first. Threads may write and read at once: writes take turns, a read sees all of a write or nothing.
     Under activation checkpointing, which reads again in the backward pass, write after it.
 
-    Raises ConfigurationError for a number below 1, an inverse temperature that is not finite and positive, or an index
-    that is unknown or not installed.
+    Raises ConfigurationError for a number out of its range, or an index that is unknown or not installed.
 
     >>> memory = KeyValueMemory(key_dim=2, classes=2)
     >>> memory.write(torch.eye(2), torch.tensor([0, 1]))
@@ -56,24 +58,14 @@ class KeyValueMemory(Storage):
         index: str | None = None,
         max_megabytes: int = kv.MEGABYTES,
     ) -> None:
-        sizes = {"key_dim": key_dim, "classes": classes, "capacity": capacity, "k": k, "max_megabytes": max_megabytes}
-        for name, value in sizes.items():
-            if not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"a memory wants {name} a whole number >= 1, got {value!r}: give at least 1")
-        if not (math.isfinite(inverse_temperature) and inverse_temperature > 0):
-            raise ConfigurationError(
-                f"a memory wants a finite inverse_temperature > 0, got {inverse_temperature!r}: 10 is a fair start"
-            )
-        if not isinstance(origin, int):
-            raise ConfigurationError(
-                f"a memory wants a whole number as its origin, got {origin!r}: number your writers"
-            )
+        capacity, key_dim = check_count(capacity, "capacity"), check_count(key_dim, "key_dim")
+        inverse_temperature = check_positive(inverse_temperature, "inverse_temperature")
         check_index(index)
         dtype = wide(torch.get_default_dtype())
         super().__init__(kv.init(capacity, key_dim, dtype=dtype))
-        self.key_dim, self.classes, self.k, self.writer = key_dim, classes, k, origin
-        self.index, self.max_megabytes = index, max_megabytes
-        self._inverse_temperature_at_first = inverse_temperature
+        self.key_dim, self.classes, self.k = key_dim, check_count(classes, "classes"), check_count(k, "k")
+        self.writer, self.max_megabytes = check_count(origin, "origin", 0), check_count(max_megabytes, "max_megabytes")
+        self.index, self._inverse_temperature_at_first = index, inverse_temperature
         self._search = None  # the index, once made
         # No other tensor has an axis of classes: this one lets a checkpoint of other classes be recognised by shape.
         self.register_buffer("label_set", torch.zeros(classes, dtype=torch.bool))
@@ -104,11 +96,13 @@ class KeyValueMemory(Storage):
         over it. Raises DataError, and ConfigurationError where `gather` is left out there.
         """
         features = self._checked_shape(features, "features")
-        if labels.shape != features.shape[:-1] or features.ndim != 2 or labels.dtype is not torch.int64:
+        fits = isinstance(labels, Tensor) and labels.shape == features.shape[:-1] and features.ndim == 2
+        if not fits or labels.dtype is not torch.int64:
             raise DataError(
-                f"wanted features [n, {self.key_dim}] with labels [n] of int64, got {list(features.shape)} "
-                f"with {list(labels.shape)} of {labels.dtype}: give one label a row"
+                f"wanted features [n, {self.key_dim}] with labels [n] of int64, got {told(features)} and "
+                f"{told(labels)}: give one label a row"
             )
+        origin = self.writer if origin is None else check_count(origin, "origin", 0)
         if labels.device != self.labels.device:
             raise DataError(f"wanted labels on {self.labels.device}, got them on {labels.device}: move them there")
         ranks = distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
@@ -124,7 +118,7 @@ class KeyValueMemory(Storage):
 
         def added(state: kv.MemoryState) -> kv.MemoryState:
             state = state._replace(keys=state.keys[:0].to(wide(features.dtype)))
-            return kv.entries(state, features, labels, self.writer if origin is None else origin)
+            return kv.entries(state, features, labels, origin)
 
         self._insert(added, self.classes)
 
@@ -140,23 +134,19 @@ class KeyValueMemory(Storage):
         """
         if (slots is None) == (label is None):
             raise ConfigurationError("forget wants either slots or a label, got both or neither: give one of them")
-        if label is not None and not 0 <= label < self.classes:
-            raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
-        chosen = None if slots is None else self._chosen(slots)
         with self._lock:
             state = self.state
             # Free slots of a label too, which changes nothing.
-            self._keep(kv.remove(state, state.labels == label if chosen is None else chosen))
+            chosen = state.labels == self._checked_label(label) if slots is None else self._chosen(slots)
+            self._keep(kv.remove(state, chosen))
 
     @torch.inference_mode(False)
     @torch.no_grad()
     def relabel(self, slots: Tensor, label: int) -> None:
         """Give the entries of some slots, named as for `forget`, another label; their order stays. Raises DataError."""
-        if not 0 <= label < self.classes:
-            raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label}: give one of these")
-        chosen = self._chosen(slots)
+        label = self._checked_label(label)
         with self._lock:
-            state = self.state
+            state, chosen = self.state, self._chosen(slots)
             self._keep(state._replace(labels=state.labels.masked_fill(chosen & state.occupied, label)))
 
     @torch.inference_mode(False)
@@ -167,10 +157,11 @@ class KeyValueMemory(Storage):
         An entry is known by its writer and the time of writing, so the two memories need different origins. Raises
         ConfigurationError for equal ones, and for another key_dim or other classes.
         """
-        if (other.key_dim, other.classes) != (self.key_dim, self.classes):
+        fits = isinstance(other, KeyValueMemory) and (other.key_dim, other.classes) == (self.key_dim, self.classes)
+        if not fits or other.keys.is_meta:
             raise ConfigurationError(
-                f"wanted a memory of key_dim {self.key_dim} and {self.classes} classes, got key_dim {other.key_dim} "
-                f"and {other.classes} classes: merge memories of the same features and labels"
+                f"wanted a memory of key_dim {self.key_dim} and {self.classes} classes, got {other!r:.200}: "
+                "merge memories of the same features and labels"
             )
         if other.writer == self.writer:
             raise ConfigurationError(
@@ -187,6 +178,7 @@ class KeyValueMemory(Storage):
     @torch.no_grad()
     def resize(self, capacity: int) -> None:
         """Make room for `capacity` >= 1 entries; where more are held, as `write` does. Raises ConfigurationError."""
+        capacity = check_count(capacity, "capacity")
         with self._lock:
             self._keep(kv.prune(self.state, capacity))
 
@@ -202,11 +194,12 @@ class KeyValueMemory(Storage):
         if projection is not None:
             if self.index is not None:
                 raise ConfigurationError(f"a projection makes keys anew, got one beside index={self.index!r}: use one")
-            good = projection.ndim == 2 and projection.shape[0] == self.key_dim and projection.shape[1] > 0
-            if not good or not projection.is_floating_point() or projection.device != self.keys.device:
+            good = is_dense(projection) and projection.ndim == 2 and projection.shape[0] == self.key_dim
+            good = good and projection.shape[1] > 0 and projection.is_floating_point()
+            if not good or projection.device != self.keys.device:
                 raise DataError(
                     f"wanted a projection [{self.key_dim}, new_dim] of floats on {self.keys.device}, got "
-                    f"{list(projection.shape)} of {projection.dtype} on {projection.device}: its rows are the features'"
+                    f"{told(projection)}: its rows are the features'"
                 )
             if not projection.isfinite().all():
                 raise DataError("wanted a finite projection, got NaN or infinity in it: make it anew")
@@ -243,8 +236,7 @@ class KeyValueMemory(Storage):
 
         A row of zeros is similar to nothing.
         """
-        if k is not None and (not isinstance(k, int) or k < 1):
-            raise ConfigurationError(f"a read wants a whole k >= 1, got {k!r}: give at least 1")
+        k = k if k is None else check_count(k, "k")
         if torch.compiler.is_compiling():
             return self._read(self._buffers_as_state(), queries, self.k if k is None else k)
         learns = queries.requires_grad or (self.projection is not None and self.projection.requires_grad)
@@ -271,12 +263,14 @@ class KeyValueMemory(Storage):
         as in `read`, `gate` g one number or [..., n], in 0..1. Where g is exactly 0 or 1 the result is the one branch,
         bit for bit, and the gate gets no gradient. Raises DataError.
         """
-        g = torch.as_tensor(gate, device=log_param.device)
-        if log_param.shape != (*queries.shape[:-1], self.classes) or g.shape not in ((), queries.shape[:-1]):
+        shape = self._checked_shape(queries, "queries").shape[:-1]
+        good = is_dense(log_param) and log_param.is_floating_point() and log_param.shape == (*shape, self.classes)
+        if not good or not isinstance(gate, Tensor | Real) or getattr(gate, "shape", ()) not in ((), shape):
             raise DataError(
-                f"for queries {list(queries.shape)} wanted log_param {[*queries.shape[:-1], self.classes]} and a gate "
-                f"[] or {list(queries.shape[:-1])}, got {list(log_param.shape)} and {list(g.shape)}: make them fit"
+                f"for queries {list(queries.shape)} wanted log_param {[*shape, self.classes]} of floats and a gate [] "
+                f"or {list(shape)}, got {told(log_param)} and {told(gate)}: make them fit"
             )
+        g = torch.as_tensor(gate, device=log_param.device)
         if not torch.compiler.is_compiling() and not ((g >= 0) & (g <= 1)).all():
             raise DataError("wanted a gate in 0..1, got some outside or NaN: take the sigmoid of what you have")
         retrieval = self.read(queries)
@@ -290,25 +284,35 @@ class KeyValueMemory(Storage):
 
     def extra_repr(self) -> str:
         entries = "?" if self.number.is_meta else len(self)
-        return f"capacity={self.capacity}, entries={entries}, classes={self.classes}, k={self.k}"
+        return f"{self.key_dim}, {self.classes}, capacity={self.capacity}, k={self.k}, entries={entries}"
 
     # --- inside
 
+    def _checked_label(self, label: SupportsIndex | None) -> int:
+        try:
+            number = -1 if label is None else operator.index(label)
+        except TypeError:
+            number = -1
+        if not 0 <= number < self.classes:
+            raise DataError(f"wanted a label in 0..{self.classes - 1}, got {label!r}: give one of these")
+        return number
+
     def _chosen(self, slots: Tensor) -> Tensor:
         """Slots that were named in one of two ways, as bool [capacity]."""
-        if slots.dtype is torch.bool and slots.shape == self.labels.shape:
-            return slots
-        if slots.dtype is torch.int64 and ((slots >= 0) & (slots < self.capacity)).all():
-            return torch.zeros_like(self.labels, dtype=torch.bool).index_fill_(0, slots.flatten(), True)
+        if is_dense(slots) and slots.device == self.labels.device:
+            if slots.dtype is torch.bool and slots.shape == self.labels.shape:
+                return slots
+            if slots.dtype is torch.int64 and ((slots >= 0) & (slots < self.capacity)).all():
+                return torch.zeros_like(self.labels, dtype=torch.bool).index_fill_(0, slots.flatten(), True)
         raise DataError(
-            f"wanted slots as bool [{self.capacity}] or as int64 in 0..{self.capacity - 1}, "
-            f"got {list(slots.shape)} of {slots.dtype}: take them from a read"
+            f"wanted slots as bool [{self.capacity}] or as int64 in 0..{self.capacity - 1} on {self.labels.device}, "
+            f"got {told(slots)}: take them from a read"
         )
 
     def _checked_shape(self, rows: Tensor, name: str) -> Tensor:
-        if rows.ndim < 2 or rows.shape[-1] != self.key_dim or not rows.is_floating_point():
+        if not is_dense(rows) or rows.ndim < 2 or rows.shape[-1] != self.key_dim or not rows.is_floating_point():
             raise DataError(
-                f"wanted {name} [n, {self.key_dim}] of floats, got {list(rows.shape)} of {rows.dtype}: "
+                f"wanted {name} as a dense tensor [n, {self.key_dim}] of floats, got {told(rows)}: "
                 "give one vector a row"
             )
         if rows.device != self.keys.device:
@@ -317,9 +321,14 @@ class KeyValueMemory(Storage):
 
     def _checked(self, rows: Tensor, name: str) -> Tensor:
         rows = self._checked_shape(rows, name)
+        rows = rows.to(wide(rows.dtype))
+        if rows.is_meta:
+            raise DataError(
+                f"{name} on the meta device hold no numbers: `to_empty`, then `reset_parameters` makes some"
+            )
         if not torch.compiler.is_compiling():
             kv.check_rows(rows, name)
-        return rows.to(wide(rows.dtype))
+        return rows
 
     def _read(self, state: kv.MemoryState, queries: Tensor, k: int, held: int = 0, version: int = 0) -> kv.Retrieval:
         if self.index is not None and held >= INDEX_FROM and k <= held:
@@ -341,12 +350,12 @@ class KeyValueMemory(Storage):
         p = kv.label_distribution(retrieval, self.inverse_temperature, self.classes)
         return p.clamp_min(torch.finfo(p.dtype).tiny).log()
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         """Take a checkpoint with its capacity; refuse one of another shape, or a part of one, before torch copies."""
         tensors = [*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)]
         mine = {name: list(part.shape) for name, part in tensors}
         names = [name for name in {**mine, "projection": None} if prefix + name in state_dict]
-        came = {name: list(state_dict[prefix + name].shape) for name in names}
+        came = {name: list(getattr(state_dict[prefix + name], "shape", [-1])) for name in names}
         capacity = (came.get("keys") or [0])[0]
         slots = {name: [capacity, *mine[name][1:]] for name in kv.MemoryState._fields[:-1]}
         if came and (came != {**mine, **slots} or not capacity):
@@ -356,6 +365,12 @@ class KeyValueMemory(Storage):
                 f"(they differ in {', '.join(differ)}): make the memory with these numbers, and set a projection of "
                 "this shape or none"
             )
+        if came and not state_dict[prefix + "keys"].is_meta:
+            entries = kv.MemoryState(*(state_dict[prefix + name] for name in kv.MemoryState._fields))
+            whole = all(part.dtype is torch.int64 for part in (entries.labels, *entries[3:]))
+            if not whole or not all(x.to(wide(x.dtype)).isfinite().all() for x in (entries.keys, entries.count)):
+                raise DataError("wanted finite keys and counts, and whole numbers beside: the checkpoint is damaged")
+            kv.check_labels(entries.labels, self.classes)
         self._search = None
         super()._load_from_state_dict(state_dict, prefix, *args)
 
@@ -363,7 +378,7 @@ class KeyValueMemory(Storage):
         self._search = None
         return super()._apply(fn, recurse)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**super().__getstate__(), "_search": None}
 
 

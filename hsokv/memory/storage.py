@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ class Storage(nn.Module):
         self._taken = False  # whether somebody else may hold the tensors
         self._ordered = True  # whether the slots are in the order of writing
         self._version = 0  # grows with every change
+        self._known: dict[int, Tensor] = {}  # slots and sizes of classes, for `insert_`
 
     @property
     def capacity(self) -> int:
@@ -52,13 +53,16 @@ class Storage(nn.Module):
     @state.setter
     @torch.inference_mode(False)
     def state(self, state: MemoryState) -> None:
-        """Hold a copy of these entries, oldest first, in as many slots as they have."""
-        with self._lock:
-            self._keep(MemoryState(*(part.detach().clone() for part in state)))
+        """Hold a copy of these entries, oldest first, in as many slots as they have; checked as a checkpoint is."""
+        self.load_state_dict({**self.state_dict(), **state._asdict()})
 
     def __len__(self) -> int:
         """The number of entries held."""
         return int((self.number >= 0).sum())
+
+    def __bool__(self) -> bool:
+        """A memory is one, whatever it holds."""
+        return True
 
     def _buffers_as_state(self) -> MemoryState:
         return MemoryState(*(getattr(self, name) for name in MemoryState._fields))
@@ -86,13 +90,13 @@ class Storage(nn.Module):
                 self._own()
             state = self._buffers_as_state()
             self._version += 1
-            self._ordered = insert_(state, added(state), classes) and self._ordered
+            self._ordered = insert_(state, added(state), classes, self._known) and self._ordered
 
     def _keep(self, state: MemoryState, ordered: bool = True) -> None:
         """Hold new tensors instead of the present ones."""
         for name, part in state._asdict().items():
             setattr(self, name, part.to(getattr(self, name).dtype))
-        self._taken, self._ordered, self._version = False, ordered, self._version + 1
+        self._taken, self._ordered, self._version, self._known = False, ordered, self._version + 1, {}
 
     def _own(self) -> None:
         self._keep(MemoryState(*(part.clone() for part in self._buffers_as_state())), self._ordered)
@@ -110,39 +114,50 @@ class Storage(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         with self._lock:
             self._order()
-            count = self.count
+            count, self._known = self.count, {}
             super()._apply(fn, recurse)
             if self.count.dtype != wide(self.count.dtype):  # in half precision counts would soon stand still
                 self.count = count.to(self.count.device)
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """For copies and pickles, which take what is held now whatever is written later."""
         with self._lock:
             self._take()
-            state = {**self.__dict__, "_buffers": dict(self._buffers), "_readers": 0}
+            state = {**self.__dict__, "_buffers": dict(self._buffers), "_readers": 0, "_known": {}}
         del state["_lock"]
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         super().__setstate__(state)
         self._lock = threading.RLock()
 
-    def _save_to_state_dict(self, *args: Any) -> None:
+    def _save_to_state_dict(self, *args: object) -> None:
         with self._lock:
             self._take()
             super()._save_to_state_dict(*args)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         """Take a checkpoint with its capacity."""
         with self._lock:
             if prefix + "keys" in state_dict:
                 capacity, key_dim = state_dict[prefix + "keys"].shape
                 self._keep(init(capacity, key_dim, dtype=self.keys.dtype, device=self.keys.device))
             super()._load_from_state_dict(state_dict, prefix, *args)
+            self.count = self.count.to(wide(self.count.dtype))
             self._taken = True  # with `assign`, by the checkpoint
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
     """The type that a number of this type is computed in: float32 or wider."""
-    return torch.promote_types(dtype, torch.float32)
+    return torch.float32 if dtype.itemsize < 4 else dtype
+
+
+def is_dense(rows: object) -> TypeGuard[Tensor]:
+    """Whether it is a tensor as memories take it: not sparse, nor of parts of several lengths."""
+    return isinstance(rows, Tensor) and rows.layout is torch.strided and not rows.is_nested
+
+
+def told(rows: object) -> str:
+    """What an error says that was given: the shape, type and device of a tensor, or the name of another type."""
+    return f"{list(rows.shape)} of {rows.dtype} on {rows.device}" if is_dense(rows) else f"a {type(rows).__name__}"

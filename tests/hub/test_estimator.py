@@ -104,6 +104,17 @@ def test_a_model_of_the_hub_is_an_encoder():
     assert model.predict(["w0 w2", "w9 w11"]).tolist() == [0, 1]
 
 
+def test_a_fit_that_fails_leaves_what_was_fitted():
+    model = MemoryClassifier().fit(X, NAMES)
+    for call in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="NaN"):
+            call(X * np.nan, Y)
+    assert model.score(X, NAMES) > 0.9
+
+
+BAD_INDICES = [[0.7], np.arange(90) < 3, ["a"], [-1], [1000]]
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -119,6 +130,10 @@ def test_a_model_of_the_hub_is_an_encoder():
         (lambda: MemoryClassifier().fit(X, Y).partial_fit(X[:1], ["a"]), "numbers beside strings"),
         (lambda: MemoryClassifier().fit(X, Y).forget(), "either"),
         (lambda: MemoryClassifier().forget(label=0), "not fitted"),
+        *((lambda x=x: MemoryClassifier().fit(X, Y).forget(x), "ndices|slots") for x in BAD_INDICES),
+        *((lambda x=x: MemoryClassifier(encoder=x).fit(TEXTS, KINDS), "encoder") for x in ("all-MiniLM-L6-v2", 3)),
+        *((lambda x=x: MemoryClassifier().fit(X[:2], ["a", x]), "labels|NaN") for x in (None, pd.NA)),
+        (lambda: MemoryClassifier(inverse_temperature=None).fit(X, Y), "inverse_temperature"),
     ],
 )
 def test_a_mistake_is_refused(call, words):

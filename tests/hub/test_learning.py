@@ -125,7 +125,7 @@ def test_a_loss_reaches_the_heads(model):
         (lambda m: m.forget(), ConfigurationError, "either texts or a label"),
         (lambda m: m.add_classes(["a"]), DataError, "a class 'a' already"),
         (lambda m: setattr(m, "gate", 2), ConfigurationError, r"in \[0, 1\], got 2"),
-        (lambda m: m(), ConfigurationError, "got 0 of them"),
+        (lambda m: m(), ConfigurationError, "input_ids"),
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(model, call, error, message):

@@ -1,8 +1,12 @@
 """The folder of a model: whole or refused."""
 
+import copy
+import errno
 import json
 import os
+import pickle
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,12 +17,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from hsokv.exceptions import ConfigurationError, DataError, HsokvError, ModelError
-from hsokv.hub import HSOKVForSequenceClassification, saving
+from hsokv.hub import HSOKVForSequenceClassification, make_model, saving
 from hsokv.hub.configuration import FORMAT
 from hsokv.hub.saving import SIDE, write_side
 from hsokv.hub.tokenizer import word_tokenizer
 
-from .conftest import answers, build
+from .conftest import answers, build, linear
 
 
 @pytest.fixture
@@ -40,20 +44,10 @@ def test_transformers_own_classes_load_it(model, saved):
     assert [p for _, p in answers(model)[0]] == pytest.approx(said)
 
 
-def test_all_that_is_learnt_is_in_safetensors(saved):
-    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
-    names = load_file(saved / "model.safetensors")
-    assert {"predictor.memory.count", "predictor.memory.clock", "predictor.temperature"} <= names.keys()
-
-
 def test_saving_the_same_gives_the_same_bytes(model, saved, tmp_path):
     model.save_pretrained(tmp_path / "other")
     for path in saved.iterdir():
         assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
-
-
-def test_a_card_of_a_model_from_no_run_claims_no_score(saved):
-    assert "no score is known" in (saved / "README.md").read_text()
 
 
 def edited(folder, change):
@@ -79,10 +73,6 @@ def flip(folder):
 def only_pickles(folder):
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
-
-
-def other_shapes(folder):
-    edited(folder, lambda config: config["predictor"]["parts"]["gate"].update(shape=[3]))
 
 
 def a_tensor_less(folder):
@@ -224,7 +214,10 @@ def test_the_name_of_a_repository_is_that_of_the_folder(model, tmp_path, hub, mo
         {"distributed_checkpoint": True},
         {"max_shard_size": "10 elephants"},
         {"push_to_hub": True, "privat": True},
+        {"safe_serialization": False},
+        {"privat": True},
         {"state_dict": {}},
+        {"state_dict": [1]},
         {"state_dict": build(capacity=4).state_dict() | {"predictor.gate": torch.zeros(3)}},
     ],
 )
@@ -235,6 +228,103 @@ def test_what_cannot_be_saved_like_this_is_refused_and_changes_nothing(model, sa
         model.save_pretrained(saved, **given)
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
     assert hub == []
+
+
+@pytest.mark.parametrize("folder", [None, "", 3, b"model", "a\0b"])
+def test_what_is_no_path_is_refused(model, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call in (model.save_pretrained, load):
+        with pytest.raises(ConfigurationError):
+            call(folder)
+    assert not [*tmp_path.iterdir()]
+
+
+def replacing_files(folder, error, at):
+    """os.replace that fails at the file that takes its place in a folder as the number `at`."""
+    count = iter(range(99))
+
+    def replace(source, target, replace=os.replace):
+        if Path(target).parent == folder and next(count) == at:
+            raise error
+        replace(source, target)
+
+    return replace
+
+
+@pytest.mark.parametrize("at", range(6))
+@pytest.mark.parametrize("before", ["a model", "other files"])
+def test_a_save_that_fails_halfway_leaves_all_as_it_was(model, tmp_path, monkeypatch, at, before):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("mine")
+    if before == "a model":
+        model.save_pretrained(folder)
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    model.remember(["w3"], ["a"])
+    monkeypatch.setattr(os, "replace", replacing_files(folder, OSError(errno.ENOSPC, "full"), at))
+    with pytest.raises(HsokvError, match="disk is full"):
+        model.save_pretrained(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+
+
+def test_a_save_that_was_cut_off_is_told_can_be_ended_by_hand_and_leaves_no_text(model, saved):
+    stage = saved / f".{'0' * 32}.tmp"
+    stage.mkdir()
+    (saved / SIDE).replace(stage / SIDE)
+    with pytest.raises(ModelError, match=stage.name):
+        load(saved)
+    (saved / SIDE).write_bytes((stage / SIDE).read_bytes())
+    assert answers(load(saved)) == answers(model)
+    model.save_pretrained(saved)
+    assert not stage.exists()
+
+
+def test_a_readme_of_ones_own_stays_and_a_tokenizer_of_another_goes(model, tmp_path):
+    for name in ("README.md", "added_tokens.json", "notes.txt"):
+        (tmp_path / name).write_text("mine")
+    for _ in range(2):
+        model.save_pretrained(tmp_path)
+    assert (tmp_path / "README.md").read_text() == (tmp_path / "notes.txt").read_text() == "mine"
+    assert not (tmp_path / "added_tokens.json").exists()
+    make_model(linear(3), ["a", "b"]).save_pretrained(tmp_path)
+    assert not (tmp_path / "tokenizer.json").exists()
+
+
+def test_what_is_forgotten_is_in_no_file_nor_in_any_copy(model, tmp_path):
+    secret = "w7 w8 w9"
+    model.remember([secret], ["a"])
+    model.save_pretrained(tmp_path, max_shard_size="2KB")
+    other = copy.copy(model)  # shares the memory, so it shares the texts
+    other.forget([secret])
+    assert len(model) == len(model.entries) == len(other.entries) == 3
+    for size in ("2KB", "50GB"):
+        model.save_pretrained(tmp_path, max_shard_size=size)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    for held in (pickle.dumps(model), model.get_extra_state().numpy().tobytes(), repr(model).encode()):
+        assert secret.encode() not in held
+
+
+def test_what_is_saved_while_threads_write_is_of_one_moment(tmp_path):
+    model = build(capacity=500)
+
+    def write(thread):
+        for i in range(15):
+            model.remember([f"w{thread} w{i % 12}"], ["a"])
+            model.add_classes([f"{thread}.{i}"])
+            model.predict(["w0"])
+
+    def look(_):
+        for _ in range(8):
+            model.save_pretrained(tmp_path)
+            other = build()
+            other.load_state_dict(model.state_dict())
+            for each in (load(tmp_path), other):
+                numbers = each.predictor.memory.state.number
+                assert set(each.entries) == set(map(str, numbers[numbers >= 0].tolist()))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda call: call[0](call[1]), [(write, 3), (write, 4), (look, 0)]))
+    assert (len(model), len(model.labels)) == (33, 32)
 
 
 def test_a_process_that_is_not_the_main_one_writes_nothing(model, saved, tmp_path):
@@ -306,22 +396,36 @@ def test_a_folder_in_a_parent_that_cannot_be_written_is_enough(model, request):
         os.seteuid(os.getuid())
 
 
-@pytest.mark.parametrize("given", [{"num_labels": 3}, {"id2label": {0: "a"}}, {"id2label": {0: "a", 1: "a"}}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"num_labels": 3},
+        {"id2label": {0: "a"}},
+        {"id2label": {0: "a", 1: "a"}},
+        {"id2label": {0: "a", 2: "b"}},
+        {"capacity": 0},
+        {"capacity": "9"},
+    ],
+)
 def test_other_classes_than_the_models_are_refused(saved, given):
     with pytest.raises((ConfigurationError, DataError)):
         HSOKVForSequenceClassification.from_pretrained(saved, **given)
 
 
 def test_classes_can_be_called_otherwise(saved):
-    loaded = HSOKVForSequenceClassification.from_pretrained(saved, id2label={0: "x", 1: "y"})
+    loaded = HSOKVForSequenceClassification.from_pretrained(saved, id2label={"0": "x", "1": "y"})
     loaded.remember(["w5"], ["y"])
     assert (loaded.labels, loaded.config.label2id) == (["x", "y"], {"x": 0, "y": 1})
     assert loaded.recall("w5")[0].label == "y"
 
 
-def test_the_card_says_what_to_install_and_the_folder_holds_no_code(saved):
-    assert "pip install" in (saved / "README.md").read_text()
-    assert not [path for path in saved.iterdir() if path.suffix in (".py", ".whl", ".bin", ".pt")]
+def test_a_folder_holds_a_card_that_claims_no_score_and_no_code_and_all_that_is_learnt_in_safetensors(saved):
+    card = (saved / "README.md").read_text()
+    assert "pip install" in card
+    assert "no score is known" in card
+    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
+    names = load_file(saved / "model.safetensors")
+    assert {"predictor.memory.count", "predictor.memory.clock", "predictor.temperature"} <= names.keys()
 
 
 def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monkeypatch):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, pipeline
 
+from hsokv.encoders.contexts import FEATURES
 from hsokv.encoders.files import EncoderSource, resolve_encoder
 from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError, DataError, HsokvError
@@ -22,6 +23,44 @@ from .conftest import answers, build, linear
 
 TEXTS, LABELS = ["w3 w4", "w7 w8", "w5"], ["a", "b", "b"]
 LONG = "the plot bears a comedy " * 12
+
+
+IDS = torch.tensor([[1, 2], [10, 11]])
+BAD_FEATURES = [
+    torch.ones(2, FEATURES - 1),
+    torch.ones(FEATURES),
+    torch.ones(2, FEATURES, dtype=torch.int64),
+    torch.full((2, FEATURES), float("nan")),
+    np.ones((2, FEATURES), np.float32),
+    [[1.0] * FEATURES],
+]
+BAD_TARGETS = [
+    torch.tensor([0, 2]),
+    torch.tensor([0, -1]),
+    torch.tensor([0.0, 1.0]),
+    torch.tensor([[0], [1]]),
+    torch.tensor([0]),
+    ["a", "b"],
+]
+
+
+NAN = float("nan")
+BAD_STATES = [
+    lambda tensors: tensors.pop("_extra_state"),
+    lambda tensors: tensors.update(_extra_state=torch.zeros(3, dtype=torch.uint8)),
+    lambda tensors: tensors.update({"predictor.memory.keys": tensors["predictor.memory.keys"] * NAN}),
+    lambda tensors: tensors.update({"predictor.memory.labels": tensors["predictor.memory.labels"] + 7}),
+]
+UNFIT_STATES = [lambda tensors: tensors.pop("predictor.gate"), lambda tensors: tensors.update(x=torch.zeros(1))]
+
+
+def state_with(change):
+    """A state_dict of a model that holds an entry more, changed."""
+    model = build()
+    model.remember(["w5"], ["b"])
+    tensors = dict(model.state_dict())
+    change(tensors)
+    return tensors
 
 
 class Column:
@@ -70,6 +109,12 @@ def test_nothing_is_an_answer_to_nothing(model, texts_model):
     assert model.predict([]) == texts_model.predict(generate([])) == []
     model.remember([], [])
     assert len(model) == 3
+    for each in (model, texts_model):
+        for length in (0, 3):
+            assert each(input_ids=torch.zeros(0, length, dtype=torch.int64)).logits.shape == (0, 2)
+    hidden = texts_model(input_ids=torch.ones(1, 3, dtype=torch.int64), attention_mask=torch.zeros(1, 3))
+    assert hidden.logits.isfinite().all()
+    assert isinstance(model(input_ids=IDS, return_dict=False), tuple)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +149,22 @@ def test_nothing_is_an_answer_to_nothing(model, texts_model):
         lambda m: m.add_classes(["c", "c"]),
         lambda m: m.add_classes(["\ud800"]),
         lambda m: setattr(m, "gate", float("nan")),
-        lambda m: m.load_state_dict(make_model(linear(3), ["a", "b"]).state_dict()),
+        lambda m: setattr(m, "gate", "a"),
+        lambda m: setattr(m, "gate", None),
+        lambda m: m.write(torch.ones(2, FEATURES), torch.tensor([0, 1]), ["w0"]),
+        lambda m: m.write(torch.ones(1, FEATURES), torch.tensor([0]), ["w0", "w5"]),
+        lambda m: m.write(torch.ones(1, FEATURES), torch.tensor([0]), [3]),
+        lambda m: m.write(torch.ones(1, FEATURES), torch.tensor([0]), ["w0"], source=None),
+        lambda m: m.write(torch.full((1, FEATURES), float("nan")), torch.tensor([0])),
+        lambda m: m.write(torch.ones(1, FEATURES), torch.tensor([7])),
+        lambda m: m(),
+        lambda m: m(input_ids=IDS, features=torch.ones(2, FEATURES)),
+        lambda m: m(pixel_values=torch.zeros(2, 3, 32, 32, dtype=torch.uint8)),
+        *(lambda m, ids=ids: m(input_ids=ids) for ids in (IDS.float(), -IDS, IDS + 99, IDS[0], IDS[None], [[1]])),
+        *(lambda m, x=x: m(features=x) for x in BAD_FEATURES),
+        *(lambda m, y=y: m(input_ids=IDS, labels=y) for y in BAD_TARGETS),
+        *(lambda m, change=change: m.load_state_dict(state_with(change), strict=False) for change in BAD_STATES),
+        *(lambda m, change=change: m.load_state_dict(state_with(change)) for change in (*BAD_STATES, *UNFIT_STATES)),
     ],
 )
 def test_a_mistake_is_refused_at_once_and_changes_nothing(model, call):

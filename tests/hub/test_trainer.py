@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 import torch
 from transformers import TrainerCallback, TrainingArguments
@@ -158,8 +159,12 @@ def test_a_model_without_a_memory_is_trained_all_the_same(make):
 def test_what_cannot_be_trained_is_refused_before_any_work(make):
     with pytest.raises(DataError, match="unknown label 'aa'; did you mean 'a'"):
         make(rows=[{"text": "w0", "label": "aa"}])
+    with pytest.raises(DataError, match="records"):
+        make(rows=pd.DataFrame(ROWS))
     with pytest.raises(ConfigurationError, match=r"nothing to train.*set model.gate below 1"):
         make(build(gate=1.0))
+    with pytest.raises(ConfigurationError, match="Linear"):
+        make(torch.nn.Linear(2, 2))
 
 
 def test_rows_without_labels_are_predicted(make):
@@ -170,6 +175,6 @@ def test_rows_without_labels_are_predicted(make):
     assert result.label_ids is None
     assert (result.predictions == trainer.predict(ROWS).predictions).all()
     assert (trainer.predict([row | {"label": None} for row in bare]).predictions == result.predictions).all()
-    for wrong in ([*bare[:3], ROWS[0]], [ROWS[0] | {"label": "z"}], [{"text": None}]):
+    for wrong in ([*bare[:3], ROWS[0]], [ROWS[0] | {"label": "z"}], [{"text": None}], [{"sentence": "w0"}]):
         with pytest.raises(DataError):
             trainer.predict(wrong)

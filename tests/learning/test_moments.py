@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsokv.exceptions import DataError
-from hsokv.learning.moments import add, between, combine, init_moments, within
+from hsokv.learning.moments import add, between, init_moments, within
 
 CLASSES, DIM = 4, 3
 
@@ -30,12 +30,6 @@ def test_any_order_in_any_batches_equals_the_batch_solution(cuts, seed):
     for rows in order.tensor_split(sorted(cuts)):
         streamed = add(streamed, x[rows], y[rows])
     close(streamed, add(init_moments(CLASSES, DIM), x, y))
-
-
-def test_two_streams_combined_equal_one():
-    x, y = draw(30)
-    empty = init_moments(CLASSES, DIM)
-    close(combine(add(empty, x[:11], y[:11]), add(empty, x[11:], y[11:])), add(empty, x, y))
 
 
 def test_within_equals_the_residuals_and_ignores_classes_never_seen():

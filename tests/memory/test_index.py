@@ -28,11 +28,6 @@ def filled(index, capacity=N + 100):
     return memory
 
 
-def test_an_index_that_is_unknown_is_refused_and_the_nearest_is_named():
-    with pytest.raises(ConfigurationError, match=r"'fais'.*faiss"):
-        KeyValueMemory(2, 2, index="fais")
-
-
 @pytest.mark.parametrize("index", INDICES)
 def test_an_index_that_is_not_installed_is_refused(index, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

@@ -13,7 +13,6 @@ from torch.utils.checkpoint import checkpoint
 
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.memory import KeyValueMemory
-from hsokv.memory import functional as kv
 
 from .modules import CLASSES, KEY_DIM, content, draw, draw_labels, empty, filled, same_reads, snapshot, unchanged
 
@@ -205,19 +204,6 @@ def test_gradients_are_the_same_with_checkpointing(reentrant):
 
 
 # --- what is refused
-
-
-@pytest.mark.parametrize("k", [-1, 0, 2.5, "3"])
-def test_a_k_that_is_no_number_of_entries_is_refused(k):
-    with pytest.raises(ConfigurationError, match="k >= 1"):
-        filled().read(draw(1, KEY_DIM), k=k)
-
-
-@pytest.mark.parametrize("inverse_temperature", [-9, 0, math.nan, math.inf])
-def test_an_inverse_temperature_that_is_no_temperature_is_refused_by_the_function_too(inverse_temperature):
-    found = kv.read(filled().state, torch.eye(KEY_DIM), 2)
-    with pytest.raises(ConfigurationError, match="inverse_temperature"):
-        kv.label_distribution(found, inverse_temperature, CLASSES)
 
 
 # --- several ranks

@@ -2,13 +2,9 @@
 
 import copy
 
-import pytest
 import torch
 
-from hsokv.exceptions import ConfigurationError, DataError
-from hsokv.memory import KeyValueMemory
-
-from .modules import CLASSES, KEY_DIM, NOTHING, content, draw, empty, filled, same_reads, snapshot, unchanged
+from .modules import KEY_DIM, NOTHING, content, draw, empty, filled, same_reads, snapshot, unchanged
 
 
 def test_forgetting_a_label_leaves_the_others_as_they_were():
@@ -38,27 +34,6 @@ def test_forgetting_free_slots_or_none_changes_nothing():
     assert unchanged(memory, before)
 
 
-@pytest.mark.parametrize(
-    ("chosen", "error", "message"),
-    [
-        ({}, ConfigurationError, "either slots or a label"),
-        ({"slots": NOTHING, "label": 0}, ConfigurationError, "either slots or a label"),
-        ({"label": 3}, DataError, "label in 0..2, got 3"),
-        ({"label": -1}, DataError, "label in 0..2, got -1"),
-        ({"slots": torch.tensor([20])}, DataError, "int64 in 0..19"),
-        ({"slots": torch.tensor([-1])}, DataError, "int64 in 0..19"),
-        ({"slots": torch.tensor([1.0])}, DataError, r"got \[1\] of torch.float32"),
-        ({"slots": torch.ones(3, dtype=torch.bool)}, DataError, r"bool \[20\]"),
-    ],
-)
-def test_a_refused_forget_leaves_all_as_it_was(chosen, error, message):
-    memory = filled()
-    before = snapshot(memory)
-    with pytest.raises(error, match=message):
-        memory.forget(**chosen)
-    assert unchanged(memory, before)
-
-
 def test_merging_commutes_in_content():
     one, other = filled(8, seed=1, origin=1), filled(9, seed=2, origin=2)
     backward = copy.deepcopy(other)
@@ -81,19 +56,3 @@ def test_merging_twice_is_merging_once_and_only_the_capacity_of_one_counts():
     once = content(other)
     other.merge(filled(8, seed=1, origin=1))
     assert content(other) == once
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        (KeyValueMemory(5, CLASSES, origin=1), "key_dim 6 and 3 classes, got key_dim 5 and 3 classes"),
-        (KeyValueMemory(KEY_DIM, 4, origin=1), "got key_dim 6 and 4 classes"),
-        (filled(seed=1), "another origin, got 0 in both"),
-    ],
-)
-def test_a_refused_merge_leaves_all_as_it_was(other, message):
-    memory = filled()
-    before = snapshot(memory)
-    with pytest.raises(ConfigurationError, match=message):
-        memory.merge(other)
-    assert unchanged(memory, before)

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.nn.functional import nll_loss
 
-from hsokv.exceptions import DataError
 from hsokv.memory import KeyValueMemory
 
 from .modules import CLASSES, KEY_DIM, draw, draw_labels, empty, filled, same_reads, snapshot, unchanged
@@ -52,22 +51,6 @@ def test_no_gradient_is_lost_to_infinity(memory):
     log_probs.masked_select(log_probs.isfinite()).sum().backward()
     for leaf in (queries, gate, logits):
         assert leaf.grad.isfinite().all()
-
-
-@pytest.mark.parametrize(
-    ("log_param", "gate", "message"),
-    [
-        (torch.zeros(5, 4), 0.5, r"wanted log_param \[5, 3\] and a gate \[\] or \[5\], got \[5, 4\] and \[\]"),
-        (torch.zeros(CLASSES), 0.5, r"wanted log_param \[5, 3\]"),
-        (torch.zeros(5, CLASSES), torch.zeros(5, 1), r"a gate \[\] or \[5\], got \[5, 3\] and \[5, 1\]"),
-        (torch.zeros(5, CLASSES), 1.1, "a gate in 0..1"),
-        (torch.zeros(5, CLASSES), -0.1, "a gate in 0..1"),
-        (torch.zeros(5, CLASSES), torch.full((5,), math.nan), "a gate in 0..1"),
-    ],
-)
-def test_what_cannot_be_mixed_is_refused(log_param, gate, message):
-    with pytest.raises(DataError, match=message):
-        filled().mix(log_param, draw(5, KEY_DIM), gate)
 
 
 # --- gradients
@@ -181,23 +164,3 @@ def test_keys_follow_a_parameter_and_not_the_original_of_a_copy():
     expected.set_projection(parameter.detach())
     assert same_reads(learner, expected, queries)
     assert torch.equal(keeper(queries), before)
-
-
-@pytest.mark.parametrize(
-    ("projection", "message"),
-    [
-        (draw(KEY_DIM + 1, 2), r"projection \[6, new_dim\] of floats on cpu, got \[7, 2\]"),
-        (draw(KEY_DIM), r"got \[6\]"),
-        (draw(KEY_DIM, 0), r"got \[6, 0\]"),
-        (torch.ones(KEY_DIM, 2, dtype=torch.int64), "of torch.int64"),
-        (torch.full((KEY_DIM, 2), math.nan), "finite projection"),
-        (torch.ones(KEY_DIM, 2, device="meta"), "on meta"),
-    ],
-)
-def test_a_refused_projection_leaves_all_as_it_was(projection, message):
-    memory = filled()
-    memory.set_projection(draw(KEY_DIM, 2))
-    before = snapshot(memory)
-    with pytest.raises(DataError, match=message):
-        memory.set_projection(projection)
-    assert unchanged(memory, before)
