@@ -227,17 +227,23 @@ def _unsealed(text: bytes) -> dict[str, Any]:
     return content
 
 
+def _no_json(value: object) -> str:
+    """Why a value is not what JSON would give back, "" where it is."""
+    try:
+        same = json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError, RecursionError) as error:
+        return str(error)
+    return "" if same else "holds a tuple, or a key that is not a string: JSON keeps lists and strings"
+
+
 def _problems(record: RunRecord) -> Iterator[str]:
     """What is wrong with a record, in words."""
     for each in fields(record):
         value, kind = getattr(record, each.name), getattr(each.type, "__origin__", each.type)
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):  # pyright: ignore[reportArgumentType]
             yield f"{each.name} is {type(value).__name__}, wanted {each.type}"
-        try:
-            if json.loads(json.dumps(value, allow_nan=False)) != value:
-                yield f"{each.name} holds a tuple, or a key that is not a string: JSON keeps lists and strings"
-        except (TypeError, ValueError, RecursionError) as error:
-            yield f"{each.name}: {error}"
+    if _no_json(vars(record)):  # all at once is quick; one by one names the culprit
+        yield from (f"{name}: {why}" for name, value in vars(record).items() if (why := _no_json(value)))
     done, scores, outcomes = record.status == "done", record.scores, record.outcomes
     numbers = [*scores.values(), *(value for curve in record.curves.values() for value in curve)]
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
