@@ -47,7 +47,10 @@ try:
     config.update(study)
     contrasts = [contrast["name"] for contrast in config["contrasts"]]
     check_paper(
-        config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts}
+        config["paper"],
+        {"study", "cartpole", "criteria", *contrasts},
+        config["benchmarks"],
+        [*config["variants"], *config["baselines"]],
     )
     DEVICE = device()
     check_folder(Path(R))

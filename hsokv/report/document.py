@@ -19,7 +19,7 @@ from hsokv.analysis.frames import Study
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.files import write_text
 from hsokv.report.cells import Cell, Key, fill, interval, listed
-from hsokv.report.characters import escape, label, pdf_string, printable
+from hsokv.report.characters import LONG_WORD, escape, label, pdf_string, printable
 from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run, verdicts
 from hsokv.report.paper import authors_of
 from hsokv.report.provenance import command, provenance
@@ -318,7 +318,9 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
             r"^\|.*$", lambda row: re.sub("-{4,}", "---", re.sub(" {2,}", " ", row[0])), page, flags=re.MULTILINE
         )
     if form == "tex":  # long names and checksums may break
-        page = re.sub(r"\\_(?!\\allowbreak)|[0-9a-f]{8}(?=[0-9a-f])", r"\g<0>\\allowbreak{}", page)
+        parts = rf"\\(?:label|ref)\{{[^}}]*\}}|(\\_(?!\\allowbreak)|[0-9a-f]{{8}}(?=[0-9a-f]))|({LONG_WORD.pattern})"
+        cut = r"\allowbreak{}"
+        page = re.sub(parts, lambda p: re.sub("(.{5})", rf"\1\{cut}", p[2]) if p[2] else p[0] + cut * bool(p[1]), page)
     return page
 
 
@@ -329,7 +331,7 @@ def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
     def mark(place: str) -> str:
         return rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else ""
 
-    lines = [", ".join(rf"\mbox{{{escape(name)}}}{mark(place)}" for name, place in authors)]
+    lines = [", ".join(rf"\name{{{escape(name)}}}{mark(place)}" for name, place in authors)]
     lines += [rf"{{\small {mark(place)}{escape(place)}}}" for place in places]
     names = "; ".join(name for name, _ in authors)
     fields = {"title": paper["title"], "author": names, "keywords": ", ".join(paper.get("keywords", ()))}
