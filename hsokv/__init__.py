@@ -21,7 +21,7 @@ do not stand here may change without notice.
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = {  # not import statements: the code digest of a run would follow them to all models (types: __init__.pyi)
     "HSOKVForSequenceClassification": "hsokv.hub",

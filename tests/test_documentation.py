@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from hsokv.arms.registry import METHODS
 from hsokv.cli import app
 from hsokv.hub import HSOKVForSequenceClassification, make_model
 from hsokv.learning.budget import Budget
+from hsokv.report import figures
+from hsokv.study.config import check_configuration, selected
 
 from .conformance import test_methods as laws
+from .report.test_figures import FIGURES, figure_of, made_up
+from .study.test_configuration import merge
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -47,9 +52,13 @@ def test_what_contributing_names_is_where_it_says():
         assert re.search(rf"^(?:def |class )?{name}\b", (ROOT / path).read_text(), re.MULTILINE), f"{path}::{name}"
 
 
+def blocks(page, language):
+    """The blocks of code in a language of a page of docs/."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
 def python_of(page):
-    """The blocks of Python of a page of docs/."""
-    return re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE)
+    return blocks(page, "python")
 
 
 def indented(section):
@@ -99,6 +108,13 @@ def test_the_tutorials_do_what_they_say(tmp_path, monkeypatch):
     assert vectors["new"] == "a class that was not there"
 
 
+def test_the_search_of_the_docs_runs_on_two_workers(capsys):
+    names = {"__name__": "__main__"}
+    exec(*python_of("distributed.md"), names)
+    assert len(names["outcome"].events) == 3
+    assert capsys.readouterr().out.splitlines()[-1] == str(names["outcome"].score)
+
+
 @pytest.fixture
 def own_arm(monkeypatch):
     """The arm of docs/own-arm.md, among those of the study."""
@@ -134,3 +150,21 @@ def test_the_arm_of_the_docs_keeps_the_laws_and_can_be_saved(own_arm, make_episo
     loaded = HSOKVForSequenceClassification.from_pretrained(tmp_path)
     with torch.no_grad():
         assert torch.equal(loaded(features=episode.test.x).logits, fitted.predict(episode.test.x).log_probs)
+
+
+def test_the_figure_of_the_docs_is_drawn(monkeypatch):
+    names = dict(vars(figures))
+    exec(*python_of("own-figure.md"), names)
+    monkeypatch.setitem(FIGURES, "hit_rate", names["hit_rate"])
+    assert figure_of("hit_rate", made_up()).axes
+
+
+def test_the_configurations_of_the_docs_are_allowed():
+    study = yaml.safe_load((ROOT / "config.yaml").read_text())
+    (overlay,) = map(yaml.safe_load, blocks("own-benchmark.md", "yaml"))
+    check_configuration(merge(study, overlay))
+    check_configuration(merge(study, yaml.safe_load(blocks("own-encoder.md", "yaml")[0])))
+    assert list(selected(merge(study, overlay))[0]["benchmarks"]) == overlay["only"]
+    methods, line = blocks("own-arm.md", "yaml")[0].splitlines()[1:]
+    assert yaml.safe_load(line)["baselines"] == [*study["baselines"], "shrunken_means"]
+    assert yaml.safe_load(methods).keys() == {"shrunken_means"}

@@ -69,7 +69,7 @@ What belongs to the machine is no part of the study: no record depends on where 
 
 | to | write |
 |---|---|
-| compute on a GPU (docs/data.md) | `HSOKV_DEVICE=cuda snakemake --cores 4 report` |
+| compute on a GPU (docs/own-encoder.md) | `HSOKV_DEVICE=cuda snakemake --cores 4 report` |
 | use your own copies of the data (docs/data.md) | `HSOKV_DATA_DIR=/path/to/data snakemake --cores 4 report` |
 | keep downloads elsewhere | `HSOKV_CACHE_DIR=/path/to/cache snakemake --cores 4 report` |
 | write results to another disk | `snakemake --cores 4 --directory /path/on/it report` |
