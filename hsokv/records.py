@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 from hsokv.exceptions import RecordError
 from hsokv.files import parse_json, write_bytes, write_json, writing
@@ -70,6 +71,10 @@ class CostRecord:
     device: str
     threads: int
     seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if problem := next(_wrong_types(self), "") or ("seconds: empty" if [] in self.seconds.values() else ""):
+            raise RecordError(f"cost {self.condition}/seed{self.seed}: {problem}")
 
 
 Entry = TypeVar("Entry", RunRecord, CostRecord)
@@ -227,21 +232,42 @@ def _unsealed(text: bytes) -> dict[str, Any]:
     return content
 
 
+def _no_json(value: object) -> str:
+    """Why a value is not what JSON would give back, "" where it is."""
+    try:
+        same = json.loads(json.dumps(value, allow_nan=False)) == value
+    except (TypeError, ValueError, RecursionError) as error:
+        return str(error)
+    return "" if same else "holds a tuple, or a key that is not a string: JSON keeps lists and strings"
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value is of a type such as `dict[str, list[float]]`; an integer is a float too, a bool is neither."""
+    of = get_args(kind)
+    if get_origin(kind) is dict:
+        return isinstance(value, dict) and all(_fits(k, of[0]) and _fits(v, of[1]) for k, v in value.items())
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_fits(part, of[0]) for part in value)
+    if kind is Any or of:
+        return kind is Any or any(_fits(value, one) for one in of)
+    if isinstance(value, bool) or kind is not float:
+        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max  # NaN is not
+
+
+def _wrong_types(entry: "RunRecord | CostRecord") -> Iterator[str]:
+    """What is wrong with the types of a record, in words."""
+    for each in fields(entry):
+        if not _fits(value := getattr(entry, each.name), each.type):
+            yield f"{each.name} is {type(value).__name__}, or holds what is not a number or text: wanted {each.type}"
+    if _no_json(vars(entry)):  # all at once is quick; one by one names the culprit
+        yield from (f"{name}: {why}" for name, value in vars(entry).items() if (why := _no_json(value)))
+
+
 def _problems(record: RunRecord) -> Iterator[str]:
     """What is wrong with a record, in words."""
-    for each in fields(record):
-        value, kind = getattr(record, each.name), getattr(each.type, "__origin__", each.type)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):  # pyright: ignore[reportArgumentType]
-            yield f"{each.name} is {type(value).__name__}, wanted {each.type}"
-        try:
-            if json.loads(json.dumps(value, allow_nan=False)) != value:
-                yield f"{each.name} holds a tuple, or a key that is not a string: JSON keeps lists and strings"
-        except (TypeError, ValueError, RecursionError) as error:
-            yield f"{each.name}: {error}"
+    yield from _wrong_types(record)
     done, scores, outcomes = record.status == "done", record.scores, record.outcomes
-    numbers = [*scores.values(), *(value for curve in record.curves.values() for value in curve)]
-    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
-        yield "scores and curves hold something that is not a number"
     right = outcomes.count("1") / max(len(outcomes), 1)
     contradictions = {
         "benchmark, condition and arm are names of letters, digits, `_` and `-`": not all(

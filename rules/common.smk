@@ -47,7 +47,12 @@ try:
     config.clear()
     config.update(study)
     contrasts = [contrast["name"] for contrast in config["contrasts"]]
-    check_paper(config["paper"], {"study", "cartpole", *config["benchmarks"], *contrasts})
+    check_paper(
+        config["paper"],
+        {"study", "cartpole", "criteria", *contrasts},
+        config["benchmarks"],
+        [*config["variants"], *config["baselines"]],
+    )
     check_machine(Path(config["results"]))
 except HsokvError as error:
     raise WorkflowError(str(error))

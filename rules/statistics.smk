@@ -96,6 +96,7 @@ rule draw_figures:
         f"{R}/logs/draw_figures.log",
     benchmark:
         f"{R}/benchmarks/draw_figures.jsonl"
+    priority: 1  # the report waits for them, and for no table
     conda:
         ENVIRONMENT
     threads: 4

@@ -64,8 +64,12 @@ def test_a_line_is_compact_sorted_json_and_the_same_bytes_for_the_same_run(three
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"scores": {"accuracy": float("nan")}}, "scores: "),
-        ({"curves": {"loss": [1.0, float("inf")]}}, "curves: "),
+        ({"scores": {"accuracy": float("nan")}}, "scores is dict.* not a number"),
+        ({"curves": {"loss": [1.0, float("inf")]}}, "curves is dict"),
+        ({"instruments": {"loss": float("nan")}}, "instruments: "),
+        ({"curves": {"loss": "abc"}}, "curves is dict"),
+        ({"flops": {"allowed": "10", "spent": 7}}, "flops is dict"),
+        ({"scores": {"accuracy": 0.75, "log_loss": 10**400}}, "scores is dict"),
         ({"scores": {"accuracy": "0.7"}}, "not a number"),
         ({"scores": {"log_loss": 1.0}}, "accuracy"),
         ({"seed": "13"}, "seed is str"),
@@ -141,8 +145,27 @@ def test_a_file_that_was_cut_off_copied_twice_emptied_or_is_missing_is_refused(t
             read_records(path)
     with pytest.raises(RecordError, match="not there"):
         read_records(tmp_path / "knn.jsonl")
-    costs_path(path).write_text("{}\n")
-    with pytest.raises(RecordError, match=r"knn\.cost\.jsonl, line 1: .*device"):
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ('"device":"cpu",', "", "device"),
+        ("1.5", "NaN", "finite"),
+        ("1.5", '"1.5"', "wall_seconds is str"),
+        pytest.param("1.5", "1" + "0" * 400, "wall_seconds", id="huge"),
+        ('"shots16"', "[]", "condition is list"),
+        ('"seconds":{}', '"seconds":[1]', "seconds is list"),
+        ('"seconds":{}', '"seconds":{"read":["1"]}', "seconds is dict"),
+        ('"seconds":{}', '"seconds":{"read":[]}', "seconds: empty"),
+        ("\n", "", "cut off"),
+    ],
+)
+def test_a_damaged_cost_is_named_though_it_has_no_checksum(three, old, new, match):
+    path, _ = three
+    write_lines(costs_path(path), COSTS[:1])
+    costs_path(path).write_text(costs_path(path).read_text().replace(old, new))
+    with pytest.raises(RecordError, match=rf"knn\.cost\.jsonl, line 1: .*{match}"):
         read_costs(path)
 
 

@@ -50,7 +50,7 @@ def judge(estimate: Interval, comparison: str, threshold: float, whole: bool = T
     ('fail', 'the interval reaches 0.59, under 0.6')
     """
     if math.isnan(estimate.low):
-        return "not measured", "fewer than 2 seeds: no interval"
+        return "not measured", "fewer than 2 seeds or test examples: no interval"
     if comparison == WITHIN:
         estimate, comparison = Interval(abs(estimate.mean), 0.0, max(-estimate.low, estimate.high)), "<"
     clears, words = TESTS[comparison]

@@ -14,7 +14,7 @@ LEAST_BASE = 0.05  # a lift over an accuracy that may lie under 5 points says no
 
 
 class Interval(NamedTuple):
-    """A mean and the ends of its 95 % interval, NaN where there are fewer than two seeds; lists for several points."""
+    """A mean and the ends of its 95 % interval, NaN with fewer than two seeds or examples; lists for several points."""
 
     mean: float
     low: float
@@ -44,7 +44,7 @@ def interval(
         variance = values.var(axis=-1, ddof=1) / seeds
         if examples is not None:
             per_example = _by_example(examples, seeds).mean(axis=0)
-            variance += per_example.var(ddof=1) / per_example.size
+            variance += per_example.var(ddof=1) / per_example.size if per_example.size > 1 else np.nan
         half = _quantile(seeds) * np.sqrt(variance)
     low, high = np.maximum(mean - half, bounds[0]), np.minimum(mean + half, bounds[1])
     return Interval(mean.tolist(), low.tolist(), high.tolist())
@@ -70,10 +70,11 @@ def lift(a: ArrayLike, b: ArrayLike, generator: np.random.Generator, *examples: 
     if n != b.size:
         raise ValueError(f"The arms have {n} and {b.size} values. Give both the same seeds.")
     base = interval(b, examples_b)
-    if (base.mean if n < 2 else base.low) < LEAST_BASE:
+    alone = np.isnan(base.low)
+    if (base.mean if alone else base.low) < LEAST_BASE:
         return None
     estimate = float(a.mean() / b.mean() - 1)
-    if n < 2:
+    if alone:
         return Interval(estimate, np.nan, np.nan)
     of_seeds = _counts(generator, n, RESAMPLES)
     if examples_a is None or examples_b is None:
@@ -158,6 +159,6 @@ def _by_seed(values: ArrayLike) -> np.ndarray:
 
 def _by_example(examples: ArrayLike, seeds: int) -> np.ndarray:
     examples = np.asarray(examples, dtype=np.float64)
-    if examples.ndim != 2 or len(examples) != seeds or examples.shape[1] < 2:
-        raise ValueError(f"Examples have the shape {examples.shape}. Give [{seeds} seeds, 2 or more examples].")
+    if examples.ndim != 2 or len(examples) != seeds or not examples.size:
+        raise ValueError(f"Examples have the shape {examples.shape}. Give [{seeds} seeds, examples].")
     return examples

@@ -13,7 +13,7 @@ from hsokv.analysis.frames import HEADLINE, Config, Study, column_of
 from hsokv.analysis.scores import PROPOSED, UNITS, format_value, unit_of
 from hsokv.exceptions import ConfigurationError
 
-NO_INTERVAL = "fewer than 2 seeds"
+NO_INTERVAL = "fewer than 2 seeds or test examples"
 NO_LIFT = "the second arm's interval reaches under 5 points"
 NO_TEXT = "the record holds no text of this entry"
 NOT_TOLD = "no run of it tells"

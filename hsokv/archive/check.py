@@ -48,12 +48,12 @@ def check(folder: Path) -> Artifact:
     if wrong := check_manifest(folder):
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise ArchiveError(f"{folder.name}: not as its manifest says: {'; '.join(wrong[:5])}{more}: fetch it again")
-    configuration = _read(folder / CONFIGURATION)
-    root = PurePosixPath(str(configuration.get("results", "")))
-    if root.is_absolute() or not root.parts or ".." in root.parts:
-        raise ArchiveError(f"{CONFIGURATION}: wanted results in a folder below, came {root}: do not trust it")
+    configuration = _read(folder / CONFIGURATION, "results")
+    root = _below(CONFIGURATION, configuration["results"])
     records = sum(len(read_records(path)) for path in record_files(folder / root / "records"))
-    commit = (folder / COMMIT).read_text(encoding="utf-8").strip()
+    if not (folder / COMMIT).is_file():
+        raise ArchiveError(f"{COMMIT}: not there: not an artifact of a study")
+    commit = (folder / COMMIT).read_text(encoding="utf-8", errors="replace").strip()
     return Artifact(folder, folder / root, commit, len(read_manifest(folder)), records)
 
 
@@ -67,22 +67,18 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
     from hsokv.report.document import write_report, write_tables
     from hsokv.report.figures import draw
 
-    document = _read(artifact.results / "report" / "provenance.json")
+    kept = ("study", "paper", "digest", "overlays", "versions")
+    document = _read(artifact.results / "report" / "provenance.json", "records", "measured", *kept)
+    records, measured = (
+        [_below("provenance.json", path) for path in document[kind]] for kind in ("records", "measured")
+    )
     statistics, figures = output / "statistics", output / "figures"
-    measured = [artifact.folder / path for path in document["measured"]]
     try:
         with contextlib.chdir(artifact.folder):  # frames name the files of records as the study did
-            compute(
-                map(Path, document["records"]),
-                document["study"],
-                statistics,
-                [path for path in measured if path.parent.name == "scaling"],
-                [path for path in measured if path.parent.name == "time"],
-            )
-    except KeyError as error:
-        raise ArchiveError(
-            f"provenance.json: its study names no {error}: it is not the study of these records"
-        ) from error
+            scaling, time = ([path for path in measured if path.parent.name == name] for name in ("scaling", "time"))
+            compute(records, document["study"], statistics, scaling, time)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ArchiveError(f"provenance.json: its study is not that of these records: {error!r}") from error
     write_tables(statistics, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
     draw(statistics, [figures / path.name for path in _files(artifact.results / "figures")])
     write_report(
@@ -91,7 +87,7 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
         templates=artifact.folder / "report",
         figures=figures,
         output=output / "report",
-        context={name: document[name] for name in ("study", "paper", "digest", "overlays", "versions")},
+        context={name: document[name] for name in kept},
         measured=document["measured"],
         base=artifact.folder,
     )
@@ -107,8 +103,21 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*.*") if path.is_file())
 
 
-def _read(path: Path) -> Any:
+def _below(file: str, path: object) -> Path:
+    """A path that a file of the artifact names; raises ArchiveError where it leads out of the folder."""
+    below = PurePosixPath(str(path))
+    if below.is_absolute() or not below.parts or ".." in below.parts:
+        raise ArchiveError(f"{file}: wanted files and results in a folder below, came {below}: do not trust it")
+    return Path(below)
+
+
+def _read(path: Path, *keys: str) -> dict[str, Any]:
+    """The JSON object in a file, which has these keys."""
     try:
-        return read_json(path)
+        content = read_json(path)
     except HsokvError as error:
         raise ArchiveError(f"{error}: not the results of a study that ended") from error
+    if not isinstance(content, dict) or (absent := keys - content.keys()):
+        wanted = ", ".join(sorted(absent if isinstance(content, dict) else keys))
+        raise ArchiveError(f"{path.name}: wanted a map with {wanted}: not the results of a study that ended")
+    return content

@@ -72,21 +72,24 @@ def _check_sum(path: Path) -> None:
         read = 0
         while part := stream.read(2**20):
             read += len(part)
-            if read > 2 * MOST_BYTES:
+            if read > MOST_BYTES + 2048 * MOST_MEMBERS:  # of which headers take up to two blocks a member
                 raise ArchiveError(f"holds more than {MOST_BYTES // 2**30} GiB")
 
 
 def _check(members: list[tarfile.TarInfo]) -> None:
     if len(members) > MOST_MEMBERS or sum(member.size for member in members) > MOST_BYTES:
         raise ArchiveError(f"holds more than {MOST_MEMBERS} members or {MOST_BYTES // 2**30} GiB")
-    seen: set[str] = set()
+    files: dict[PurePosixPath, bool] = {}  # by path, of which ./a and a are one: whether it is a file
     for member in members:
         _check_name(member.name)
         if not (member.isfile() or member.isdir()):
             raise ArchiveError(f"wanted plain files and folders, came a link or device, {member.name!r}")
-        if member.name in seen:
+        if (path := PurePosixPath(member.name)) in files:
             raise ArchiveError(f"holds {member.name!r} twice")
-        seen.add(member.name)
+        files[path] = member.isfile()
+    for path in files:
+        if inside := next((parent for parent in path.parents if files.get(parent)), None):
+            raise ArchiveError(f"holds {str(inside)!r} as a file and as a folder")
 
 
 def _check_name(name: str) -> None:

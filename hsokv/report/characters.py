@@ -20,6 +20,8 @@ POWER = re.compile(r"(?<![\w.])(\d+\.\d+)e(-?\d+)(?!\w)")
 _NUMBER = re.compile(rf"{POWER.pattern}|(?<![\w.,$}}-])-(?=\d)")
 _WIDE_SCRIPT = re.compile("[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef]+")
 _WORD = re.compile(r"[^\W\d_]*[\u0100-\u024f\u1e00-\u1eff][^\W\d_]*")  # whose letters are set of several signs
+LONG_WORD = re.compile(r"[^\W\d_]{31,}")  # may be cut anywhere, without a hyphen
+_BREAK = re.compile(r"[\s\x00-\x1f\x7f-\x9f]*[\x00-\x1f\x7f-\x9f\u2028\u2029][\s\x00-\x1f\x7f-\x9f]*")
 _MARKED = re.compile("(\\w)([\u0300-\u036f]+)")
 
 
@@ -34,15 +36,23 @@ def command_of(character: str) -> str | None:
 
     known = OWN.get(character) or get_builtin_uni2latex_dict().get(ord(character))
     if known and "\N{CYRILLIC CAPITAL LETTER IE WITH GRAVE}" <= character <= "\u04ff":
-        return rf"{{\fontencoding{{T2A}}\selectfont{known}}}"
+        return _in_encoding("T2A", known, character)
     base, *marks = unicodedata.normalize("NFD", character)
     if known in OWN.values():
         return known
     if "\u0309" in marks or HORN in marks:
         base = VIETNAMESE[base + HORN] if HORN in marks else base
         letter = _accented(base, [mark for mark in marks if mark != HORN])
-        return rf"{{\fontencoding{{T5}}\selectfont{letter}}}"
+        return letter and _in_encoding("T5", letter, character)
     return f"{{{known}}}" if known else _accented(base, marks) if marks else None
+
+
+def _in_encoding(encoding: str, tex: str, character: str) -> str:
+    return rf"\inencoding{{{encoding}}}{{{tex}}}{{{_code_points(character)}}}"
+
+
+def _code_points(text: str) -> str:
+    return "".join(rf"[U+{ord(character):04X}]\allowbreak{{}}" for character in text)
 
 
 def _accented(base: str, marks: Iterable[str]) -> str | None:
@@ -87,13 +97,13 @@ def _of_font(run: str) -> str | None:
 def printable(tex: str) -> tuple[str, list[str]]:
     r"""LaTeX whose characters outside of ASCII pdfTeX can print, and the lines that its preamble needs for them.
 
-    What has no font reads [U+05D0]. Chinese, Japanese and Korean come from CJKutf8, Cyrillic from T2A,
-    hooks and horns of Vietnamese from T5.
+    What has no font reads [U+05D0], also where TeX lacks the package: Chinese, Japanese and Korean come from CJKutf8,
+    Cyrillic from T2A, hooks and horns of Vietnamese from T5. page.tex defines the commands.
     """
     tex = _MARKED.sub(lambda match: _accented(match[1], match[2]) or match[0], unicodedata.normalize("NFC", tex))
     parts = re.split(f"({_WIDE_SCRIPT.pattern})", tex)
     tex = "".join(
-        rf"\begin{{CJK*}}{{UTF8}}{{{font}}}{part}\end{{CJK*}}" if (font := _of_font(part)) else part for part in parts
+        rf"\inCJK{{{font}}}{{{part}}}{{{_code_points(part)}}}" if (font := _of_font(part)) else part for part in parts
     )
     tex = _WORD.sub(lambda match: _typed(match[0], match[0]), tex)
     outside = sorted({c for part in parts if not _of_font(part) for c in part if not c.isascii()})
@@ -104,15 +114,25 @@ def printable(tex: str) -> tuple[str, list[str]]:
             command = command if character in OWN or _WORD.match(character) else _typed(character, command)
             lines.append(rf"\DeclareUnicodeCharacter{{{ord(character):04X}}}{{{command}}}")
         else:
-            tex = tex.replace(character, rf"[U+{ord(character):04X}]\allowbreak{{}}")
-    encodings = [encoding for encoding in ("T2A", "T5") if any(encoding in line for line in lines)]
-    fonts = [rf"\usepackage[{','.join(encodings)},T1]{{fontenc}}"] if encodings else []
-    return tex, fonts + [r"\usepackage{CJKutf8}"] * (r"\begin{CJK*}" in tex) + lines
+            tex = tex.replace(character, _code_points(character))
+    encodings = [encoding for encoding in ("T2A", "T5") if any(rf"\inencoding{{{encoding}}}" in line for line in lines)]
+    fonts = [rf"\IfFileExists{{{e.lower()}enc.def}}{{\usepackage[{e},T1]{{fontenc}}}}{{}}" for e in encodings]
+    wide = r"\IfFileExists{CJKutf8.sty}{\usepackage{CJKutf8}}{}"
+    return tex, fonts + [wide] * (r"\inCJK{" in tex) + lines
 
 
 def _typed(text: str, tex: str) -> str:
     """LaTeX of a text, from whose PDF readers copy the text; page.tex defines the command."""
     return rf"\typed{{{text.encode('utf-16-be').hex().upper()}}}{{{tex}}}"
+
+
+def one_line(text: str) -> str:
+    r"""A text with a blank for each line break and control character, which no table, caption or title can hold.
+
+    >>> one_line("one\n\n\ttwo\x00")
+    'one two '
+    """
+    return _BREAK.sub(" ", text) if not text.isprintable() else text
 
 
 def label(name: str) -> str:
@@ -130,8 +150,10 @@ def escape(text: str, *, numbers: bool = True) -> str:
     >>> escape("Fine-tuning at 3.0e-5 changes -2.1 %")
     'Fine-tuning at $3.0\\times 10^{-5}$ changes $-$2.1 \\%'
     """
+    text = one_line(text)
     apart = re.sub(r"-(?=-)|([`'?!])(?=[`'])|([<>,])(?=\2)", lambda m: m[0] + "\0", text)  # no ligatures
-    latex = "".join("{}" if c == "\0" else SPECIAL.get(c, c) for c in apart)
+    apart = LONG_WORD.sub(lambda word: re.sub("(.{5})", "\\g<1>\1", word[0]), apart)
+    latex = "".join({"\0": "{}", "\1": r"\allowbreak{}"}.get(c) or SPECIAL.get(c, c) for c in apart)
     return _NUMBER.sub(lambda m: rf"${m[1]}\times 10^{{{m[2]}}}$" if m[1] else "$-$", latex) if numbers else latex
 
 

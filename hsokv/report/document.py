@@ -19,7 +19,7 @@ from hsokv.analysis.frames import Study
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.files import write_text
 from hsokv.report.cells import Cell, Key, fill, interval, listed
-from hsokv.report.characters import escape, label, pdf_string, printable
+from hsokv.report.characters import LONG_WORD, escape, label, pdf_string, printable
 from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run, verdicts
 from hsokv.report.paper import authors_of
 from hsokv.report.provenance import command, provenance
@@ -27,7 +27,8 @@ from hsokv.report.tables import View, table_names
 from hsokv.report.tex import table_to_tex
 from hsokv.report.write import Markdown, cells_to_markdown, escape_markdown, table_to_markdown
 
-FORMS = {"md": "gfm-tex_math_gfm+tex_math_dollars", "tex": "latex", "html": "html"}  # and what pandoc calls each
+# What pandoc calls each form; where there is no pandoc, the first is its own source.
+FORMS = {"md": "gfm-tex_math_gfm+tex_math_dollars", "html": "html", "tex": "latex"}
 SOURCE = "report.md.j2"
 UNITS = {name: name for name in ("points", "FLOPs", "nats", "bits", "KiB")} | {"percent": "%"}  # told in prose
 UNITS["nats x decades"] = "nats \N{MULTIPLICATION SIGN} decades".replace(" ", "\N{NO-BREAK SPACE}")
@@ -126,7 +127,7 @@ class Printer:
         if self.form == "md":
             return Markdown(f"\n![{name}](../figures/{name}.png)\n\n*Figure {number}. {escape_markdown(caption)}*\n")
         words = escape_markdown(f"Figure {number}. {caption}")
-        return Markdown(f"\n![{words}]({_embedded(self.figures, name)}){{#fig-{name} alt={json.dumps(caption)}}}\n")
+        return Markdown(f"\n![{words}]({name}.png){{#fig-{name} alt={json.dumps(caption)}}}\n")  # see _filled
 
     def caption(self, name: str) -> str:
         """The caption of a figure, which Snakemake's own report has too."""
@@ -163,22 +164,21 @@ def write_report(
         HsokvError: there is no pandoc; report.md is written all the same.
     """
     study = Study.read(statistics)
-    view = View(study)
-    sources = {form: _render(view, form, templates, figures, context) for form in FORMS}
-    used = set().union(*(printer.used for _, printer in sources.values()))
-    files = {"records": records, "measured": measured}
-    document = provenance(study, view.numbers, used, files, context, base)
-    folder = Path(study.about.get("records", "results/records")).with_name("statistics").as_posix()
-    about = {"title": context["paper"]["title"], "statistics": folder}
-    variables = {"md": {}, "tex": _tex_variables(context["paper"]), "html": _html_variables(document, templates, about)}
-    try:
-        pandoc = _pandoc()
-    except OSError as error:
-        write_text(output / "report.md", sources["md"][0])
-        raise HsokvError(NO_PANDOC) from error
+    view, paper = View(study), context["paper"]
+    environment, pandoc, printers, waiting = _environment(templates), _pandoc(), {}, {}
+    variables = {"md": {}, "tex": _tex_variables(paper), "html": {"heading": _escape_html(paper["title"])}}
     with ThreadPoolExecutor() as pool:
-        made = {f: pool.submit(_convert, pandoc, f, sources[f][0], variables[f], templates) for f in FORMS}
-        pages = {form: page.result() for form, page in made.items()}
+        for form in FORMS:
+            source, printers[form] = _render(environment, view, form, templates, figures, context)
+            if not pandoc:
+                write_text(output / "report.md", source)
+                raise HsokvError(NO_PANDOC)
+            waiting[form] = pool.submit(_convert, pandoc, form, source, variables[form], templates)
+        pages = {form: page.result() for form, page in waiting.items()}
+    used = set().union(*(printer.used for printer in printers.values()))
+    document = provenance(study, view.numbers, used, {"records": records, "measured": measured}, context, base)
+    folder = Path(study.about.get("records", "results/records")).with_name("statistics").as_posix()
+    pages["html"] = _filled(pages["html"], document, folder, templates, figures)
     pages["tex"], lines = printable(pages["tex"])
     pages["tex"] = pages["tex"].replace("%CHARACTERS", "\n".join(lines), 1)
     for form, page in pages.items():
@@ -204,8 +204,7 @@ def write_tables(statistics: Path, targets: Iterable[Path]) -> None:
         write_text(target, text)
 
 
-def _render(view: View, form: str, templates: Path, figures: Path, context: Mapping[str, Any]) -> tuple[str, Printer]:
-    """The Markdown that pandoc makes a form of; rendered twice, since a reference may come before what it names."""
+def _environment(templates: Path) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(  # an archive of others is rendered with its own source
         loader=jinja2.FileSystemLoader(templates),
         undefined=jinja2.StrictUndefined,
@@ -217,6 +216,13 @@ def _render(view: View, form: str, templates: Path, figures: Path, context: Mapp
     )
     environment.filters |= {"raw": Markdown, "code": lambda name: Markdown(f"`{name}`"), "listed": listed}
     environment.filters["codes"] = lambda names: Markdown(listed(f"`{name}`" for name in names))
+    return environment
+
+
+def _render(
+    environment: SandboxedEnvironment, view: View, form: str, templates: Path, figures: Path, context: Mapping[str, Any]
+) -> tuple[str, Printer]:
+    """The Markdown that pandoc makes a form of; rendered twice, since a reference may come before what it names."""
     study, found = view.study, findings(view.study)
     names = {
         **context,
@@ -258,15 +264,14 @@ def _files(benchmarks: Mapping[str, Any]) -> list[tuple[str, str]]:
     return sorted({(f"{name}, {file}", checksum) for name, files in told for file, checksum in files.items()})
 
 
-def _pandoc() -> str:
-    """The path of pandoc: the one that pypandoc-binary brings, else the system's; OSError where there is none."""
+def _pandoc() -> str | None:
+    """The path of pandoc: the one that pypandoc-binary brings, else the system's."""
     try:
         import pypandoc
-    except ImportError:
-        if found := shutil.which("pandoc"):
-            return found
-        raise OSError("no pandoc") from None
-    return pypandoc.get_pandoc_path()
+
+        return pypandoc.get_pandoc_path()
+    except (ImportError, OSError):
+        return shutil.which("pandoc")
 
 
 def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], templates: Path) -> str:
@@ -313,7 +318,9 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
             r"^\|.*$", lambda row: re.sub("-{4,}", "---", re.sub(" {2,}", " ", row[0])), page, flags=re.MULTILINE
         )
     if form == "tex":  # long names and checksums may break
-        page = re.sub(r"\\_(?!\\allowbreak)|[0-9a-f]{8}(?=[0-9a-f])", r"\g<0>\\allowbreak{}", page)
+        parts = rf"\\(?:label|ref)\{{[^}}]*\}}|(\\_(?!\\allowbreak)|[0-9a-f]{{8}}(?=[0-9a-f]))|({LONG_WORD.pattern})"
+        cut = r"\allowbreak{}"
+        page = re.sub(parts, lambda p: re.sub("(.{5})", rf"\1\{cut}", p[2]) if p[2] else p[0] + cut * bool(p[1]), page)
     return page
 
 
@@ -324,7 +331,7 @@ def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
     def mark(place: str) -> str:
         return rf"\textsuperscript{{{places.index(place) + 1}}}" if place and len(places) > 1 else ""
 
-    lines = [", ".join(rf"\mbox{{{escape(name)}}}{mark(place)}" for name, place in authors)]
+    lines = [", ".join(rf"\name{{{escape(name)}}}{mark(place)}" for name, place in authors)]
     lines += [rf"{{\small {mark(place)}{escape(place)}}}" for place in places]
     names = "; ".join(name for name, _ in authors)
     fields = {"title": paper["title"], "author": names, "keywords": ", ".join(paper.get("keywords", ()))}
@@ -332,13 +339,18 @@ def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
     return shown | {f"pdf{name}": pdf_string(text) for name, text in fields.items()}
 
 
-def _html_variables(document: Mapping[str, Any], templates: Path, about: Mapping[str, Any]) -> dict[str, str]:
+def _escape_html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _filled(page: str, document: Mapping[str, Any], statistics: str, templates: Path, figures: Path) -> str:
+    """The page with its style, its script, its numbers and its figures, which pandoc would be slow to read."""
     kept = ("digest", "versions", "overlays", "paths", "codes", "units", "rules", "numbers", "records")
     shown = {name: document[name] for name in kept} | {"command": command(document["overlays"])}
-    shown["statistics"] = about["statistics"]
-    names = {"style": _read(templates / "report.css"), "script": _read(templates / "report.js")}
-    title = about["title"].replace("&", "&amp;").replace("<", "&lt;")
-    return names | {"provenance": _compact(shown).replace("</", "<\\/"), "heading": title}
+    parts = {"style": _read(templates / "report.css"), "script": _read(templates / "report.js")}
+    parts["provenance"] = _compact(shown | {"statistics": statistics}).replace("</", "<\\/")
+    page = re.sub(r'(<img\s+src=")([^"]*)\.png"', lambda image: f'{image[1]}{_embedded(figures, image[2])}"', page)
+    return re.sub("<!--(STYLE|SCRIPT|PROVENANCE)-->", lambda part: parts[part[1].lower()], page)
 
 
 def _embedded(figures: Path, name: str) -> str:

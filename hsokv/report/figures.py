@@ -527,5 +527,5 @@ def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> No
 
 
 def _draw(name: str, study: Study, targets: list[Path]) -> None:
-    with matplotlib.rc_context(parts.style()):
+    with matplotlib.rc_context(fname=parts.STYLE):
         parts.save(FIGURES[name](study), targets)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import get_registered_canvas_class
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -366,35 +367,48 @@ def legend(figure: Figure, entries: Mapping[str, Look]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=across)
 
 
-def style() -> Look:
-    """The style of every figure, with those of its fonts that are installed: a letter is drawn with the first."""
-    wanted = matplotlib.rc_params_from_file(STYLE, use_default_template=False)
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return wanted | {"font.family": [font for font in wanted["font.sans-serif"] if font in installed]}
-
-
 def save(figure: Figure, targets: Iterable[Path]) -> None:
     """Write the figure to each target, whole or not at all; the same figure gives the same bytes.
 
     Raises:
         ConfigurationError: no installed font of the style has a letter that the figure is to show.
     """
-    figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")  # laid out once, alike in every format
-    letters = {letter for text in figure.findobj(Text) for letter in text.get_text() if not letter.isascii()}
-    for font in matplotlib.rcParams["font.family"] if letters else ():
-        letters -= set(map(chr, font_manager.get_font(font_manager.findfont(font)).get_charmap()))
-        if not letters:
+    words = figure.findobj(Text)
+    fonts = _fonts("".join(text.get_text() for text in words))
+    for text in words:
+        text.set_fontfamily(fonts)
+    with matplotlib.rc_context({"font.family": fonts}):
+        figure.get_layout_engine().execute(figure)
+        figure.set_layout_engine("none")  # laid out once, alike in every format
+        for target in map(Path, targets):
+            page, form = io.BytesIO(), target.suffix.removeprefix(".")
+            undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(form)
+            # Not savefig, which draws everything once more beforehand, in case there is a layout to make.
+            canvas = get_registered_canvas_class(form)(figure)
+            getattr(canvas, f"print_{form}")(page, metadata=undated)
+            figure.set_dpi(matplotlib.rcParams["savefig.dpi"])
+            write_bytes(target, page.getvalue())
+
+
+def _fonts(words: str) -> list[str]:
+    """The style's first font, and those after it that have letters which all before them lack.
+
+    Every text is looked up in each of its fonts, so that a list of all of them would double the time of drawing.
+    """
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    wanted, fonts, letters = matplotlib.rcParams["font.sans-serif"], [], {ord(letter) for letter in words} - {10}
+    for font in filter(installed.__contains__, wanted):
+        if not letters and fonts:
             break
+        charmap = font_manager.get_font(font_manager.findfont(font)).get_charmap().keys()
+        if letters & charmap or not fonts:
+            fonts.append(font)
+            letters -= charmap
     if letters:
-        letter, place = min(letters), matplotlib.get_cachedir()
+        letter, place = chr(min(letters)), matplotlib.get_cachedir()
         raise ConfigurationError(
             f"It shows {letter!r} (U+{ord(letter):04X}, {unicodedata.name(letter, 'unnamed')}), which no installed "
             f"font of {STYLE.name} has. Install one (Debian: fonts-noto, fonts-noto-cjk), add its name to "
             f"font.sans-serif in {STYLE}, and delete the list of fonts in {place}."
         )
-    for target in map(Path, targets):
-        page = io.BytesIO()
-        undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(target.suffix)
-        figure.savefig(page, format=target.suffix.removeprefix("."), metadata=undated)
-        write_bytes(target, page.getvalue())
+    return fonts

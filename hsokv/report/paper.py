@@ -3,24 +3,40 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
+from hsokv.analysis.scores import SCORES
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report.characters import printable, unprintable
 from hsokv.report.pdf import PACKAGES, has_file, has_tex
 
 SENTENCES = ("headline", "criteria")  # made of the results, and named in an abstract like numbers
+# What stands beside conditions, arms and scores in the keys of a benchmark's numbers: see hsokv.analysis.numbers.
+OF_BENCHMARK, OF_CONDITION = (
+    ("headline", "seeds", "largest_class", "regret"),
+    ("best_baseline", "tuning_flops", "flops"),
+)
+OF_CONDITION += ("start", "allowed")
+OF_ARM = ("spent", "allowed", "name", "difference", "low", "high", "corrected", "harmed", "most_read")
 ANONYMOUS = "Anonymous authors"
 _NAMED = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[^\W\d_]+(?:[-.]?\w+)*")  # CIFAR-10, but no 63.4
 
 
-def check_paper(paper: Mapping[str, Any], subjects: Iterable[str] = ()) -> None:
+def check_paper(
+    paper: Mapping[str, Any],
+    subjects: Iterable[str] = (),
+    benchmarks: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    arms: Iterable[str] = (),
+) -> None:
     """Refuse a title, names, keywords or an abstract that the report could not print.
 
     Args:
         paper: the block `paper` of the configuration.
-        subjects: with what a number's key may begin: benchmarks, contrasts, criteria, study; any where none is given.
+        subjects: with what a number's key may begin beside a benchmark: study, a contrast; any where none is given.
+        benchmarks: of the configuration, by name; their conditions, the arms and the scores are the words of a key.
+        arms: all of the study.
 
     Raises:
         ConfigurationError: a character that pdfTeX has no font for, an unknown {name}, or a number typed by hand.
@@ -43,13 +59,21 @@ def check_paper(paper: Mapping[str, Any], subjects: Iterable[str] = ()) -> None:
             )
         lines = " ".join(printable(text)[1])
         needed |= {word: f"paper.{name}: {text!r}" for word in PACKAGES if word in lines}
-    subjects = set(subjects)
+    subjects, arms = {*subjects, *benchmarks}, list(arms)
     for name in _NAMED.findall(paper["abstract"]):
-        subject, dot, _ = name.partition(".")
-        if name not in SENTENCES and not dot:
+        subject, *parts = name.split(".")
+        if name not in SENTENCES and not parts:
             raise ConfigurationError(f"paper.abstract: unknown name {name!r}{nearest(name, SENTENCES)}")
-        if dot and subjects and subject not in subjects:
+        if parts and subjects and subject not in subjects:
             raise ConfigurationError(f"paper.abstract: no number is named {name!r}{nearest(subject, subjects)}")
+        about = benchmarks.get(subject, {})
+        every = [*arms, *about.get("controls", ())]
+        words = ([*about.get("conditions", ()), *every, *OF_BENCHMARK], [*every, *OF_CONDITION], [*SCORES, *OF_ARM])
+        for part, known in zip(parts, words, strict=False) if about else ():
+            if part not in known:
+                raise ConfigurationError(
+                    f"paper.abstract: no number is named {name!r}: unknown part {part!r}{nearest(part, known)}"
+                )
     for word in re.findall(r"\S*\d\S*", _NAMED.sub("", paper["abstract"])):
         if not _NAME.fullmatch(word.strip(".,;:!?()[]\"'\u201c\u201d\u2018\u2019")):
             raise ConfigurationError(

@@ -11,6 +11,7 @@ from hsokv.analysis.frames import HEADLINE, Study
 from hsokv.analysis.numbers import SCALING, Numbers
 from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.analysis.scores import format_value
+from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report.cells import DASH, STAND_IN, USER_COPY, Cell, Key, Table, Verbatim, fill, interval, plain
 
 SMALL = "small run, not the study"
@@ -426,10 +427,12 @@ def table_names(streams: Mapping[str, bool], *, scaling: bool) -> list[str]:
 def make_table(view: View, name: str) -> Table:
     """The table of a name, as `table_names` gives it; in that of a small run caption and note say so."""
     about = view.study.about
-    pattern, benchmark = (
-        (name, None) if name in TABLES else (f"{name.split('_')[0]}_{{benchmark}}", name.split("_", 1)[1])
-    )
-    entry = TABLES[pattern]
+    kind, _, benchmark = ("", "", None) if name in TABLES else name.partition("_")
+    if (entry := TABLES.get(f"{kind}_{{benchmark}}" if benchmark else name)) is None or benchmark not in (
+        None,
+        *view.benchmarks,
+    ):
+        raise ConfigurationError(f"table: unknown name {name!r}{nearest(name, TABLES)}")
     found = entry.function(view, benchmark) if benchmark else entry.function(view)
     one = view.benchmarks[benchmark]["conditions"] if benchmark else []
     words = {"title": view.title(benchmark or ""), "condition": f", {one[0]}" if len(one) == 1 else ""}
@@ -438,8 +441,11 @@ def make_table(view: View, name: str) -> Table:
     if about["small"]:
         caption, note = f"{caption} ({SMALL})", f"{SMALL[0].upper()}{SMALL[1:]}. {note}".strip()
     shown = " ".join([*map(str, found.columns), *(plain(c, view.numbers) for row in found.to_numpy() for c in row)])
-    for title in view.benchmarks:
-        if title == benchmark or title in shown.replace(",", " ").split():
-            note = " ".join([note, *(f"{title}: {n.rstrip('.')}." for n in view.benchmarks[title]["notes"])])
+    words["notes"] = " ".join(  # a word, since no brace in a user's text names a number
+        f"{title}: {text.rstrip('.')}."
+        for title, about in view.benchmarks.items()
+        if title == benchmark or title in shown.replace(",", " ").split()
+        for text in about["notes"]
+    )
     parts = {name: (word,) for name, word in words.items()}
-    return Table(found, fill(caption, parts), fill(note, parts))
+    return Table(found, fill(caption, parts), fill(f"{note} {{notes}}".strip() if words["notes"] else note, parts))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from hsokv.analysis.numbers import Number
 from hsokv.report.cells import MARKS, Cell, Table, Verbatim, add_footnotes, texts
-from hsokv.report.characters import POWER, escape, label
+from hsokv.report.characters import POWER, command_of, escape, label, one_line
 
 LINE = 469.0  # points: width of a line
 SIZES = {"small": 9.0, "footnotesize": 8.0, "scriptsize": 7.0}  # points of a letter
@@ -19,7 +19,8 @@ LONG = 18  # characters from which a cell may be wrapped
 LONGEST = 24  # rows of a table that pages do not cut
 GROUP = "benchmark"  # the column whose values become headings between the rows
 _BREAK = re.compile(r" (?=\[|\(|of )")  # where a stacked cell begins a new line
-_PIECES = re.compile(r"[^ _-]+[ _-]*")
+_INTERVAL = re.compile(r" \[[-+.\d]")
+_PIECES = re.compile(r"[^ _-]{1,30}[ _-]*")
 
 
 class Layout(NamedTuple):
@@ -46,7 +47,7 @@ def table_to_tex(table: Table, name: str, numbers: Mapping[str, Number]) -> str:
     if GROUP in columns:  # together, in the order of their first rows
         order = pd.factorize(table.frame[GROUP])[0].argsort(kind="stable")
         table = replace(table, frame=table.frame.iloc[order])
-    plain = [["".join(shorten(*part) for part in texts(cell, numbers)) for cell in row] for row in table.rows]
+    plain = [[_printed("".join(shorten(*part) for part in texts(cell, numbers))) for cell in row] for row in table.rows]
     rows = [[tex(cell) for cell in row] for row in table.rows]
     groups = [""] * len(rows)
     if GROUP in columns and len({row[columns.index(GROUP)] for row in plain}) < len(plain):
@@ -131,5 +132,10 @@ def _points(text: str, size: str) -> float:
     return SIZES[size] * sum(0.29 if c in narrow else 0.72 if c in wide or c.isupper() else 0.5 for c in text)
 
 
+def _printed(text: str) -> str:
+    """A text as wide as it is printed at most: what TeX may have no font for is told by its code point."""
+    return "".join(c if c.isascii() or command_of(c) else f"[U+{ord(c):04X}]" for c in one_line(text))
+
+
 def _is_long(rows: list[list[str]], column: int) -> bool:
-    return any(len(row[column]) > LONG and "[" not in row[column] for row in rows)
+    return any(len(row[column]) > LONG and not _INTERVAL.search(row[column]) for row in rows)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from hsokv.analysis.numbers import Number
 from hsokv.report.cells import Cell, Key, Table, Verbatim, add_footnotes, plain, texts
-from hsokv.report.characters import POWER
+from hsokv.report.characters import POWER, one_line
 
 
 class Markdown(str):
@@ -22,7 +22,7 @@ def escape_markdown(text: object) -> Markdown:
     """
     if isinstance(text, Markdown):
         return text
-    escaped = re.sub(r"([\\`*_{}\[\]<>&$~^|#@!])", r"\\\1", " ".join(str(text).split("\n")))
+    escaped = re.sub(r"([\\`*_{}\[\]<>&$~^|#@!])", r"\\\1", one_line(str(text)))
     return Markdown(re.sub(r"^(\d*)([-+=:.)])", r"\1\\\2", escaped))  # begins no list
 
 
@@ -32,13 +32,13 @@ def cells_to_markdown(
     """A cell; in HTML each number is an element that carries its key."""
     parts = []
     for part, text in texts(cell, numbers):
-        text = shorten(part, text)
+        text = one_line(shorten(part, text))
         if form == "tex":
             text = re.sub(r"(?<![\w.,$}-])-(?=\d)", "\N{MINUS SIGN}", text)
-            text = POWER.sub("\\1 \N{MULTIPLICATION SIGN} 10\0\\2\0".replace(" ", "\N{NO-BREAK SPACE}"), text)
+            text = POWER.sub("\\1 \N{MULTIPLICATION SIGN} 10\ue000\\2\ue000".replace(" ", "\N{NO-BREAK SPACE}"), text)
         if form == "file" and not isinstance(part, Verbatim):  # read as it is, by people: nothing but what ends a cell
             text = Markdown(text.replace("|", "\\|"))
-        text = escape_markdown(text).replace("\0", "^")
+        text = escape_markdown(text).replace("\ue000", "^")
         parts.append(f'[{text}]{{.number key="{part}"}}' if form == "html" and isinstance(part, Key) else text)
     return Markdown("".join(parts))
 

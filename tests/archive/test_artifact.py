@@ -9,7 +9,7 @@ from hsokv.archive import artifact, check, crate
 from hsokv.archive.arxiv import submission
 from hsokv.archive.manifest import NAME, manifest
 from hsokv.archive.tarball import pack, unpack
-from hsokv.exceptions import ArchiveError, RecordError
+from hsokv.exceptions import ArchiveError, HsokvError, RecordError
 from tests.made_study import make
 
 VERSION = "1.2.3"
@@ -105,21 +105,56 @@ def test_a_number_that_does_not_follow_from_the_records_is_found(folder, tmp_pat
     assert check.rebuild(check.check(folder), tmp_path / "again") == ["report/report.md"]
 
 
-def test_a_study_that_is_not_of_the_records_is_refused(folder, tmp_path):
+def changed(document, *keys, value):
+    for key in keys[:-1]:
+        document = document[key]
+    document[keys[-1]] = value
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "match"),
+    [
+        (["study", "benchmarks", "rare_words", "headline"], ["not_there"], "not_there"),
+        (["study", "benchmarks", "rare_words", "seeds"], 3, "not that of these records"),
+        (["study"], [], "not that of these records"),
+        (["records"], ["../../etc/passwd"], "do not trust it"),
+        (["records"], ["/etc/passwd"], "do not trust it"),
+        (["measured"], ["../scaling/measured.json"], "do not trust it"),
+    ],
+)
+def test_a_document_that_is_not_of_the_records_is_refused(folder, tmp_path, keys, value, match):
     path = folder / "results/report/provenance.json"
     document = json.loads(path.read_text())
-    document["study"]["benchmarks"]["rare_words"]["headline"] = ["not_there"]
+    changed(document, *keys, value=value)
     path.write_text(json.dumps(document))
     resealed(folder)
-    with pytest.raises(ArchiveError, match="not_there"):
+    with pytest.raises(ArchiveError, match=match):
         check.rebuild(check.check(folder), tmp_path / "again")
 
 
-def test_results_that_lead_out_of_the_artifact_are_refused(folder):
-    (folder / artifact.CONFIGURATION).write_text(json.dumps({"results": "../.."}))
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        (artifact.CONFIGURATION, '{"results": "../.."}', "wanted files and results in a folder below"),
+        (artifact.CONFIGURATION, '{"results": "/"}', "do not trust it"),
+        (artifact.CONFIGURATION, '{"results": ""}', "do not trust it"),
+        (artifact.CONFIGURATION, "{}", "results"),
+        (artifact.CONFIGURATION, "[]", "results"),
+        (artifact.CONFIGURATION, "{", "wanted whole JSON"),
+        (artifact.COMMIT, None, "not there"),
+        ("results/report/provenance.json", "[]", "records"),
+        ("results/report/provenance.json", None, "provenance.json"),
+        ("results/tables/other.csv", "a", "unknown name 'other'"),
+        ("results/figures/other.png", "a", "unknown name 'other'"),
+    ],
+)
+def test_a_file_that_is_none_of_a_study_is_refused_though_the_manifest_fits(folder, tmp_path, name, text, match):
+    (folder / name).unlink(missing_ok=True)
+    if text is not None:
+        (folder / name).write_text(text)
     resealed(folder)
-    with pytest.raises(ArchiveError, match="wanted results in a folder below"):
-        check.check(folder)
+    with pytest.raises(HsokvError, match=match):
+        check.rebuild(check.check(folder), tmp_path / "again")
 
 
 def test_an_archive_of_something_else_is_named(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,13 @@ from hsokv.analysis.frames import Study
 from hsokv.analysis.numbers import Numbers
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.report import document
+from hsokv.report.document import write_tables
+from hsokv.report.figures import draw
 from hsokv.report.findings import findings, lead
 from hsokv.report.provenance import trace
+from hsokv.report.tables import table_names
+from tests.analysis.study import analysed, configuration, record, with_arms
+from tests.analysis.study import not_run as absent
 from tests.report.made import NO_DATA, PAPER, TEXT, made_up, write
 
 
@@ -99,10 +105,7 @@ def test_the_lead_is_in_an_abstract_that_does_not_name_it(tmp_path):
 
 
 def test_without_pandoc_there_is_still_a_report(tmp_path, monkeypatch):
-    def nothing():
-        raise OSError
-
-    monkeypatch.setattr(document, "_pandoc", nothing)
+    monkeypatch.setattr(document, "_pandoc", lambda: None)
     with pytest.raises(HsokvError, match="pypandoc-binary"):
         write(tmp_path, made_up())
     assert "60.0" in (tmp_path / "report" / "report.md").read_text()
@@ -125,3 +128,39 @@ def test_a_number_is_traced_to_lines_code_and_command(folder):
 def test_a_printed_text_is_traced_to_its_keys(folder):
     with pytest.raises(ConfigurationError, match=r"rare_words\.headline\.full\.accuracy\.mean"):
         trace("60.0", folder / "statistics", folder / "report" / "provenance.json")
+
+
+def of_hits(share, examples=20):
+    """Makes records of which this share of the test examples is right, and every score as high."""
+
+    def make(*run):
+        made = record(*run)
+        outcomes = ("1" if share else "0") * examples
+        return replace(made, scores=dict.fromkeys(made.scores, share), outcomes=outcomes)
+
+    return make
+
+
+ALONE = {"variants": ["full"], "baselines": [], "contrasts": []}
+POOR = {  # changes of the configuration, seeds, and what makes a record
+    "one seed": ({}, [13], record),
+    "one arm": (with_arms(["full"], **ALONE), None, record),
+    "a baseline alone": (with_arms(["knn"], **ALONE | {"variants": [], "baselines": ["knn"]}), None, record),
+    "all right": ({}, None, of_hits(1.0)),
+    "all wrong": ({}, None, of_hits(0.0)),
+    "one test example": ({}, None, of_hits(1.0, examples=1)),
+    "nothing run": ({}, None, absent),
+}
+
+
+@pytest.mark.parametrize(("changes", "seeds", "make"), POOR.values(), ids=POOR)
+def test_a_study_that_has_little_has_a_report(changes, seeds, make, tmp_path):
+    study = configuration(**changes)
+    for benchmark in study["benchmarks"].values():
+        benchmark |= {"seeds": seeds or benchmark["seeds"]}
+    result = analysed(study, make)
+    report = write(tmp_path, result, PAPER | {"abstract": "We ask."})
+    names = table_names(dict.fromkeys(study["benchmarks"], False), scaling=False)
+    write_tables(tmp_path / "statistics", [tmp_path / f"{name}.tex" for name in names])
+    draw(tmp_path / "statistics", [tmp_path / f"{name}.svg" for name in ("accuracy", "contrasts", "memory")])
+    assert "nan" not in (report / "report.md").read_text().split()

@@ -120,7 +120,7 @@ def made_up(*, small=False, seeds=3, contrasts=True, memory=True) -> Study:
 
 
 def figure_of(name, study):
-    with matplotlib.rc_context(panels.style()):
+    with matplotlib.rc_context(fname=panels.STYLE):
         return FIGURES[name](study)
 
 
@@ -130,7 +130,7 @@ def words(figure) -> str:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_text_is_inside_the_canvas_and_no_panel_is_crushed(name):
-    with matplotlib.rc_context(panels.style()):
+    with matplotlib.rc_context(fname=panels.STYLE):
         figure = FIGURES[name](made_up())
         panels.save(figure, [])  # laid out, with its fonts
     drawn = figure.get_tightbbox()

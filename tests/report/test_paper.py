@@ -2,11 +2,12 @@
 
 import pytest
 
+from hsokv.analysis.numbers import Numbers
 from hsokv.exceptions import ConfigurationError
 from hsokv.report import paper as module
 from hsokv.report.characters import command_of, escape, printable, unprintable
 from hsokv.report.paper import check_paper
-from tests.report.made import PAPER
+from tests.report.made import PAPER, made_up
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +35,32 @@ def test_an_unknown_name_is_refused_at_once(name):
         check_paper(PAPER | {"abstract": f"We ask. {{{name}}}"})
 
 
-def test_a_number_of_no_known_subject_is_refused():
-    paper = PAPER | {"abstract": "{sst3.headline.full.accuracy}"}
-    check_paper(paper)
-    with pytest.raises(ConfigurationError, match="sst2"):
-        check_paper(paper, subjects=["sst2", "study"])
+BENCHMARKS = {"sst2": {"conditions": {"shots16": {}}, "controls": ["chance"]}}
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("sst3.headline.full.accuracy", "sst2"),
+        ("sst2.headlin.full.accuracy", "headline"),
+        ("sst2.shots16.ful.accuracy", "full"),
+        ("sst2.shots16.full.acuracy.low", "accuracy"),
+        ("ablatoin.difference", "ablation"),
+    ],
+)
+def test_a_number_of_no_known_words_is_refused_before_any_run(key, nearest):
+    check_paper(PAPER | {"abstract": f"{{{key}}}"})  # where nothing is known
+    with pytest.raises(ConfigurationError, match=nearest):
+        check_paper(PAPER | {"abstract": f"{{{key}}}"}, ["study", "ablation"], BENCHMARKS, ["full", "ridge"])
+
+
+def test_every_number_of_a_study_can_stand_in_an_abstract():
+    study = made_up()
+    benchmarks, arms = study.about["benchmarks"], study.about["arms"]
+    for key in Numbers(study):
+        check_paper(
+            PAPER | {"abstract": f"{{{key}}}"}, {"study", "criteria", *study.contrasts["name"]}, benchmarks, arms
+        )
 
 
 @pytest.mark.parametrize("word", ["63.4", "10-fold", "95%", "n=5", "+2"])

@@ -1,5 +1,6 @@
 """The PDF: what TeX says of it, and that names print as they were typed."""
 
+import html
 import shutil
 import subprocess
 import unicodedata
@@ -7,6 +8,7 @@ import unicodedata
 import pytest
 
 from hsokv.exceptions import HsokvError
+from hsokv.report.characters import one_line
 from hsokv.report.pdf import compile_pdf, has_file, has_tex, overfull, typeset
 from tests.report.made import PAPER, made_up, write
 
@@ -15,10 +17,7 @@ pytestmark = pytest.mark.skipif(not has_tex(), reason="there is no latexmk or pd
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    """The report of a study whose texts need no fonts but those of every TeX."""
-    study = made_up()
-    study.frames["most_read"]["text"] = "50 % of |x_1| < $5 & *more* # שלום"
-    return write(tmp_path_factory.mktemp("results"), study)
+    return write(tmp_path_factory.mktemp("results"), made_up())
 
 
 def text_of(pdf):
@@ -41,6 +40,31 @@ def typeset_again(report):
     for name in ("report.tex", "report.bbl", "references.bib"):
         shutil.copy(report / name, tex.parent)
     return overfull(typeset(tex, bibtex=False))
+
+
+UGLY = "_ % & # $ ^ ~ { } {x} < > | \\ \" ' ` * [x](y) <b>é</b> 王伟 שלום Жук 😀 -- 3.0e-5 -2 @cite \\input{x} ![a](b)"
+OWN = [UGLY, "two\n\nlines\r\n\x00\x07\u2028", "Donaudampfschiff" * 16]
+
+
+def owned(text):
+    """A study of whose own words, in data, texts and reasons, all are this text."""
+    study = made_up()
+    about = study.about["benchmarks"]["rare_words"]
+    about["notes"] = [text]
+    about["data"] = {"classes": {text: [5, 4], "b": [3, 1]}, "dropped": {text: 2}, "files": {text: "0" * 64}}
+    about["encoders"] = [{"name": text, "sha256": {text: "0" * 64}}]
+    for name, column in (("scores", "reason"), ("criteria", "reason"), ("most_read", "text")):
+        values = study.frames[name][column]
+        study.frames[name][column] = values.where(values == "", text)
+    return study
+
+
+@pytest.mark.parametrize("text", OWN, ids=["signs", "lines", "long"])
+def test_words_of_the_user_print_as_typed_and_leave_no_page(text, tmp_path):
+    report = write(tmp_path, owned(text))
+    assert one_line(text) in html.unescape((report / "report.html").read_text())
+    compile_pdf(report / "report.tex")
+    assert typeset_again(report) == []
 
 
 def test_the_same_source_gives_the_same_bytes(report):
