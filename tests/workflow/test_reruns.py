@@ -167,11 +167,11 @@ def test_bad_data_are_refused_before_any_other_job_and_by_every_run_until_they_a
     assert built.contents() == before
 
 
-def test_reading_the_rules_touches_no_data(built):
+def test_reading_the_rules_touches_no_data(built, tmp_path):
     """Not even where there is nothing to be read."""
-    built.environment["HSOKV_DATA_DIR"] += "/nowhere"
+    folder, built.environment["HSOKV_DATA_DIR"] = built.environment["HSOKV_DATA_DIR"], str(tmp_path)
     try:
         assert built.run("--dry-run", "report")[0] == 0
         assert built.run("--lint")[0] == 0
     finally:
-        built.environment["HSOKV_DATA_DIR"] = built.environment["HSOKV_DATA_DIR"].removesuffix("/nowhere")
+        built.environment["HSOKV_DATA_DIR"] = folder
