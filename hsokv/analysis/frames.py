@@ -217,7 +217,11 @@ class Study:
             except (ValueError, OSError) as error:
                 raise RecordError(f"{path} cannot be read ({error}). Delete the file and rerun.") from error
             frames[name] = frame
-        return cls.of(about, frames)
+        try:
+            return cls.of(about, frames)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:  # what statistics never write
+            problem = f"{folder}: its tables and study.json do not fit ({error!r})"
+            raise RecordError(f"{problem}. Delete the folder and rerun.") from error
 
     def write(self, folder: Path) -> None:
         """Write every frame as CSV, and study.json and criteria.json, below the folder; the same study, same bytes."""

@@ -83,8 +83,12 @@ def trace(key: str, statistics: Path, document: Path) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: there is no such number; where numbers of that text are printed, their keys are given.
+            The document is not that of a report.
+        RecordError: the statistics are damaged.
     """
     study, kept = Study.read(statistics), read_json(document)
+    if not isinstance(kept, dict) or not kept.keys() >= {"numbers", "records", "digest", "versions", "overlays"}:
+        raise ConfigurationError(f"{document} is not the provenance of a report. Make the report again.")
     numbers = Numbers(study)
     if key not in numbers and (same := [other for other in kept["numbers"] if numbers[other].text == key]):
         raise ConfigurationError(f"No number is named {key!r}. Numbers printed so: {', '.join(same)}.")

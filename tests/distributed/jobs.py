@@ -1,8 +1,8 @@
 """Functions for workers, in a module that they load in no time."""
 
 import os
+import pickle
 import signal
-import threading
 import time
 from pathlib import Path
 
@@ -66,8 +66,14 @@ def always_killed(part):
 
 def killed_in_an_answer(part):
     """Die while the answer is under way: the supervisor must not wait for the rest of it."""
-    threading.Thread(target=lambda: (time.sleep(0.05), os._exit(9))).start()
-    return bytes(2**28)
+
+    def cut_off(answer, file):
+        file.write(pickle.dumps(answer)[:-1])
+        file.flush()
+        os._exit(9)
+
+    pickle.dump = cut_off  # what the worker sends its answers with; it is a process of its own
+    return part
 
 
 def forks(part):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -128,6 +129,24 @@ def test_a_number_is_traced_to_lines_code_and_command(folder):
 def test_a_printed_text_is_traced_to_its_keys(folder):
     with pytest.raises(ConfigurationError, match=r"rare_words\.headline\.full\.accuracy\.mean"):
         trace("60.0", folder / "statistics", folder / "report" / "provenance.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("report/provenance.json", lambda text: "[]"),
+        ("report/provenance.json", lambda text: text.replace('"records"', '"record"')),
+        ("statistics/study.json", lambda text: text.replace('"benchmarks"', '"benchmark"')),
+    ],
+)
+def test_damaged_files_of_a_report_are_refused_by_name(folder, tmp_path, name, change):
+    results = tmp_path / "results"
+    shutil.copytree(folder, results)
+    kept = (results / name).read_text()
+    assert change(kept) != kept
+    (results / name).write_text(change(kept))
+    with pytest.raises(HsokvError, match=name.split("/")[0]):
+        trace("rare_words.headline.full.accuracy.mean", results / "statistics", results / "report" / "provenance.json")
 
 
 def of_hits(share, examples=20):
