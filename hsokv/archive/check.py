@@ -3,13 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from hsokv.archive.artifact import COMMIT, CONFIGURATION
 from hsokv.archive.manifest import check_manifest, read_manifest
-from hsokv.archive.tarball import unpack
+from hsokv.archive.tarball import check_name, unpack
 from hsokv.exceptions import ArchiveError, HsokvError
 from hsokv.files import read_json
 from hsokv.records import read_records, record_files
@@ -27,7 +27,10 @@ class Artifact(NamedTuple):
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Artifact]:
-    """Unpack an artifact to a temporary folder, check it, and take it away again; raises as `check` does."""
+    """Unpack an artifact to a temporary folder, check it, and take it away again; raises as `check` does.
+
+    Errors, those of the block too, name files as they are called in the artifact.
+    """
     with TemporaryDirectory() as scratch:
         unpack(path, Path(scratch))
         folders = sorted(Path(scratch).iterdir())
@@ -35,14 +38,17 @@ def unpacked(path: Path) -> Iterator[Artifact]:
             raise ArchiveError(
                 f"{path}: wanted one folder in it, came {len(folders)} entries: not an artifact of a study"
             )
-        yield check(folders[0])
+        try:
+            yield check(folders[0])
+        except HsokvError as error:
+            raise type(error)(str(error).replace(f"{folders[0]}/", "")) from error
 
 
 def check(folder: Path) -> Artifact:
     """Hold every file of an unpacked artifact against its manifest, and read every record.
 
     Raises:
-        ArchiveError: a file that is missing, changed or not listed; the first few are named.
+        ArchiveError: a file that is missing, changed or not listed, of which the first few are named; no records.
         RecordError: a record that contradicts itself.
     """
     if wrong := check_manifest(folder):
@@ -50,7 +56,8 @@ def check(folder: Path) -> Artifact:
         raise ArchiveError(f"{folder.name}: not as its manifest says: {'; '.join(wrong[:5])}{more}: fetch it again")
     configuration = _read(folder / CONFIGURATION, "results")
     root = _below(CONFIGURATION, configuration["results"])
-    records = sum(len(read_records(path)) for path in record_files(folder / root / "records"))
+    if not (records := sum(len(read_records(path)) for path in record_files(folder / root / "records"))):
+        raise ArchiveError(f"{root / 'records'}: no records in it: not the results of a study that ended")
     if not (folder / COMMIT).is_file():
         raise ArchiveError(f"{COMMIT}: not there: not an artifact of a study")
     commit = (folder / COMMIT).read_text(encoding="utf-8", errors="replace").strip()
@@ -105,10 +112,11 @@ def _files(folder: Path) -> list[Path]:
 
 def _below(file: str, path: object) -> Path:
     """A path that a file of the artifact names; raises ArchiveError where it leads out of the folder."""
-    below = PurePosixPath(str(path))
-    if below.is_absolute() or not below.parts or ".." in below.parts:
-        raise ArchiveError(f"{file}: wanted files and results in a folder below, came {below}: do not trust it")
-    return Path(below)
+    try:
+        check_name(str(path))
+    except ArchiveError as error:
+        raise ArchiveError(f"{file}: {error}: do not trust it") from error
+    return Path(str(path))
 
 
 def _read(path: Path, *keys: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -37,7 +38,7 @@ def pack(path: Path, members: Mapping[str, bytes], stage: Callable[[str], int] =
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in sorted(members):
-            _check_name(name)
+            check_name(name)
             info = tarfile.TarInfo(name)
             info.size, info.mode, info.mtime = len(members[name]), 0o644, EPOCH + 60 * stage(name)
             tar.addfile(info, io.BytesIO(members[name]))
@@ -52,47 +53,32 @@ def unpack(path: Path, folder: Path) -> list[str]:
         ArchiveError: no whole .tar.gz, a link or device, a name twice or that leads out of the folder, too much.
     """
     try:
-        _check_sum(path)
-        with tarfile.open(path, "r:gz") as tar:
-            members = tar.getmembers()
-            _check(members)
-            tar.extractall(folder, members, filter="data")
+        with gzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+            kinds, size = {}, 0  # by path, of which ./a and a are one: whether it is a file
+            for member in tar:
+                size += member.size
+                check_name(member.name)
+                if not (member.isfile() or member.isdir()):
+                    raise ArchiveError(f"wanted plain files and folders, came a link or device, {member.name!r}")
+                if (name := PurePosixPath(member.name)) in kinds or any(kinds.get(above) for above in name.parents):
+                    raise ArchiveError(f"holds {member.name!r} twice, or a file where it wants a folder")
+                kinds[name] = member.isfile()
+                if len(kinds) > MOST_MEMBERS or size > MOST_BYTES:
+                    raise ArchiveError(f"holds more than {MOST_MEMBERS} members or {MOST_BYTES // 2**30} GiB")
+            tar.extractall(folder, filter="data")
+            while stream.read(2**20):  # to the end, where gzip keeps a checksum of its content
+                pass
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, UnicodeError) as error:
         raise ArchiveError(f"{path}: wanted a whole .tar.gz ({error}): fetch it again") from error
     except OSError as error:
         raise ArchiveError(f"{path}: cannot be unpacked: {error.strerror or error}") from error
     except ArchiveError as error:
         raise ArchiveError(f"{path}: {error}: do not trust it") from error
-    return sorted(member.name for member in members if member.isfile())
+    return sorted(str(name) for name, is_file in kinds.items() if is_file)
 
 
-def _check_sum(path: Path) -> None:
-    """Read to the end, where gzip keeps a checksum of its content; tarfile stops before it."""
-    with gzip.open(path) as stream:
-        read = 0
-        while part := stream.read(2**20):
-            read += len(part)
-            if read > MOST_BYTES + 2048 * MOST_MEMBERS:  # of which headers take up to two blocks a member
-                raise ArchiveError(f"holds more than {MOST_BYTES // 2**30} GiB")
-
-
-def _check(members: list[tarfile.TarInfo]) -> None:
-    if len(members) > MOST_MEMBERS or sum(member.size for member in members) > MOST_BYTES:
-        raise ArchiveError(f"holds more than {MOST_MEMBERS} members or {MOST_BYTES // 2**30} GiB")
-    files: dict[PurePosixPath, bool] = {}  # by path, of which ./a and a are one: whether it is a file
-    for member in members:
-        _check_name(member.name)
-        if not (member.isfile() or member.isdir()):
-            raise ArchiveError(f"wanted plain files and folders, came a link or device, {member.name!r}")
-        if (path := PurePosixPath(member.name)) in files:
-            raise ArchiveError(f"holds {member.name!r} twice")
-        files[path] = member.isfile()
-    for path in files:
-        if inside := next((parent for parent in path.parents if files.get(parent)), None):
-            raise ArchiveError(f"holds {str(inside)!r} as a file and as a folder")
-
-
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise ArchiveError where `name`, of a file in an archive, leads out of its folder or is no portable name."""
     parts = PurePosixPath(name).parts
-    if not parts or name.startswith("/") or ".." in parts or set(name) & set("\\\n\r\0"):
+    if not parts or name.startswith("/") or ".." in parts or re.search("[\\\\\n\r\0\ud800-\udfff]", name):
         raise ArchiveError(f"wanted names of files below one folder, came {name!r}")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 
 import pytest
 
@@ -135,9 +136,11 @@ def test_a_document_that_is_not_of_the_records_is_refused(folder, tmp_path, keys
 @pytest.mark.parametrize(
     ("name", "text", "match"),
     [
-        (artifact.CONFIGURATION, '{"results": "../.."}', "wanted files and results in a folder below"),
-        (artifact.CONFIGURATION, '{"results": "/"}', "do not trust it"),
-        (artifact.CONFIGURATION, '{"results": ""}', "do not trust it"),
+        *(
+            (artifact.CONFIGURATION, json.dumps({"results": results}), "do not trust it")
+            for results in ("../..", "/", "", ".", "results\0", "\ud800", 7 * "../", "a\nb")
+        ),
+        (artifact.CONFIGURATION, '{"results": "elsewhere"}', "elsewhere/records: no records"),
         (artifact.CONFIGURATION, "{}", "results"),
         (artifact.CONFIGURATION, "[]", "results"),
         (artifact.CONFIGURATION, "{", "wanted whole JSON"),
@@ -153,8 +156,15 @@ def test_a_file_that_is_none_of_a_study_is_refused_though_the_manifest_fits(fold
     if text is not None:
         (folder / name).write_text(text)
     resealed(folder)
-    with pytest.raises(HsokvError, match=match):
-        check.rebuild(check.check(folder), tmp_path / "again")
+    with pytest.raises(HsokvError, match=match) as error, check.unpacked(packed_again(folder, tmp_path)) as found:
+        check.rebuild(found, tmp_path / "again")
+    assert tempfile.gettempdir() not in str(error.value).replace(str(tmp_path), "")
+
+
+def packed_again(folder, tmp_path):
+    names = [path.relative_to(folder.parent).as_posix() for path in folder.rglob("*") if path.is_file()]
+    pack(tmp_path / "a.tar.gz", {name: (folder.parent / name).read_bytes() for name in names})
+    return tmp_path / "a.tar.gz"
 
 
 def test_an_archive_of_something_else_is_named(tmp_path):
