@@ -33,7 +33,7 @@ class ModelError(HsokvError, ValueError):
     """A saved model is damaged, incomplete, or not of this package."""
 
 
-class RecordError(HsokvError, ValueError):
+class RecordError(HsokvError):
     """A record cannot be read, or was made by something else than what is asked for."""
 
 

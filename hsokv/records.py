@@ -7,23 +7,53 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from hsokv.exceptions import RecordError
 from hsokv.files import parse_json, write_bytes, write_json, writing
 
+if TYPE_CHECKING:
+    JsonValue = Any  # readers index it as they like
+else:
+    from pydantic import JsonValue
+
 FORMAT = "hsokv-record/3"
 ROOT = "results/records"
 _REMAKE = "delete the file and run the same snakemake command again"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # no dot: names are parts of paths and of dotted keys
+_NAME = "^[A-Za-z0-9][A-Za-z0-9_-]*$"  # no dot: names are parts of paths and of dotted keys
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+Name = Annotated[str, Field(pattern=_NAME)]
 
 
-@dataclass(frozen=True)
-class RunRecord:
+class _Entry:
+    """What is refused by a RecordError when it is built."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, given: ArgsKwargs, build: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            entry = build(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise RecordError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        if problem := next(entry._contradictions(), None):
+            raise RecordError(problem)
+        return entry
+
+    def _contradictions(self) -> Iterator[str]:
+        yield from ()
+
+
+@dataclass(frozen=True, config=_STRICT)
+class RunRecord(_Entry):
     """One run of one arm: benchmark, condition, arm and seed name the run, the other fields are its results.
 
     `scores` are plain numbers (accuracy in 0..1, log_loss in nats); `outcomes` holds one character a test example,
@@ -34,30 +64,39 @@ class RunRecord:
         RecordError: a field is of the wrong type, not finite, not plain JSON, or contradicts another.
     """
 
-    benchmark: str
-    condition: str
-    arm: str
+    benchmark: Name
+    condition: Name
+    arm: Name
     seed: int
-    status: str
+    status: Literal["done", "not run"]
     reason: str | None
-    configuration: dict[str, Any]
+    configuration: dict[str, JsonValue]
     stamp: dict[str, str]
     version: str
-    data: dict[str, Any]
+    data: dict[str, JsonValue]
     flops: dict[str, int]
-    scores: dict[str, float]
-    outcomes: str
+    scores: dict[str, float | int]
+    outcomes: Annotated[str, Field(pattern="^[01]*$")]
     shared_test: bool
-    curves: dict[str, list[float]]
-    instruments: dict[str, Any]
+    curves: dict[str, list[float | int]]
+    instruments: dict[str, JsonValue]
 
-    def __post_init__(self) -> None:
-        if problem := next(_problems(self), None):
-            raise RecordError(f"record {self.benchmark}/{self.condition}/{self.arm}/seed{self.seed}: {problem}")
+    def _contradictions(self) -> Iterator[str]:
+        if self.flops.keys() != {"allowed", "spent"}:
+            yield f"flops holds {sorted(self.flops)}, wanted allowed and spent"
+        if self.stamp.keys() != {"configuration", "code", "data"}:
+            yield f"stamp holds {sorted(self.stamp)}, wanted configuration, code and data"
+        if self.status == "not run":
+            if not self.reason or self.scores or self.outcomes:
+                yield "status is not run, which wants a reason and no score"
+        elif missing := ({"accuracy"} - self.scores.keys()) | ({"synthetic", "split"} - self.data.keys()):
+            yield f"scores and data want {', '.join(sorted(missing))}"
+        elif self.outcomes and abs(self.outcomes.count("1") / len(self.outcomes) - self.scores["accuracy"]) > 1e-6:
+            yield "the accuracy is not the share of right outcomes"
 
 
-@dataclass(frozen=True)
-class CostRecord:
+@dataclass(frozen=True, config=_STRICT)
+class CostRecord(_Entry):
     """What a run cost: wall seconds, peak memory in bytes of its process so far, and where; it has no checksum.
 
     `seconds` holds times of parts of the run, by name, where it was timed in parts.
@@ -70,11 +109,7 @@ class CostRecord:
     host: str
     device: str
     threads: int
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if problem := next(_wrong_types(self), "") or ("seconds: empty" if [] in self.seconds.values() else ""):
-            raise RecordError(f"cost {self.condition}/seed{self.seed}: {problem}")
+    seconds: dict[str, Annotated[list[float], Field(min_length=1)]] = field(default_factory=dict)
 
 
 Entry = TypeVar("Entry", RunRecord, CostRecord)
@@ -87,7 +122,7 @@ def records_path(benchmark: str, arm: str, root: str | Path = ROOT) -> Path:
     'results/records/sst2/knn.jsonl'
     """
     for name in (benchmark, arm):
-        if not _NAME.fullmatch(name):
+        if not re.fullmatch(_NAME, name):
             raise RecordError(f"{name!r} is not a name of letters, digits, `_` and `-`: rename it")
     return Path(root) / benchmark / f"{arm}.jsonl"
 
@@ -199,12 +234,6 @@ def _entry(line: bytes, kind: type[Entry]) -> Entry:
     content = _unsealed(line) if kind is RunRecord else _object(line)
     if kind is RunRecord and content.pop("format", None) != FORMAT:
         raise RecordError(f"not of format {FORMAT!r}")
-    known = {each.name: each.default_factory is MISSING for each in fields(kind)}
-    if wrong := [
-        *(content.keys() - known),
-        *(name for name, needed in known.items() if needed and name not in content),
-    ]:
-        raise RecordError(f"missing or unknown keys: {', '.join(sorted(wrong))}")
     return kind(**content)
 
 
@@ -230,58 +259,3 @@ def _unsealed(text: bytes) -> dict[str, Any]:
     if checksum != _sealed(content)["sha256"]:
         raise RecordError("a value in it was changed, since its checksum is another")
     return content
-
-
-def _no_json(value: object) -> str:
-    """Why a value is not what JSON would give back, "" where it is."""
-    try:
-        same = json.loads(json.dumps(value, allow_nan=False)) == value
-    except (TypeError, ValueError, RecursionError) as error:
-        return str(error)
-    return "" if same else "holds a tuple, or a key that is not a string: JSON keeps lists and strings"
-
-
-def _fits(value: object, kind: Any) -> bool:
-    """Whether a value is of a type such as `dict[str, list[float]]`; an integer is a float too, a bool is neither."""
-    of = get_args(kind)
-    if get_origin(kind) is dict:
-        return isinstance(value, dict) and all(_fits(k, of[0]) and _fits(v, of[1]) for k, v in value.items())
-    if get_origin(kind) is list:
-        return isinstance(value, list) and all(_fits(part, of[0]) for part in value)
-    if kind is Any or of:
-        return kind is Any or any(_fits(value, one) for one in of)
-    if isinstance(value, bool) or kind is not float:
-        return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    return isinstance(value, int | float) and abs(value) <= sys.float_info.max  # NaN is not
-
-
-def _wrong_types(entry: "RunRecord | CostRecord") -> Iterator[str]:
-    """What is wrong with the types of a record, in words."""
-    for each in fields(entry):
-        if not _fits(value := getattr(entry, each.name), each.type):
-            yield f"{each.name} is {type(value).__name__}, or holds what is not a number or text: wanted {each.type}"
-    if _no_json(vars(entry)):  # all at once is quick; one by one names the culprit
-        yield from (f"{name}: {why}" for name, value in vars(entry).items() if (why := _no_json(value)))
-
-
-def _problems(record: RunRecord) -> Iterator[str]:
-    """What is wrong with a record, in words."""
-    yield from _wrong_types(record)
-    done, scores, outcomes = record.status == "done", record.scores, record.outcomes
-    right = outcomes.count("1") / max(len(outcomes), 1)
-    contradictions = {
-        "benchmark, condition and arm are names of letters, digits, `_` and `-`": not all(
-            map(_NAME.fullmatch, (record.benchmark, record.condition, record.arm))
-        ),
-        f"flops holds {sorted(record.flops)}, wanted allowed and spent": set(record.flops) != {"allowed", "spent"},
-        f"stamp holds {sorted(record.stamp)}, wanted configuration, code and data": set(record.stamp)
-        != {"configuration", "code", "data"},
-        "outcomes hold characters other than 0 and 1": set(outcomes) - set("01"),
-        f"status is {record.status!r}, wanted 'done' or 'not run'": record.status not in ("done", "not run"),
-        "not run wants a reason, no score": not done and (not record.reason or scores or outcomes),
-        "a run that is done wants an accuracy in its scores": done and "accuracy" not in scores,
-        f"data holds {sorted(record.data)}, wanted synthetic and split": done
-        and {"synthetic", "split"} - record.data.keys(),
-        "the accuracy is not the share of right outcomes": outcomes and abs(right - scores.get("accuracy", -1)) > 1e-6,
-    }
-    yield from (words for words, holds in contradictions.items() if holds)
