@@ -105,15 +105,15 @@ def canonical(text: str) -> str:
 
 
 def check_names(labels: Iterable[str], where: str) -> tuple[str, ...]:
-    """The classes that labels name, sorted; raises DataError for a single one, and for names that are easily mixed up:
-    that differ in case alone, or are one number (1 and 1.0)."""
+    """The classes that labels name, sorted; raises DataError for a single one, and for one number written in two ways
+    (1 and 1.0)."""
     names, seen = tuple(sorted(set(labels))), {}
     if len(names) < 2:
         raise DataError(f"{where}: {names[0]!r} is the only class, at least two are needed")
     for name in names:
-        alike = Decimal(name) if re.fullmatch(r"-?[0-9]{1,300}(\.[0-9]*)?", name) else name.casefold()
-        if (other := seen.setdefault(alike, name)) != name:
-            raise DataError(f"{where}: are {other!r} and {name!r} one class? Write them alike, or tell them apart")
+        number = Decimal(name) if re.fullmatch(r"-?[0-9]{1,300}(\.[0-9]*)?", name) else name
+        if (other := seen.setdefault(number, name)) != name:
+            raise DataError(f"{where}: {other!r} and {name!r} are one number; write it in one way")
     return names
 
 

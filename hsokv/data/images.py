@@ -62,7 +62,8 @@ def read_image_folder(folder: Path) -> tuple[Examples, Examples, dict[str, int]]
     (train, others), (test, more) = (list_files(Path(folder) / split) for split in SPLITS)
     if alone := sorted(train.keys() ^ test.keys()):
         raise DataError(f"{folder}: {_some(alone)} is a class of train or of test alone: both need images of it")
-    check_names(train, str(folder))
+    if len({name.casefold() for name in check_names(train, str(folder))}) < len(train):
+        raise DataError(f"{folder}: {_some(train)}: names that differ in case alone are one folder on other systems")
     problems: dict[str, list[Path]] = defaultdict(list)
     examples = [_read_all(classes, problems) for classes in (train, test)]
     if problems:

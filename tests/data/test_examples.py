@@ -147,10 +147,10 @@ def test_texts_that_look_different_are_two(one, other):
     assert canonical(one) != canonical(other)
 
 
-def test_names_of_classes_that_are_easily_mixed_up_are_refused():
-    long = ["12345678901234567890", "12345678901234567891", "-1", "1", "1/2", "nan", "sNaN", "1e999999"]
+def test_a_class_is_one_name_and_a_number_is_written_in_one_way():
+    long = ["12345678901234567890", "12345678901234567891", "-1", "1", "1/2", "nan", "sNaN", "1e999999", "US", "us"]
     assert check_names([*long, "1"], "own") == tuple(sorted(long))
-    for names in (["a"], ["1", "1.0"], ["01", "1"], ["-0.50", "-.5", "-0.5"], ["True", "TRUE"], ["\u00df", "ss"]):
+    for names in (["a"], ["1", "1.0"], ["01", "1"], ["-0.50", "-.5", "-0.5"]):
         with pytest.raises(DataError, match="own"):
             check_names(names, "own")
 
