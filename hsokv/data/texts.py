@@ -172,7 +172,7 @@ def _field(place: str, value: object) -> str:
     return value if value[:1].isprintable() or canonical(value) else ""
 
 
-def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list[str], "pd.DataFrame"]:
     rest = _without_quoted_fields(content, b",")
     if broken := re.search(rb'(?:^|,) *"', rest, re.MULTILINE):
         row = rest.count(b"\n", 0, broken.end()) + 1
@@ -185,12 +185,12 @@ def _read_csv(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "p
 
 def _read_separated(
     path: Path, content: bytes, quoted: bool | None, separator: str = "\t"
-) -> tuple[list, "pd.DataFrame"]:
+) -> tuple[list[str], "pd.DataFrame"]:
     import pandas as pd
 
     quoted = _is_quoted(content) if quoted is None else quoted
-    first = content.split(b"\n", 1)[0].decode()
-    if not first.strip():
+    first = content.split(b"\n", 1)[0].decode().strip()
+    if not first:
         raise DataError(f"{path}, row 1: blank; the first line has to be the header")
     try:
         table = pd.read_csv(
@@ -205,13 +205,12 @@ def _read_separated(
             skipinitialspace=quoted,  # a field may be quoted after a blank
         )
     except pd.errors.ParserError as error:
-        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise DataError(
-            f"{path}: {reason}; every row needs as many fields as the header, {first.strip()[:200]!r}, and quotation "
-            "marks inside a quoted field are doubled"
+            f"{path}: {error}; every row needs as many fields as the header, {first[:200]!r}, and quotation marks "
+            "inside a quoted field are doubled"
         ) from error
     table.index += 1
-    blank = [row for row in table.index[table[0].str.strip() == ""] if not "".join(table.loc[row]).strip()]
+    blank = table.index[table.map(str.strip).eq("").all(axis=1)]
     return table.iloc[0].tolist(), table.iloc[1:].drop(blank)  # a blank line is no row
 
 
@@ -233,7 +232,7 @@ def _without_quoted_fields(content: bytes, separator: bytes) -> bytes:
     return whole.sub(lambda match: match[1] + b"\n" * match[0].count(b"\n"), content) if b'"' in content else content
 
 
-def _read_jsonl(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+def _read_jsonl(path: Path, content: bytes, quoted: bool | None) -> tuple[list[str], "pd.DataFrame"]:
     import pandas as pd
 
     rows = {}
@@ -248,7 +247,7 @@ def _read_jsonl(path: Path, content: bytes, quoted: bool | None) -> tuple[list, 
     return table.columns.tolist(), table.set_axis(range(table.shape[1]), axis=1)
 
 
-def _read_parquet(path: Path, content: bytes, quoted: bool | None) -> tuple[list, "pd.DataFrame"]:
+def _read_parquet(path: Path, content: bytes, quoted: bool | None) -> tuple[list[str], "pd.DataFrame"]:
     import pandas as pd
 
     try:
@@ -260,7 +259,7 @@ def _read_parquet(path: Path, content: bytes, quoted: bool | None) -> tuple[list
     return table.columns.tolist(), table.set_axis(range(table.shape[1]), axis=1).set_axis(range(1, len(table) + 1))
 
 
-READERS: Mapping[str, Callable] = {
+READERS: Mapping[str, Callable[[Path, bytes, bool | None], tuple[list[str], "pd.DataFrame"]]] = {
     ".csv": _read_csv,
     ".tsv": _read_separated,
     ".txt": _read_separated,
