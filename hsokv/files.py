@@ -1,6 +1,5 @@
 """Files written whole or not at all, and their checksums."""
 
-import errno
 import hashlib
 import json
 import os
@@ -15,18 +14,6 @@ from hsokv.exceptions import HsokvError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-_DENIED = "permission denied: choose a folder you may write, or change its owner"
-_WHAT_TO_DO = {
-    errno.ENOSPC: "the disk is full: free some space and run again",
-    errno.EDQUOT: "the disk quota is used up: free some space and run again",
-    errno.EROFS: "the file system is read-only: choose a folder that can be written",
-    errno.EACCES: _DENIED,
-    errno.EPERM: _DENIED,
-    errno.ENOTDIR: "a part of the path is a file, not a folder: move that file or choose another folder",
-    errno.EEXIST: "a file, or a link that leads nowhere, has this name: move it or choose another name",
-    errno.EISDIR: "there is a folder of that name: move it or choose another name",
-}
-
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
@@ -34,8 +21,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = _WHAT_TO_DO.get(error.errno or 0, f"{error.strerror or error}: see that the folder can be written")
-        raise HsokvError(f"cannot write {path}: {advice}") from error
+        raise HsokvError(
+            f"cannot write {path}: {error.strerror or error}: free some space, make it writable, or choose another name"
+        ) from error
 
 
 @contextmanager

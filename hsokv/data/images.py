@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hsokv.data.examples import SHAPE, Examples, as_printed, check_names, digests, in_order
+from hsokv.data.examples import SHAPE, Examples, as_printed, check_names, in_order
 from hsokv.data.sources import DataFiles, find_own
 from hsokv.exceptions import DataError
 from hsokv.files import checksum
@@ -29,10 +29,6 @@ SYSTEM_FILES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
 
 BACKGROUND = (128, 128, 128, 255)
 """Behind transparent pixels: neither a black nor a white drawing vanishes on it."""
-
-
-class _ModeError(ValueError):
-    """A whole picture that has no right 8-bit form; the message says why."""
 
 
 def locate_image_folder(name: str, folder: str, root: Path | None) -> DataFiles:
@@ -53,7 +49,7 @@ def read_image_folder(folder: Path) -> tuple[Examples, Examples, dict[str, int]]
     become RGB, their short side 32 pixels, and are cut to 32 x 32 around the centre (`originals` are whole). Classes
     are numbered by name. Raises DataError naming what is wrong: a folder or all images of a class missing, a class that
     only one of train and test has, a single class, mostly other files in a class, images that cannot be read or have
-    no right 8-bit form, equal images in train and test or in two classes of train.
+    no right 8-bit form.
 
     >>> read_image_folder(Path("/nowhere"))
     Traceback (most recent call last):
@@ -68,12 +64,10 @@ def read_image_folder(folder: Path) -> tuple[Examples, Examples, dict[str, int]]
     examples = [_read_all(classes, problems) for classes in (train, test)]
     if problems:
         raise DataError("; ".join(f"{_some(paths)}: {reason}" for reason, paths in sorted(problems.items())))
-    train, test = map(in_order, examples)
-    _check_repeats(train, test)
     others += more
     beside = (path for path in Path(folder).rglob("*") if path.relative_to(folder).parts[0] not in SPLITS)
     others["files beside train and test"] = sum(path.is_file() and not _is_system(path.name) for path in beside)
-    return train, test, dict(sorted((+others).items()))
+    return in_order(examples[0]), in_order(examples[1]), dict(sorted((+others).items()))
 
 
 def originals(examples: Examples) -> Iterator[np.ndarray]:
@@ -170,7 +164,7 @@ def _read_all(classes: dict[str, list[Path]], problems: dict[str, list[Path]]) -
         except Image.DecompressionBombError:
             limit = 2 * Image.MAX_IMAGE_PIXELS
             problems[f"larger than the limit of {limit:,} pixels: save them smaller"].append(path)
-        except _ModeError as error:
+        except DataError as error:
             problems[str(error)].append(path)
         except Exception:  # a damaged file makes decoders raise nearly anything
             problems["not whole images, they cannot be read: take them away or save them anew"].append(path)
@@ -179,7 +173,7 @@ def _read_all(classes: dict[str, list[Path]], problems: dict[str, list[Path]]) -
 
 
 def _open(path: Path) -> "PIL.Image.Image":
-    """The whole image, RGB with 8 bits a colour, turned as its file says."""
+    """The whole image, RGB with 8 bits a colour, turned as its file says; DataError where white is not known."""
     from PIL import Image, ImageOps
 
     _suffixes()  # registers all formats
@@ -197,25 +191,11 @@ def _open(path: Path) -> "PIL.Image.Image":
         grey[pixels == image.info.get("transparency", -1)] = BACKGROUND[0]
         return Image.fromarray(grey).convert("RGB")
     if image.mode in ("I", "F"):
-        raise _ModeError(f"pixels of mode {image.mode} have no known white: save them with 8 or 16 bits a colour")
+        raise DataError(f"pixels of mode {image.mode} have no known white: save them with 8 or 16 bits a colour")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image)
     return image.convert("RGB")
-
-
-def _check_repeats(train: Examples, test: Examples) -> None:
-    first: dict[bytes, int] = {}
-    twice, both = [], []
-    for row, digest in enumerate(digests(train)):
-        if train.labels[first.setdefault(digest, row)] != train.labels[row]:
-            twice.append(f"{train.files[first[digest]]} = {train.files[row]}")
-    for row, digest in enumerate(digests(test)):
-        if digest in first:
-            both.append(f"{train.files[first[digest]]} = {test.files[row]}")
-    for pairs, where in ((twice, "two classes of train"), (both, "train and in test")):
-        if pairs:
-            raise DataError(f"the same pixels stand in {where}: {_some(pairs)}")
 
 
 def _some(items: Iterable) -> str:

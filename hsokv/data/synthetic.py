@@ -17,18 +17,22 @@ T = TypeVar("T")
 # sst2_synthetic. Class 1 is praise. It cannot be read off single words: a negation turns its clause round, the clause
 # after "but" decides over the one before it, and the mixed adjectives praise one noun and blame another (light humour,
 # a light plot).
+# fmt: off
 _NOUNS = (
-    "story plot script dialogue acting cast score photography editing pacing ending premise humour mood setting "
-    "direction soundtrack opening romance chase"
-).split()
+    "story", "plot", "script", "dialogue", "acting", "cast", "score", "photography", "editing",
+    "pacing", "ending", "premise", "humour", "mood", "setting", "direction", "soundtrack", "opening",
+    "romance", "chase",
+)
 _BLAME = (
-    "dull lifeless clumsy stale tedious shallow muddled forced lazy grating hollow limp tiresome bland sloppy leaden "
-    "contrived bloated drab witless"
-).split()
+    "dull", "lifeless", "clumsy", "stale", "tedious", "shallow", "muddled", "forced", "lazy", "grating",
+    "hollow", "limp", "tiresome", "bland", "sloppy", "leaden", "contrived", "bloated", "drab", "witless",
+)
 _PRAISE = (
-    "vivid graceful clever fresh gripping tender lucid sincere inventive charming rich lively touching elegant sharp "
-    "radiant assured supple bright witty"
-).split()
+    "vivid", "graceful", "clever", "fresh", "gripping", "tender", "lucid", "sincere", "inventive",
+    "charming", "rich", "lively", "touching", "elegant", "sharp", "radiant", "assured", "supple",
+    "bright", "witty",
+)
+# fmt: on
 # A mixed adjective praises its first nouns and blames its second ones.
 _MIXED = (
     ("light", ("humour", "mood", "romance"), ("plot", "script", "premise")),

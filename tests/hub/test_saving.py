@@ -156,7 +156,7 @@ def nobody():
 
 @pytest.mark.usefixtures("nobody")
 def test_a_place_without_permission_is_refused(model):
-    with pytest.raises(HsokvError, match=r"(?i)cannot write .*permission denied: choose a folder you may write"):
+    with pytest.raises(HsokvError, match=r"(?i)cannot write .*permission denied"):
         model.save_pretrained(Path("/model"))
 
 
