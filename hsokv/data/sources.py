@@ -125,8 +125,9 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
     pooch.get_logger().setLevel("WARNING")
 
     def retrieve(url: str, sha256: str | None, file: Path) -> Path:
-        download = _Resume(folder / f"{file.name}.part", source.bytes, progress)
-        pooch.retrieve(url, f"sha256:{sha256}", file.name, file.parent, downloader=download)
+        part = folder / f"{file.name}.part"
+        get = lambda url, output, _: _download(url, output, part, progress)  # noqa: E731
+        pooch.retrieve(url, f"sha256:{sha256}", file.name, file.parent, downloader=get)
         return file
 
     try:
@@ -152,40 +153,28 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
     return locate(source, None, cache)
 
 
-class _Resume:
-    """A downloader for pooch, which has no resume of its own: MNLI has 313 MB, too many to get twice.
+def _download(url: str, file: str, part: Path, progress: bool) -> None:
+    """Download with pooch, which has no resume of its own: MNLI has 313 MB, too many to get twice.
 
-    What came of a download that broke off stays in the file `part`; it goes on from there, once in this call and
-    otherwise in the next. A server without ranges is read from the start.
+    What came of a download that broke off stays in `part`; it goes on from there, once in this call and otherwise in
+    the next. What a server without ranges sends has another checksum, and the next call begins anew.
     """
+    import pooch
+    import requests
 
-    def __init__(self, part: Path, size: int, progress: bool) -> None:
-        self.part, self.size, self.progress = part, size, progress
-
-    def __call__(self, url: str, output_file: str, pooch: object) -> None:
-        import requests
-
-        try:
-            self._continue(url)
-        except requests.RequestException:
-            self._continue(url)
-        self.part.replace(output_file)
-
-    def _continue(self, url: str) -> None:
-        import requests
-        from tqdm import tqdm
-
-        start = self.part.stat().st_size if self.part.exists() else 0
+    for again in (True, False):
+        start = part.stat().st_size if part.exists() else 0
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
-            if response.status_code == requests.codes.requested_range_not_satisfiable:
-                self.part.unlink(missing_ok=True)  # of another file, or whole but never checked
-            response.raise_for_status()
-            start = start if response.status_code == requests.codes.partial_content else 0
-            bar = tqdm(total=self.size, initial=start, unit="B", unit_scale=True, disable=not self.progress)
-            with bar, self.part.open("ab" if start else "wb") as stream:
-                for chunk in response.iter_content(1 << 16):
-                    bar.update(stream.write(chunk))
+        try:
+            with part.open("ab") as stream:
+                pooch.HTTPDownloader(progress, 1 << 16, timeout=TIMEOUT_SECONDS, headers=headers)(url, stream, None)
+            break
+        except requests.RequestException as error:
+            if error.response is not None and error.response.status_code == 416:  # no such range
+                part.unlink()  # of another file, or whole but never checked
+            if not again:
+                raise
+    part.replace(file)
 
 
 def _status(member: Member, file: Path, other: str) -> FileStatus:
