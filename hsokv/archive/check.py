@@ -1,8 +1,8 @@
 """An artifact on another machine: is it whole, are its records sound, does its report follow from them?"""
 
 import contextlib
+import filecmp
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ class Artifact(NamedTuple):
     records: int
 
 
-@contextmanager
+@contextlib.contextmanager
 def unpacked(path: Path) -> Iterator[Artifact]:
     """Unpack an artifact to a temporary folder, check it, and take it away again; raises as `check` does.
 
@@ -33,15 +33,13 @@ def unpacked(path: Path) -> Iterator[Artifact]:
     """
     with TemporaryDirectory() as scratch:
         unpack(path, Path(scratch))
-        folders = sorted(Path(scratch).iterdir())
-        if len(folders) != 1 or not folders[0].is_dir():
-            raise ArchiveError(
-                f"{path}: wanted one folder in it, came {len(folders)} entries: not an artifact of a study"
-            )
+        first, *others = sorted(Path(scratch).iterdir()) or [path]
+        if others or not first.is_dir():
+            raise ArchiveError(f"{path}: wanted one folder in it and nothing else: not an artifact of a study")
         try:
-            yield check(folders[0])
+            yield check(first)
         except HsokvError as error:
-            raise type(error)(str(error).replace(f"{folders[0]}/", "")) from error
+            raise type(error)(str(error).replace(f"{first}/", "")) from error
 
 
 def check(folder: Path) -> Artifact:
@@ -86,8 +84,10 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
             compute(records, document["study"], statistics, scaling, time)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArchiveError(f"provenance.json: its study is not that of these records: {error!r}") from error
-    write_tables(statistics, [output / "tables" / path.name for path in _files(artifact.results / "tables")])
-    draw(statistics, [figures / path.name for path in _files(artifact.results / "figures")])
+    write_tables(
+        statistics, [output / "tables" / path.name for path in sorted((artifact.results / "tables").glob("*.*"))]
+    )
+    draw(statistics, [figures / path.name for path in sorted((artifact.results / "figures").glob("*.*"))])
     write_report(
         statistics=statistics,
         records=document["records"],
@@ -98,16 +98,9 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
         measured=document["measured"],
         base=artifact.folder,
     )
-    made = [path.relative_to(output) for path in sorted(output.rglob("*")) if path.is_file()]
-    return [name.as_posix() for name in made if not _same(output / name, artifact.results / name)]
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and one.read_bytes() == other.read_bytes()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.*") if path.is_file())
+    made = [path.relative_to(output).as_posix() for path in output.rglob("*") if path.is_file()]
+    _, other, absent = filecmp.cmpfiles(output, artifact.results, made, shallow=False)
+    return sorted(other + absent)
 
 
 def _below(file: str, path: object) -> Path:

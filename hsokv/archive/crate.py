@@ -17,15 +17,6 @@ PROFILES = (
 LICENCE = "https://spdx.org/licenses/MIT"
 
 
-def authors_of(paper: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The authors that may be named: one without a name where the paper is anonymous.
-
-    >>> authors_of({"anonymous": True, "authors": [{"name": "A"}]})
-    [{'name': 'Anonymous authors'}]
-    """
-    return [{"name": "Anonymous authors"}] if paper["anonymous"] else [dict(author) for author in paper["authors"]]
-
-
 def crate(
     members: Mapping[str, bytes], paper: Mapping[str, Any], made_of: Iterable[str], made: Iterable[str], commit: str
 ) -> str:
@@ -48,9 +39,10 @@ def crate(
     described.datePublished = "2000-01-01"  # as of every file in the artifact: a date of today would change its bytes
     licence = {"@type": "CreativeWork", "name": "MIT License"}
     described.license = described.add(ContextEntity(described, LICENCE, licence))
+    authors = [{"name": "Anonymous authors"}] if paper["anonymous"] else paper["authors"]
     described.root_dataset["author"] = [
         described.add(Person(described, author.get("orcid", f"#author{number}"), {"name": author["name"]}))
-        for number, author in enumerate(authors_of(paper), start=1)
+        for number, author in enumerate(authors, start=1)
     ]
     for name in sorted(members):
         about = {"contentSize": str(len(members[name])), "sha256": hashlib.sha256(members[name]).hexdigest()}

@@ -167,8 +167,9 @@ def packed_again(folder, tmp_path):
     return tmp_path / "a.tar.gz"
 
 
-def test_an_archive_of_something_else_is_named(tmp_path):
-    pack(tmp_path / "a.tar.gz", {"x": b"", "y": b""})
+@pytest.mark.parametrize("members", [{"x": b"", "y": b""}, {"x": b""}, {}])
+def test_an_archive_of_something_else_is_named(tmp_path, members):
+    pack(tmp_path / "a.tar.gz", members)
     with pytest.raises(ArchiveError, match="not an artifact of a study"), check.unpacked(tmp_path / "a.tar.gz"):
         pass
 

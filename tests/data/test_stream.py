@@ -86,5 +86,5 @@ def test_a_test_that_lacks_a_class_or_has_one_too_many_is_refused():
     found, (x, y) = stream(), stream().test
     with pytest.raises(DataError, match="at least 1 examples of every class, got 0 of class 3"):
         check_stream(found._replace(test=Shots(x[y < 3], y[y < 3])))
-    with pytest.raises(DataError, match=r"test: wanted labels in 0\.\.3, got 0\.\.4"):
+    with pytest.raises(DataError, match=r"test: .* 0\.\.3, got 0\.\.4"):
         check_stream(found._replace(test=Shots(torch.cat([x, x[:1]]), torch.cat([y, torch.tensor([4])]))))
