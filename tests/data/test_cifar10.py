@@ -114,27 +114,19 @@ def test_whatever_else_a_pickle_asks_for_is_refused(batches, function):
 
 def test_allowed_names_used_to_other_ends_do_nothing(batches):
     _, paths = batches
-    put(paths[META], {"label_names": Runs(np.dtype, "O")})
-    with pytest.raises(DataError, match="wanted label_names"):
-        read_cifar10(paths)
-    put(paths[META], {"label_names": NAMES})
-    put(paths[TRAIN[0]], {"data": Runs(np.ndarray, (2, 3072))})
-    with pytest.raises(DataError, match="data_batch_1: wanted data"):
-        read_cifar10(paths)
+    for split, value in ((META, {"label_names": Runs(np.dtype, "O")}), (TRAIN[0], {"data": Runs(np.ndarray, (2, 3))})):
+        before = paths[split].read_bytes()
+        put(paths[split], value)
+        with pytest.raises(DataError, match=f"{split}: wanted (label_names|data)"):
+            read_cifar10(paths)
+        paths[split].write_bytes(before)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 50, 3000, -1])
 def test_a_cut_file_is_named(batches, kept):
     _, paths = batches
     paths[TEST].write_bytes(paths[TEST].read_bytes()[:kept])
-    with pytest.raises(DataError, match=r"test_batch: wanted a batch of CIFAR-10, came a damaged file .*get it again"):
-        read_cifar10(paths)
-
-
-def test_a_missing_file_is_named(batches):
-    _, paths = batches
-    paths[META].unlink()
-    with pytest.raises(DataError, match=r"batches\.meta: wanted a readable file, came No such file"):
+    with pytest.raises(DataError, match=r"test_batch: .* damaged file"):
         read_cifar10(paths)
 
 
@@ -169,10 +161,13 @@ def test_names_that_are_no_ten_names_are_refused(batches, names):
         read_cifar10(paths)
 
 
-def test_something_else_than_a_dictionary_is_refused(batches):
+def test_a_missing_file_and_something_else_than_a_dictionary_are_named(batches):
     _, paths = batches
     paths[META].write_bytes(pickle.dumps([1]))
-    with pytest.raises(DataError, match=r"batches\.meta: wanted a dictionary, came list"):
+    with pytest.raises(DataError, match=r"batches\.meta: .* list"):
+        read_cifar10(paths)
+    paths[META].unlink()
+    with pytest.raises(DataError, match=r"batches\.meta: .* No such file"):
         read_cifar10(paths)
 
 
