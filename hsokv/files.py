@@ -1,6 +1,7 @@
 """Files written whole or not at all, and their checksums."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -61,6 +62,25 @@ def replacing(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Make `folder` and hold it against other processes, which wait; a process that ends lets go however it ends.
+
+    Yields False where the file system has no such locks (NFS): then nobody waits.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    held = True
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            held = False
+        yield held
+    finally:
+        os.close(descriptor)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -1,6 +1,5 @@
 """Where real data are found: a user's own copies, the download cache, the network (pooch fetches and verifies)."""
 
-import fcntl
 import json
 import os
 import tarfile
@@ -8,15 +7,14 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from hsokv.data.catalogue import Member, Source
 from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
-from hsokv.files import checksum, write_json
+from hsokv.files import checksum, locked, write_json
 
 TIMEOUT_SECONDS = 5  # to connect, and between two packets
 
@@ -131,7 +129,7 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
         return file
 
     try:
-        with _lock(folder):
+        with locked(folder):
             if source.sha256:
                 archive = folder / PurePosixPath(urlsplit(source.url).path).name
                 _extract(source, retrieve(source.url, source.sha256, archive), cache)
@@ -186,18 +184,6 @@ class _Resume:
             with bar, self.part.open("ab" if start else "wb") as stream:
                 for chunk in response.iter_content(1 << 16):
                     bar.update(stream.write(chunk))
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Make `folder` and hold it against other processes, which wait; a process that ends lets go however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _status(member: Member, file: Path, other: str) -> FileStatus:

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -97,7 +98,7 @@ BAD = {
     "no checkpoint": (lambda f: [p.unlink() for p in f.iterdir()], ModelError, "has no config.json, model.safetensors"),
     "truncated": (cut, ModelError, r"model.safetensors: SHA-256 .*cut short or changed"),
     "tampered": (flip, ModelError, r"model.safetensors: SHA-256 .*cut short or changed"),
-    "pickles": (only_pickles, ModelError, r"holds pickles \(pytorch_model.bin\).*weights_only=True"),
+    "pickles": (only_pickles, ModelError, r"pickles \(pytorch_model.bin\).*weights_only=True"),
     "newer": (lambda f: edited(f, lambda c: c.update(format=99)), ConfigurationError, "format 99.*newer"),
     "older": (lambda f: edited(f, lambda c: c.update(format=1)), ConfigurationError, "format 1,.*older"),
     "other shapes": (
@@ -128,13 +129,14 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path):
         load(tmp_path / "file")
 
 
-def test_a_name_that_the_hub_does_not_know_is_refused(monkeypatch):
-    def offline(*_, **__):
-        raise OSError("no network")
-
-    monkeypatch.setattr(saving, "snapshot_download", offline)
+@pytest.mark.parametrize("revision", [None, "0" * 40])
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "nowhere.invalid"])
+def test_a_name_that_cannot_be_looked_up_is_refused_at_the_first_failure(monkeypatch, host, revision, tmp_path):
+    """A refused connection, a name without an address; the hub's client would wait and try again."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://{host}")
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
     with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
-        load("someone/model")
+        HSOKVForSequenceClassification.from_pretrained("someone/model", revision=revision, cache_dir=tmp_path)
 
 
 def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_was(model, tmp_path):
@@ -325,6 +327,27 @@ def test_what_is_saved_while_threads_write_is_of_one_moment(tmp_path):
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda call: call[0](call[1]), [(write, 3), (write, 4), (look, 0)]))
     assert (len(model), len(model.labels)) == (33, 32)
+
+
+def save_often(folder, text, start):
+    model = build(capacity=500)
+    model.remember([text], ["a"])
+    start.wait()
+    for _ in range(15):
+        model.save_pretrained(folder)
+
+
+def test_processes_that_save_into_one_folder_take_turns(tmp_path):
+    context = torch.multiprocessing.get_context("spawn")
+    start = context.Barrier(2)
+    other = context.Process(target=save_often, args=(tmp_path, "w4", start))
+    other.start()
+    save_often(tmp_path, "w3", start)
+    other.join()
+    assert other.exitcode == 0
+    texts = {entry["text"] for entry in load(tmp_path).entries.values()}
+    assert texts in [{"w0 w1", "w1 w2", "w10 w11", own} for own in ("w3", "w4")]
+    assert {path.name[0] for path in tmp_path.iterdir()}.isdisjoint("."), "nothing is left over"
 
 
 def test_a_process_that_is_not_the_main_one_writes_nothing(model, saved, tmp_path):
