@@ -222,7 +222,7 @@ class HSOKVForSequenceClassification(SavedModel):
             return self.encoder(input_ids, attention_mask)
         if pixel_values is not None:
             return self.encoder(pixel_values)
-        return check_features(features, self.config.transform or self._width())
+        return check_features(features, self.config.transform)
 
     @torch.no_grad()
     def predict(self, texts: Iterable[Text]) -> list[dict[str, float]]:
@@ -411,12 +411,6 @@ class HSOKVForSequenceClassification(SavedModel):
             return features
         features = features.to(self.predictor.dtype)
         return features if self.transform is None else standardise(features, *self.transform.value())
-
-    def _width(self) -> int | None:
-        """How many floats a feature has; None where the predictor takes images."""
-        axes = {Ensemble: ("weight", -2), Linear: ("weight", -2), Neighbours: ("x", -1)}
-        name, axis = axes.get(type(self.predictor), ("", 0))
-        return getattr(self.predictor, name).shape[axis] if name else None
 
     def _ensemble(self) -> Ensemble:
         predictor = self.predictor

@@ -59,21 +59,17 @@ def edited(folder, change):
     write_side(folder, side["entries"], side["run"])
 
 
-def cut(folder):
-    path = folder / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def flip(folder):
-    path = folder / "model.safetensors"
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(bytes(data))
+def flip(path):
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
 
 
 def only_pickles(folder):
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
+
+
+def parts(config):
+    return config["predictor"]["parts"]
 
 
 def a_tensor_less(folder):
@@ -96,16 +92,15 @@ def no_checksums(folder):
 BAD = {
     "no weights": (lambda f: (f / "model.safetensors").unlink(), ModelError, "has no model.safetensors"),
     "no checkpoint": (lambda f: [p.unlink() for p in f.iterdir()], ModelError, "has no config.json, model.safetensors"),
-    "truncated": (cut, ModelError, r"model.safetensors: SHA-256 .*cut short or changed"),
-    "tampered": (flip, ModelError, r"model.safetensors: SHA-256 .*cut short or changed"),
+    "tampered": (
+        lambda f: flip(f / "model.safetensors"),
+        ModelError,
+        r"model.safetensors: SHA-256 .*cut short or changed",
+    ),
     "pickles": (only_pickles, ModelError, r"pickles \(pytorch_model.bin\).*weights_only=True"),
     "newer": (lambda f: edited(f, lambda c: c.update(format=99)), ConfigurationError, "format 99.*newer"),
     "older": (lambda f: edited(f, lambda c: c.update(format=1)), ConfigurationError, "format 1,.*older"),
-    "other shapes": (
-        lambda f: edited(f, lambda c: c["predictor"]["parts"]["gate"].update(shape=[3])),
-        ModelError,
-        "gate",
-    ),
+    "other shapes": (lambda f: edited(f, lambda c: parts(c)["gate"].update(shape=[3])), ModelError, "gate"),
     "a tensor less": (a_tensor_less, ModelError, r"does not fit config.json.*predictor.gate"),
     "tokenizer": (another_tokenizer, ModelError, "has 51 tokens.*knows 13"),
     "no checksums": (no_checksums, ModelError, r"not whole.*checksums of \[\]"),
@@ -209,20 +204,14 @@ def test_the_name_of_a_repository_is_that_of_the_folder(model, tmp_path, hub, mo
     assert hub[0][1] == "tickets"
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"variant": "fp16"},
-        {"distributed_checkpoint": True},
-        {"max_shard_size": "10 elephants"},
-        {"push_to_hub": True, "privat": True},
-        {"safe_serialization": False},
-        {"privat": True},
-        {"state_dict": {}},
-        {"state_dict": [1]},
-        {"state_dict": build(capacity=4).state_dict() | {"predictor.gate": torch.zeros(3)}},
-    ],
-)
+UNSAVED = [
+    {"variant": "fp16"}, {"distributed_checkpoint": True}, {"max_shard_size": "10 elephants"},
+    {"push_to_hub": True, "privat": True}, {"safe_serialization": False}, {"privat": True}, {"state_dict": {}},
+    {"state_dict": [1]}, {"state_dict": build(capacity=4).state_dict() | {"predictor.gate": torch.zeros(3)}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", UNSAVED)
 def test_what_cannot_be_saved_like_this_is_refused_and_changes_nothing(model, saved, hub, given):
     before = {path.name: path.read_bytes() for path in saved.iterdir()}
     model.remember(["w3"], ["a"])
@@ -367,9 +356,8 @@ def test_weights_in_several_files_come_back_and_are_replaced_by_one(model, tmp_p
         assert answers(load(folder)) == answers(model)
         weights = sorted(path.name for path in folder.glob("model*"))
         assert (len(weights) > 2) is several is ("model.safetensors" not in weights)
-    flipped = next(folder.glob("model-00001*"))
-    flipped.write_bytes(flipped.read_bytes()[:-1] + b"?")
-    with pytest.raises(ModelError, match=flipped.name):
+    flip(next(folder.glob("model-00001*")))
+    with pytest.raises(ModelError, match="model-00001"):
         load(folder)
 
 
@@ -419,17 +407,13 @@ def test_a_folder_in_a_parent_that_cannot_be_written_is_enough(model, request):
         os.seteuid(os.getuid())
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"num_labels": 3},
-        {"id2label": {0: "a"}},
-        {"id2label": {0: "a", 1: "a"}},
-        {"id2label": {0: "a", 2: "b"}},
-        {"capacity": 0},
-        {"capacity": "9"},
-    ],
-)
+UNFIT = [
+    {"num_labels": 3}, {"id2label": {0: "a"}}, {"id2label": {0: "a", 1: "a"}}, {"id2label": {0: "a", 2: "b"}},
+    {"capacity": 0}, {"capacity": "9"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", UNFIT)
 def test_other_classes_than_the_models_are_refused(saved, given):
     with pytest.raises((ConfigurationError, DataError)):
         HSOKVForSequenceClassification.from_pretrained(saved, **given)
