@@ -53,7 +53,7 @@ def beside_the_encoder() -> None:
     for held in (0, 1_000, 10_000):
         model = text_memory(["no", "yes"], capacity=20_000)
         model.remember(texts[:held], labels[:held])
-        state = model.predictor.value()
+        memory, state, entries = model.predictor.memory, model.predictor.memory.state, dict(model.entries)
         new, one, own = texts[-TEXTS - 1 : -1], labels[-TEXTS - 1 : -1], texts[-1:]
 
         work = partial(remember_and_predict, model, new, one, own)
@@ -61,7 +61,7 @@ def beside_the_encoder() -> None:
         work(), alone()
         both = []
         for _ in range(PAIRS):
-            model.predictor.keep(state)
+            memory.state, model.entries = state, dict(entries)
             both.append((seconds(alone), seconds(work)))
         encoder, whole = np.array(both).T
         low, high = np.quantile(whole / encoder, (0.25, 0.75))
@@ -84,7 +84,7 @@ def beside_sentence_transformers(count: int) -> None:
     texts = list(generate_sst2_synthetic(count, 10, seed=2)[0].inputs)
     other = SentenceTransformer(str(resolve_encoder().path), device="cpu")
     model = text_memory(["no", "yes"], capacity=count)
-    state, labels = model.predictor.value(), ["no"] * count
+    memory, state, labels = model.predictor.memory, model.predictor.memory.state, ["no"] * count
 
     def encode_by_other() -> None:
         other.encode(texts, show_progress_bar=False)
@@ -92,7 +92,7 @@ def beside_sentence_transformers(count: int) -> None:
     encode_by_other()
     both = []
     for _ in range(3):
-        model.predictor.keep(state)
+        memory.state, model.entries = state, {}
         both.append((seconds(encode_by_other), seconds(partial(model.remember, texts, labels))))
     theirs, own = np.median(both, axis=0)
     print(f"\n{count} texts: sentence-transformers {theirs:.1f} s, remember {own:.1f} s")

@@ -51,6 +51,32 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[bool]:
+    """Make `folder` and hold it against other processes, which wait; a process that ends lets go however it ends.
+
+    Yields False where nobody waits, as the system (Windows) or the file system (NFS) has no such locks. Unlike a file
+    that says so, it leaves nothing in the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
+    try:
+        yield descriptor is not None and _flock(descriptor)
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _flock(descriptor: int) -> bool:
+    import fcntl  # not on Windows
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes atomically, as `replacing` does."""
     with replacing(path) as temporary:

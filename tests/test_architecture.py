@@ -138,7 +138,7 @@ def loaded_by(module):
     return map(set, json.loads(run.stdout))
 
 
-@pytest.mark.parametrize("module", ["hsokv.memory.functional", "hsokv.arms.population"])
+@pytest.mark.parametrize("module", ["hsokv.memory", "hsokv.arms.population"])
 def test_the_core_loads_torch_and_numpy_alone(module):
     added, everything = loaded_by(module)
     assert added == {"hsokv"}

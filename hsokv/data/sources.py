@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from hsokv.data.catalogue import Member, Source
 from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
-from hsokv.files import checksum, write_json
+from hsokv.files import checksum, locked, write_json
 
 TIMEOUT_SECONDS = 5  # to connect, and between two packets
 
@@ -117,7 +117,6 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
     """
     import pooch
     import requests
-    from filelock import FileLock
 
     if all(status.status == "official" for status in verify(source, None, cache)):
         return locate(source, None, cache)
@@ -131,8 +130,7 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
         return file
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with locked(folder):
             if source.sha256:
                 archive = folder / PurePosixPath(urlsplit(source.url).path).name
                 _extract(source, retrieve(source.url, source.sha256, archive), cache)

@@ -75,15 +75,6 @@ def check_features(features: object, width: int | None) -> Tensor:
     return features
 
 
-def check_targets(labels: object, n: int, classes: int) -> None:
-    """Raise DataError unless labels are int64 [n] in 0..classes-1, or -100, which a loss leaves out."""
-    good = isinstance(labels, Tensor) and labels.shape == (n,) and labels.dtype is torch.int64
-    if good and torch.compiler.is_compiling():
-        return
-    if not good or not (((labels >= 0) & (labels < classes)) | (labels == -100)).all():
-        raise DataError(f"labels must be int64 [{n}] in 0..{classes - 1}, got {told(labels)}, or others")
-
-
 def _string(value: object, name: str) -> str:
     try:
         if isinstance(value, str) and (value.isascii() or value.encode()):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn.functional import nll_loss
+from torch.nn.functional import nll_loss, pad
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils.generic import can_return_tuple
 
@@ -20,27 +20,31 @@ from hsokv.arms.fine_tune import FromImages
 from hsokv.arms.predictors import Ensemble, Linear, Neighbours, Predictor
 from hsokv.data.stream import standardise
 from hsokv.exceptions import ConfigurationError, DataError, ModelError, check_count, nearest
-from hsokv.hub import memory_ops
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import ENCODERS
-from hsokv.hub.inputs import (
-    Text,
-    as_list,
-    check_class_names,
-    check_features,
-    check_strings,
-    check_targets,
-    check_texts,
-)
-from hsokv.hub.memory_ops import Recalled
+from hsokv.hub.inputs import Text, as_list, check_class_names, check_features, check_strings, check_texts
 from hsokv.hub.saving import LOCK, SavedModel
 from hsokv.learning.modules import TupleModule, wide_zeros
+from hsokv.memory import KeyValueMemory
+from hsokv.memory import functional as kv
 
 PREDICTORS = {"ensemble": Ensemble, "linear": Linear, "neighbours": Neighbours, "images": FromImages}
 """The predictors of the study's arms, by the name that stands in a model's configuration."""
 
+REMEMBERED, TRAINED = 2, 3
+"""Origins of entries written to a model, by itself or by a trainer, beside hsokv.arms.members' two."""
 
-_OF_PREDICTOR = ("predictor.", "_extra_state")
+
+class Recalled(NamedTuple):
+    """An entry of the memory as it was read: its text (None where none is known) and label, its cosine `similarity`,
+    its `share` of the reading, the number of examples it stands for, and where it came from."""
+
+    text: str | None
+    label: str
+    similarity: float
+    share: float
+    count: float
+    source: str
 
 
 class Transform(NamedTuple):
@@ -105,25 +109,18 @@ class HSOKVForSequenceClassification(SavedModel):
         with LOCK:
             return super().state_dict(*args, **kwargs)
 
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Tensor], prefix: str, metadata: object, strict: bool, *args: object
-    ) -> None:
-        """Load a copy first, so that what does not fit changes nothing."""
-        given = {name.removeprefix(prefix): part for name, part in state_dict.items() if name.startswith(prefix)}
-        parts = {name.removeprefix("predictor."): part for name, part in given.items() if name.startswith("predictor.")}
-        if (extra := given.pop("_extra_state", None)) is not None:
-            described = _read_extra(extra, self.predictor)
-            predictor = type(self.predictor).from_description(described["predictor"])
-            wanted = {f"predictor.{name}": part for name, part in predictor.state_dict().items()}
-            wanted |= {name: part for name, part in super().state_dict().items() if not name.startswith(_OF_PREDICTOR)}
-            shapes, own = ({name: part.shape for name, part in tensors.items()} for tensors in (given, wanted))
-            differ = [name for name in sorted(shapes | own) if shapes.get(name) != own.get(name)]
-            if strict and differ:
-                raise ModelError(f"this state_dict does not fit the model, {len(differ)} parts differ: {differ[0]}")
-            predictor.load_state_dict(parts, strict=strict)
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
+        """Load a copy of the predictor first, so that one that does not fit changes nothing."""
+        of_predictor = f"{prefix}predictor."
+        parts = {
+            name.removeprefix(of_predictor): part for name, part in state_dict.items() if name.startswith(of_predictor)
+        }
+        if (extra := state_dict.get(f"{prefix}_extra_state")) is not None:
+            described = _read_extra(extra, self.predictor)["predictor"]
+            type(self.predictor).from_description(described).load_state_dict(parts)
         elif any(name.startswith("memory.") for name in parts):
             raise ModelError("this state_dict has entries without their texts: take all that `state_dict()` gives")
-        super()._load_from_state_dict(state_dict, prefix, metadata, strict, *args)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @torch.inference_mode(False)
     def set_extra_state(self, state: Tensor) -> None:
@@ -169,12 +166,22 @@ class HSOKVForSequenceClassification(SavedModel):
             return self.encoder.encode(texts, self.tokenizer).to(self.device)
 
     def log_probs(self, features: Tensor) -> Tensor:
-        """log p [n, classes] of features [n, dim] as the encoder makes them."""
+        """log p [n, classes] of features [n, dim] as the encoder makes them.
+
+        How likely a class is that no head has learnt is the memory's to say alone; among the others the gate g holds as
+        it was fitted. With P = sum_{c added} p_mem(c):
+
+            p(c) = p_mem(c)  for c added,      p(c) = (1 - P) (1 - g) p_heads(c) + g p_mem(c)  for the others.
+        """
+        added = self.config.added
         with torch.autocast(features.device.type, enabled=False):
             x, predictor = self._transformed(features), self.predictor
-            if isinstance(predictor, Ensemble):
-                return memory_ops.log_probs(predictor, x, self.config.added)
-            return predictor(x).log_probs
+            if not added:
+                return predictor(x).log_probs
+            heads, recalled = predictor.by_member(x).mean(0), predictor.recalled(predictor.read(x))
+            new, known, gate = recalled[:, -added:], recalled[:, :-added], predictor.gate
+            old = (1 - new.sum(-1, keepdim=True)) * (1 - gate) * heads[:, :-added] + gate * known
+            return torch.cat([old, new], -1).log()
 
     @can_return_tuple
     def forward(
@@ -192,8 +199,6 @@ class HSOKVForSequenceClassification(SavedModel):
         `features` [n, dim] is wanted; raises ConfigurationError.
         """
         log_probs = self.log_probs(self.features(input_ids, attention_mask, pixel_values, features))
-        if labels is not None:
-            check_targets(labels, len(log_probs), log_probs.shape[-1])
         return SequenceClassifierOutput(None if labels is None else nll_loss(log_probs, labels), log_probs)
 
     def features(
@@ -217,7 +222,7 @@ class HSOKVForSequenceClassification(SavedModel):
             return self.encoder(input_ids, attention_mask)
         if pixel_values is not None:
             return self.encoder(pixel_values)
-        return check_features(features, self.config.transform or self._width())
+        return check_features(features, self.config.transform)
 
     @torch.no_grad()
     def predict(self, texts: Iterable[Text]) -> list[dict[str, float]]:
@@ -231,21 +236,23 @@ class HSOKVForSequenceClassification(SavedModel):
     def recall(self, text: Text, k: int = 5) -> list[Recalled]:
         """The entries of the memory that count most for a text, at most k, with their share of what the memory says.
 
-        Raises ConfigurationError for a k below 1.
+        The share of entry j is n_j e^{b cos_j} over the sum of all that is read, averaged over the members'
+        inverse temperatures b. Raises ConfigurationError for a k below 1.
         """
         check_count(k, "k")
-        x = self._transformed(self.encode([text]))[0]
+        x = self._transformed(self.encode([text]))
         with LOCK:
-            ensemble = self._ensemble()
-            (slots, *rows), memory = memory_ops.recall(ensemble, x, k), ensemble.memory
-            rows += [memory.count[slots], memory.labels[slots]]
+            ensemble, memory = self._ensemble(), self._ensemble().memory
+            nearest = kv.Retrieval(*(part[0] for part in ensemble.read(x)))
+            weight = nearest.count.log() + ensemble.inverse_temperature[:, None] * nearest.similarity
+            shares = weight.softmax(-1).mean(0)
+            heaviest = shares.argsort(descending=True, stable=True)[: min(k, int((nearest.count > 0).sum()))]
+            slots = nearest.slots[heaviest]
             entries = [self.entries.get(str(number), {}) for number in memory.number[slots].tolist()]
-        recalled = []
-        for entry, *row in zip(entries, *(part.tolist() for part in rows), strict=True):
-            similarity, share, count, label = row
-            text, source = entry.get("text"), entry.get("source", "unknown")
-            recalled.append(Recalled(text, self.labels[label], similarity, share, count, source))
-        return recalled
+            labels = [self.labels[label] for label in memory.labels[slots].tolist()]
+            numbers = (nearest.similarity[heaviest], shares[heaviest], memory.count[slots])
+        rows = zip(entries, labels, *(part.tolist() for part in numbers), strict=True)
+        return [Recalled(entry.get("text"), *row, entry.get("source", "unknown")) for entry, *row in rows]
 
     def __len__(self) -> int:
         """Entries held."""
@@ -283,17 +290,23 @@ class HSOKVForSequenceClassification(SavedModel):
         numbers: Tensor,
         texts: Sequence[Text] | None = None,
         source: str = "remembered",
-        origin: int = memory_ops.REMEMBERED,
+        origin: int = REMEMBERED,
     ) -> None:
-        """What `remember` does with features [n, dim] of the encoder and numbers [n] of classes; texts where known."""
+        """What `remember` does with features [n, dim] of the encoder and numbers [n] of classes; texts where known.
+
+        The memory doubles up to the capacity, then consolidates.
+        """
         x, (source,) = self._transformed(features), check_strings([source], "source")
         texts = [None] * len(numbers) if texts is None else check_texts(texts, getattr(self.encoder, "pair", False))
         if len(texts) != len(numbers):
             raise DataError(f"got {len(texts)} texts and {len(numbers)} labels: give one label for each text")
         with LOCK:
-            ensemble = self._ensemble()
-            first = int(ensemble.memory.clock)
-            memory_ops.remember(ensemble, x, numbers, self.config.capacity, origin)
+            memory, keys = self._ensemble().memory, self._ensemble().keys(x)
+            kv.check_entries(keys, numbers, memory.classes)
+            first, needed, most = int(memory.clock), len(memory) + len(numbers), self.config.capacity
+            if memory.capacity < min(needed, most):
+                memory.resize(min(2 ** (needed - 1).bit_length(), most))
+            memory.write(keys, numbers, gather=False, origin=origin)
             for number, text in enumerate(texts, first):
                 self.entries[str(number)] = ({} if text is None else {"text": _joined(text)}) | {"source": source}
             self._prune_entries()
@@ -338,8 +351,14 @@ class HSOKVForSequenceClassification(SavedModel):
             ensemble, new = self._ensemble(), check_class_names(labels)
             if known := set(new) & set(self.labels):
                 raise DataError(f"there is a class {min(known)!r} already: choose another name")
+            parts = {name: getattr(ensemble, name) for name in ensemble.describe()}
+            memory, classes = ensemble.memory, ensemble.classes + len(new)
+            grown = KeyValueMemory(memory.key_dim, classes, memory.capacity, memory.k).to(self.device)
+            grown.state = memory.state
+            heads = {"weight": pad(ensemble.weight, (0, len(new)))}  # which hold impossible what they have not learnt
+            heads["bias"] = pad(ensemble.bias, (0, len(new)), value=-torch.inf)
             self._name_classes([*self.labels, *new], self.config.added + len(new))
-            self.hold(memory_ops.add_classes(ensemble, len(new)))
+            self.hold(Ensemble(**parts | heads | {"classes": classes, "memory": grown}))
 
     @property
     def gate(self) -> float:
@@ -392,12 +411,6 @@ class HSOKVForSequenceClassification(SavedModel):
             return features
         features = features.to(self.predictor.dtype)
         return features if self.transform is None else standardise(features, *self.transform.value())
-
-    def _width(self) -> int | None:
-        """How many floats a feature has; None where the predictor takes images."""
-        axes = {Ensemble: ("weight", -2), Linear: ("weight", -2), Neighbours: ("x", -1)}
-        name, axis = axes.get(type(self.predictor), ("", 0))
-        return getattr(self.predictor, name).shape[axis] if name else None
 
     def _ensemble(self) -> Ensemble:
         predictor = self.predictor

@@ -20,8 +20,9 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from hsokv.exceptions import ConfigurationError, ModelError, check_known
-from hsokv.files import checksum, write_json, write_text, writing
+from hsokv.encoders.files import hub_in_reach
+from hsokv.exceptions import ConfigurationError, ModelError
+from hsokv.files import checksum, locked, write_json, write_text, writing
 from hsokv.hub.card import is_card, model_card
 from hsokv.hub.tokenizer import tokenizer_config
 from hsokv.memory.storage import told
@@ -34,8 +35,9 @@ INDEX = f"{WEIGHTS}.index.json"
 WEIGHT_FILES = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
 REPLACED = re.compile(WEIGHT_FILES.pattern + r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens)\.json")
 STAGE = re.compile(r"\.[0-9a-f]{32}\.tmp")
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")
 SOURCE_KEYS = ("revision", "token", "cache_dir", "local_files_only", "force_download")
+_CONVERT = "convert trusted ones with `torch.load(..., weights_only=True)` and `safetensors.torch.save_file`"
 _AGAIN = "take the folder from where it came, or export it again"
 
 LOCK = RLock()  # of the module, as a model that holds one could not be copied or pickled
@@ -65,10 +67,12 @@ class SavedModel(PreTrainedModel):
     ) -> None:
         """Write config.json, safetensors, tokenizer.json, hsokv.json and the model card, or nothing.
 
+        Saves into one folder at once, of threads or processes, take turns: the last one wins, and each is whole.
+
         Args:
             save_directory: a folder, new or not; a link or a mount is followed.
             is_main_process: a process that is not the main one writes nothing.
-            state_dict: the tensors to save, of the shapes that the model has now (default: its own).
+            state_dict: the tensors to save, of the shapes and with the texts that the model has now (default: its own).
             push_to_hub: upload the folder, and so the remembered texts, to `repo_id` (default: the folder's name).
             max_shard_size: weights beyond it are split into several files.
             variant: must be None: other weights would have other texts.
@@ -76,16 +80,17 @@ class SavedModel(PreTrainedModel):
             kwargs: of `push_to_hub`: repo_id, private, commit_message, create_pr, ...
 
         Raises:
-            ConfigurationError: for what cannot be saved like this; HsokvError where the folder cannot be written.
+            ConfigurationError: for what cannot be saved like this; HsokvError where the folder cannot be written;
+                TypeError for an argument that `push_to_hub` does not have.
         """
         folder = Path(_checked_path(save_directory))
         if not is_main_process:
             return
-        of_push, of_save = (inspect.signature(part).parameters for part in (self.push_to_hub, super().save_pretrained))
-        for name in kwargs:
-            check_known("save_pretrained", name, [*of_push, *of_save, "save_function", "safe_serialization"])
-        if variant is not None or kwargs.get("distributed_checkpoint") or not kwargs.get("safe_serialization", True):
+        kwargs.pop("save_function", None)
+        apart = variant is not None or kwargs.pop("distributed_checkpoint", False)
+        if apart or not kwargs.pop("safe_serialization", True):
             raise ConfigurationError("a model with a memory has one set of weights: leave variant and the like out")
+        inspect.signature(self.push_to_hub).bind_partial(**kwargs)
         with LOCK:  # so that texts and tensors are of one moment
             if state_dict is not None and not (isinstance(state_dict, Mapping) and self._fits(state_dict)):
                 raise ConfigurationError("state_dict does not fit the model as it is now: load it into the model first")
@@ -103,15 +108,13 @@ class SavedModel(PreTrainedModel):
                         self._write_card(stage)
                     write_side(stage, self.entries, self.run)
         if push_to_hub:
-            given = {"repo_id": folder.resolve().name, "token": token, "max_shard_size": max_shard_size} | kwargs
-            self.push_to_hub(**{name: value for name, value in given.items() if name in of_push})
+            repo = {"repo_id": folder.resolve().name, "token": token, "max_shard_size": max_shard_size}
+            self.push_to_hub(**repo | kwargs)
 
-    def _fits(self, state_dict: dict[str, Tensor]) -> bool:
-        own = self.state_dict()
-        texts = own.pop("_extra_state")
-        given = {name: part for name, part in state_dict.items() if name != "_extra_state"}
-        shapes, own_shapes = ({name: told(part) for name, part in tensors.items()} for tensors in (given, own))
-        return shapes == own_shapes and torch.equal(state_dict.get("_extra_state", texts), texts)
+    def _fits(self, state_dict: Mapping[str, Tensor]) -> bool:
+        own, extra = self.state_dict(), "_extra_state"
+        shapes, own_shapes = ({name: told(part) for name, part in tensors.items()} for tensors in (state_dict, own))
+        return shapes == own_shapes and torch.equal(state_dict[extra], own[extra])
 
     def _write_card(self, folder: Path) -> None:
         write_text(folder / CARD, model_card(self.run, [*self.config.id2label.values()]))
@@ -153,16 +156,16 @@ class SavedModel(PreTrainedModel):
 def staging(folder: Path) -> Iterator[Path]:
     """A folder in `folder`, all that may be written; its files move up when the block ends well, the side file last.
 
-    What is cut off halfway is found out when it is read, and all of it is still there.
+    Other processes that save there wait. What is cut off halfway is found out when it is read, and all of it is still
+    there, until the next save.
     """
     stage = folder / f".{uuid.uuid4().hex}.tmp"
-    with writing(folder):
+    with writing(folder), locked(folder) as alone:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             stage.mkdir()
             yield stage
             _put_in_place(stage, folder)
-            for path in folder.iterdir():  # what saves left that were cut off, and the texts in it
+            for path in folder.iterdir() if alone else ():  # of saves that were cut off, and the texts in them
                 if STAGE.fullmatch(path.name):
                     rmtree(path)
         finally:
@@ -170,23 +173,23 @@ def staging(folder: Path) -> Iterator[Path]:
 
 
 def _put_in_place(stage: Path, folder: Path) -> None:
-    """Move the files of a stage up, in place of all that an earlier save wrote; where that fails, put those back."""
-    files, previous, done = sorted(stage.iterdir(), key=lambda path: path.name == SIDE), stage / "previous", []
+    """Move the files of a stage up, in place of all that an earlier save wrote; where that fails, move all back."""
+    files, previous = sorted(stage.iterdir(), key=lambda path: path.name == SIDE), stage / "previous"
     names = {path.name for path in files}
+    replaced = [path for path in folder.iterdir() if path.name in names or (files and REPLACED.fullmatch(path.name))]
     previous.mkdir()
+    moves = [(path, previous / path.name) for path in replaced if path.is_file()]
+    moves += [(path, folder / path.name) for path in files]
+    done = []
+    for path in files:  # as readable as other results: safetensors writes files for their owner alone
+        path.chmod(stat.S_IMODE(files[-1].stat().st_mode))
     try:
-        for path in folder.iterdir() if files else ():
-            if path.is_file() and (path.name in names or REPLACED.fullmatch(path.name)):
-                os.replace(path, previous / path.name)
-        for path in files:
-            # As readable as other results: safetensors writes files for their owner alone.
-            path.chmod(stat.S_IMODE((stage / SIDE).stat().st_mode))
-            done.append(os.replace(path, folder / path.name) or folder / path.name)
+        for source, target in moves:
+            os.replace(source, target)
+            done.append((target, source))
     except BaseException:
-        for path in done:
-            path.unlink()
-        for path in previous.iterdir():
-            os.replace(path, folder / path.name)
+        for target, source in reversed(done):
+            os.replace(target, source)
         raise
 
 
@@ -203,20 +206,13 @@ def read_side(folder: Path) -> dict[str, Any]:
     Raises ModelError for a folder that is none of a model, pickles, or files that are not those which were saved.
     """
     if not folder.is_dir():
-        raise ModelError(
-            f"{folder} is not the folder of a model: {'it is a file' if folder.exists() else 'it does not exist'}"
-        )
+        what = "it is a file" if folder.exists() else "it does not exist"
+        raise ModelError(f"{folder} is not the folder of a model: {what}")
     weights = INDEX if (folder / INDEX).exists() else WEIGHTS
-    missing = [file for file in (CONFIG, weights, SIDE) if not (folder / file).is_file()]
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if pickles and weights in missing:
-        raise ModelError(
-            f"{folder}: holds pickles ({', '.join(pickles)}), which could run any code when read, and no {WEIGHTS}: "
-            "convert them where they are trusted, with `torch.load(..., weights_only=True)` and "
-            "`safetensors.torch.save_file`"
-        )
-    if missing:
-        raise ModelError(f"{folder} is not the folder of a model: it has no {', '.join(missing)}: {_again(folder)}")
+    if missing := [file for file in (CONFIG, weights, SIDE) if not (folder / file).is_file()]:
+        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
+        advice = f"pickles ({', '.join(pickles)}) are not read, {_CONVERT}" if pickles else _again(folder)
+        raise ModelError(f"{folder} is not the folder of a model: it has no {', '.join(missing)}: {advice}")
     try:
         side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
         sums, _, _ = side["sha256"], side["entries"], side["run"]
@@ -248,11 +244,15 @@ def _is_checked(file: str) -> bool:
     return file in (CONFIG, TOKENIZER) or bool(WEIGHT_FILES.fullmatch(file))
 
 
-def _find_folder(name: str, **source: object) -> Path:
-    """The folder of a model on this machine; a model of the hub is downloaded first."""
+def _find_folder(name: str, **source: Any) -> Path:
+    """The folder of a model on this machine; a model of the hub is downloaded first.
+
+    Without a way to the hub its cache is all there is, at once: its client would try again for 23 s.
+    """
     folder = Path(name)
     if folder.exists() or folder.is_absolute() or len(folder.parts) > 2:
         return folder
+    source["local_files_only"] = source.get("local_files_only") or not hub_in_reach()
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"], **source))
     except (OSError, ValueError) as error:

@@ -19,8 +19,7 @@ from transformers.training_args import ParallelMode
 
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub.inputs import check_texts
-from hsokv.hub.memory_ops import TRAINED
-from hsokv.hub.modeling import HSOKVForSequenceClassification
+from hsokv.hub.modeling import TRAINED, HSOKVForSequenceClassification
 from hsokv.learning.budget import FORMULAS
 from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy

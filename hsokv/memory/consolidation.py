@@ -34,14 +34,6 @@ def prune(state: MemoryState, capacity: int) -> MemoryState:
     return _consolidate(take(state, kept), take(state, spare))
 
 
-def is_large(state: MemoryState, added: MemoryState) -> bool:
-    """Whether a write is better done by `insert_` on a copy: one memory, no gradient, and more cosines than fit."""
-    if added.labels.ndim != 1 or added.labels.numel() * state.labels.numel() <= PRODUCT:
-        return False
-    gradient = torch.is_grad_enabled() and (state.keys.requires_grad or added.keys.requires_grad)
-    return not gradient and _may((added.labels == added.labels).any(), otherwise=False)
-
-
 def insert_(
     state: MemoryState, added: MemoryState, classes: int | None = None, known: dict[int, Tensor] | None = None
 ) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool1d, normalize, pad
 
 from hsokv.exceptions import ConfigurationError, DataError, check_positive
-from hsokv.memory.consolidation import insert_, is_large, prune
+from hsokv.memory.consolidation import prune
 from hsokv.memory.state import MemoryState, age, init, join, sort, take
 
 __all__ = [
@@ -63,12 +63,7 @@ def write(state: MemoryState, keys: Tensor, labels: Tensor, origin: int | Tensor
     >>> write(state, torch.tensor([[1.0, 1.0]]), torch.tensor([1])).labels
     tensor([0, 1])
     """
-    added = entries(state, keys, labels, origin)
-    if is_large(state, added):
-        state = take(state, sort(state.origin, age(state)))
-        insert_(state, added)
-        return take(state, sort(state.origin, age(state)))
-    return prune(join(state, added), state.labels.shape[-1])
+    return prune(join(state, entries(state, keys, labels, origin)), state.labels.shape[-1])
 
 
 def entries(state: MemoryState, keys: Tensor, labels: Tensor, origin: int | Tensor = 0) -> MemoryState:

@@ -1,6 +1,5 @@
 """The memory as a scikit-learn classifier."""
 
-import pickle
 import subprocess
 import sys
 
@@ -85,12 +84,6 @@ def test_neighbours_are_entries_that_can_be_forgotten():
         model.forget(label="z")
 
 
-def test_a_small_capacity_holds_every_class():
-    model = MemoryClassifier(capacity=6).fit(X, NAMES)
-    assert len(model.memory_) == 6
-    assert model.score(X, NAMES) > 0.9
-
-
 @pytest.mark.parametrize("shape", [list, np.array, pd.Series, iter])
 def test_texts_with_an_encoder(shape):
     model = MemoryClassifier(encoder=letters).fit(shape(TEXTS), KINDS)
@@ -139,12 +132,6 @@ BAD_INDICES = [[0.7], np.arange(90) < 3, ["a"], [-1], [1000]]
 def test_a_mistake_is_refused(call, words):
     with pytest.raises((ValueError, NotFittedError), match=words):
         call()
-
-
-def test_it_is_pickled_whole():
-    model = MemoryClassifier().fit(X, NAMES)
-    again = pickle.loads(pickle.dumps(model))  # noqa: S301 - made here
-    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
 
 def test_rows_of_zeros_are_near_each_other_alone():

@@ -66,13 +66,6 @@ def test_any_sequence_of_operations_keeps_cap_and_quota(capacity, steps):
         well_formed(state)
 
 
-def test_one_write_of_many_equals_the_quota_of_all():
-    labels = [0, 0, 0, 1, 0, 2, 0, 1]
-    state = kv.write(kv.init(4, 2), torch.ones(8, 2), torch.tensor(labels))
-    assert kept(state) == [(0, 0), (1, 0), (3, 1), (5, 2)]
-    assert [int(state.count[state.labels == label].sum()) for label in range(CLASSES)] == [5, 2, 1]
-
-
 def test_what_does_not_fit_is_averaged_into_the_nearest_entry_of_its_class():
     state = kv.write(kv.init(3, 2), torch.eye(2)[[0, 1, 0]], torch.tensor([0, 0, 1]))
     state = kv.write(state, torch.tensor([[4.0, 3.0]]), torch.tensor([0]))
@@ -98,17 +91,6 @@ def test_keys_follow_their_labels_and_are_unit_vectors(dtype):
     found = kv.read(state, expected, 1)
     assert found.labels.flatten().tolist() == [2, 0, 1]
     assert kv.label_distribution(found, 3.0, CLASSES).dtype == dtype
-
-
-def test_free_slots_are_zero_and_come_last():
-    state = kv.write(kv.init(4, 2), torch.eye(2), torch.tensor([1, 2]))
-    assert state.occupied.tolist() == [True, True, False, False]
-    well_formed(state)
-
-
-def test_a_write_of_nothing_changes_nothing():
-    state = kv.write(kv.init(4, 2), torch.eye(2), torch.tensor([1, 2]))
-    assert same(kv.write(state, torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64)), state)
 
 
 def test_operations_make_a_new_state():

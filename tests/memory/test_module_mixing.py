@@ -5,9 +5,6 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import nll_loss
-
-from hsokv.memory import KeyValueMemory
 
 from .modules import CLASSES, KEY_DIM, draw, draw_labels, empty, filled, same_reads, snapshot, unchanged
 
@@ -20,10 +17,6 @@ def test_the_mixture_is_the_one_of_probabilities(gate):
     expected = (1 - gate) * log_param.exp() + gate * memory(queries).exp()
     torch.testing.assert_close(memory.mix(log_param, queries, gate).exp(), expected)
     assert torch.equal(memory.mix(log_param, queries, gate), memory.mix(log_param, queries, torch.full((5,), gate)))
-
-
-def test_an_empty_memory_is_uniform():
-    torch.testing.assert_close(empty()(draw(5, KEY_DIM)).detach(), torch.full((5, CLASSES), -math.log(CLASSES)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -56,18 +49,6 @@ def test_no_gradient_is_lost_to_infinity(memory):
 # --- gradients
 
 
-def test_gradients_reach_all_that_can_learn():
-    memory = filled(inverse_temperature=3.0)
-    projection = nn.Parameter(draw(KEY_DIM, 4, seed=5))
-    memory.set_projection(projection)
-    queries, gate = draw(5, KEY_DIM, seed=1).requires_grad_(), torch.full((5,), 0.3).requires_grad_()
-    log_param = draw(5, CLASSES).log_softmax(-1).requires_grad_()
-    nll_loss(memory.mix(log_param, queries, gate), draw_labels(5)).backward()
-    for leaf in (queries, gate, log_param, memory.log_inverse_temperature, projection):
-        assert leaf.grad.isfinite().all()
-        assert leaf.grad.count_nonzero()
-
-
 def test_gradients_are_those_of_the_function():
     memory = filled(inverse_temperature=3.0).double()
     projection = nn.Parameter(draw(KEY_DIM, 4, seed=5, dtype=torch.float64))
@@ -97,21 +78,6 @@ class _Mixed(nn.Module):
         return self.memory.mix(*inputs)
 
 
-def test_a_write_between_a_loss_and_its_gradient_does_no_harm():
-    memory = filled()
-    memory.set_projection(nn.Parameter(draw(KEY_DIM, 4, seed=5)))
-    queries = draw(5, KEY_DIM, seed=1).requires_grad_()
-
-    def gradient(between):
-        loss = nll_loss(memory(queries), draw_labels(5))
-        between()
-        return torch.autograd.grad(loss, [queries, *memory.parameters()])
-
-    calm = gradient(lambda: None)
-    stirred = gradient(lambda: (memory.write(queries, draw_labels(5)), memory.forget(label=0)))
-    assert all(torch.equal(a, b) for a, b in zip(calm, stirred, strict=True))
-
-
 def test_what_is_written_keeps_no_graph():
     memory = empty()
     memory.write(draw(3, KEY_DIM).requires_grad_(), draw_labels(3))
@@ -119,18 +85,6 @@ def test_what_is_written_keeps_no_graph():
 
 
 # --- projections
-
-
-@pytest.mark.parametrize("new_dim", [2, 4, 9])
-def test_keys_made_anew_are_keys_written_afresh(new_dim):
-    projection, queries = draw(KEY_DIM, new_dim, seed=5), draw(5, KEY_DIM, seed=1)
-    memory = filled()
-    memory.set_projection(projection)
-    afresh = KeyValueMemory(new_dim, CLASSES, capacity=20, k=4)
-    afresh.write(draw(12, KEY_DIM) @ projection, draw_labels(12))
-    for a, b in zip(memory.read(queries), afresh.read(queries @ projection), strict=True):
-        torch.testing.assert_close(a, b)
-    torch.testing.assert_close(memory(queries), afresh(queries @ projection))
 
 
 def test_writing_under_a_projection_is_projecting_what_was_written():

@@ -121,7 +121,8 @@ def test_rows_written_one_by_one_between_a_loss_and_its_gradient_do_no_harm(proj
         return torch.autograd.grad(loss, leaves)
 
     calm = gradient(lambda: None)
-    stirred = gradient(lambda: [memory.write(draw(1, KEY_DIM, seed=i), torch.tensor([i % 3])) for i in range(9)])
+    rows = [(draw(1, KEY_DIM, seed=i), torch.tensor([i % 3])) for i in range(9)]
+    stirred = gradient(lambda: ([memory.write(*row) for row in rows], memory.forget(label=0)))
     assert all(torch.equal(a, b) for a, b in zip(calm, stirred, strict=True))
 
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch.func import vmap
 
-from hsokv.exceptions import ConfigurationError
 from hsokv.memory import KeyValueMemory
 from hsokv.memory import functional as kv
 
@@ -40,14 +39,6 @@ def test_blocks_take_no_more_than_they_may():
     memory = KeyValueMemory(4, CLASSES, capacity=20_000, k=2, max_megabytes=1)
     memory.write(state.keys, state.labels)
     assert largest(lambda: memory.read(queries)) <= 2**18
-
-
-@pytest.mark.parametrize("value", [0, -1])
-def test_no_memory_at_all_is_refused(value):
-    with pytest.raises(ConfigurationError, match="max_megabytes"):
-        kv.read(kv.init(2, 2), torch.eye(2), 1, max_megabytes=value)
-    with pytest.raises(ConfigurationError, match="max_megabytes"):
-        KeyValueMemory(2, 2, max_megabytes=value)
 
 
 def test_gradients_pass_through_blocks():
