@@ -57,8 +57,7 @@ def solve(head: Tensor, x: Tensor, member: Tensor, decay: float) -> Tensor:
 class Learner(Kept, EventLearner):
     """Keeps every example; its `strength` C weighs the data as in scikit-learn: decay = 1 / (C n)."""
 
-    warm = False
-    """Whether training goes on from the last weights."""
+    afresh = True
 
     def __init__(self, shape: EventShape, settings: Settings, generator: torch.Generator) -> None:
         super().__init__(shape)
@@ -75,7 +74,7 @@ class Learner(Kept, EventLearner):
         """Train on the labels that have examples."""
         seen, y = self.y.unique(return_inverse=True)
         member = torch.nn.functional.one_hot(y).float()
-        first = self.head[:, seen] if self.warm else torch.zeros_like(self.head[:, seen])
+        first = torch.zeros_like(self.head[:, seen]) if self.afresh else self.head[:, seen]
         self.head = torch.zeros_like(self.head)
         self.head[:, seen] = solve(first, self.x, member, 1 / (self.strength * len(y)))
 
@@ -85,4 +84,4 @@ class Learner(Kept, EventLearner):
 
     def carried(self) -> dict[str, list[Tensor]]:
         """The examples, and the weights that training goes on from."""
-        return {"entries": [self.x, self.y], "weights": [self.head] if self.warm else []}
+        return {"entries": [self.x, self.y], "weights": [] if self.afresh else [self.head]}

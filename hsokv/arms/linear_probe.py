@@ -91,4 +91,4 @@ def fit(episode: Episode, settings: Settings, budget: Budget, generator: Generat
 class Learner(joint.Learner):
     """`joint` with a warm start: the same problem in fewer steps, but its last digits remember the way."""
 
-    warm = True
+    afresh = False
