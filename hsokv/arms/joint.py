@@ -39,19 +39,24 @@ def solve(head: Tensor, x: Tensor, member: Tensor, decay: float) -> Tensor:
 
     `head` [key_dim + 1, labels], W with b below it, is where it starts; `member` [n, labels] is one-hot.
     """
-    head = head.clone().requires_grad_()
+    head = head.clone()
     optimizer = torch.optim.LBFGS(
         [head], max_iter=MOST_STEPS, history_size=10, tolerance_grad=TOLERANCE, line_search_fn="strong_wolfe"
     )
 
+    head.grad, share = torch.zeros_like(head), -member / len(x)
+
     def loss() -> Tensor:
-        log_probs = (x @ head[:-1] + head[-1]).log_softmax(-1)
-        value = decay / 2 * head[:-1].square().sum() - (member * log_probs).sum() / len(x)
-        (head.grad,) = torch.autograd.grad(value, head)
-        return value
+        scores = (x @ head[:-1] + head[-1]).requires_grad_()
+        log_probs = scores.log_softmax(-1)
+        (error,) = torch.autograd.grad(log_probs, scores, share)
+        log_probs = log_probs.detach()
+        torch.mm(x.mT, error, out=head.grad[:-1]).add_(head[:-1] * decay)
+        torch.sum(error, 0, out=head.grad[-1])
+        return decay / 2 * head[:-1].square().sum() - (member * log_probs).sum() / len(x)
 
     optimizer.step(loss)
-    return head.detach()
+    return head
 
 
 class Learner(Kept, EventLearner):
