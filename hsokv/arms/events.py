@@ -41,6 +41,9 @@ class Answer(NamedTuple):
 class EventLearner(ABC):
     """An arm. Events come one after the other; `settle` is called before the next answer is asked for."""
 
+    afresh = False
+    """Whether `settle` depends on what is in force alone, so that only the last before an answer matters."""
+
     @abstractmethod
     def add(self, rows: Rows) -> None:
         """Learn new examples."""

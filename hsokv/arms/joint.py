@@ -39,26 +39,30 @@ def solve(head: Tensor, x: Tensor, member: Tensor, decay: float) -> Tensor:
 
     `head` [key_dim + 1, labels], W with b below it, is where it starts; `member` [n, labels] is one-hot.
     """
-    head = head.clone().requires_grad_()
+    head = head.clone()
     optimizer = torch.optim.LBFGS(
         [head], max_iter=MOST_STEPS, history_size=10, tolerance_grad=TOLERANCE, line_search_fn="strong_wolfe"
     )
 
+    head.grad, share = torch.zeros_like(head), -member / len(x)
+
     def loss() -> Tensor:
-        log_probs = (x @ head[:-1] + head[-1]).log_softmax(-1)
-        value = decay / 2 * head[:-1].square().sum() - (member * log_probs).sum() / len(x)
-        (head.grad,) = torch.autograd.grad(value, head)
-        return value
+        scores = (x @ head[:-1] + head[-1]).requires_grad_()
+        log_probs = scores.log_softmax(-1)
+        (error,) = torch.autograd.grad(log_probs, scores, share)
+        log_probs = log_probs.detach()
+        torch.mm(x.mT, error, out=head.grad[:-1]).add_(head[:-1] * decay)
+        torch.sum(error, 0, out=head.grad[-1])
+        return decay / 2 * head[:-1].square().sum() - (member * log_probs).sum() / len(x)
 
     optimizer.step(loss)
-    return head.detach()
+    return head
 
 
 class Learner(Kept, EventLearner):
     """Keeps every example; its `strength` C weighs the data as in scikit-learn: decay = 1 / (C n)."""
 
-    warm = False
-    """Whether training goes on from the last weights."""
+    afresh = True
 
     def __init__(self, shape: EventShape, settings: Settings, generator: torch.Generator) -> None:
         super().__init__(shape)
@@ -75,7 +79,7 @@ class Learner(Kept, EventLearner):
         """Train on the labels that have examples."""
         seen, y = self.y.unique(return_inverse=True)
         member = torch.nn.functional.one_hot(y).float()
-        first = self.head[:, seen] if self.warm else torch.zeros_like(self.head[:, seen])
+        first = torch.zeros_like(self.head[:, seen]) if self.afresh else self.head[:, seen]
         self.head = torch.zeros_like(self.head)
         self.head[:, seen] = solve(first, self.x, member, 1 / (self.strength * len(y)))
 
@@ -85,4 +89,4 @@ class Learner(Kept, EventLearner):
 
     def carried(self) -> dict[str, list[Tensor]]:
         """The examples, and the weights that training goes on from."""
-        return {"entries": [self.x, self.y], "weights": [self.head] if self.warm else []}
+        return {"entries": [self.x, self.y], "weights": [] if self.afresh else [self.head]}

@@ -12,7 +12,7 @@ from hsokv.arms.predictors import Linear
 from hsokv.data.episode import Episode
 from hsokv.learning.budget import Budget, count_flops
 from hsokv.learning.calibration import fit_temperature, label_log_prob
-from hsokv.learning.head import Head, gradient, init_head, logits
+from hsokv.learning.head import Head, logits
 from hsokv.learning.loop import Problems, stack_held_out, stack_problems
 
 TOLERANCE = 1e-6
@@ -29,19 +29,26 @@ def solve(
     1e-6, after `limit` steps, or where another step would leave less than `reserve` FLOPs of the budget.
     `decay` [strengths, problems], x [problems, n, key_dim]; heads have decay's axes.
     """
-    head = ahead = init_head(tuple(decay.shape), x.shape[-1], classes)
+    strengths, problems = decay.shape
+    # Heads of all strengths side by side, in memory as `gradient` multiplies them: the last digits depend on it.
+    weight = torch.zeros(problems, x.shape[-1], strengths * classes).mT
+    weight = weight.contiguous() if strengths > 1 else weight
+    head = ahead = Head(weight, torch.zeros(weight.shape[:-1]))
     smoothness = (x.square().sum(-1).amax() + 1) / 2 + decay
-    step = (1 / smoothness).unsqueeze(-1)
     root = (decay / smoothness).sqrt()
-    momentum = ((1 - root) / (1 + root)).unsqueeze(-1)
+    numbers = torch.stack([decay, 1 / smoothness, (1 - root) / (1 + root)]).mT.repeat_interleave(classes, -1)
+    decay, step, momentum = numbers.unsqueeze(-1)
+    member = torch.nn.functional.one_hot(y, classes).to(x.dtype).mT.unsqueeze(1)
+    share = (mask / mask.sum(-1, keepdim=True))[:, None, None]
 
     def advance(head: Head, ahead: Head) -> tuple[Head, Head, Tensor]:
-        slope = gradient(ahead, x, y, mask)
-        slope = Head(slope.weight + decay[..., None, None] * ahead.weight, slope.bias)
-        moved = Head(ahead.weight - step[..., None] * slope.weight, ahead.bias - step * slope.bias)
+        scores = ahead.weight @ x.mT + ahead.bias.unsqueeze(-1)
+        error = scores.unflatten(1, (strengths, classes)).softmax(2).sub_(member).mul_(share).flatten(1, 2)
+        slope = Head(error @ x + decay * ahead.weight, error.sum(-1))
+        moved = Head(ahead.weight - step * slope.weight, ahead.bias - step[..., 0] * slope.bias)
         pushed = Head(
-            moved.weight + momentum[..., None] * (moved.weight - head.weight),
-            moved.bias + momentum * (moved.bias - head.bias),
+            moved.weight + momentum * (moved.weight - head.weight),
+            moved.bias + momentum[..., 0] * (moved.bias - head.bias),
         )
         return moved, pushed, torch.maximum(slope.weight.abs().amax(), slope.bias.abs().amax())
 
@@ -52,7 +59,8 @@ def solve(
         budget.charge(cost)
         head, ahead, largest = advance(head, ahead)
         steps += 1
-    return head, steps
+    weight, bias = (part.unflatten(1, (strengths, classes)).movedim(1, 0) for part in head)
+    return Head(weight.mT, bias), steps
 
 
 def fit(episode: Episode, settings: Settings, budget: Budget, generator: Generator) -> Fitted:
@@ -91,4 +99,4 @@ def fit(episode: Episode, settings: Settings, budget: Budget, generator: Generat
 class Learner(joint.Learner):
     """`joint` with a warm start: the same problem in fewer steps, but its last digits remember the way."""
 
-    warm = True
+    afresh = False

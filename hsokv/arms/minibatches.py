@@ -10,7 +10,7 @@ from hsokv.arms.members import default_hyperparameters
 from hsokv.data.episode import Shots
 from hsokv.learning.budget import Budget, count_flops
 from hsokv.learning.head import Head
-from hsokv.learning.loop import Hyperparameters, Learners, Problems, init_learners, train_step
+from hsokv.learning.loop import Hyperparameters, Learners, Problems, init_learners, plan_steps, train_step
 
 BATCH = 32
 """Examples of the task in a minibatch."""
@@ -61,13 +61,13 @@ def train(
     learners: Learners, hyperparameters: Hyperparameters, batches: Iterator[Problems], steps: int, budget: Budget
 ) -> Learners:
     """One step of every head on each of the next `steps` minibatches; raises BudgetError where not all can be paid."""
-    for step in range(steps):
+    for step, numbers in enumerate(plan_steps(learners, hyperparameters, ENDLESS, steps)):
         problems = next(batches)
         if step == 0:
-            learners, cost = count_flops(train_step, learners, hyperparameters, problems)
+            learners, cost = count_flops(train_step, learners, problems, numbers)
             budget.charge(steps * cost)
         else:
-            learners = train_step(learners, hyperparameters, problems)
+            learners = train_step(learners, problems, numbers)
     return learners
 
 

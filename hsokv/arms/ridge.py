@@ -104,6 +104,8 @@ def learn(tasks: Tasks, shape: StreamShape, settings: Settings, budget: Budget, 
 class Learner(prototypes.Learner):
     """Keeps the sum of all products of features too, and solves for the head before answers."""
 
+    afresh = True
+
     def __init__(self, shape: EventShape, settings: Settings, generator: torch.Generator) -> None:
         super().__init__(shape, settings, generator)
         self.settings = settings["event_heads"]

@@ -19,9 +19,12 @@ def shrink(within: Tensor, shrinkage: float) -> Tensor:
     tensor([[1.5000, 0.0000],
             [0.0000, 0.5000]])
     """
-    identity = torch.eye(len(within), dtype=within.dtype)
     variance = within.diagonal().mean()
-    return (1 - shrinkage) * within + shrinkage * variance * identity if variance > 0 else identity
+    if not variance > 0:
+        return torch.eye(len(within), dtype=within.dtype)
+    shrunken = (1 - shrinkage) * within
+    shrunken.diagonal().add_(shrinkage * variance)
+    return shrunken
 
 
 def oas_shrinkage(within: Tensor, degrees: int) -> float:

@@ -115,13 +115,22 @@ def _arranged(learners: Learners) -> Learners:
     )
 
 
-def train_step(learners: Learners, hyperparameters: Hyperparameters, problems: Problems) -> Learners:
+def plan_steps(learners: Learners, hyperparameters: Hyperparameters, examples: Tensor, steps: int) -> Tensor:
+    """The numbers of the next `steps` updates, [steps, 5, ..., problems], as `train_step` takes them one by one.
+
+    All at once, since on few shots making them takes as long as the update. `examples` [problems] as in Problems.
+    """
+    rate = hyperparameters.learning_rate * torch.tensor(UNIT_RATES, dtype=torch.float64)[hyperparameters.optimizer]
+    before = learners.moments[0].steps  # those of the bias are the same
+    taken = before + torch.arange(steps).view(-1, *(1,) * before.ndim)
+    decay = hyperparameters.weight_decay.unsqueeze(-1) / examples
+    numbers = rule(taken, hyperparameters.optimizer.unsqueeze(-1), rate.unsqueeze(-1), decay)
+    return numbers.transpose(0, 1).to(learners.head.weight.dtype)
+
+
+def train_step(learners: Learners, problems: Problems, numbers: Tensor) -> Learners:
     """One gradient step of every agent on every problem, on the mean loss plus decay / (2 examples) ||W||^2."""
     grads = gradient(learners.head, problems.x, problems.y, problems.mask)
-    rate = hyperparameters.learning_rate * torch.tensor(UNIT_RATES, dtype=torch.float64)[hyperparameters.optimizer]
-    steps = learners.moments[0].steps  # those of the bias are the same
-    decay = hyperparameters.weight_decay.unsqueeze(-1) / problems.examples
-    numbers = rule(steps, hyperparameters.optimizer.unsqueeze(-1), rate.unsqueeze(-1), decay)
     square = grads.weight.square().mean((-2, -1))  # of the bias too: its own is mostly noise
     moved = [
         apply_rule(parameter, grad, moments, numbers, square)
@@ -146,7 +155,8 @@ def train(
     if steps < 1:
         raise ConfigurationError(f"training wants at least one step, got {steps}; raise head.steps or do fewer rounds")
     learners = _arranged(learners)  # a swarm that copied agents has laid them out anew
-    first, cost = count_flops(train_step, learners, hyperparameters, problems)
+    numbers = plan_steps(learners, hyperparameters, problems.examples, steps)
+    first, cost = count_flops(train_step, learners, problems, numbers[0])
     if not budget.affords(cost + reserve):
         raise BudgetError(
             f"one training step costs {cost:.3g} FLOPs, {budget.allowed - budget.spent:.3g} are left; "
@@ -154,7 +164,7 @@ def train(
         )
     taken = min(steps, (budget.allowed - budget.spent - reserve) // cost)
     for step in range(taken):
-        learners = first if step == 0 else train_step(learners, hyperparameters, problems)
+        learners = first if step == 0 else train_step(learners, problems, numbers[step])
     budget.charge(taken * cost)
     return learners, taken
 

@@ -6,8 +6,10 @@ population of memories is read and written in one call. Reading never changes a 
 pass `torch.func.vmap`.
 """
 
+import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool1d, normalize, pad
@@ -133,7 +135,8 @@ def read(state: MemoryState, queries: Tensor, k: int, max_megabytes: int = MEGAB
             raise ConfigurationError(f"a read wants {name} >= 1, got {value}")
     capacity = state.labels.shape[-1]
     keys, k = state.keys, min(k, capacity)
-    batch = torch.broadcast_shapes(keys.shape[:-2], queries.shape[:-2]).numel()
+    # Of numpy: that of torch imports sympy, a third of a second a process.
+    batch = 1 if torch.compiler.is_compiling() else math.prod(np.broadcast_shapes(keys.shape[:-2], queries.shape[:-2]))
     most = max_megabytes * 2**17  # cosines: one takes 8 bytes in all
     whole = torch.compiler.is_compiling() or batch * queries.shape[-2] * capacity <= most
     if whole and keys.dtype is queries.dtype:

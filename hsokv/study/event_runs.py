@@ -58,7 +58,7 @@ class Life:
         ids = torch.tensor(examples, dtype=torch.int64)
         return Rows(ids, self.x[ids], torch.tensor([self.labels[one] for one in examples], dtype=torch.int64))
 
-    def tell(self, events: Events) -> None:
+    def tell(self, events: Events, settle: bool = True) -> None:
         """The events of one step; neighbouring ones that add, or withdraw, come together."""
         for kind, rows in runs_of(events):
             if KINDS[kind] == "add":
@@ -74,7 +74,8 @@ class Life:
                 named = (events.example[rows], events.label[rows], events.new_label[rows])
                 for example, old, new in zip(*(part.tolist() for part in named), strict=True):
                     self.change(example, old, new)
-        self.learner.settle()
+        if settle:
+            self.learner.settle()
 
     def change(self, example: int, label: int, new_label: int) -> None:
         """Correct an example, or rename or merge a label."""
@@ -138,8 +139,9 @@ def run(
             curves.setdefault(name, []).append(value)
         curves.setdefault("event", []).append(int(part.kind[0]))
     twin = begin()
-    for part in steps_of(without_withdrawn(events)):
-        twin.tell(part)
+    parts = list(steps_of(without_withdrawn(events)))
+    for number, part in enumerate(parts, 1):
+        twin.tell(part, settle=number == len(parts) or not twin.learner.afresh)
     carried = dict.fromkeys(("entries", "statistics", "weights"), 0)
     carried |= {name: sum(part.nbytes for part in parts) for name, parts in life.learner.carried().items()}
     seconds = curves.pop("update_seconds")

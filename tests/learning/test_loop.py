@@ -12,6 +12,7 @@ from hsokv.learning.loop import (
     Hyperparameters,
     Learners,
     init_learners,
+    plan_steps,
     stack_held_out,
     stack_problems,
     train,
@@ -66,7 +67,7 @@ def test_a_step_leaves_its_input_alone(make_episode):
     problems = stack_problems(make_episode("shots"))
     learners = init_learners((2,), problems, CLASSES)
     before = learners.head.weight.clone()
-    train_step(learners, agents(2), problems)
+    train_step(learners, problems, plan_steps(learners, agents(2), problems.examples, 1)[0])
     assert torch.equal(learners.head.weight, before)
 
 
@@ -97,7 +98,8 @@ def test_scores_are_the_answer_sheets_padded(make_episode):
 def test_each_step_is_charged_and_the_steps_stop_at_the_budget(make_episode):
     problems, hyperparameters = stack_problems(make_episode("shots")), agents(2)
     learners = init_learners((2,), problems, CLASSES)
-    cost = count_flops(train_step, learners, hyperparameters, problems)[1]
+    (numbers,) = plan_steps(learners, hyperparameters, problems.examples, 1)
+    cost = count_flops(train_step, learners, problems, numbers)[1]
     budget = Budget(3 * cost + cost // 2)
     stopped, taken = train(learners, hyperparameters, problems, 10, budget)
     assert (taken, budget.spent) == (3, 3 * cost)
@@ -133,7 +135,7 @@ def test_training_is_its_steps_one_after_the_other(make_episode):
     problems = stack_problems(make_episode("shots"))
     learners = init_learners((2,), problems, CLASSES)
     for _ in range(4):
-        learners = train_step(learners, agents(2), problems)
+        learners = train_step(learners, problems, plan_steps(learners, agents(2), problems.examples, 1)[0])
     together = fit(problems, agents(2), 4)
     assert torch.equal(together.head.weight, learners.head.weight)
     assert together.moments[0].steps.unique().tolist() == [4.0]
@@ -223,7 +225,9 @@ def test_how_learners_lie_in_memory_does_not_matter(make_episode):
     one, other = (train(start, agents(2), problems, 6, Budget(10**12))[0] for start in (learners, plain))
     assert torch.equal(one.head.weight, other.head.weight)
     assert one.head.weight.stride() == other.head.weight.stride() == learners.head.weight.stride()
-    stepped = train_step(train_step(plain, agents(2), problems), agents(2), problems)
+    stepped = plain
+    for numbers in plan_steps(plain, agents(2), problems.examples, 2):
+        stepped = train_step(stepped, problems, numbers)
     torch.testing.assert_close(
         stepped.head.weight, train(learners, agents(2), problems, 2, Budget(10**12))[0].head.weight
     )
