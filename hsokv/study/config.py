@@ -747,34 +747,6 @@ def _keys(node: yaml.Node | None, seen: set[int], parent: str = "") -> Iterator[
         yield from _keys(value, seen, f"{name}.")
 
 
-RENAMED = {
-    "address": "the environment variable HSOKV_RAY_ADDRESS",
-    "allow": "expected_failures",
-    "averaged": "ensemble_size",
-    "box": "search_space",
-    "cartpole": "distributed",
-    "centroids": "num_patches",
-    "data_dir": "the environment variable HSOKV_DATA_DIR",
-    "development_images": "validation_images",
-    "development_rows": "validation_rows",
-    "device": "the environment variable HSOKV_DEVICE",
-    "elsewhere": "run_in_overlay",
-    "entries": "capacity",
-    "evaluate_on": "split",
-    "every": "rounds",
-    "exploited": "truncation_fraction",
-    "hub": "repo_id",
-    "perturbation": "perturb_scale",
-    "rate": "learning_rate",
-    "reads": "modality",
-    "resampled": "resample_prob",
-    "share": "pseudo_label_fraction",
-    "sharpness": "inverse_temperature",
-    "starts": "episodes_per_candidate",
-    "strategy": "optimizer",
-}
-"""Keys by an earlier name, for the sentence that refuses it."""
-
 _PLAIN = {
     r"^Input should be ": "expected ",
     r"^\w+ should have (.*) items? after validation, not .*": r"expected \1 in it",
@@ -819,9 +791,6 @@ def _sentence(error: Any, configuration: Any) -> str:
             configuration = configuration[part]
         alike = max(known.values(), key=lambda keys: len(keys & configuration.keys()))
         alike = alike if alike.keys() & configuration.keys() else set().union(*known.values())
-        renamed = RENAMED.get(parts[-1], "")
-        if renamed in alike or renamed.startswith("the "):
-            return f"{key}: unknown key; it is {renamed} now"
         return f"{key}: unknown key{nearest(parts[-1], alike)}"
     text = f"expected {MEANINGS[context['pattern']]}" if why == "string_pattern_mismatch" else error["msg"]
     for pattern, plain in _PLAIN.items():
