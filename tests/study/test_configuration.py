@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from hsokv.arms.registry import METHODS
 from hsokv.exceptions import ConfigurationError
 from hsokv.study.benchmarks import manifest_of, source_of, task_of
-from hsokv.study.config import RENAMED, Study, check_configuration, groups, selected
+from hsokv.study.config import check_configuration, selected
 from hsokv.study.config_docs import editor_schema, reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,12 +234,6 @@ BAD = [
     # what --config gives
     ("small", "true", "", "True"),
     ("benchmarks.sst2.seeds", ["1"], "benchmarks.sst2.seeds.0", "--config"),
-    # by an earlier name
-    ("evaluate_on", "test", "", "split"),
-    ("methods.memory.sharpness", 3.0, "", "inverse_temperature"),
-    ("methods.memory.rate", 3.0, "", "known: capacity"),
-    ("data.development_rows", 5, "", "validation_rows"),
-    ("distributed.address", "a:1", "", "HSOKV_RAY_ADDRESS"),
     ("benchmarks.sst3", {"seeds": [1]}, "benchmarks.sst3.kind", "'sst2'"),
 ]
 
@@ -330,12 +324,6 @@ def test_a_value_that_is_nested_ten_thousand_million_times_is_refused_at_once(co
 def test_of_many_mistakes_the_first_are_told(configuration):
     configuration["benchmarks"]["sst2"]["seeds"] = ["x"] * 1000
     assert "and 980 more" in refused(configuration, "benchmarks.sst2.seeds.0")
-
-
-def test_earlier_names_lead_to_names_that_there_are():
-    known = {key for group in groups().values() for key in group["properties"]}
-    assert {name for name in RENAMED.values() if not name.startswith("the ")} <= known
-    assert not {*RENAMED} & {*Study.model_fields}
 
 
 def test_every_mistake_is_named_at_once(configuration):
