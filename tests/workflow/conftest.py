@@ -83,9 +83,11 @@ class Study:
         }
 
 
-def stop_after(study: Study, finished: int, stop: signal.Signals) -> None:
-    """Run the report and stop the whole process group once so many jobs have ended, while others are running."""
-    process = study.start("report")
+def stop_after(
+    study: Study, finished: int, stop: signal.Signals, target: str = "report", overlay: str | None = None
+) -> None:
+    """Run the target and stop the whole process group once so many jobs have ended, while others are running."""
+    process = study.start(target, overlay=overlay)
     ended = 0
     for line in process.stdout:
         ended += line.startswith("Finished jobid")
