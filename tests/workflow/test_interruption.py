@@ -7,7 +7,7 @@ import yaml
 from tests.workflow.conftest import Study, stop_after
 from tests.workflow.test_time import CRITERIA, TINY
 
-OVERLAY = yaml.safe_dump(TINY | {"only": ["rare_words"], "criteria": []})
+OVERLAY = yaml.safe_dump(TINY | {"small": True, "only": ["rare_words"], "criteria": []})  # a small run is not timed
 
 
 def test_killed_equals_uninterrupted(data, tmp_path):
