@@ -1,9 +1,13 @@
 """Small generated episodes that the tests of the core share."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from hsokv.archive.artifact import pack_artifact
 from hsokv.data.episode import Background, Fold, Shots, shots_episode, words_episode
+from tests.made_study import make
 
 CLASSES, KEY_DIM = 4, 12
 
@@ -37,6 +41,22 @@ def draw_episode(kind, noise=0.25, seed=0, shots=8):
 @pytest.fixture(scope="session")
 def make_episode():
     return draw_episode
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory) -> tuple[Path, dict]:
+    """The folder of a made-up study, finished, and its configuration: to be read; tests that change it copy it."""
+    base = tmp_path_factory.mktemp("study")
+    return base, make(base)
+
+
+@pytest.fixture(scope="session")
+def packed(study, tmp_path_factory) -> Path:
+    """The artifact of the made-up study."""
+    base, configuration = study
+    path = tmp_path_factory.mktemp("packed") / "a.tar.gz"
+    pack_artifact(base, base / "results", configuration, "1.2.3", path)
+    return path
 
 
 @pytest.fixture

@@ -16,20 +16,6 @@ from tests.made_study import make
 VERSION = "1.2.3"
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    base = tmp_path_factory.mktemp("study")
-    return base, make(base)
-
-
-@pytest.fixture(scope="module")
-def packed(study, tmp_path_factory):
-    base, configuration = study
-    path = tmp_path_factory.mktemp("packed") / "a.tar.gz"
-    artifact.pack_artifact(base, base / "results", configuration, VERSION, path)
-    return path
-
-
 @pytest.fixture
 def folder(packed, tmp_path):
     """The artifact, unpacked, to be damaged."""

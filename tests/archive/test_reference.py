@@ -3,22 +3,21 @@
 import csv
 import json
 import re
+import shutil
 
 import pytest
 
 from hsokv.archive.manifest import check_manifest
 from hsokv.archive.reference import write_reference
 from hsokv.exceptions import ArchiveError
-from tests.made_study import make
 
 TIME = {"minutes": 21.5, "cores": 2, "configuration": "a", "machine": {"system": "Linux", "processor": "A chip"}}
 
 
 @pytest.fixture
-def results(tmp_path):
+def results(study, tmp_path):
     """A made-up study that was timed, with its figures."""
-    make(tmp_path / "study")
-    found = tmp_path / "study/results"
+    found = shutil.copytree(study[0] / "results", tmp_path / "results")
     path = found / "statistics/study.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"time": TIME}))
     return found

@@ -1,21 +1,8 @@
 import json
 
-import pytest
 
-from hsokv.archive.artifact import pack_artifact
-from tests.made_study import make
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made")
-    configuration = make(folder)
-    pack_artifact(folder, folder / "results", configuration, "1.0", folder.parent / "a.tar.gz")
-    return folder
-
-
-def test_a_number_leads_to_its_statistic_its_records_and_a_command(run, base, monkeypatch):
-    monkeypatch.chdir(base)
+def test_a_number_leads_to_its_statistic_its_records_and_a_command(run, study, monkeypatch):
+    monkeypatch.chdir(study[0])
     done = run("trace", "ablation.lift", "--json")
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
@@ -25,8 +12,8 @@ def test_a_number_leads_to_its_statistic_its_records_and_a_command(run, base, mo
     assert found["text"] in run("trace", "ablation.lift").stdout
 
 
-def test_an_unknown_number_is_refused_in_one_line(run, base, monkeypatch):
-    monkeypatch.chdir(base)
+def test_an_unknown_number_is_refused_in_one_line(run, study, monkeypatch):
+    monkeypatch.chdir(study[0])
     done = run("trace", "ablation.lifts")
     assert done.exit_code == 1
     assert "'ablation.lift'" in done.stderr
@@ -38,10 +25,10 @@ def test_results_that_are_not_there_are_named(run, tmp_path):
     assert "provenance.json is missing" in done.stderr
 
 
-def test_an_artifact_is_verified_and_its_report_made_again(run, base, tmp_path):
-    done = run("verify", base.parent / "a.tar.gz", "--rebuild", tmp_path / "again")
+def test_an_artifact_is_verified_and_its_report_made_again(run, packed, tmp_path):
+    done = run("verify", packed, "--rebuild", tmp_path / "again")
     assert done.exit_code == 0, done.output
     assert "the same bytes" in done.stdout
-    assert run("verify", base.parent / "a.tar.gz", "--rebuild", tmp_path / "again").exit_code == 1  # not empty
+    assert run("verify", packed, "--rebuild", tmp_path / "again").exit_code == 1  # not empty
     (tmp_path / "file").write_text("")
-    assert "--rebuild" in run("verify", base.parent / "a.tar.gz", "--rebuild", tmp_path / "file").stderr
+    assert "--rebuild" in run("verify", packed, "--rebuild", tmp_path / "file").stderr

@@ -16,7 +16,9 @@ from hsokv.data.synthetic import generate_sst2_synthetic
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "config", "rules", "profiles", "envs", "report", "examples", "hsokv")
 
-# Some of the arms, so that the study is built in a minute: both protocols, every kind of rule.
+# Some of the arms and conditions, so that the study is built in a minute: both protocols, every kind of rule.
+CONDITIONS = "{shots1: null, shots16_descriptions: null, shots16_semi_supervised: null}"
+SMALLER = f"only: [rare_words, sst2, split_cifar10_synthetic]\nbenchmarks: {{sst2: {{conditions: {CONDITIONS}}}}}\n"
 VARIANTS = ["full", "kv_only", "single_agent_equal_flops"]
 BASELINES = ["ridge", "fine_tune"]
 
@@ -42,7 +44,7 @@ class Study:
 
     def start(self, *arguments: str, overlay: str | None = None, cores: int | None = 2) -> subprocess.Popen:
         """Start Snakemake on the small overlay, and on `overlay` (YAML) above it."""
-        (self.folder / "arms.yaml").write_text(f"variants: {VARIANTS}\nbaselines: {BASELINES}\n")
+        (self.folder / "arms.yaml").write_text(f"{SMALLER}variants: {VARIANTS}\nbaselines: {BASELINES}\n")
         files = ["config/small.yaml", "arms.yaml"]
         if overlay is not None:
             (self.folder / "overlay.yaml").write_text(overlay)
@@ -83,9 +85,11 @@ class Study:
         }
 
 
-def stop_after(study: Study, finished: int, stop: signal.Signals) -> None:
-    """Run the report and stop the whole process group once so many jobs have ended, while others are running."""
-    process = study.start("report")
+def stop_after(
+    study: Study, finished: int, stop: signal.Signals, target: str = "report", overlay: str | None = None
+) -> None:
+    """Run the target and stop the whole process group once so many jobs have ended, while others are running."""
+    process = study.start(target, overlay=overlay)
     ended = 0
     for line in process.stdout:
         ended += line.startswith("Finished jobid")

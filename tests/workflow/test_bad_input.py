@@ -26,28 +26,8 @@ def refused(study: Study, *wanted: str, overlay: str | None = None) -> None:
     ("overlay", "wanted"),
     [
         ("methods: {memry: {k: 3}}", ["methods.memry", "did you mean 'memory'"]),
-        ("methods: {memory: {k: three}}", ["methods.memory.k", "an integer", "three"]),
-        ("methods: {memory: {k: 0}}", ["methods.memory.k", "at least 1"]),
         ("small: true\nmethods:\n  knn: {k: 1}\nsmall: true", ["overlay.yaml", "small", "lines 1 and 4"]),
-        ("split: tset", ["split", "'validation' or 'test'", "tset"]),
-        ("baselines: [knm]", ["baselines", "'knm'", "did you mean 'knn'"]),
-        ("benchmarks: {sst3: {seeds: [1]}}", ["benchmarks.sst3", "is missing"]),
-        ("benchmarks: {sst2: {source: sst3}}", ["'sst3'", "did you mean 'sst2'"]),
-        (
-            "benchmarks: {sst2: {conditions: {shots16: {shots: 0}}}}",
-            ["benchmarks.sst2.conditions.shots16.shots", "at least 1"],
-        ),
-        ("benchmarks: {sst2: {conditions: {shots16: {shots: 5000}}}}", ["sst2", "10000"]),
-        ("methods: {swarm: {search_space: {inverse_temperature: [20, 5]}}}", ["inverse_temperature", "low < high"]),
-        ("benchmarks: {rare_words: {world: {values: 1}}}", ["benchmarks.rare_words.world.values", "at least 2"]),
-        (
-            "criteria: [{name: a, benchmark: sst2, arm: full, score: acuracy, kind: rate, above: 0.5}]",
-            ["criteria.a.score", "did you mean 'accuracy'"],
-        ),
-        ("evaluate_on: final", ["evaluate_on", "split"]),
-        ("benchmarks: {sst2: {seeds: [18446744073709551616]}}", ["benchmarks.sst2.seeds.0", "4294967296"]),
-        ("only: &a [*a]", ["only.0", "a string"]),
-        ("only: [sst3]", ["only", "'sst3'", "did you mean 'sst2'"]),
+        ("benchmarks: {sst2: {conditions: {shots16: {shots: 5000}}}}", ["sst2", "10000"]),  # more than the data have
     ],
 )
 def test_bad_configuration(fresh, overlay, wanted):
@@ -60,11 +40,6 @@ def test_bad_data_file(data, tmp_path):
     path = tmp_path / "data" / "glue" / "SST-2" / "train.tsv"
     path.write_bytes(b"sentence\tlabel\nfine\t1\nfin")
     refused(Study(tmp_path / "study", tmp_path / "data"), str(path), "row 3: label is empty")
-
-
-def test_more_shots_than_the_data_have(tmp_path, data):
-    shots = "benchmarks: {sst2: {conditions: {shots16: {shots: 5000}}}}"
-    refused(Study(tmp_path / "study", data), "sst2", "10000", overlay=shots)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +57,7 @@ def test_a_study_file_that_is_no_text(tmp_path, data):
     refused(study, "config.yaml", "UTF-8")
 
 
-@pytest.mark.parametrize("target", ["records/sst3/full.jsonl", "records/sst2/ful.jsonl", "models/sst2/full/seed9"])
+@pytest.mark.parametrize("target", ["records/sst2/ful.jsonl", "models/sst2/full/seed9"])
 def test_a_target_that_there_is_not(fresh, target):
     code, output = fresh.run(f"results/small/{target}")
     assert code == 1

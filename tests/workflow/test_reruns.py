@@ -12,7 +12,7 @@ from tests.workflow.conftest import BASELINES, VARIANTS, Study
 
 STATISTICS = Counter({"compute_statistics": 1, "write_tables": 1, "draw_figures": 1})
 PAGES = Counter({"write_report": 1} | ({"compile_pdf": 1} if shutil.which("latexmk") else {}))
-PROTOCOLS = dict.fromkeys(("rare_words", "sst2", "sst2_synthetic"), "episode") | {"split_cifar10_synthetic": "stream"}
+PROTOCOLS = dict.fromkeys(("rare_words", "sst2"), "episode") | {"split_cifar10_synthetic": "stream"}
 
 
 def arms_that_read(*groups):
@@ -62,14 +62,14 @@ def test_a_deleted_file_of_records_reruns_that_arm_and_what_hangs_on_it(built):
 
 def test_a_new_seed_runs_that_seed_alone(built):
     before = built.contents()
-    overlay = "benchmarks: {sst2_synthetic: {seeds: [1, 2, 3]}}"
-    assert not [name for name in built.planned(overlay) if name.startswith(("rare_words", "sst2:"))]
-    code, output = built.run("results/small/records/sst2_synthetic/full.jsonl", overlay=overlay)
+    overlay = "benchmarks: {sst2: {seeds: [1, 2, 3]}}"
+    assert not [name for name in built.planned(overlay) if name.startswith(("rare_words", "split_cifar10"))]
+    code, output = built.run("results/small/records/sst2/full.jsonl", overlay=overlay)
     assert code == 0, output
-    assert runs_made(built, "sst2_synthetic.full") == ["sst2_synthetic/shots16/full/seed3"]
+    assert runs_made(built, "sst2.full") == ["sst2/shots16/full/seed3"]
     code, output = built.run("report")  # without the seed again: the jobs run, and keep every other record
     assert code == 0, output
-    assert not runs_made(built, "sst2_synthetic.full")
+    assert not runs_made(built, "sst2.full")
     assert built.contents() == before
 
 
