@@ -37,7 +37,8 @@ Seed = Annotated[
     int | None, typer.Option(metavar="NUMBER", help="Of the shots, the world or the order (default: the first).")
 ]
 Condition = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Of the benchmark, such as shots16_contrast (default: its headline).")
+    str | None,
+    typer.Option(metavar="NAME", help="Of the benchmark, such as shots16_descriptions (default: its headline)."),
 ]
 Cores = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="Cores to use.")]
 Overlays = Annotated[

@@ -74,7 +74,7 @@ def test_every_overlay_passes(configuration, path):
 def test_a_condition_that_is_null_is_left_out(configuration):
     study, left_out = overlaid(configuration, "config/small.yaml")
     assert "mnli" in left_out
-    assert "shots16_contrast" not in study["benchmarks"]["sst2"]["conditions"]
+    assert "shots16_mpnet" not in study["benchmarks"]["sst2"]["conditions"]
 
 
 def test_conditions_that_are_run_elsewhere_are_those_of_the_overlay_that_is_named(configuration):
@@ -89,11 +89,11 @@ def test_conditions_that_are_run_elsewhere_are_those_of_the_overlay_that_is_name
 
 
 def test_pairs_are_tuned_on_as_single_texts_are(configuration):
-    study, _ = overlaid(configuration, "config/tuned_pairs.yaml")
-    assert list(study["benchmarks"]) == ["mnli"]
+    texts, pairs = (overlaid(configuration, f"config/{name}.yaml")[0] for name in ("tuned_shots", "tuned_pairs"))
+    assert list(pairs["benchmarks"]) == ["mnli"]
     for name in ("shots16_contrast", "shots16_fine_tuned"):
         of_texts, of_pairs = (
-            of["benchmarks"][b]["conditions"][name]["tuning"] for of, b in [(configuration, "sst2"), (study, "mnli")]
+            of["benchmarks"][b]["conditions"][name]["tuning"] for of, b in [(texts, "sst2"), (pairs, "mnli")]
         )
         assert of_pairs == of_texts
 
@@ -108,6 +108,9 @@ def test_every_arm_reads_groups_that_the_study_has(configuration):
     for arm in (*configuration["variants"], *configuration["baselines"]):
         assert set(METHODS[arm].settings) <= set(configuration["methods"])
 
+
+# Tuning of which the wrong cases change one setting.
+CONTRAST = {"by": "contrast", "layers": 3, "learning_rate": 1e-4, "epochs": 5, "batch": 32, "temperature": 0.1}
 
 BAD = [
     ("splitt", "test", "splitt", "'split'"),
@@ -152,14 +155,19 @@ BAD = [
         "a film",
     ),
     ("benchmarks.sst2.conditions.shots16_semi_supervised.tuning.descriptions.words", [["a"], ["b"], ["c"]], "", "2"),
-    ("benchmarks.sst2.conditions.shots16_contrast.tuning.unlabelled", 100, "", "contrast"),
     (
-        "benchmarks.sst2.conditions.shots16_contrast.tuning.by",
-        "descriptions",
-        "benchmarks.sst2.conditions.shots16_contrast.tuning.descriptions",
+        "benchmarks.sst2.conditions.shots16.tuning",
+        CONTRAST | {"unlabelled": 100},
+        "benchmarks.sst2.conditions.shots16.tuning.unlabelled",
+        "only in SemiSupervisedTuning",
+    ),
+    (
+        "benchmarks.sst2.conditions.shots16.tuning",
+        CONTRAST | {"by": "descriptions"},
+        "benchmarks.sst2.conditions.shots16.tuning.descriptions",
         "required",
     ),
-    ("benchmarks.sst2.conditions.shots16_contrast.tuning.by", "luck", "", "cross_entropy"),
+    ("benchmarks.sst2.conditions.shots16_semi_supervised.tuning.by", "luck", "", "cross_entropy"),
     ("benchmarks.sst2.seeds", [], "", "at least 1"),
     ("benchmarks.sst2.seeds", [1, 1], "", "once"),
     ("benchmarks.rare_words.run_in_overlay", {}, "", "only in Texts"),
@@ -439,7 +447,7 @@ def test_own_pairs_may_be_tuned_on_and_have_no_descriptions(configuration):
     study, _ = overlaid(configuration, "examples/own-data.yaml")
     messages = study["benchmarks"]["messages"]
     messages["columns"]["text"] = ["premise", "hypothesis"]
-    messages["conditions"]["tuned"] = configuration["benchmarks"]["sst2"]["conditions"]["shots16_contrast"]
+    messages["conditions"]["tuned"] = {"shots": 4, "tuning": CONTRAST}
     check_configuration(study)
     messages["conditions"]["shots4"]["descriptions"] = {"templates": ["{}"], "words": [["a"], ["b"]]}
     refused(study, "benchmarks.messages.conditions.shots4.descriptions")
