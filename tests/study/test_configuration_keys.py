@@ -41,6 +41,7 @@ def test_a_key_given_twice_is_named_with_its_file_and_both_lines(tmp_path, text,
         (b"a: 1\n---\na: 2", "single document"),
         (b"a: *b", "line 1"),
         (b"a: 1\x00", "YAML"),
+        (b"? [a, b]\n: 1", "line 1"),
     ],
 )
 def test_what_is_no_yaml_is_refused_with_its_file(tmp_path, content, tells):
