@@ -4,18 +4,21 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from hsokv.analysis.scores import SCORES
-from hsokv.exceptions import RecordError
-from hsokv.files import read_json, write_text
+from hsokv.exceptions import HsokvError, RecordError
+from hsokv.files import checksum, read_json, write_text
 
 FORMAT = "hsokv-statistics/2"
 Config = Mapping[str, Any]  # the checked configuration, or what is said once of a study: a tree of plain values
 Row = dict[str, str | float | bool | None]  # of a frame
+SUMS = "MANIFEST.sha256"  # of what is written beside it, as `sha256sum -c` reads it
+REMAKE = "Delete the folder and run the same snakemake command again."
 HEADLINE = "headline"  # of a condition: the mean over the headline's conditions, seed by seed
 
 
@@ -167,6 +170,7 @@ FRAMES = {
     }.items()
 }
 """The columns of each frame; a frame without rows is written with its header."""
+STATISTICS = [*(f"{name}.csv" for name in FRAMES), "study.json", "criteria.json"]
 DTYPES = {"text": "str", "category": "str", "integer": "Int64", "number": "float64", "flag": "bool"}
 
 
@@ -201,36 +205,39 @@ class Study:
 
     @classmethod
     def read(cls, folder: Path) -> "Study":
-        """Read results/statistics; raises RecordError where a file of it is damaged or of another version."""
-        path = Path(folder) / "study.json"
-        about, frames = read_json(path), {}
-        if not isinstance(about, dict) or about.get("format") != FORMAT:
-            raise RecordError(f"{path} is not of format {FORMAT}. Delete the file and rerun.")
-        for name, columns in FRAMES.items():
-            path = Path(folder) / f"{name}.csv"
-            numbers = [column for column in columns if column_of(name, column).kind in ("integer", "number")]
-            try:
-                frame = pd.read_csv(path, dtype="str", keep_default_na=False)
-                if list(frame) != columns:
-                    raise ValueError("its columns are others")
-                frame[numbers] = frame[numbers].replace("", "nan").astype("float64")
-            except (ValueError, OSError) as error:
-                raise RecordError(f"{path} cannot be read ({error}). Delete the file and rerun.") from error
-            frames[name] = frame
+        """Read results/statistics.
+
+        Raises:
+            RecordError: a file of it is missing, is not the one that was written, or is of another version.
+        """
+        folder, frames = Path(folder), {}
         try:
-            return cls.of(about, frames)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:  # what statistics never write
-            problem = f"{folder}: its tables and study.json do not fit ({error!r})"
-            raise RecordError(f"{problem}. Delete the folder and rerun.") from error
+            lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+            sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+            changed = [name for name in STATISTICS if checksum(folder / name) != sums.get(name)]
+        except (OSError, ValueError, HsokvError) as error:
+            raise RecordError(f"{folder / SUMS}: its files cannot be read ({error}). {REMAKE}") from error
+        if changed:
+            raise RecordError(f"{folder / changed[0]} is not the file that {SUMS} has the checksum of. {REMAKE}")
+        about = read_json(folder / "study.json")
+        if about.get("format") != FORMAT:
+            raise RecordError(f"{folder / 'study.json'} is not of format {FORMAT}. {REMAKE}")
+        for name, columns in FRAMES.items():
+            numbers = [column for column in columns if column_of(name, column).kind in ("integer", "number")]
+            frame = pd.read_csv(folder / f"{name}.csv", dtype="str", keep_default_na=False)
+            frame[numbers] = frame[numbers].replace("", "nan").astype("float64")
+            frames[name] = frame
+        return cls.of(about, frames)
 
     def write(self, folder: Path) -> None:
-        """Write every frame as CSV, and study.json and criteria.json, below the folder; the same study, same bytes."""
-        for name, frame in self.frames.items():
-            write_text(Path(folder) / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+        """Write every frame as CSV, study.json, criteria.json and their checksums; the same study, same bytes."""
+        texts = {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n") for name, frame in self.frames.items()}
         for name, value in {"study": self.about, "criteria": criteria_entries(self.criteria)}.items():
             # in the order given, since that of benchmarks and arms is the configuration's
-            text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-            write_text(Path(folder) / f"{name}.json", text + "\n")
+            texts[f"{name}.json"] = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        texts[SUMS] = "".join(f"{sha256(text.encode()).hexdigest()}  {name}\n" for name, text in texts.items())
+        for name, text in texts.items():
+            write_text(Path(folder) / name, text)
 
 
 def criteria_entries(criteria: pd.DataFrame) -> list[dict[str, Any]]:
