@@ -16,7 +16,7 @@ FIGURE_NAMES = [
     if config["distributed"] or name not in ("learning", "scaling")
 ]
 TABLES = expand(f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"])
-FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png", "svg"])
+FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"])
 STUDY = described_study(config, DIGEST)
 
 
@@ -75,11 +75,7 @@ rule draw_figures:
     input:
         STATISTICS,
     output:
-        expand(
-            f"{R}/figures/{{name}}.{{suffix}}",
-            name=FIGURE_NAMES,
-            suffix=["pdf", "svg"],
-        ),
+        expand(f"{R}/figures/{{name}}.pdf", name=FIGURE_NAMES),
         [
             report(
                 f"{R}/figures/{name}.png",

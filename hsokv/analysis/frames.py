@@ -14,7 +14,7 @@ from hsokv.analysis.scores import SCORES
 from hsokv.exceptions import HsokvError, RecordError
 from hsokv.files import checksum, read_json, write_text
 
-FORMAT = "hsokv-statistics/2"
+FORMAT = "hsokv-statistics/3"
 Config = Mapping[str, Any]  # the checked configuration, or what is said once of a study: a tree of plain values
 Row = dict[str, str | float | bool | None]  # of a frame
 SUMS = "MANIFEST.sha256"  # of what is written beside it, as `sha256sum -c` reads it
@@ -72,7 +72,7 @@ COLUMNS = {
     "scenario": Column("text", "`class_incremental` (among all classes seen) or `task_incremental` (among the task's)"),
     "after_task": Column("integer", "task after which the accuracy was measured", "", "from 1"),
     "task": Column("integer", "task on whose test examples it was measured", "", "1 to `after_task`"),
-    "kind": Column("text", "`reads` or `right` reads; `corrected` or `harmed`; kind of a criterion"),
+    "kind": Column("text", "`reads` or `right` reads; kind of a criterion"),
     "entries": Column("number", "share of the entries, the most read first", "share", "0 to 1"),
     "rank": Column("integer", "rank in its list", "", "from 1"),
     "label": Column("integer", "number of the entry's class", "", "from 0"),
@@ -81,7 +81,6 @@ COLUMNS = {
     "reads": Column("number", "share of the run's test reads in which the entry weighed most", "share", "0 to 1"),
     "right": Column("number", "share of the entry's reads in which it had the query's label", "share", "0 to 1"),
     "text": Column("text", "example the entry was written from, shortened"),
-    "example": Column("integer", "index of the example in the test file", "", "from 0"),
     "round": Column("integer", "round of the swarm", "", "from 1"),
     "group": Column("integer", "group of the agent", "", "from 0"),
     "agent": Column("integer", "agent in its group", "", "from 0"),
@@ -139,7 +138,6 @@ IN_FRAME = {  # where a name of another frame means more there
     ("scaling_projection", "low"): Column("number", "lower end of the middle 95 % of replications", "steps/s"),
     ("scaling_projection", "high"): Column("number", "upper end of the middle 95 % of replications", "steps/s"),
     ("scaling_projection", "throughput"): Column("number", "projected: mean over replications", "steps/s"),
-    ("flipped_examples", "seeds"): Column("integer", "seeds in which it is corrected, or harmed", "", "2 or more"),
 }  # fmt: skip
 FRAMES = {
     name: columns.split()
@@ -156,7 +154,6 @@ FRAMES = {
         "task_accuracy": "benchmark arm scenario after_task task mean low high seeds status reason",
         "memory_reads": "benchmark arm kind entries mean low high seeds status reason",
         "most_read": "benchmark condition arm seed rank label count number reads right text status reason",
-        "flipped_examples": "benchmark condition arm kind rank example seeds",
         "lineage": "benchmark condition arm seed round group agent parent score status reason",
         "criteria": "name benchmark condition kind unit comparison threshold value low high verdict reason evidence",
         "scaling_sharing": "arm runs reached steps_to_target seconds_to_target best copies diversity bytes_sent "
