@@ -1,11 +1,8 @@
 # Input: every record. Output: {results}/statistics/*, {results}/tables/*, {results}/figures/*; nothing here trains.
-from hsokv.analysis.frames import FRAMES
+from hsokv.analysis import frames
 from hsokv.report.tables import table_names
 
-STATISTICS = expand(
-    f"{R}/statistics/{{name}}",
-    name=["study.json", "criteria.json", *(f"{name}.csv" for name in FRAMES)],
-)
+STATISTICS = expand(f"{R}/statistics/{{name}}", name=[*frames.STATISTICS, frames.SUMS])
 # How long the study took, measured once by the run that made all records, and kept; a small run is not timed.
 TIME = [] if config["small"] else [f"{R}/time/study.json"]
 TABLE_NAMES = table_names(
@@ -19,7 +16,7 @@ FIGURE_NAMES = [
     if config["distributed"] or name not in ("learning", "scaling")
 ]
 TABLES = expand(f"{R}/tables/{{name}}.{{suffix}}", name=TABLE_NAMES, suffix=["md", "tex", "csv"])
-FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png", "svg"])
+FIGURES = expand(f"{R}/figures/{{name}}.{{suffix}}", name=FIGURE_NAMES, suffix=["pdf", "png"])
 STUDY = described_study(config, DIGEST)
 
 
@@ -78,11 +75,7 @@ rule draw_figures:
     input:
         STATISTICS,
     output:
-        expand(
-            f"{R}/figures/{{name}}.{{suffix}}",
-            name=FIGURE_NAMES,
-            suffix=["pdf", "svg"],
-        ),
+        expand(f"{R}/figures/{{name}}.pdf", name=FIGURE_NAMES),
         [
             report(
                 f"{R}/figures/{name}.png",

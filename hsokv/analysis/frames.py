@@ -4,18 +4,21 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from hsokv.analysis.scores import SCORES
-from hsokv.exceptions import RecordError
-from hsokv.files import read_json, write_text
+from hsokv.exceptions import HsokvError, RecordError
+from hsokv.files import checksum, read_json, write_text
 
-FORMAT = "hsokv-statistics/2"
+FORMAT = "hsokv-statistics/3"
 Config = Mapping[str, Any]  # the checked configuration, or what is said once of a study: a tree of plain values
 Row = dict[str, str | float | bool | None]  # of a frame
+SUMS = "MANIFEST.sha256"  # of what is written beside it, as `sha256sum -c` reads it
+REMAKE = "Delete the folder and run the same snakemake command again."
 HEADLINE = "headline"  # of a condition: the mean over the headline's conditions, seed by seed
 
 
@@ -69,7 +72,7 @@ COLUMNS = {
     "scenario": Column("text", "`class_incremental` (among all classes seen) or `task_incremental` (among the task's)"),
     "after_task": Column("integer", "task after which the accuracy was measured", "", "from 1"),
     "task": Column("integer", "task on whose test examples it was measured", "", "1 to `after_task`"),
-    "kind": Column("text", "`reads` or `right` reads; `corrected` or `harmed`; kind of a criterion"),
+    "kind": Column("text", "`reads` or `right` reads; kind of a criterion"),
     "entries": Column("number", "share of the entries, the most read first", "share", "0 to 1"),
     "rank": Column("integer", "rank in its list", "", "from 1"),
     "label": Column("integer", "number of the entry's class", "", "from 0"),
@@ -78,7 +81,6 @@ COLUMNS = {
     "reads": Column("number", "share of the run's test reads in which the entry weighed most", "share", "0 to 1"),
     "right": Column("number", "share of the entry's reads in which it had the query's label", "share", "0 to 1"),
     "text": Column("text", "example the entry was written from, shortened"),
-    "example": Column("integer", "index of the example in the test file", "", "from 0"),
     "round": Column("integer", "round of the swarm", "", "from 1"),
     "group": Column("integer", "group of the agent", "", "from 0"),
     "agent": Column("integer", "agent in its group", "", "from 0"),
@@ -136,7 +138,6 @@ IN_FRAME = {  # where a name of another frame means more there
     ("scaling_projection", "low"): Column("number", "lower end of the middle 95 % of replications", "steps/s"),
     ("scaling_projection", "high"): Column("number", "upper end of the middle 95 % of replications", "steps/s"),
     ("scaling_projection", "throughput"): Column("number", "projected: mean over replications", "steps/s"),
-    ("flipped_examples", "seeds"): Column("integer", "seeds in which it is corrected, or harmed", "", "2 or more"),
 }  # fmt: skip
 FRAMES = {
     name: columns.split()
@@ -153,7 +154,6 @@ FRAMES = {
         "task_accuracy": "benchmark arm scenario after_task task mean low high seeds status reason",
         "memory_reads": "benchmark arm kind entries mean low high seeds status reason",
         "most_read": "benchmark condition arm seed rank label count number reads right text status reason",
-        "flipped_examples": "benchmark condition arm kind rank example seeds",
         "lineage": "benchmark condition arm seed round group agent parent score status reason",
         "criteria": "name benchmark condition kind unit comparison threshold value low high verdict reason evidence",
         "scaling_sharing": "arm runs reached steps_to_target seconds_to_target best copies diversity bytes_sent "
@@ -167,6 +167,7 @@ FRAMES = {
     }.items()
 }
 """The columns of each frame; a frame without rows is written with its header."""
+STATISTICS = [*(f"{name}.csv" for name in FRAMES), "study.json", "criteria.json"]
 DTYPES = {"text": "str", "category": "str", "integer": "Int64", "number": "float64", "flag": "bool"}
 
 
@@ -201,36 +202,39 @@ class Study:
 
     @classmethod
     def read(cls, folder: Path) -> "Study":
-        """Read results/statistics; raises RecordError where a file of it is damaged or of another version."""
-        path = Path(folder) / "study.json"
-        about, frames = read_json(path), {}
-        if not isinstance(about, dict) or about.get("format") != FORMAT:
-            raise RecordError(f"{path} is not of format {FORMAT}. Delete the file and rerun.")
-        for name, columns in FRAMES.items():
-            path = Path(folder) / f"{name}.csv"
-            numbers = [column for column in columns if column_of(name, column).kind in ("integer", "number")]
-            try:
-                frame = pd.read_csv(path, dtype="str", keep_default_na=False)
-                if list(frame) != columns:
-                    raise ValueError("its columns are others")
-                frame[numbers] = frame[numbers].replace("", "nan").astype("float64")
-            except (ValueError, OSError) as error:
-                raise RecordError(f"{path} cannot be read ({error}). Delete the file and rerun.") from error
-            frames[name] = frame
+        """Read results/statistics.
+
+        Raises:
+            RecordError: a file of it is missing, is not the one that was written, or is of another version.
+        """
+        folder, frames = Path(folder), {}
         try:
-            return cls.of(about, frames)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:  # what statistics never write
-            problem = f"{folder}: its tables and study.json do not fit ({error!r})"
-            raise RecordError(f"{problem}. Delete the folder and rerun.") from error
+            lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+            sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+            changed = [name for name in STATISTICS if checksum(folder / name) != sums.get(name)]
+        except (OSError, ValueError, HsokvError) as error:
+            raise RecordError(f"{folder / SUMS}: its files cannot be read ({error}). {REMAKE}") from error
+        if changed:
+            raise RecordError(f"{folder / changed[0]} is not the file that {SUMS} has the checksum of. {REMAKE}")
+        about = read_json(folder / "study.json")
+        if about.get("format") != FORMAT:
+            raise RecordError(f"{folder / 'study.json'} is not of format {FORMAT}. {REMAKE}")
+        for name, columns in FRAMES.items():
+            numbers = [column for column in columns if column_of(name, column).kind in ("integer", "number")]
+            frame = pd.read_csv(folder / f"{name}.csv", dtype="str", keep_default_na=False)
+            frame[numbers] = frame[numbers].replace("", "nan").astype("float64")
+            frames[name] = frame
+        return cls.of(about, frames)
 
     def write(self, folder: Path) -> None:
-        """Write every frame as CSV, and study.json and criteria.json, below the folder; the same study, same bytes."""
-        for name, frame in self.frames.items():
-            write_text(Path(folder) / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+        """Write every frame as CSV, study.json, criteria.json and their checksums; the same study, same bytes."""
+        texts = {f"{name}.csv": frame.to_csv(index=False, lineterminator="\n") for name, frame in self.frames.items()}
         for name, value in {"study": self.about, "criteria": criteria_entries(self.criteria)}.items():
             # in the order given, since that of benchmarks and arms is the configuration's
-            text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-            write_text(Path(folder) / f"{name}.json", text + "\n")
+            texts[f"{name}.json"] = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        texts[SUMS] = "".join(f"{sha256(text.encode()).hexdigest()}  {name}\n" for name, text in texts.items())
+        for name, text in texts.items():
+            write_text(Path(folder) / name, text)
 
 
 def criteria_entries(criteria: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Inside the memory: how reads spread over entries, which entries were read most, which test examples it flips."""
+"""Inside the memory: how reads spread over entries, and which entries were read most."""
 
 import unicodedata
 
@@ -6,15 +6,13 @@ import numpy as np
 import pandas as pd
 
 from hsokv.analysis.frames import Row
-from hsokv.analysis.runs import CELL, RUN, Runs, Samples, points_of, status_of
+from hsokv.analysis.runs import RUN, Runs, Samples, points_of, status_of
 from hsokv.analysis.scores import PROPOSED, by_reads, entries_of
 from hsokv.records import RunRecord
 
 MOST_READ = 5  # entries that are shown of a benchmark
 LETTERS = 60  # of a text that is shown
 STEPS = 20  # parts of the entries in a curve of reads
-FLIPPED = 3  # test examples that are named, of each kind
-OFTEN = 2  # seeds in which an example must have been flipped to be named
 NO_READS = "its records hold no reads of the memory"
 SHARES = np.linspace(0, 1, STEPS + 1)
 
@@ -37,24 +35,6 @@ def reads_of(runs: Runs, samples: Samples) -> tuple[pd.DataFrame, pd.DataFrame]:
         base = dict(zip(RUN, key, strict=True)) | status_of(reason)
         most_read += [base | entry for entry in ([{}] if reason else _most_read(runs.done[key]))]
     return reads, pd.DataFrame(most_read)
-
-
-def flipped_of(runs: Runs, samples: Samples) -> pd.DataFrame:
-    """The test examples, as indices from 0, that the memory of `full` corrects, or harms, in most seeds.
-
-    Under the first headline condition of benchmarks that are no streams and whose seeds share a test set; of equals the
-    earlier first.
-    """
-    rows = []
-    for name in (name for name, arm in runs.pairs if arm == PROPOSED and not runs.is_stream(name)):
-        cell = runs.first(name, PROPOSED)[:3]
-        for kind in ("corrected", "harmed"):
-            examples = samples.examples.get((*cell, f"memory_{kind}"))
-            if examples is not None and not runs.why_not(name, PROPOSED):
-                seeds = examples.sum(axis=0, dtype=int)
-                often = [index for index in np.argsort(-seeds, kind="stable")[:FLIPPED] if seeds[index] >= OFTEN]
-                rows += [(*cell, kind, rank, index, seeds[index]) for rank, index in enumerate(often, start=1)]
-    return pd.DataFrame(rows, columns=[*CELL, "kind", "rank", "example", "seeds"])
 
 
 def shorten(text: str, letters: int = LETTERS) -> str:

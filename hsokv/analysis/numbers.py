@@ -66,7 +66,6 @@ FAMILIES = (
     Family("regret_spans", "{benchmark}.regret", "start allowed"),
     Family("most_read", CELL + ".most_read.{rank}", "label count number reads right text", "{arm}", "rank.notna()",
            undefined=lambda row: NO_TEXT),
-    Family("flipped_examples", CELL + ".{kind}.{rank}", "example seeds", "{arm}"),
     Family("criteria", "criteria.{name}", "value low high threshold", unit=lambda row: row["unit"]),
     Family("criteria", "criteria.{name}", "verdict reason"),
     _scaling("sharing", "runs reached steps_to_target seconds_to_target best copies diversity bytes_sent overhead"),

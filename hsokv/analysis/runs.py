@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from pydantic import BaseModel, ValidationError, model_validator
 
 from hsokv.analysis.frames import FRAMES, HEADLINE, Config
 from hsokv.analysis.intervals import Interval, interval
-from hsokv.analysis.scores import JOINT, score_range
+from hsokv.analysis.scores import ENTRIES, JOINT, score_range
 from hsokv.exceptions import RecordError
 from hsokv.records import RunRecord, costs_path, read_costs, read_records
 
@@ -20,6 +21,64 @@ RunKey = tuple[str, str, str, int]  # benchmark, condition, arm and seed
 Cell = tuple[str, str, str]  # benchmark, condition or headline, and arm
 Key = tuple[str, str, str, str]  # a cell and the name of a score or of a curve
 RUN, CELL = ["benchmark", "condition", "arm", "seed"], ["benchmark", "condition", "arm"]
+
+
+class _Memory(BaseModel, strict=True):
+    labels: list[int] = []
+    counts: list[float] = []
+    numbers: list[int] = []
+    reads: list[int] = []
+    right: list[int] = []
+    texts: list[str] = []
+    outcomes_without: str = ""
+
+    @model_validator(mode="after")
+    def _alike(self) -> "_Memory":
+        told = [len(self.__dict__[name]) for name in ENTRIES if name in self.model_fields_set]
+        if len(set(told)) > 1:
+            raise ValueError(f"{', '.join(ENTRIES)} tell of {told} entries")
+        return self
+
+
+class _Instruments(BaseModel, strict=True):
+    memory: _Memory | None = None
+    carried: dict[str, int] = {}
+    outcomes_task_incremental: str = ""
+    accuracy_matrix: dict[str, list[list[float]]] = {}
+    lineage: list[list[list[int]]] = []
+    scores: list[list[list[float | None]]] = []
+    members: dict[str, list[float | int | str]] = {}
+
+
+class _Examples(BaseModel, strict=True):
+    labels: list[str]
+    train: dict[str, int] = {}
+    test: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+
+
+class _Encoder(BaseModel, strict=True):
+    name: str | None = None
+    sha256: dict[str, str] = {}
+    tuning_flops: int | None = None
+
+
+class _Data(BaseModel, strict=True):
+    synthetic: bool = False
+    split: str = ""
+    kind: str = ""
+    note: str | None = None
+    files: dict[str, str] = {}
+    encoder: _Encoder | None = None
+    texts: _Examples | None = None
+    images: _Examples | None = None
+
+
+class _Told(BaseModel, strict=True):
+    """What the statistics read of the open parts of a record, of whose forms its checksum says nothing."""
+
+    instruments: _Instruments
+    data: _Data
 
 
 @dataclass(frozen=True)
@@ -153,13 +212,22 @@ def collect(records: Iterable[tuple[RunRecord, str, int]], study: Config) -> Run
     """The runs of a study, from its records with their files and lines.
 
     Raises:
-        RecordError: a record of no planned run, of another test set, twice, or not paired with others.
+        RecordError: a record of no planned run, of another test set, twice, or not paired with others, or whose
+            instruments or data are not what is read of them.
     """
     made: dict[RunKey, RunRecord] = {}
     planned, rows, sizes = planned_runs(study), [], {}
     known = set(planned)
     for record, path, line in records:
         run = (record.benchmark, record.condition, record.arm, record.seed)
+        try:
+            _Told.model_validate({"instruments": record.instruments, "data": record.data})
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise RecordError(
+                f"{path}, line {line}: {'/'.join(map(str, run))}: {place}: {first['msg']}. {RERUN}"
+            ) from error
         done, examples = record.status == "done", len(record.outcomes)
         test = (record.benchmark, record.condition, None if record.shared_test else record.seed)
         size = sizes.setdefault(test, examples) if done and examples else examples

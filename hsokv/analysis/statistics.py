@@ -10,7 +10,7 @@ import pandas as pd
 from hsokv.analysis.contrasts import contrasts_of, tracks_of
 from hsokv.analysis.criteria import criteria_of
 from hsokv.analysis.frames import FORMAT, HEADLINE, Config, Study
-from hsokv.analysis.memory import flipped_of, reads_of
+from hsokv.analysis.memory import reads_of
 from hsokv.analysis.numbers import Numbers
 from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, named, points_of, read_runs, status_of
 from hsokv.analysis.scaling import read_scaling
@@ -87,7 +87,6 @@ def analyse(
         "task_accuracy": _task_accuracy(runs),
         "memory_reads": memory_reads,
         "most_read": most_read,
-        "flipped_examples": flipped_of(runs, samples),
         "lineage": lineage,
         "criteria": criteria_of(scores, contrasts, about, study),
     }

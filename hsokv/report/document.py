@@ -155,7 +155,7 @@ def write_report(
         statistics: results/statistics.
         records: paths below `base` of the files of records, for their checksums.
         templates: report/ with the source, captions, bibliography and style files.
-        figures: the folder that holds `{name}.png` (and .svg) of every figure.
+        figures: the folder that holds `{name}.png` of every figure.
         context: `study`, `paper`, `digest`, `overlays` and `versions`, all kept in provenance.json.
         measured: paths below `base` of other measurements.
 
@@ -354,13 +354,12 @@ def _filled(page: str, document: Mapping[str, Any], statistics: str, templates: 
 
 
 def _embedded(figures: Path, name: str) -> str:
-    """A figure as a data URI, of its forms the smaller one."""
-    kinds = {"svg": "svg+xml", "png": "png"}
-    found = [path for suffix in kinds if (path := figures / f"{name}.{suffix}").exists()]
-    if not found:
-        raise ConfigurationError(f"report: the figure {figures / name}.png is missing. Draw it first.")
-    smallest = min(found, key=lambda path: path.stat().st_size)
-    return f"data:image/{kinds[smallest.suffix[1:]]};base64,{base64.b64encode(smallest.read_bytes()).decode()}"
+    """A figure as a data URI."""
+    try:
+        picture = (figures / f"{name}.png").read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"report: the figure {figures / name}.png is missing. Draw it first.") from error
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
 def _compact(document: Any) -> str:

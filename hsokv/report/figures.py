@@ -143,29 +143,6 @@ def memory(study: Study) -> Figure:
     return figure
 
 
-def rare_words_levels(study: Study) -> Figure:
-    """Accuracy on `rare_words` by level of difficulty, a panel a number of senses; controls are grey lines."""
-    rows = frame(study, "scores", benchmark="rare_words", score="accuracy")
-    senses, levels = (rows["condition"].str.extract(r"(.+)_level(\d+)$")[part] for part in (0, 1))
-    rows = rows.assign(senses=senses.str.replace("_", " ") + " a word", level=levels.astype(float))
-    rows = rows.dropna(subset="level").sort_values("level", kind="stable")
-
-    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
-        for place, (look, line) in enumerate(lines):  # moved sideways, so that no interval hides another
-            style = "-" if (line["arm_kind"] == "variant").any() else DASHED
-            parts.bars(axes, line["level"] + 0.4 * (place / len(lines) - 0.5), line, look, linestyle=style)
-        ends = {}
-        for arm in parts.arranged(study, rows.loc[rows["arm_kind"] == "control", "arm"]):
-            line = rows[rows["arm"] == arm]
-            axes.plot(line["level"], 100 * line["mean"], **grey(DOTTED))
-            ends[arm] = (100 * line["mean"].iloc[-1], GREY)
-        axes.set(xticks=rows["level"].unique(), ylim=(-2, 102))
-        parts.label_ends(axes, rows["level"].max(), ends, 1.7)
-
-    lines = {"a variant": grey("-"), "a baseline": grey(DASHED)}
-    return parts.by_arm(study, rows, 3.1, ("level of difficulty", "accuracy (%)"), draw, lines, "senses")
-
-
 def learning_curve(study: Study) -> Figure:
     """Accuracy against shots a class (log scale), a panel a benchmark whose conditions differ in it."""
     rows = frame(study, "scores", score="accuracy")
@@ -498,7 +475,7 @@ def _range(row: Any, name: str) -> np.ndarray:
     return np.array([[middle - getattr(row, f"{name}_low")], [getattr(row, f"{name}_high") - middle]])
 
 
-_ALL = (architecture, accuracy, contrasts, memory, rare_words_levels, learning_curve, streams, events, flops, regret)
+_ALL = (architecture, accuracy, contrasts, memory, learning_curve, streams, events, flops, regret)
 FIGURES = {function.__name__: function for function in (*_ALL, swarm, lineage, learning, scaling)}
 
 
@@ -507,7 +484,7 @@ def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> No
 
     Args:
         study: The study's frames, or the folder that holds them.
-        targets: Files to write: a key of `FIGURES` with a suffix that names the format (.pdf, .png, .svg).
+        targets: Files to write: a key of `FIGURES` with a suffix that names the format (.pdf, .png).
         processes: Figures drawn at once.
 
     Raises:

@@ -190,10 +190,10 @@ def dress(axes: Axes, title: str, rows: pd.DataFrame) -> bool:
     return bool(seeds)
 
 
-def dressed(grid: Panels, rows: pd.DataFrame, column: str = "benchmark") -> Iterator[tuple[Axes, pd.DataFrame]]:
+def dressed(grid: Panels, rows: pd.DataFrame) -> Iterator[tuple[Axes, pd.DataFrame]]:
     """Dress the first panel of each title; yield the panels that have something to draw, and their rows."""
     for title, (axes, *_) in grid.items():
-        here = rows[rows[column] == title]
+        here = rows[rows["benchmark"] == title]
         if title and dress(axes, title, here):
             yield axes, here
 
@@ -289,15 +289,15 @@ Draw = Callable[[Axes, pd.DataFrame, list[tuple[Look, pd.DataFrame]]], None]
 
 def by_arm(
     study: Study, rows: pd.DataFrame, height: float, labels: tuple[str, str], draw: Draw,
-    entries: Mapping[str, Look], column: str = "benchmark",
+    entries: Mapping[str, Look],
 ) -> Figure:  # fmt: skip
-    """Draw a panel a benchmark (or value of `column`) by `draw(axes, its rows that were run, look and rows by arm)`.
+    """Draw a panel a benchmark by `draw(axes, its rows that were run, look and rows by arm)`.
 
     `labels` name its axes. Beneath the panels stand the looks of all arms, then these `entries`.
     """
-    figure, grid = panels(study, in_order(study, rows, column), height)
+    figure, grid = panels(study, in_order(study, rows), height)
     arms = arm_looks(study, rows["arm"])
-    for axes, here in dressed(grid, rows, column):
+    for axes, here in dressed(grid, rows):
         done, synthetic = here[here["status"] == "done"], here["synthetic"].any()
         draw(axes, done, [(opened(look, synthetic), done[done["arm"] == arm]) for arm, look in arms.items()])
         absent(axes, here)
@@ -308,10 +308,10 @@ def by_arm(
     return figure
 
 
-def in_order(study: Study, rows: pd.DataFrame, column: str = "benchmark") -> list[str]:
-    """The values of a column: benchmarks in the order of the configuration, others as they come."""
-    values = list(rows[column].unique())
-    return [name for name in study.about["benchmarks"] if name in values] if column == "benchmark" else values
+def in_order(study: Study, rows: pd.DataFrame) -> list[str]:
+    """The benchmarks of rows in the order of the configuration."""
+    there = set(rows["benchmark"])
+    return [name for name in study.about["benchmarks"] if name in there]
 
 
 def curve(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: Look, *, scale: float = 100) -> None:
@@ -382,7 +382,7 @@ def save(figure: Figure, targets: Iterable[Path]) -> None:
         figure.set_layout_engine("none")  # laid out once, alike in every format
         for target in map(Path, targets):
             page, form = io.BytesIO(), target.suffix.removeprefix(".")
-            undated = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(form)
+            undated = {"CreationDate": None} if form == "pdf" else None
             # Not savefig, which draws everything once more beforehand, in case there is a layout to make.
             canvas = get_registered_canvas_class(form)(figure)
             getattr(canvas, f"print_{form}")(page, metadata=undated)

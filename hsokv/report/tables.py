@@ -220,21 +220,6 @@ def costs(view: View) -> pd.DataFrame:
     return frame(["arm", *map(view.title, view.benchmarks)], [tuple(first), *rows], note)
 
 
-def flipped_examples(view: View) -> pd.DataFrame:
-    """The test examples that the memory of `full` corrects, and harms, in most seeds; dashes where there are none."""
-    rows, flipped = [], view.study.flipped_examples
-    for name, about in view.benchmarks.items() if len(flipped) else ():
-        if about["stream"] or not view.done(f"{name}.{HEADLINE}.full.memory_corrected.mean"):
-            continue
-        here, condition, cells = flipped[flipped["benchmark"] == name], about["headline"][0], []
-        for kind in ("corrected", "harmed"):
-            stems = [f"{name}.{condition}.full.{kind}.{rank}" for rank in here.loc[here["kind"] == kind, "rank"]]
-            named = [(", ", Key(f"{stem}.example"), " (", Key(f"{stem}.seeds"), ")") for stem in stems]
-            cells.append(tuple(part for cell in named for part in cell)[1:] or (DASH,))
-        rows.append(((view.title(name),), (condition,), (Key(f"{name}.seeds"),), *cells))
-    return frame(["benchmark", "condition", "seeds", "corrected most often", "harmed most often"], rows)
-
-
 def most_read(view: View) -> pd.DataFrame:
     """The entries of the memory of `full` that were read most, in one run of each benchmark, with their texts."""
     rows, runs = [], {}
@@ -355,23 +340,17 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
             of="memory_corrected", dashes=True, where=lambda about, arm: arm in ("full", "kv_only")),
         "What the memory corrects and what it harms, with 95 % intervals",
         "Corrected: right, and wrong once the memory's part of the prediction is zeroed; harmed: the other way round."),
-    "flipped_examples": Entry(flipped_examples,
-        "Test examples that the memory of full corrects or harms most often",
-        "Indices in the test file, from 0, with the number of seeds; at least 2 of them."),
     "most_read": Entry(most_read, "The entries of the memory of full that were read most",
         "Stands for: number of examples; written: index in the order of writing, from 0; right: share of its reads."),
-    "regret": Entry(partial(by_arm, columns={AREA: "{regret_area+}", "regret at last (nats)": "{regret_end+}",
-            "allowance spent (%)": "{flops_share}"}, of="regret_area regret_end flops_share"),
-        "Regret, with 95 % intervals",
+    "swarm": Entry(partial(by_arm, columns={AREA: "{regret_area+}", "regret at last (nats)": "{regret_end+}",
+            "allowance spent (%)": "{flops_share}", "diversity at first": "{diversity_initial}",
+            "diversity after a round": "{diversity+}", "disagreement on dev": "{disagreement}"},
+            of="regret_area regret_end flops_share diversity disagreement"),
+        "What the search did, with 95 % intervals",
         "Regret: best fold log-loss so far minus the best of any arm on the same benchmark and seed. Its area, over "
-        "log10 of counted FLOPs, has one start for all; an arm whose first value comes later has none."),
-    "swarm": Entry(partial(by_arm, columns={"diversity at first": "{diversity_initial}",
-            "diversity after a round": "{diversity+}", "disagreement on dev": "{disagreement}",
-            AREA: "{regret_area}", "allowance spent (%)": "{flops_share}"},
-            of="diversity_initial diversity disagreement"),
-        "What the swarm did",
-        "Diversity of hyperparameters, before and after the first round's copying (a search of one round copies "
-        "nothing), the latter with its 95 % interval; disagreement of averaged agents."),
+        "log10 of counted FLOPs, has one start for all; an arm whose first value comes later has none. Diversity of "
+        "hyperparameters, before and after the first round's copying (a search of one round copies nothing); "
+        "disagreement of averaged agents."),
     "costs": Entry(costs,
         "Counted floating-point operations to fit a run, forward and backward, tuning and discarded agents included: "
         "those allowed, and those that each arm spent",

@@ -18,10 +18,6 @@ def held(**changes) -> dict[str, float]:
     return {name.removeprefix("memory_"): score for name, score in scores.items() if name.startswith("memory_")}
 
 
-def alone(*run, **changes):
-    return with_memory(*run, **{"outcomes_without": WITHOUT} | changes)
-
-
 def test_scores_of_four_entries_by_hand():
     expected = {"entries": 4, "class_min": 1, "class_median": 1, "class_max": 2, "consolidated": 0.25}
     expected |= {"age_mean": 2.25, "age_oldest": 4, "age_read": pytest.approx((1 * 4 + 6 * 3 + 3 * 2) / 10)}
@@ -54,16 +50,6 @@ def test_every_example_is_of_one_kind_and_what_is_lost_is_corrected_minus_harmed
     np.testing.assert_array_equal(sum(examples[f"memory_{kind}"] for kind in FLIPS), 1)
     lost = examples["memory_corrected"] - examples["memory_harmed"]
     np.testing.assert_array_equal(examples["accuracy_lost_without_memory"], lost)
-
-
-def test_the_examples_that_are_flipped_in_most_seeds_and_in_two_at_least():
-    found = analysed(configuration(), alone).flipped_examples.query("benchmark == 'sst2'")
-    kinds = {kind: part["example"].tolist() for kind, part in found.groupby("kind")}
-    assert kinds == {"corrected": [0, 1, 10], "harmed": [16, 17, 18]}
-    assert set(found["seeds"]) == {2}
-    once = {13: "1" * 20}
-    found = analysed(configuration(), lambda *run: alone(*run, outcomes_without=once.get(run[3], WITHOUT)))
-    assert set(found.flipped_examples["kind"]) == {"harmed"}
 
 
 def test_curves_end_at_all_reads_and_at_the_right_ones():

@@ -14,7 +14,20 @@ from hsokv.files import write_json
 from hsokv.study.wall_time import mark_start, measure
 from tests.runs import write_runs
 
-from .study import analysed, configuration, lines, mean, not_run, record, records, right, row, searching, with_memory
+from .study import (
+    analysed,
+    configuration,
+    lines,
+    mean,
+    memory,
+    not_run,
+    record,
+    records,
+    right,
+    row,
+    searching,
+    with_memory,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 KNN = ("shots16", "knn", 13)
@@ -117,7 +130,10 @@ def test_files_of_records_become_files_of_frames(tmp_path):
     assert not (tmp_path / "again").exists()
 
 
-@pytest.mark.parametrize(("name", "content"), [("study.json", "{}"), ("scores.csv", "mean\nx\n"), ("tracks.csv", None)])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("study.json", "{}"), ("scores.csv", "mean\nx\n"), ("tracks.csv", None), ("MANIFEST.sha256", "")],
+)
 def test_a_damaged_or_a_missing_file_of_statistics_is_named(tmp_path, study, name, content):
     study.write(tmp_path)
     (tmp_path / name).unlink() if content is None else (tmp_path / name).write_text(content)
@@ -166,8 +182,12 @@ def test_one_seed_has_no_interval():
         [record("sst2", *KNN)] * 2,
         [record("sst2", *KNN, data={"synthetic": False, "split": "validation"})],
         [record("sst2", *KNN), record("sst2", *KNN[:2], 21, outcomes="1", scores={"accuracy": 1.0})],
+        [record("sst2", *KNN, instruments={"memory": memory(reads=["1", 2, 3, 4])})],
+        [record("sst2", *KNN, instruments={"memory": memory(reads=[1])})],
+        [record("sst2", *KNN, instruments={"accuracy_matrix": [0.5]})],
+        [record("sst2", *KNN, data={"synthetic": False, "split": "test", "encoder": "e"})],
     ],
-    ids=["foreign", "twice", "another test set", "not paired"],
+    ids=["foreign", "twice", "another test set", "not paired", "no number", "too few", "no map", "no encoder"],
 )
 def test_records_of_another_study_are_refused_with_file_and_line(made):
     with pytest.raises(RecordError, match=rf"{made[-1].arm}\.jsonl, line {len(made)}"):

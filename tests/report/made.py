@@ -3,7 +3,7 @@
 import base64
 from pathlib import Path
 
-from hsokv.analysis.frames import Study
+from hsokv.analysis.frames import FORMAT, Study
 from hsokv.report.document import write_report
 
 TEMPLATES = Path(__file__).parents[2] / "report"
@@ -51,7 +51,7 @@ def made_up(*, seeds=2, best=0.1, small=False) -> Study:
         | {"synthetic": name.endswith("_synthetic")}
         for name in ("rare_words", "sst2", "sst2_synthetic", "split_cifar10")
     }
-    about = {"format": "hsokv-statistics/2", "arms": ARMS, "variants": ARMS[:3], "baselines": BASELINES, "small": small}
+    about = {"format": FORMAT, "arms": ARMS, "variants": ARMS[:3], "baselines": BASELINES, "small": small}
     about |= {"benchmarks": benchmarks, "split": "test", "versions": ["1"], "time": None, "scaling": None}
     about["runs"] = {"expected": 9, "done": 7, "not_run": 2}
     rows = {name: [] for name in ("runs", "scores", "contrasts", "costs", "tracks", "criteria", "most_read")}

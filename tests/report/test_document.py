@@ -181,5 +181,5 @@ def test_a_study_that_has_little_has_a_report(changes, seeds, make, tmp_path):
     report = write(tmp_path, result, PAPER | {"abstract": "We ask."})
     names = table_names(dict.fromkeys(study["benchmarks"], False), scaling=False)
     write_tables(tmp_path / "statistics", [tmp_path / f"{name}.tex" for name in names])
-    draw(tmp_path / "statistics", [tmp_path / f"{name}.svg" for name in ("accuracy", "contrasts", "memory")])
+    draw(tmp_path / "statistics", [tmp_path / f"{name}.png" for name in ("accuracy", "contrasts", "memory")])
     assert "nan" not in (report / "report.md").read_text().split()
