@@ -132,8 +132,8 @@ def main() -> None:
     print(f"{hardware()}, {cores()} cores, load {os.getloadavg()[0]:.1f} before.\n")
     print("| CartPole-v1, 1024 at a time | M steps/s |\n|---|---|")
     faster = compare_environments()
+    two, four = compare_workers(settings | {"backends": backends})  # first: it starts Ray with a core for each node
     compare_seconds(backends[-1])
-    two, four = compare_workers(settings | {"backends": backends})
     compare_simulation(settings)
     print(f"\nLoad {os.getloadavg()[0]:.1f} after.\n")
     print(f"steps_vs_gymnasium={faster:.2f} two_workers={two:.2f} four_equal_share_nodes={four:.2f}")
