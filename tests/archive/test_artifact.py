@@ -25,7 +25,8 @@ def folder(packed, tmp_path):
 
 def resealed(folder):
     """Give a damaged artifact a manifest that fits it."""
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and path.name != NAME]
+    files = [path for path in folder.rglob("*") if path.is_file() and path != folder / NAME]
+    names = [path.relative_to(folder).as_posix() for path in files]
     (folder / NAME).write_text(manifest({name: (folder / name).read_bytes() for name in names}))
 
 
