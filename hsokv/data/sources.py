@@ -8,6 +8,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -125,8 +126,15 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
 
     def retrieve(url: str, sha256: str | None, file: Path) -> Path:
         part = folder / f"{file.name}.part"
-        get = lambda url, output, _: _download(url, output, part, progress)  # noqa: E731
-        pooch.retrieve(url, f"sha256:{sha256}", file.name, file.parent, downloader=get)
+        download = partial(_download, part, progress)
+        get = partial(pooch.retrieve, url, f"sha256:{sha256}", file.name, file.parent, downloader=download)
+        went_on = part.exists()
+        try:
+            get()
+        except ValueError:  # another checksum: a server without ranges sent all of it after what was there
+            if not went_on:
+                raise
+            get()
         return file
 
     try:
@@ -151,11 +159,11 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
     return locate(source, None, cache)
 
 
-def _download(url: str, file: str, part: Path, progress: bool) -> None:
-    """Download with pooch, which has no resume of its own: MNLI has 313 MB, too many to get twice.
+def _download(part: Path, progress: bool, url: str, file: str, _: object) -> None:
+    """Download as pooch asks, which has no resume of its own: MNLI has 313 MB, too many to get twice.
 
     What came of a download that broke off stays in `part`; it goes on from there, once in this call and otherwise in
-    the next. What a server without ranges sends has another checksum, and the next call begins anew.
+    the next.
     """
     import pooch
     import requests
