@@ -9,8 +9,6 @@ import math
 import numpy as np
 from numpy import ndarray
 
-from hsokv.exceptions import ConfigurationError
-
 GRAVITY, CART, POLE, HALF_LENGTH, FORCE, SECONDS = 9.8, 1.0, 0.1, 0.5, 10.0, 0.02  # SI units
 TOTAL, POLE_MOMENT = CART + POLE, POLE * HALF_LENGTH
 TRACK, TILT = 2.4, 12 * 2 * math.pi / 360  # beyond these an episode is over
@@ -59,7 +57,6 @@ def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, ndarray]:
 
     `parameters` [c, 4]: policy i pushes right where parameters_i . state > 0; `starts` [4, c, e].
     """
-    check_episodes(starts[0].size)
     weights, state = parameters.T[:, :, None].astype(np.float64), starts.astype(np.float64)
     alive, survived = np.ones(starts.shape[1:], bool), np.zeros(starts.shape[1:], np.int64)
     for _ in range(STEPS):
@@ -74,9 +71,3 @@ def rollout(parameters: ndarray, starts: ndarray) -> tuple[ndarray, ndarray]:
 def behaviour(parameters: ndarray) -> ndarray:
     """What policies [c, 4] do at probe states, as a key [c, 4]: how hard each leans to the right there."""
     return np.tanh(parameters @ _PROBES)
-
-
-def check_episodes(episodes: int) -> None:
-    """Raise ConfigurationError for less than one episode."""
-    if episodes < 1:
-        raise ConfigurationError(f"episodes: wanted at least 1, came {episodes}")

@@ -109,7 +109,7 @@ class Executor:
             for worker in range(workers):
                 self._begin(worker)
             while len(self.pids) < workers:
-                list(self._answers("hsokv", starting=True))
+                list(self._answers("hsokv"))
         except BaseException:
             self.close()
             raise
@@ -189,9 +189,8 @@ class Executor:
             future.set_exception(error)
         self._pending[future] = _Task(worker, part, since)
 
-    def _answers(self, name: str, *, starting: bool = False) -> Iterator[tuple[int, bool, Any]]:
-        """Wait, then yield parts that are over, whether the worker was lost, and the result; a loss while `starting`
-        is an error."""
+    def _answers(self, name: str) -> Iterator[tuple[int, bool, Any]]:
+        """Wait, then yield parts that are over, whether the worker was lost, and the result."""
         limits = {True: self.limits.start_seconds, False: self.limits.seconds}  # by whether a worker starts
         ends = {future: task.since + limits[task.part is None] for future, task in self._pending.items()}
         left = min(ends.values()) - time.perf_counter()
@@ -203,7 +202,7 @@ class Executor:
                 seconds, content, failure = future.result(timeout=0)
             except Exception as error:  # of a process or a node that died, or of a worker that is late
                 late = f"no answer within {limits[part is None]:g} s" + self._live[worker].HINT * (part is None)
-                self._lose(worker, _last_line(error) or late, starting)
+                self._lose(worker, _last_line(error) or late)
                 if part is not None:
                     yield part, True, None
                 continue
@@ -219,10 +218,10 @@ class Executor:
             self.timings.append(Timing(worker, seconds, now - since - seconds))
             yield part, False, result
 
-    def _lose(self, worker: int, reason: str, starting: bool) -> None:
+    def _lose(self, worker: int, reason: str) -> None:
         self.lost.append(reason)
         self._live.pop(worker).close()
-        if starting:
+        if len(self.pids) < self.workers:
             raise BackendError(f"worker {worker} cannot start: {reason}")
         self._restarts[worker] += 1
         if self._restarts[worker] <= self.limits.restarts:

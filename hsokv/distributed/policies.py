@@ -1,21 +1,13 @@
 """The shared memory of policies: a `KeyValueMemory` by what a policy does, beside its parameters and score."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from hsokv.exceptions import DataError
 from hsokv.memory import KeyValueMemory
 
 SCORE_CLASSES = 20  # equal intervals of the score in [0, 1]: the quota by class keeps policies of every quality
-
-
-class Policies(NamedTuple):
-    """Policies best first: `parameters` [n, P], `scores` [n] in [0, 1]."""
-
-    parameters: Tensor
-    scores: Tensor
 
 
 class PolicyMemory:
@@ -30,7 +22,7 @@ class PolicyMemory:
 
     >>> memory = PolicyMemory(key_dim=2, capacity=10)
     >>> memory.write(torch.eye(2), torch.tensor([[1.0], [2.0]]), torch.tensor([0.2, 0.7]))
-    >>> memory.best(1).parameters
+    >>> memory.best(1)
     tensor([[2.]])
     """
 
@@ -39,14 +31,7 @@ class PolicyMemory:
         self.values: dict[tuple[int, int], tuple[Tensor, float]] = {}
 
     def write(self, keys: Tensor, parameters: Tensor, scores: Tensor) -> None:
-        """Add policies: `keys` [n, key_dim] not zero, `parameters` [n, P], `scores` [n] in [0, 1]; all finite.
-
-        Raises DataError and changes nothing where a value is not.
-        """
-        if not (parameters.isfinite().all() and ((scores >= 0) & (scores <= 1)).all()):
-            raise DataError(
-                "a memory of policies needs finite parameters and scores in [0, 1], got others: leave them out"
-            )
+        """Add policies: `keys` [n, key_dim] not zero, `parameters` [n, P], `scores` [n] in [0, 1]."""
         first = int(self.memory.state.clock)
         self.memory.write(keys, (scores * SCORE_CLASSES).long().clamp(max=SCORE_CLASSES - 1))
         for i, (row, score) in enumerate(zip(parameters, scores.tolist(), strict=True)):
@@ -55,12 +40,10 @@ class PolicyMemory:
         held = zip(state.origin[state.occupied].tolist(), state.number[state.occupied].tolist(), strict=True)
         self.values = {name: self.values[name] for name in held}  # without those averaged into others
 
-    def best(self, count: int) -> Policies:
-        """At most `count` policies of the highest scores, the older first among equals."""
+    def best(self, count: int) -> Tensor:
+        """Parameters [n, P] of at most `count` >= 1 policies of the highest scores, the older first among equals."""
         names = sorted(self.values, key=lambda name: (-self.values[name][1], name[1], name[0]))[:count]
-        rows = [self.values[name] for name in names]
-        parameters = torch.stack([row for row, _ in rows]) if rows else torch.empty(0, 0)
-        return Policies(parameters, torch.tensor([score for _, score in rows]))
+        return torch.stack([self.values[name][0] for name in names])
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs, as tensors and plain values."""
@@ -70,6 +53,3 @@ class PolicyMemory:
         """Hold what another memory of the same key_dim held."""
         self.memory.load_state_dict(state["memory"])
         self.values = dict(state["values"])
-
-    def __len__(self) -> int:
-        return len(self.values)

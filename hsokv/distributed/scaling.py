@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from hsokv.distributed import swing_up
-from hsokv.distributed.evolution import Trial, evaluate
+from hsokv.distributed.evolution import Trial, evaluate, find_task
 from hsokv.distributed.executors import Executor, connect_ray, cores, open_executor
 from hsokv.distributed.nodes import distant, equal_share_nodes
-from hsokv.distributed.random_search import random_search
 from hsokv.distributed.search import Plan, run_search
 from hsokv.swarm.history import describe
 
 SEQUENTIAL = {"candidates": 128, "episodes": 1}  # of the single search that needs fewest steps; tuned on other seeds
+BATCH = 256  # policies that random search draws and tries at a time
 
 
 def machine() -> dict[str, Any]:
@@ -64,6 +64,27 @@ def measure_learning(settings: Mapping[str, Any], managers: int, backend: str, w
             found = _reached(score, steps, time.perf_counter() - start)
             rows.append({"arm": "random_search", "seed": seed, **found, "curve": [[steps, score]]})
     return rows
+
+
+def random_search(name: str, steps: float, episodes: int, seed: int) -> tuple[float, int]:
+    """The score, as agents are scored, of the best of policies from a standard normal distribution, and steps made.
+
+    Each policy is tried in `episodes` episodes; the best of a batch is scored where none before was
+    better, until a score reaches the task's target or `steps` environment steps are made. Scoring counts too.
+    """
+    task, generator = find_task(name), np.random.default_rng([seed, 1])
+    best, score, made = -np.inf, 0.0, 0
+    while made < steps and score < task.TARGET:
+        policies = generator.standard_normal((BATCH, task.SIZE), dtype=np.float32)
+        begin = np.broadcast_to(task.draw_starts(generator, 1, episodes), (4, BATCH, episodes))
+        scores, count = task.rollout(policies, begin)
+        made += int(count.sum())
+        means = scores.mean(-1)
+        if means.max() >= best:  # of equals on few starts the later may be the better
+            best = means.max()
+            found, count = evaluate(Trial(name, policies[[means.argmax()]]))
+            score, made = max(score, float(found[0])), made + count
+    return score, made
 
 
 def _reached(best: float, steps: int, seconds: float) -> dict[str, float | None]:

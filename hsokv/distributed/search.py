@@ -173,7 +173,7 @@ def run_search(
         watch(events[-1])
         if budget.spent + made > steps:
             break
-    finalists = memory.best(FINALISTS).parameters
+    finalists = memory.best(FINALISTS)
     scores, _ = executor.map(evaluate, [Trial(plan.task, finalists.numpy(), FRESH)], _is_finite)[0]
     winner = int(scores.argmax())
     return Outcome(progress, memory, events, finalists[winner], float(scores[winner]))

@@ -79,8 +79,8 @@ def simulate(
 
 def service_of(row: Mapping[str, Any]) -> Service:
     """The service that one node was measured to give; see `hsokv.distributed.scaling.measure_service`."""
-    work, transfer = (np.asarray(row[name], float) for name in ("work", "transfer"))
-    return Service(work, np.maximum(transfer, 0.0), row["handle"], row["supervise"], row["steps"], row["trips"])
+    found = Service(**{name: row[name] for name in Service._fields})
+    return found._replace(work=np.asarray(found.work, float), transfer=np.maximum(found.transfer, 0.0))
 
 
 def validate(services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]], generations: int) -> list:

@@ -3,7 +3,7 @@
 import pytest
 
 from hsokv.distributed import cartpole, swing_up
-from hsokv.distributed.random_search import random_search
+from hsokv.distributed.scaling import random_search
 
 
 @pytest.mark.parametrize("seed", range(3))
