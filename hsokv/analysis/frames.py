@@ -17,7 +17,7 @@ from hsokv.files import checksum, read_json, write_text
 FORMAT = "hsokv-statistics/3"
 Config = Mapping[str, Any]  # the checked configuration, or what is said once of a study: a tree of plain values
 Row = dict[str, str | float | bool | None]  # of a frame
-SUMS = "MANIFEST.sha256"  # of what is written beside it, as `sha256sum -c` reads it
+SUMS = "SHA256SUMS"  # of what is written beside it, as `sha256sum -c` reads it
 REMAKE = "Delete the folder and run the same snakemake command again."
 HEADLINE = "headline"  # of a condition: the mean over the headline's conditions, seed by seed
 

@@ -18,14 +18,6 @@ SMALL = "small run, not the study"
 UNDEFINED = f"{DASH}: not defined for that benchmark."
 AREA = "area under regret (nats \N{MULTIPLICATION SIGN} decades)"
 _FIELD = re.compile(r"\{(\w+)(\+?)\}")
-COMPARED = "split_cifar10"  # the stream that others have published figures of
-PUBLISHED = (  # P. Buzzega et al. (2020), table 2: ResNet-18; class-incremental, task-incremental
-    ("SGD without a memory", "19.6", "61.0"),
-    ("experience replay, 500 images", "57.7", "93.6"),
-    ("DER++, 500 images", "72.7", "93.9"),
-    ("joint", "92.2", "98.3"),
-)
-BOTH = ("accuracy", "accuracy_task_incremental")
 STREAM = {
     "accuracy, class-incremental (%)": "{accuracy+}",
     "accuracy, task-incremental (%)": "{accuracy_task_incremental+}",
@@ -37,7 +29,6 @@ STREAM = {
     "KiB carried (entries + statistics + weights)": "{carried_total} ({carried_entries} + {carried_statistics} + "
     "{carried_weights})",
 }
-BESIDE_PUBLISHED = ("neither", "fine_tune", "experience_replay", "ridge", "kv_only", "full", "joint")
 
 
 class View:
@@ -250,17 +241,6 @@ def stream(view: View, benchmark: str) -> pd.DataFrame:
 
 
 def published(view: View) -> pd.DataFrame:
-    """What was published of training from scratch on Split-CIFAR-10, above this study's arms on the same split."""
-    about = view.benchmarks.get(COMPARED, {})
-    rows = [((name,), ("published",), *((cell,) for cell in cells)) for name, *cells in PUBLISHED]
-    rows = rows if about.get("stream") else []
-    for arm in (arm for arm in BESIDE_PUBLISHED if rows and arm in about["arms"]):
-        cells = (view.cell(f"{{{score}+}}", f"{COMPARED}.{HEADLINE}.{arm}") for score in BOTH)
-        rows.append(((arm,), ("this study",), *(cell or ("not run",) for cell in cells)))
-    return frame(["method", "from", "class-incremental (%)", "task-incremental (%)"], rows)
-
-
-def published_accuracy(view: View) -> pd.DataFrame:
     """What others published of a benchmark, above this study's arms."""
     rows = []
     for name, about in view.benchmarks.items():
@@ -310,12 +290,8 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
         "machine. Exact: share of the answers that equal to the bit those of a twin, the same arm that never saw what "
         "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where there is one."),
-    "published": Entry(published,
-        f"{COMPARED}: arms of this study below published figures of training from scratch",
-        "Published: Buzzega et al. (2020), ResNet-18 trained whole on 50,000 images in 50 passes a task. Here heads "
-        "and memories learn on frozen features, under an allowance of operations."),
-    "published_accuracy": Entry(published_accuracy, "Published results beside this study's",
-        "Published results are those of their authors, on their own draws of the same number of shots."),
+    "published": Entry(published, "Published results beside this study's",
+        "Published results are those of their authors, on their own draws; where shots are few, of the same number."),
     "memory": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}",
             "lost without memory (points)": "{accuracy_lost_without_memory+}", "hit rate (%)": "{hit_rate+}",
             "chance (%)": "{hit_chance}", "gate": "{gate_mean}", "gate entropy (bits)": "{gate_entropy}",

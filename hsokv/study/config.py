@@ -352,6 +352,7 @@ class Pictures(Benchmark):
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
     validation_images: Many = Field(None, description="In place of data.validation_images.")
+    published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
     num_patches: int = Field(
         ge=2, le=2000, description="Patches in the dictionary, learnt without labels (stream: on task 1)."
     )

@@ -132,7 +132,7 @@ def test_files_of_records_become_files_of_frames(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("study.json", "{}"), ("scores.csv", "mean\nx\n"), ("tracks.csv", None), ("MANIFEST.sha256", "")],
+    [("study.json", "{}"), ("scores.csv", "mean\nx\n"), ("tracks.csv", None), ("SHA256SUMS", "")],
 )
 def test_a_damaged_or_a_missing_file_of_statistics_is_named(tmp_path, study, name, content):
     study.write(tmp_path)
