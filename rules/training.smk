@@ -16,6 +16,7 @@ rule run_arm:
         f"{R}/benchmarks/run_arm/{{benchmark}}.{{arm}}.jsonl"
     wildcard_constraints:
         arm="|".join(config["arms"]),
+    priority: -1  # after all of `encode`, whose jobs are the longest: so no core waits for one at the end
     conda:
         ENVIRONMENT
     threads: 1

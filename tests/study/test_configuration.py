@@ -133,7 +133,7 @@ BAD = [
     ("benchmarks.sst2", 3, "", "3"),
     ("benchmarks.sst2.source", "sst3", "", "'sst2'"),
     ("benchmarks.sst2.source", "cifar10", "", "cifar10"),
-    ("benchmarks.sst2_synthetic.source", "sst2", "benchmarks.sst2_synthetic", "_synthetic"),
+    ("benchmarks.sst2.source", "sst2_synthetic", "benchmarks.sst2", "_synthetic"),
     ("benchmarks.mnli.source", "mnli_synthetic", "benchmarks.mnli", "_synthetic"),
     ("benchmarks.sst2.source", "files", "benchmarks.sst2.files", "required"),
     ("benchmarks.sst2.columns", {"text": ["a"], "label": "b"}, "", "not allowed"),
