@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -83,21 +82,6 @@ class Study:
             for path in sorted((results / part).rglob("*"))
             if path.is_file() and not path.name.endswith(".cost.jsonl")
         }
-
-
-def stop_after(
-    study: Study, finished: int, stop: signal.Signals, target: str = "report", overlay: str | None = None
-) -> None:
-    """Run the target and stop the whole process group once so many jobs have ended, while others are running."""
-    process = study.start(target, overlay=overlay)
-    ended = 0
-    for line in process.stdout:
-        ended += line.startswith("Finished jobid")
-        if ended == finished:
-            os.killpg(process.pid, stop)
-            break
-    process.communicate()
-    assert process.returncode != 0
 
 
 @pytest.hookimpl(tryfirst=True)  # before the names of groups are read

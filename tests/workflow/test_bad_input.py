@@ -83,17 +83,3 @@ def test_a_results_folder_that_cannot_be_written(tmp_path, data):
     assert code == 1
     assert "Traceback" not in output
     assert "results: cannot write to" in output
-
-
-def test_a_corrupt_record_among_good_ones_is_named(built):
-    before = built.contents()
-    records = built.folder / "results/small/records/sst2/ridge.jsonl"
-    records.write_bytes(records.read_bytes().replace(b'"accuracy":0', b'"accuracy":1', 1))
-    code, output = built.run("report")
-    assert code == 1
-    assert "records/sst2/ridge.jsonl, line 1: " in output
-    assert "delete the file and run" in output
-    assert "Traceback" not in output
-    records.unlink()
-    assert built.run("report")[0] == 0
-    assert built.contents() == before

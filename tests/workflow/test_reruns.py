@@ -51,9 +51,16 @@ def runs_made(study, name):
     return [line.split(":")[0] for line in log if not line.endswith(": kept")]
 
 
-def test_a_deleted_file_of_records_reruns_that_arm_and_what_hangs_on_it(built):
+def test_a_corrupt_record_is_named_and_its_file_deleted_reruns_that_arm_and_what_hangs_on_it(built):
     before = built.contents()
-    (built.folder / "results/small/records/rare_words/kv_only.jsonl").unlink()
+    records = built.folder / "results/small/records/rare_words/kv_only.jsonl"
+    records.write_bytes(records.read_bytes().replace(b'"accuracy":0', b'"accuracy":1', 1))
+    code, output = built.run("report")
+    assert code == 1
+    assert "records/rare_words/kv_only.jsonl, line 1: " in output
+    assert "delete the file and run" in output
+    assert "Traceback" not in output
+    records.unlink()
     assert built.planned() == Counter({"rare_words: kv_only": 1}) + STATISTICS + PAGES
     code, output = built.run("report")
     assert code == 0, output

@@ -22,7 +22,6 @@ TINY = {
                 "sst2",
                 "sst2_synthetic",
                 "mnli",
-                "mnli_synthetic",
                 "split_cifar10",
                 "split_cifar10_synthetic",
                 "intent_life",

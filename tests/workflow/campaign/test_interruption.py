@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from hsokv.archive.manifest import manifest
-from tests.workflow.conftest import Study, stop_after
+from tests.workflow.conftest import Study
 
 BATCHES, KILLS = 5, 4
 
@@ -35,6 +35,19 @@ def kill(study: Study, finished: int, seconds: float) -> None:
     assert process.returncode == -signal.SIGKILL
 
 
+def stop_after(study: Study, finished: int) -> None:
+    """Run the report and stop its whole process group, as Ctrl-C does, once so many jobs have ended."""
+    process = study.start("report")
+    ended = 0
+    for line in process.stdout:
+        ended += line.startswith("Finished jobid")
+        if ended == finished:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    process.communicate()
+    assert process.returncode != 0
+
+
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_killed_at_random_moments_equals_undisturbed(built, data, tmp_path, batch):
     study = Study(tmp_path / "study", data)
@@ -49,7 +62,7 @@ def test_killed_at_random_moments_equals_undisturbed(built, data, tmp_path, batc
 def test_stopped_by_the_user_again_and_again_equals_undisturbed(built, data, tmp_path):
     study = Study(tmp_path / "study", data)
     for finished in (1, 3, 5, 7, 9):
-        stop_after(study, finished, signal.SIGINT)
+        stop_after(study, finished)
     code, output = study.run("report")
     assert code == 0, output
     assert manifest(study.contents()) == manifest(built.contents())
