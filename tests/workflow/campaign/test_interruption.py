@@ -16,7 +16,7 @@ BATCHES, KILLS = 5, 4
 def moments(batch: int) -> list[tuple[int, float]]:
     """How many jobs may yet end before each kill, and the part of two seconds after: spread over the whole study."""
     draw = random.Random(batch)
-    after = sorted(draw.sample(range(30), KILLS))
+    after = sorted(draw.sample(range(20), KILLS))
     return [(now - before, 2 * draw.random()) for before, now in zip([0, *after], after, strict=False)]
 
 
