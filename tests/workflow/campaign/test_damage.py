@@ -257,7 +257,7 @@ DAMAGES = [
     ("image, cut off", images, of(first_half), DataError, "cannot be read"),
     ("encoder, cut off", encoder, of(first_half), EncoderError, "SHA-256"),
     ("model, cut off", model, of(first_half), ModelError, "SHA-256"),
-    ("model, pickles alone", model, pickles_alone, ModelError, "could run any code"),
+    ("model, pickles alone", model, pickles_alone, ModelError, "pickles .* are not read"),
     ("archive, cut off", archive, of(first_half), ArchiveError, "wanted a whole"),
     ("archive, leads out", archive, member("../a"), ArchiveError, "do not trust it"),
     ("archive, a link", archive, member("a", tarfile.SYMTYPE, "/etc/passwd"), ArchiveError, "came a link"),
