@@ -10,6 +10,7 @@ import pytest
 
 from tests.workflow.conftest import Study
 
+pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs `pip install hsokv[slurm]`")
 SCRIPT = Path(__file__).with_name("slurm.sh")
 ON_SLURM = ["--workflow-profile", "profiles/slurm", "--slurm-no-account", "--slurm-status-command", "squeue"]
 ON_SLURM += ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "3"]
