@@ -24,9 +24,11 @@ def kill(study: Study, finished: int, seconds: float) -> None:
     """Kill the whole process group of a run so many seconds after so many of its jobs have ended."""
     assert study.run("--unlock")[0] == 0
     process = study.start("report")
+    output = []
     while finished:
-        finished -= process.stdout.readline().startswith("Finished jobid")
-        assert process.poll() is None, "the study ended before it was killed"
+        output.append(process.stdout.readline())
+        finished -= output[-1].startswith("Finished jobid")
+        assert process.poll() is None, "the study ended before it was killed:\n" + "".join(output[-60:])
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
