@@ -24,8 +24,9 @@ environment: .venv/.complete
 
 .venv/.complete: envs/lock.txt pyproject.toml
 	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { echo "$(PYTHON) is no Python 3.11 to 3.14 with the modules venv and ensurepip ($$($(PYTHON) --version 2>&1)). On Debian and Ubuntu: apt install python3-venv. Another Python: make PYTHON=python3.13 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
-	{ command -v uv >/dev/null && $(call install,$(UV)); } || { $(call install,$(PIP)); }
+	@echo "Making the environment in .venv; the first time takes the download of its packages ..."
+	@$(PYTHON) -m venv .venv
+	@{ command -v uv >/dev/null && $(call install,$(UV)); } || { $(call install,$(PIP)); }
 	@touch $@
 
 report: environment
