@@ -6,24 +6,26 @@ import pytest
 from hsokv.study import digest
 from hsokv.study.digest import code_digest, files_digest, value_digest
 
-TABLE = 'METHODS = {"knn": "hsokv.knn"}\n'
 FILES = {
     "__init__.py": '"""A copy."""\n',
     "top.py": '"""Top."""\nfrom hsokv.low import add\n\ndef run(x):\n    """Run."""\n    # why\n    return add(x)\n',
     "low.py": "def add(x):\n    return x + 1\n",
     "knn.py": "K = 1\n",
-    "table.py": TABLE,
+    "table.py": 'METHODS = {"knn": "hsokv.knn"}\n',
     "inner.py": "def load():\n    from hsokv.low import add\n\n    return add\n",
 }
 
 
 @pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A small package of the name hsokv, in a folder of its own; changed by `write`, digested by `digest`."""
+def differs(tmp_path, monkeypatch):
+    """differs(module, file, old, new): does that change of a file change the digest of a module of a small package?"""
     saved = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "hsokv"}
     caches = (digest._code, digest._path)
     folder = tmp_path / "hsokv"
     folder.mkdir()
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
 
     def forget():
         for name in [name for name in sys.modules if name.split(".")[0] == "hsokv"]:
@@ -32,109 +34,65 @@ def package(tmp_path, monkeypatch):
             cached.cache_clear()
         importlib.invalidate_caches()
 
-    def write(name, text):
-        (folder / name).write_text(text)
-
-    def digested(*modules):
+    def digested(module):
         forget()
-        return code_digest(modules)
+        return code_digest([module])
 
-    for name, text in FILES.items():
-        write(name, text)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield write, digested
+    def differs(module, name, old, new):
+        before = digested(module)
+        (folder / name).write_text(FILES.get(name, "").replace(old, new))
+        return digested(module) != before
+
+    yield differs
     forget()
     sys.modules.update(saved)
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("module", "name", "old", "new"),
     [
-        FILES["top.py"].replace("# why", "# because"),
-        FILES["top.py"].replace('"""Run."""', '"""Run it."""'),
-        FILES["top.py"].replace('"""Top."""\n', ""),
-        FILES["top.py"].replace('    """Run."""\n', ""),
-        FILES["top.py"].replace("add(x)", "add( x )").replace("\n\n", "\n\n\n\n"),
+        ("hsokv.top", "top.py", "# why", "# because"),
+        ("hsokv.top", "top.py", '    """Run."""\n', ""),
+        ("hsokv.top", "top.py", "add(x)", "add( x )\n\n"),
+        ("hsokv.knn", "knn.py", "K = 1\n", 'K = 1\n"""Neighbours."""\n'),
+        ("hsokv.table", "knn.py", "1", "2"),
+        ("hsokv.top", "extra.py", "", "X = 1\n"),
+    ],
+    ids=["comment", "docstring", "layout", "docstring of an attribute", "module named in a string", "unused module"],
+)
+def test_what_changes_no_result_does_not_count(differs, module, name, old, new):
+    assert not differs(module, name, old, new)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "old", "new"),
+    [
+        ("hsokv.top", "top.py", "return", "return 2 *"),
+        ("hsokv.top", "low.py", "1", "2"),
+        ("hsokv.inner", "low.py", "1", "2"),
+        ("hsokv.table", "table.py", "knn", "top"),
     ],
 )
-def test_comments_docstrings_and_layout_do_not_count(package, text):
-    write, digested = package
-    before = digested("hsokv.top")
-    write("top.py", text)
-    assert digested("hsokv.top") == before
-
-
-def test_the_docstring_of_an_attribute_does_not_count(package):
-    write, digested = package
-    before = digested("hsokv.knn")
-    write("knn.py", 'K = 1\n"""Neighbours."""\n')
-    assert digested("hsokv.knn") == before
-
-
-@pytest.mark.parametrize("name", ["top.py", "low.py"])
-def test_a_changed_line_counts_in_the_module_and_in_what_it_imports(package, name):
-    write, digested = package
-    before = digested("hsokv.top")
-    write(name, FILES[name].replace("return", "return 2 *"))
-    assert digested("hsokv.top") != before
-
-
-def test_an_import_inside_a_function_is_followed(package):
-    write, digested = package
-    before = digested("hsokv.inner")
-    write("low.py", FILES["low.py"].replace("1", "2"))
-    assert digested("hsokv.inner") != before
-
-
-def test_a_module_named_in_a_string_is_not_followed(package):
-    write, digested = package
-    before = digested("hsokv.table")
-    write("knn.py", "K = 2\n")
-    assert digested("hsokv.table") == before
-    write("table.py", TABLE.replace("knn", "top"))
-    assert digested("hsokv.table") != before
-
-
-def test_a_new_module_that_nobody_imports_changes_nothing(package):
-    write, digested = package
-    before = digested("hsokv.top")
-    write("extra.py", "X = 1\n")
-    assert digested("hsokv.top") == before
+def test_a_changed_line_counts_in_the_module_and_in_what_it_imports_anywhere(differs, module, name, old, new):
+    assert differs(module, name, old, new)
 
 
 def test_scripts_count_by_their_syntax(tmp_path):
-    script = tmp_path / "run.py"
-    script.write_text("from hsokv.exceptions import HsokvError\n")
-    first = code_digest([], [script])
-    assert first != code_digest([])
-    other = tmp_path / "other" / "run.py"
+    script, other = tmp_path / "run.py", tmp_path / "other" / "run.py"
     other.parent.mkdir()
+    script.write_text("from hsokv.exceptions import HsokvError\n")
     other.write_text("from hsokv.exceptions import HsokvError  # the same\n")
-    assert code_digest([], [other]) == first
+    assert code_digest([], [other]) == code_digest([], [script]) != code_digest([])
 
 
-def test_order_of_modules_does_not_matter():
+def test_every_arm_has_its_own_digest_of_all_it_uses():
     modules = ["hsokv.arms.knn", "hsokv.arms.ridge"]
     assert code_digest(modules) == code_digest(modules[::-1])
-
-
-def test_arms_that_share_no_code_have_their_own_digest():
-    assert code_digest(["hsokv.arms.knn"]) != code_digest(["hsokv.arms.ridge"])
-
-
-def test_the_registry_digest_does_not_cover_the_methods():
-    closure = digest.closure(["hsokv.arms.registry"])
-    assert {path.name for path in closure} == {"registry.py"}
-
-
-def test_the_digest_of_the_swarm_covers_all_it_uses():
-    closure = digest.closure(["hsokv.arms.population"])
-    used = {"supervisor.py", "manager.py", "state.py", "functional.py", "loop.py", "optimizers.py", "budget.py"}
-    assert used <= {path.name for path in closure}
-    assert "knn.py" not in {path.name for path in closure}
-
-
-def test_a_module_that_is_not_there_is_an_error():
+    assert code_digest(modules[:1]) != code_digest(modules[1:])
+    assert {path.name for path in digest.closure(["hsokv.arms.registry"])} == {"registry.py"}
+    swarm = {path.name for path in digest.closure(["hsokv.arms.population"])}
+    assert {"supervisor.py", "manager.py", "functional.py", "loop.py", "optimizers.py", "budget.py"} <= swarm
+    assert "knn.py" not in swarm
     with pytest.raises(ModuleNotFoundError, match=r"hsokv\.arms\.nothing"):
         code_digest(["hsokv.arms.nothing"])
 
