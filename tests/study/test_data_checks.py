@@ -1,7 +1,13 @@
+"""The checks of data that the rules fetch_data and check_data make, without Snakemake: before any work."""
+
+from pathlib import Path
+
 import pytest
 
 from hsokv.data.catalogue import SOURCES
 from hsokv.exceptions import DataError, EncoderError
+from hsokv.study.data_manifest import check_contents, describe_contents
+from hsokv.study.event_texts import load_events
 
 from .data_checks import check_data
 
@@ -16,8 +22,12 @@ def texts(**sources):
     }
 
 
+BASE = Path(__file__).parents[2]
 SHOTS1 = {"shots1": {"shots": 1}}
-TEXTS = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
+EVENTS = {
+    "source": "files",
+    "files": {name: f"examples/own-events/{name}.csv" for name in ("events", "validation", "test")},
+}
 
 
 def test_generated_benchmarks_need_nothing():
@@ -25,29 +35,22 @@ def test_generated_benchmarks_need_nothing():
     assert check_data(made, None) == {"sst2_synthetic": {}, "mnli_synthetic": {}}
 
 
-@pytest.fixture
-def own_copy(tmp_path, monkeypatch):
+def test_a_copy_of_a_data_set_is_named_by_checksum_and_damage_by_name(tmp_path, monkeypatch):
     monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
     paths = [tmp_path / "own" / member.path for member in SOURCES["sst2"].members]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [f"{path.stem} {number}\t{number % 2}" for number in range(6)]
         path.write_text("\n".join(["sentence\tlabel", *rows, ""]))
-    return tmp_path / "own", paths
-
-
-def test_ones_own_files_are_read_and_named_by_checksum(own_copy):
-    root, _ = own_copy
-    found = check_data(TEXTS, root)
-    assert set(found["sst2"]) == {member.path for member in SOURCES["sst2"].members}
-    assert all(len(digest) == 64 for digest in found["sst2"].values())
-
-
-def test_a_damaged_file_of_ones_own_is_named_before_any_work(own_copy):
-    root, paths = own_copy
+    asked = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
+    found = check_data(asked, tmp_path / "own")["sst2"]
+    assert {name: len(digest) for name, digest in found.items()} == {m.path: 64 for m in SOURCES["sst2"].members}
+    asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
+    with pytest.raises(DataError, match=r"sst2: .* 1 validation texts and 4 to learn from; .* has 3 different"):
+        check_data(asked, tmp_path / "own")
     paths[0].write_text("nothing\n")
     with pytest.raises(DataError, match=paths[0].name):
-        check_data(TEXTS, root)
+        check_data(asked, tmp_path / "own")
 
 
 def test_a_damaged_encoder_is_named_before_any_work(tmp_path):
@@ -73,13 +76,6 @@ def test_an_encoder_that_no_condition_uses_is_not_looked_at():
         check_data(asked, None)
 
 
-def test_more_shots_than_the_data_have_are_refused(own_copy):
-    asked = texts(sst2="sst2")
-    asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
-    with pytest.raises(DataError, match=r"sst2: .* 1 validation texts and 4 to learn from; .* has 3 different"):
-        check_data(asked, own_copy[0])
-
-
 @pytest.fixture
 def own_files(tmp_path, monkeypatch):
     """(configuration, function that writes one of its files): a benchmark on files of one's own."""
@@ -96,27 +92,28 @@ def own_files(tmp_path, monkeypatch):
     return asked, write
 
 
-def test_own_files_are_known_by_checksum(own_files):
+def test_own_files_are_known_by_checksum(own_files, tmp_path):
     asked, write = own_files
     found = check_data(asked, None)
     assert set(found["files_messages"]) == {"train", "test"}
     write("test.csv", "changed,a", "another,b")
     assert check_data(asked, None) != found
+    described = {"templates": ["{}"], "words": [["a"], ["b"], ["c"]]}
+    asked["benchmarks"]["messages"]["conditions"] = {"shots1": {"shots": 1, "descriptions": described}}
+    with pytest.raises(DataError, match=r"shots1 has 3 lists of words, the 2 classes"):
+        check_data(asked, None)
+    (tmp_path / "test.csv").unlink()
+    with pytest.raises(DataError, match=r"messages: .* test file at .*test\.csv"):
+        check_data(asked, None)
 
 
 @pytest.mark.parametrize(
     ("name", "rows", "message"),
     [
         ("train.csv", ["x,a", ",b"], "train.csv, row 3: message is empty"),
-        ("train.csv", ["x,a", "y"], "train.csv, row 3: topic is empty"),
         ("train.csv", ["x,a", "y,a"], "train.csv, column topic: 'a' is the only class"),
         ("test.csv", ["x,a", "y,c"], "test.csv, row 3: .* 'c'"),
         ("test.csv", ["x,a"], "test.csv: no rows with the label 'b'"),
-        (
-            "train.csv",
-            ["x,a", "y,b"],
-            "messages: .* 1 validation texts and 2 .* has 1 different",
-        ),
         (
             "train.csv",
             ["x,a", "x,a", "y,b", "y,a", "other,a", "z,b"],
@@ -137,16 +134,27 @@ def test_what_is_wrong_with_own_files_is_named_before_any_work(own_files, name, 
         check_data(asked, None)
 
 
-def test_own_files_that_are_not_there_are_named(own_files, tmp_path):
-    asked, _ = own_files
-    (tmp_path / "test.csv").unlink()
-    with pytest.raises(DataError, match=r"messages: .* test file at .*test\.csv"):
-        check_data(asked, None)
+def test_more_unlabelled_texts_than_are_left_are_refused():
+    described = {"texts": {"labels": ["0", "1"], "train": {"0": 10, "1": 10}, "dropped": {}}}
+    conditions = {"c": {"shots": 2, "tuning": {"unlabelled": 2}}}
+    benchmark, study = {"kind": "texts", "source": "sst2", "conditions": conditions}, {"data": {"validation_rows": 5}}
+    check_contents("b", described, benchmark, study)
+    conditions["c"]["tuning"]["unlabelled"] = 3
+    with pytest.raises(DataError, match="b: c asks for 3 texts without labels, 2 are left"):
+        check_contents("b", described, benchmark, study)
 
 
-def test_descriptions_of_other_labels_than_own_files_have_are_refused(own_files):
-    asked, _ = own_files
-    described = {"templates": ["{}"], "words": [["a"], ["b"], ["c"]]}
-    asked["benchmarks"]["messages"]["conditions"] = {"shots1": {"shots": 1, "descriptions": described}}
-    with pytest.raises(DataError, match=r"shots1 has 3 lists of words, the 2 classes"):
-        check_data(asked, None)
+def test_own_events_are_played_through(tmp_path):
+    assert describe_contents(EVENTS, BASE)["events"]["withdraw"] == 2
+    bad = tmp_path / "events.csv"
+    bad.write_text((BASE / EVENTS["files"]["events"]).read_text() + "7,withdraw,,loans,\n")
+    with pytest.raises(DataError, match=r"row 22.*'loans'"):
+        describe_contents(EVENTS | {"files": EVENTS["files"] | {"events": str(bad)}}, BASE)
+
+
+def test_the_split_says_which_queries_of_events_are_read():
+    events, validation = load_events(EVENTS, BASE, "validation", {}, 1)
+    _, test = load_events(EVENTS, BASE, "test", {}, 1)
+    assert len(events["texts"]) == 15
+    assert not set(validation.inputs) & set(test.inputs)
+    assert -1 in validation.labels

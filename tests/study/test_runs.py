@@ -92,24 +92,6 @@ def test_the_record_says_what_came_out(study):
     assert record.stamp["code"] == "c"
 
 
-def test_arms_with_a_memory_and_a_swarm_say_more(study):
-    study.run("full", "hsokv.arms.population", ("head", "memory", "swarm"), seeds=[1])
-    scores = study.read("easy", 1, "full").scores
-    expected = {
-        "accuracy",
-        "balanced_accuracy",
-        "macro_f1",
-        "log_loss",
-        "accuracy_without_memory",
-        "hit_rate",
-        "hit_chance",
-        "gate_mean",
-    }
-    expected |= {f"similarity_{end}" for end in ("min", "mean", "max")}
-    assert set(scores) == expected | {"gate_entropy", "diversity", "diversity_initial", "disagreement"}
-    assert scores["hit_chance"] == 0.5
-
-
 def test_a_memory_says_what_it_holds_and_what_was_read(study, settings):
     study.run("kv_only", "hsokv.arms.single", ("head", "memory"), seeds=[1])
     record = study.read("easy", 1, "kv_only")
@@ -117,48 +99,34 @@ def test_a_memory_says_what_it_holds_and_what_was_read(study, settings):
     assert inside["labels"] == [0, 1] * 4
     assert inside["texts"] == [f"text {i}" for i in range(8)]
     assert sum(inside["reads"]) == len(record.outcomes)
+    assert record.scores["hit_chance"] == 0.5
     assert sum(inside["right"]) == round(record.scores["hit_rate"] * len(record.outcomes))
     assert record.scores["similarity_min"] <= record.scores["similarity_mean"] <= record.scores["similarity_max"]
 
 
-def test_what_is_done_is_kept(study, fitted):
-    study.run()
-    before = study.path.read_bytes(), costs_path(study.path).read_bytes()
-    lines = study.run()
-    assert len(fitted) == 4
-    assert all(line.endswith(": kept") for line in lines)
-    assert before == (study.path.read_bytes(), costs_path(study.path).read_bytes())
-
-
-def test_a_second_run_gives_the_same_bytes(study):
-    groups = ("head", "memory", "swarm")
-    study.run("full", "hsokv.arms.population", groups, seeds=[1])
+def test_a_swarm_says_how_diverse_it_is_and_runs_to_the_same_bytes(study):
     path = study.path.with_stem("full")
+    study.run("full", "hsokv.arms.population", ("head", "memory", "swarm"), seeds=[1])
     before = path.read_bytes()
+    assert {"gate_entropy", "diversity", "disagreement", "hit_rate"} < study.read("easy", 1, "full").scores.keys()
     path.unlink()
-    study.run("full", "hsokv.arms.population", groups, seeds=[1])
+    study.run("full", "hsokv.arms.population", ("head", "memory", "swarm"), seeds=[1])
     assert path.read_bytes() == before
 
 
-def test_new_code_makes_all_records_again(study, fitted):
+def test_what_is_done_is_kept_and_what_is_stale_is_made_again(study, fitted):
     study.run()
-    study.run(code="other")
-    assert len(fitted) == 8
-    assert {record.stamp["code"] for record in read_records(study.path)} == {"other"}
-
-
-def test_new_features_of_one_seed_make_its_records_again(study, fitted):
-    study.run()
+    before = study.path.read_bytes(), costs_path(study.path).read_bytes()
+    assert all(line.endswith(": kept") for line in study.run())
+    assert before == (study.path.read_bytes(), costs_path(study.path).read_bytes())
+    assert len(fitted) == 4
     write_seed(study.folder, 2, DONE | {"stamp": "new"})
-    lines = study.run()
-    assert len(fitted) == 6
-    assert [line.endswith("kept") for line in lines] == [True, False, True, False]
-
-
-def test_a_new_allowance_makes_all_records_again(study, fitted):
-    study.run()
+    assert [line.endswith("kept") for line in study.run()] == [True, False, True, False]
     study.run(task=TASK | {"flops_allowed": 10**7})
-    assert len(fitted) == 8
+    assert len(fitted) == 10
+    study.run(code="other")
+    assert len(fitted) == 14
+    assert {record.stamp["code"] for record in read_records(study.path)} == {"other"}
 
 
 def test_a_new_seed_and_a_new_condition_add_lines_and_one_left_out_takes_them_away(study, fitted):
@@ -210,9 +178,9 @@ def job(tmp_path):
     return Job(records_path("b", "knn", tmp_path))
 
 
-@pytest.mark.parametrize("before", [[], [1], [2, 3]])
+@pytest.mark.parametrize("before", [[], [2, 3]])
 @pytest.mark.parametrize("killed", [0, 1, 3])
-@pytest.mark.parametrize("torn", [0, 1, 40])
+@pytest.mark.parametrize("torn", [0, 40])
 def test_a_job_that_was_killed_goes_on_to_the_same_bytes(job, before, killed, torn):
     """So many runs were made and appended, and so many bytes of the last line are missing."""
     job.run()
@@ -236,47 +204,33 @@ def test_a_job_that_was_killed_goes_on_to_the_same_bytes(job, before, killed, to
     assert not unfinished_path(job.path).exists()
 
 
-def test_nothing_is_lost_where_the_file_was_half_restored_after_the_kill(job):
-    job.run(seeds=[1])
-    job.run(killed_before=1)
-    job.path.write_bytes(job.path.read_bytes()[:50])
-    assert job.run() == 1
-
-
-def test_a_stale_line_is_made_again_and_a_kill_leaves_what_stood(job):
+def test_a_kill_leaves_the_file_that_stood_and_a_half_restored_one_is_completed(job):
     job.run()
     whole = job.path.read_bytes()
     job.run(killed_before=2, code="new")
     assert job.path.read_bytes() == whole
+    job.path.write_bytes(whole[:50])
     assert job.run(code="new") == 2
     assert {record.stamp["code"] for record in read_records(job.path)} == {"new"}
 
 
-@pytest.mark.parametrize("damage", [b"{}", b"", b"[]", b"\x00\xff"])
-def test_a_damaged_line_stops_the_job_by_name_and_nothing_is_written(job, damage):
+def test_a_damaged_line_stops_the_job_by_name_and_nothing_is_written(job):
     job.run()
     lines = job.path.read_bytes().splitlines()
-    content = b"\n".join([lines[0], damage, *lines[2:], b""])
+    content = b"\n".join([lines[0], b"{}", *lines[2:], b""])
     job.path.write_bytes(content)
     with pytest.raises(RecordError, match=r"knn\.jsonl, line 2: "):
         job.run()
     assert job.path.read_bytes() == content
 
 
-def test_features_that_were_not_made_give_records_that_say_so(study, fitted):
+def test_features_that_were_not_made_give_records_that_say_so_until_they_are(study, fitted):
     write_features(study.folder / "seed2.npz", not_run("no data here", DATA), {})
-    lines = study.run()
-    assert len(fitted) == 2
-    assert [line.endswith("not run: no data here") for line in lines] == [False, True, False, True]
+    assert [line.endswith("not run: no data here") for line in study.run()] == [False, True, False, True]
     record = study.read("easy", 2)
     assert (record.status, record.reason) == ("not run", "no data here")
     assert (record.scores, record.outcomes, record.flops["spent"]) == ({}, "", 0)
     assert [line.endswith("kept") for line in study.run()] == [True] * 4
-
-
-def test_a_run_follows_when_the_features_are_there_at_last(study, fitted):
-    write_features(study.folder / "seed2.npz", not_run("no data here", DATA), {})
-    study.run()
     write_seed(study.folder, 2)
     study.run()
     assert len(fitted) == 4
