@@ -9,7 +9,7 @@ from hsokv.exceptions import DataError, EncoderError
 from hsokv.study.data_manifest import check_contents, describe_contents
 from hsokv.study.event_texts import load_events
 
-from .data_checks import check_data
+from .helpers import check_data
 
 
 def texts(**sources):
