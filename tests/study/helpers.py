@@ -30,8 +30,8 @@ def check_data(configuration: Mapping[str, Any], root: Path | None) -> dict[str,
     return found
 
 
-def run_once(arm, benchmark, settings, features, records, seed=1) -> RunRecord:
+def run_once(arm, benchmark, settings, features, records, seed=1, name="b") -> RunRecord:
     """The record of an arm on the first condition of a benchmark."""
     groups, task = {name: settings[name] for name in METHODS[arm].settings}, task_of(benchmark, arm)
-    run_arm("b", arm, module_of(arm), groups, task, [seed], features, records, "code", lambda line: None)
-    return read_run("b", next(iter(benchmark["conditions"])), arm, seed, records)
+    run_arm(name, arm, module_of(arm), groups, task, [seed], features, records, "code", lambda line: None)
+    return read_run(name, next(iter(benchmark["conditions"])), arm, seed, records)

@@ -6,41 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from hsokv.arms.registry import METHODS
 from hsokv.data.rare_words import draw_episode, make_world
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.study.benchmarks import module_of, task_of
 from hsokv.study.export import Texts, export_model
 from hsokv.study.features import Request, done, write_features
 from hsokv.study.rare_words import encode_seeds, spell, world_settings
-from hsokv.study.runs import run_arm
-from tests.runs import read_run
+
+from .helpers import run_once
 
 WORLD = {"frequent_words": 30, "frequent_contexts": 6, "rare_words": 10, "queries": 4}
 KEYS, MAPS = {"shrinkage": 0.1, "directions": 6}, {"steps": 2, "words": 20, "learning_rate": 0.03}
-WORDS = {
-    "kind": "words",
-    "world": WORLD,
-    "encoder_steps": 2,
-    "conditions": {"two_senses_level1": {"senses": 2, "level": "level1"}},
-    "flops_allowed": 1e9,
-}
-TEXTS = {
-    "kind": "texts",
-    "source": "sst2_synthetic",
-    "folds": 2,
-    "conditions": {"shots4": {"shots": 4}},
-    "flops_allowed": 1e9,
-}
-
-
-def run(benchmark, definition, arm, settings, folder):
-    """The record of the arm's run on the features in `folder`."""
-    groups = {name: settings[name] for name in METHODS[arm].settings}
-    records, task = folder / "records", task_of(definition, arm)
-    run_arm(benchmark, arm, module_of(arm), groups, task, [1], folder, records, "code", lambda line: None)
-    return read_run(benchmark, next(iter(definition["conditions"])), arm, 1, records)
+LEVEL1 = {"two_senses_level1": {"senses": 2, "level": "level1"}}
+WORDS = {"kind": "words", "world": WORLD, "encoder_steps": 2, "conditions": LEVEL1, "flops_allowed": 1e9}
+SHOTS4 = {"shots4": {"shots": 4}}
+TEXTS = {"kind": "texts", "source": "sst2_synthetic", "folds": 2, "conditions": SHOTS4, "flops_allowed": 1e9}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +52,7 @@ def texts(tmp_path_factory):
 
 
 def test_contexts_of_rare_words_are_answered_as_the_record_says(words, settings, tmp_path):
-    record = run("rare_words", WORDS, "kv_closed_form", settings, words)
+    record = run_once("kv_closed_form", WORDS, settings, words, words / "records", name="rare_words")
     export_model(record, WORDS, words, {1: record.scores}).save_pretrained(tmp_path)
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
     made = world_settings(WORLD)
@@ -86,7 +66,7 @@ def test_contexts_of_rare_words_are_answered_as_the_record_says(words, settings,
 
 
 def test_features_of_texts_are_answered_as_the_record_says(texts, settings, tmp_path):
-    record = run("sst2_synthetic", TEXTS, "kv_only", settings, texts)
+    record = run_once("kv_only", TEXTS, settings, texts, texts / "records", name="sst2_synthetic")
     export_model(record, TEXTS, texts, {1: record.scores}, Texts()).save_pretrained(tmp_path)
     model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
     with np.load(texts / "default" / "evaluation.npz") as arrays, torch.no_grad():
@@ -97,7 +77,7 @@ def test_features_of_texts_are_answered_as_the_record_says(texts, settings, tmp_
 
 
 def test_the_card_tells_what_the_record_holds(words, settings, tmp_path):
-    record = run("rare_words", WORDS, "knn", settings, words)
+    record = run_once("knn", WORDS, settings, words, words / "records", name="rare_words")
     export_model(record, WORDS, words, {7: {"accuracy": 0.5, "log_loss": 1.25}}, small=True).save_pretrained(tmp_path)
     card = (tmp_path / "README.md").read_text()
     accuracy, loss = record.scores["accuracy"], record.scores["log_loss"]
@@ -107,7 +87,7 @@ def test_the_card_tells_what_the_record_holds(words, settings, tmp_path):
 
 
 def test_a_run_that_is_no_run_or_no_longer_that_of_its_record_is_refused(words, settings):
-    record = run("rare_words", WORDS, "knn", settings, words)
+    record = run_once("knn", WORDS, settings, words, words / "records", name="rare_words")
     flipped = record.outcomes.translate(str.maketrans("01", "10"))
     scores = {**record.scores, "accuracy": flipped.count("1") / len(flipped)}
     with pytest.raises(RecordError, match="does not answer as its record says"):

@@ -1,26 +1,20 @@
 """Texts from a user's own files to features and records, as docs/own-data.md says; and what pairs become."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import yaml
 
-from hsokv.arms.registry import METHODS
 from hsokv.data.sources import locate_own
 from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
 from hsokv.encoders.texts import encoder_flops, load_text_encoder
 from hsokv.exceptions import ConfigurationError
-from hsokv.study.benchmarks import module_of, source_of, task_of
+from hsokv.study.benchmarks import source_of
 from hsokv.study.data_manifest import describe_contents
 from hsokv.study.features import Request, load_episode, read_provenance, read_texts
-from hsokv.study.runs import run_arm
 from hsokv.study.text import encode_shots, load_texts
 from tests.encoders.made import save_encoder
-from tests.runs import read_run
 
-ROOT = Path(__file__).resolve().parents[2]
-SEEDS = [1]
+from .helpers import ROOT, run_once
 
 
 def manifests(source, root=None, encoder=MINILM):
@@ -34,7 +28,7 @@ def manifests(source, root=None, encoder=MINILM):
 def encode(folder, source, conditions, split, validation_rows, data=None, encoder=MINILM):
     said = []
     found = data or manifests(source, encoder=encoder)
-    asked = Request(SEEDS, folder, "stamp", said.append, conditions, source, None, split, found, encoder)
+    asked = Request([1], folder, "stamp", said.append, conditions, source, None, split, found, encoder)
     encode_shots(asked, validation_rows)
     return said
 
@@ -46,7 +40,7 @@ def messages(monkeypatch):
     return yaml.safe_load((ROOT / "examples/own-data.yaml").read_text())["benchmarks"]["messages"]
 
 
-def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
+def test_the_example_goes_from_its_files_to_records(messages, settings, tmp_path):
     source, conditions = source_of(messages), messages["conditions"]
     said = encode(tmp_path / "features/default", source, conditions, "test", messages["validation_rows"])
     assert said[0].startswith("left out of the train file: 0 repeated")
@@ -54,31 +48,9 @@ def test_the_example_goes_from_its_files_to_records(messages, tmp_path):
     assert provenance["classes"] == 3
     assert provenance["data"]["texts"]["labels"] == ["billing", "delivery", "technical"]
     assert (provenance["data"]["kind"], set(provenance["data"]["files"])) == ("own file", {"train", "test"})
-    settings = yaml.safe_load((ROOT / "config.yaml").read_text())["methods"]
-    run_arm(
-        benchmark="messages",
-        arm="ridge",
-        module=module_of("ridge"),
-        settings={name: settings[name] for name in METHODS["ridge"].settings},
-        task=task_of(messages, "ridge"),
-        seeds=SEEDS,
-        features=tmp_path / "features",
-        records=tmp_path / "records",
-        code="code",
-        report=lambda _: None,
-    )
-    record = read_run("messages", "shots8", "ridge", 1, tmp_path / "records")
+    record = run_once("ridge", messages, settings, tmp_path / "features", tmp_path / "records")
     assert (record.status, record.data["split"], len(record.outcomes)) == ("done", "test", 24)
     assert encode(tmp_path / "features/default", source, conditions, "test", 8) == []  # all current, nothing to do
-
-
-def test_fewer_and_more_shots_are_conditions_of_one_benchmark(messages, tmp_path):
-    conditions = {f"shots{shots}": {"shots": shots} for shots in (1, 2, 4, 8)}
-    encode(tmp_path, source_of(messages), conditions, "validation", 8)
-    for name, condition in conditions.items():
-        episode = load_episode(tmp_path, 1, name, classes=3, folds=4)
-        assert len(episode.train.y) == 3 * condition["shots"]
-        assert len(episode.folds) == (4 if condition["shots"] >= 4 else 1)
 
 
 @pytest.fixture
@@ -100,23 +72,8 @@ def test_pairs_are_encoded_once_a_text_and_shown_as_people_would_read_them(pairs
     assert told["flops"] == encoder_flops(encoder.lengths(sorted(texts)), encoder.size)
     episode = load_episode(tmp_path / "features", 1, "shots2", classes=2, folds=2)
     assert episode.train.x.shape == (4, 768)
-    assert all(text.startswith("a premise") and " | a hypothesis" in text for text in read_texts_of(tmp_path))
-
-
-def read_texts_of(folder):
-    return read_texts(folder / "features", 1, "shots2")
-
-
-def test_every_file_of_mnli_says_what_the_encoder_had_seen(tmp_path):
-    absent = {"name": "mnli", "kind": "none", "synthetic": False, "reason": "not there", "files": {}}
-    said = encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "test", 1, (absent, {"reason": None}))
-    assert said == ["not run: not there"]
-    provenance = read_provenance(tmp_path / "evaluation.npz")
-    assert (provenance["status"], provenance["encoder"]["name"]) == ("not run", "all-MiniLM-L6-v2")
-    assert provenance["data"]["note"] == "all-MiniLM-L6-v2 saw SNLI and MultiNLI in its own training"
-    other = EncoderSource(repo_id="an/other", revision="0" * 40)
-    encode(tmp_path, {"source": "mnli"}, {"shots1": {"shots": 1}}, "test", 1, (absent, {"reason": None}), other)
-    assert "note" not in read_provenance(tmp_path / "evaluation.npz")["data"]
+    shown = read_texts(tmp_path / "features", 1, "shots2")
+    assert all(text.startswith("a premise") and " | a hypothesis" in text for text in shown)
 
 
 def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):
@@ -153,3 +110,14 @@ def test_an_encoder_may_be_cut_after_a_layer(pairs, tmp_path):
         assert not np.allclose(half["half/train/x"], whole["whole/train/x"])
     with pytest.raises(ConfigurationError, match="layer must be between 0 and 6, got 7"):
         encode(tmp_path / "more", source, {"more": {"shots": 2, "layer": 7}}, "test", 1)
+
+
+def test_a_file_says_what_the_encoder_had_seen_of_mnli(tmp_path):
+    absent = {"name": "mnli", "kind": "none", "synthetic": False, "reason": "not there", "files": {}}
+    asked, found = ({"source": "mnli"}, {"shots1": {"shots": 1}}, "test", 1), (absent, {"reason": None})
+    assert encode(tmp_path, *asked, found) == ["not run: not there"]
+    provenance = read_provenance(tmp_path / "evaluation.npz")
+    assert (provenance["status"], provenance["encoder"]["name"]) == ("not run", "all-MiniLM-L6-v2")
+    assert "MultiNLI" in provenance["data"]["note"]
+    encode(tmp_path, *asked, found, EncoderSource(repo_id="an/other", revision="0" * 40))
+    assert "note" not in read_provenance(tmp_path / "evaluation.npz")["data"]

@@ -1,45 +1,36 @@
-"""Features of conditions whose encoder is tuned for them: what they are tuned on, what it costs, what arms see."""
+"""Conditions whose encoder is tuned for them: what they are tuned on, what it costs, what arms see, their models."""
 
 import numpy as np
 import pytest
 import torch
 
-from hsokv.arms.registry import METHODS
 from hsokv.data.examples import PAIR, draw_shots
 from hsokv.encoders.files import MINILM, resolve_encoder
 from hsokv.encoders.texts import encoder_flops, load_text_encoder
 from hsokv.encoders.tuning import step_flops
-from hsokv.exceptions import DataError
+from hsokv.exceptions import RecordError
+from hsokv.hub import HSOKVForSequenceClassification
 from hsokv.study import text, tuned_text
-from hsokv.study.benchmarks import module_of, task_of
-from hsokv.study.data_manifest import check_contents, describe_contents
-from hsokv.study.features import Request, load_episode, read_provenance
-from hsokv.study.runs import run_arm
-from tests.runs import read_run
+from hsokv.study.data_manifest import describe_contents
+from hsokv.study.export import Texts, export_model
+from hsokv.study.features import Request, load_episode, read_provenance, write_features
+
+from .helpers import run_once
 
 SOURCE = {"source": "sst2_synthetic"}
 PAIRS = {"source": "mnli_synthetic"}
 TUNING = {"layers": 1, "learning_rate": 1e-4, "epochs": 3, "batch": 4, "temperature": 0.1}
 OPINIONS = {"templates": ["{}"], "words": [["bad"], ["good"]]}
+UNLABELLED = {"unlabelled": 20, "pseudo_label_fraction": 0.2, "descriptions": OPINIONS}
 CONDITIONS = {
     "plain": {"shots": 2},
     "contrast": {"shots": 2, "tuning": {"by": "contrast", **TUNING}, "flops_allowed": 10**12},
     "cross_entropy": {"shots": 2, "tuning": {"by": "cross_entropy", **TUNING}, "flops_allowed": 10**12},
-    "guesses": {
-        "shots": 2,
-        "tuning": {
-            "by": "descriptions",
-            **TUNING,
-            "unlabelled": 20,
-            "pseudo_label_fraction": 0.2,
-            "descriptions": OPINIONS,
-        },
-        "flops_allowed": 10**12,
-    },
+    "guesses": {"shots": 2, "tuning": {"by": "descriptions", **TUNING, **UNLABELLED}, "flops_allowed": 10**12},
 }
 BENCHMARK = {"kind": "texts", "source": "sst2_synthetic", "conditions": CONDITIONS, "folds": 2, "flops_allowed": 10**9}
 CONDITIONS["learnt_guesses"] = {**CONDITIONS["guesses"], "layer": 5, "learn_pseudo_labels": True}
-ON_SHOTS = {name: condition for name, condition in CONDITIONS.items() if "guesses" not in name}
+ROWS = 5
 
 
 def manifests(source=SOURCE):
@@ -52,18 +43,29 @@ def encode(folder, found=None, source=SOURCE, conditions=CONDITIONS):
     found = found or manifests(source)
     frozen = {name: condition for name, condition in conditions.items() if "tuning" not in condition}
     asked = Request([1], folder / "default", "stamp", said.append, frozen, source, None, "validation", found, MINILM)
-    text.encode_shots(asked, validation_rows=5)
+    if frozen:
+        text.encode_shots(asked, validation_rows=ROWS)
     for name in conditions.keys() - frozen:
         own = asked._replace(folder=folder / name, conditions={name: conditions[name]})
-        tuned_text.encode_shots(own, validation_rows=5)
+        tuned_text.encode_shots(own, validation_rows=ROWS)
     return said
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory):
+    """Of texts, on all conditions; nobody writes to them."""
+    resolve_encoder(download=False)
+    folder = tmp_path_factory.mktemp("features")
+    encode(folder)
+    assert encode(folder) == [], "what is there is kept"
+    return folder
 
 
 @pytest.fixture(scope="module")
 def features_of_pairs(tmp_path_factory):
     resolve_encoder(download=False)
     folder = tmp_path_factory.mktemp("pairs")
-    encode(folder, source=PAIRS, conditions=ON_SHOTS)
+    encode(folder, source=PAIRS, conditions={name: CONDITIONS[name] for name in ("plain", "contrast")})
     return folder
 
 
@@ -71,13 +73,16 @@ def episode(features, name, classes):
     return load_episode(features / ("default" if name == "plain" else name), 1, name, classes, folds=2)
 
 
-@pytest.mark.parametrize(("made", "classes"), [("features", 2), ("features_of_pairs", 3)], ids=["texts", "pairs"])
-def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(made, classes, request):
+@pytest.mark.parametrize(
+    ("made", "classes", "names"),
+    [("features", 2, CONDITIONS.keys() - {"plain"}), ("features_of_pairs", 3, ["contrast"])],
+    ids=["texts", "pairs"],
+)
+def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(made, classes, names, request):
     features = request.getfixturevalue(made)
     plain = episode(features, "plain", classes)
-    for name in CONDITIONS.keys() - {"plain"} if classes == 2 else ("contrast", "cross_entropy"):
+    for name in names:
         tuned = episode(features, name, classes)
-        assert tuned.test.x.shape == plain.test.x.shape
         assert tuned.test.y.tolist() == plain.test.y.tolist()
         assert tuned.train.y[tuned.described :].tolist() == plain.train.y.tolist()
         assert not np.allclose(tuned.test.x, plain.test.x)
@@ -86,17 +91,13 @@ def test_a_tuned_encoder_sees_the_same_examples_with_other_eyes(made, classes, r
 
 
 def test_the_same_seed_gives_the_same_bytes(features, tmp_path):
-    encode(tmp_path)
+    encode(tmp_path, conditions={name: CONDITIONS[name] for name in ("contrast", "guesses")})
     for name in ("contrast", "guesses"):
         assert (tmp_path / name / "seed1.npz").read_bytes() == (features / name / "seed1.npz").read_bytes()
 
 
-def test_what_is_there_is_kept(features):
-    assert encode(features) == []
-
-
-def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs, tmp_path):
-    pool, evaluation = text.load_texts(PAIRS, None, "validation", 5)
+def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs):
+    pool, evaluation = text.load_texts(PAIRS, None, "validation", ROWS)
     train, dev = draw_shots(pool, 2, 1)
     encoder = load_text_encoder(resolve_encoder(download=False))
     pairs = [pair for part in (train, dev, evaluation) for pair in part.inputs]
@@ -109,16 +110,6 @@ def test_both_texts_of_a_pair_are_paid_for_and_tuned_on(features_of_pairs, tmp_p
     told = read_provenance(features_of_pairs / "contrast" / "seed1.npz")["encoder"]
     assert told["flops"] == encoder_flops(lengths, encoder.size)
     assert told["tuning_flops"] == flops
-    encode(tmp_path, source=PAIRS, conditions=ON_SHOTS)
-    for place in ("contrast/seed1.npz", "cross_entropy/seed1.npz"):
-        assert (tmp_path / place).read_bytes() == (features_of_pairs / place).read_bytes()
-
-
-def test_the_operations_and_the_guesses_are_told(features):
-    told = {name: read_provenance(features / name / "seed1.npz")["encoder"] for name in ("contrast", "guesses")}
-    assert told["guesses"]["tuning_flops"] > told["contrast"]["tuning_flops"] > 0
-    assert "guesses_right" not in told["contrast"]
-    assert 0 <= told["guesses"]["guesses_right"] <= 1
 
 
 def test_arms_learn_from_pseudo_labelled_texts_before_the_shots_around_their_mean(features):
@@ -135,26 +126,18 @@ def test_arms_learn_from_pseudo_labelled_texts_before_the_shots_around_their_mea
         np.testing.assert_allclose(actual.numpy(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["plain", "contrast", "guesses"])
-def test_every_arm_is_charged_for_the_tuning(features, settings, tmp_path, name):
-    benchmark = BENCHMARK | {"conditions": {name: CONDITIONS[name]}}
-    run_arm(
-        benchmark="b",
-        arm="ridge",
-        module=module_of("ridge"),
-        settings={group: settings[group] for group in METHODS["ridge"].settings},
-        task=task_of(benchmark, "ridge"),
-        seeds=[1],
-        features=features,
-        records=tmp_path,
-        code="c",
-        report=lambda _: None,
-    )
-    record = read_run("b", name, "ridge", 1, tmp_path)
-    tuning = record.data["encoder"].get("tuning_flops", 0)
-    assert (tuning > 0) == (name != "plain")
-    assert tuning <= record.flops["spent"] < tuning + 10**9
-    assert record.flops["allowed"] == CONDITIONS[name].get("flops_allowed", 10**9)
+def test_every_arm_is_charged_for_the_tuning_and_guesses_are_told(features, settings, tmp_path):
+    spent = {}
+    for name in ("plain", "contrast", "guesses"):
+        benchmark = BENCHMARK | {"conditions": {name: CONDITIONS[name]}}
+        record = run_once("ridge", benchmark, settings, features, tmp_path / name)
+        told = record.data["encoder"]
+        spent[name] = told.get("tuning_flops", 0)
+        assert spent[name] <= record.flops["spent"] < spent[name] + 10**9
+        assert record.flops["allowed"] == CONDITIONS[name].get("flops_allowed", 10**9)
+        assert ("guesses_right" in told) == (name == "guesses")
+    assert 0 == spent["plain"] < spent["contrast"] < spent["guesses"]
+    assert 0 <= told["guesses_right"] <= 1
 
 
 def test_without_data_the_files_say_so(tmp_path):
@@ -163,14 +146,38 @@ def test_without_data_the_files_say_so(tmp_path):
     assert read_provenance(tmp_path / "contrast" / "seed1.npz")["reason"] == "not there"
 
 
-def test_more_unlabelled_texts_than_there_are_is_refused_before_any_work():
-    described = {"texts": {"labels": ["0", "1"], "train": {"0": 10, "1": 10}, "dropped": {}}}
-    study = {"data": {"validation_rows": 5}}
-    for unlabelled in (2, 3):
-        conditions = {"c": {"shots": 2, "tuning": {"unlabelled": unlabelled}}}
-        benchmark = {"kind": "texts", "source": "sst2", "conditions": conditions}
-        if unlabelled == 2:
-            check_contents("b", described, benchmark, study)
-        else:
-            with pytest.raises(DataError, match="b: c asks for 3 texts without labels, 2 are left"):
-                check_contents("b", described, benchmark, study)
+def answers_as_recorded(features, settings, folder, name, source):
+    """The model of a run answers the test texts as the record says, and sees them as the features say."""
+    benchmark = BENCHMARK | source | {"conditions": {name: CONDITIONS[name]}}
+    record = run_once("kv_only", benchmark, settings, features, folder, name=source["source"])
+    made = export_model(record, benchmark, features, {1: record.scores}, Texts(validation_rows=ROWS))
+    made.save_pretrained(folder / "model")
+    model = HSOKVForSequenceClassification.from_pretrained(folder / "model")
+    test = text.load_texts(source, None, "validation", ROWS)[1]
+    asked = [tuple(each.split(PAIR)) if PAIR in each else each for each in test.inputs]
+    said = [next(iter(row)) for row in model.predict(asked)]
+    right = "".join("01"[name == model.labels[label]] for name, label in zip(said, test.labels, strict=True))
+    assert right == record.outcomes
+    with np.load(features / ("default/evaluation.npz" if name == "plain" else f"{name}/seed1.npz")) as arrays:
+        np.testing.assert_allclose(model.encode(asked).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
+    return record, benchmark
+
+
+@pytest.mark.parametrize("name", ["plain", "learnt_guesses"])
+def test_a_model_answers_texts_as_the_record_says(features, settings, tmp_path, name):
+    answers_as_recorded(features, settings, tmp_path, name, SOURCE)
+
+
+def test_a_model_answers_pairs_as_the_record_says(features_of_pairs, settings, tmp_path):
+    answers_as_recorded(features_of_pairs, settings, tmp_path, "contrast", PAIRS)
+
+
+def test_features_that_are_no_longer_those_of_the_shots_are_refused(features, settings, tmp_path):
+    record, benchmark = answers_as_recorded(features, settings, tmp_path, "contrast", SOURCE)
+    with np.load(features / "contrast" / "seed1.npz") as arrays:
+        changed = {key: arrays[key] for key in arrays.files if "/" in key}
+    changed["contrast/train/text"] = changed["contrast/train/text"][::-1]
+    provenance = read_provenance(features / "contrast" / "seed1.npz")
+    write_features(tmp_path / "contrast" / "seed1.npz", provenance, changed)
+    with pytest.raises(RecordError, match="does not see the shots as this file says"):
+        export_model(record, benchmark, tmp_path, {1: record.scores}, Texts(validation_rows=ROWS))
