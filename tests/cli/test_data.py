@@ -1,23 +1,35 @@
+"""`hsokv data` and `hsokv doctor`, and what is wrong usage of any command."""
+
 import json
 
 import pytest
 
-from hsokv.cli import data
+from hsokv.cli import data, doctor
 from hsokv.data import sources
-from hsokv.exceptions import DataUnavailableError
+from hsokv.encoders.files import EncoderFiles
+from hsokv.exceptions import DataUnavailableError, EncoderError
 
 
-def test_a_mistyped_name_is_one_message_on_stderr_without_a_traceback(run):
-    result = run("data", "verify", "sst-2")
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    assert "did you mean 'sst2'?" in result.stderr
-
-
-@pytest.mark.parametrize("arguments", [("data", "verify"), ("data", "verify", "sst2", "--rot"), ("nothing",)])
-def test_wrong_usage_exits_with_2(run, arguments):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nothing",),
+        ("data", "verify"),
+        ("data", "verify", "sst2", "--rot"),
+        *(("swarm", "--backend", "single", option, 10**12) for option in ("--nodes", "--iterations", "--seed")),
+        *(("tune", "model", "--file", "own.csv", "--learning-rate", rate) for rate in ("nan", "inf", "-1")),
+        *(("tune", "model", "--file", "own.csv", "--iterations", number) for number in ("0", "1e9")),
+    ],
+)
+def test_wrong_usage_exits_with_2(run, folder, table, monkeypatch, arguments):
+    monkeypatch.chdir(table.parent)
     assert run(*arguments).exit_code == 2
+
+
+def test_a_mistyped_name_is_one_line(run):
+    result = run("data", "verify", "sst-2")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "did you mean 'sst2'?" in result.stderr
 
 
 def test_list_names_source_terms_and_what_is_here(run, root):
@@ -34,12 +46,10 @@ def test_list_names_source_terms_and_what_is_here(run, root):
 
 
 @pytest.mark.parametrize("name", ["HSOKV_DATA_DIR", "HSOKV_CACHE_DIR"])
-@pytest.mark.parametrize("command", [("data", "list"), ("data", "verify", "sst2"), ("doctor",)])
-def test_a_variable_that_names_a_file_is_refused_by_all_commands(run, root, monkeypatch, name, command):
-    monkeypatch.setenv(name, str(root / "glue" / "SST-2" / "train.tsv"))
-    result = run(*command)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"error: {name}: ")
+@pytest.mark.parametrize("command", [("data", "list"), ("doctor",)])
+def test_a_variable_that_names_a_file_is_refused(refused, table, monkeypatch, name, command):
+    monkeypatch.setenv(name, str(table))
+    refused(f"error: {name}: ", *command)
 
 
 def test_verify_tells_user_copies_and_missing_files_apart(run, root, monkeypatch):
@@ -52,7 +62,7 @@ def test_verify_tells_user_copies_and_missing_files_apart(run, root, monkeypatch
     assert run("data", "verify", "sst2").stdout.count("user copy: ") == 2
 
 
-def test_fetch_reports_where_the_files_are_and_refuses_as_one_message(run, root, monkeypatch):
+def test_fetch_reports_where_the_files_are_and_refuses_as_one_message(run, refused, root, monkeypatch):
     found = sources.DataFiles("sst2", "official", {"train": root / "train.tsv"}, {})
     monkeypatch.setattr(data, "fetch", lambda *_, **__: found)
     assert run("data", "fetch", "sst2").stdout == f"sst2 train: {root / 'train.tsv'} (official)\n"
@@ -61,5 +71,38 @@ def test_fetch_reports_where_the_files_are_and_refuses_as_one_message(run, root,
         raise DataUnavailableError("sst2 could not be downloaded")
 
     monkeypatch.setattr(data, "fetch", unreachable)
-    result = run("data", "fetch", "sst2")
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "error: sst2 could not be downloaded\n")
+    refused("error: sst2 could not be downloaded\n", "data", "fetch", "sst2")
+
+
+def test_doctor_says_what_will_run(run, root, monkeypatch, tmp_path):
+    result = run("doctor", "--json")
+    assert result.exit_code == 0
+    will = json.loads(result.stdout)["benchmarks"]
+    assert will["rare_words"] == "will run"
+    assert will["sst2"].startswith("will run if sst2 and text encoder all-MiniLM-L6-v2 can be downloaded")
+    assert will["sst2_synthetic"].startswith("will run if text encoder all-MiniLM-L6-v2 can be")
+    assert will["split_cifar10"].startswith("will run if cifar10 can be")
+
+    def resolved(source, download):
+        return EncoderFiles(source, tmp_path, "PyPI mirror", {})
+
+    monkeypatch.setattr(doctor, "resolve_encoder", resolved)
+    report = json.loads(run("doctor", "--json", "--root", root).stdout)
+    assert set(report["benchmarks"].values()) == {"will run"}
+    assert {row["found"] for row in report["encoders"]} == {"PyPI mirror"}
+    assert "benchmark sst2: will run" in run("doctor", "--root", root).stdout
+
+
+def test_doctor_exits_with_1_where_something_is_refused(run, tmp_path, monkeypatch):
+    (tmp_path / "bare").mkdir()
+    result = run("doctor", "--root", tmp_path / "bare")
+    assert result.exit_code == 1
+    assert "sst2: refused: " in result.stdout
+
+    def damaged(source, download):
+        raise EncoderError("model.safetensors: wanted one checksum, came another")
+
+    monkeypatch.setattr(doctor, "resolve_encoder", damaged)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "text encoder all-MiniLM-L6-v2: refused: model.safetensors" in result.stdout

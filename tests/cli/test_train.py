@@ -1,6 +1,8 @@
 """`hsokv train` and `hsokv export`: what they ask of the study's rules, and what they refuse before any work."""
 
 import json
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -9,34 +11,21 @@ from hsokv.exceptions import HsokvError
 from hsokv.records import RunRecord
 from tests.runs import write_runs
 
-RECORD = {
-    "benchmark": "rare_words",
-    "condition": "two_senses_level1",
-    "arm": "kv_only",
-    "seed": 7,
-    "status": "done",
-    "reason": None,
-    "configuration": {},
-    "stamp": {"configuration": "", "code": "", "data": ""},
-    "version": "0",
-    "data": {"synthetic": False, "split": "generated"},
-    "flops": {"allowed": 10, "spent": 5},
-    "scores": {"accuracy": 0.5},
-    "outcomes": "01",
-    "shared_test": False,
-    "curves": {},
-    "instruments": {},
-}
+RECORD = RunRecord(
+    *("rare_words", "two_senses_level1", "kv_only", 7, "done", None, {}),
+    *({"configuration": "", "code": "", "data": ""}, "0", {"synthetic": False, "split": "generated"}),
+    *({"allowed": 10, "spent": 5}, {"accuracy": 0.5}, "01", False, {}, {}),
+)
 
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
     """What the rules are asked for; the answer is a record, and a folder for a model."""
-    calls, answer = [], dict(RECORD)
+    calls, answer = [], {}
 
     def snakemake(targets, overlays, overlay, cores, environment):
         calls.append((targets, overlay))
-        write_runs([RunRecord(**answer)], tmp_path / "out" / "records")
+        write_runs([replace(RECORD, **answer)], tmp_path / "out" / "records")
         for model in targets[2:]:
             model.mkdir(parents=True)
             (model / "config.json").write_text("{}")
@@ -45,19 +34,7 @@ def asked(monkeypatch, tmp_path):
     return calls, answer
 
 
-TRAIN = (
-    "train",
-    "--benchmark",
-    "rare_words",
-    "--ablate",
-    "swarm",
-    "--ablate",
-    "maps",
-    "--ablate",
-    "keys",
-    "--seed",
-    "7",
-)
+TRAIN = ("train", "--benchmark", "rare_words", "--ablate", "swarm", "--ablate", "maps", "--ablate", "keys", "--seed", 7)
 
 
 def test_train_asks_for_one_record_and_its_model_and_tells_the_scores(run, asked, tmp_path):
@@ -129,10 +106,8 @@ def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_pat
         (("--benchmark", "sst2", "--configfile", "absent.yaml"), "absent.yaml: expected a file"),
     ],
 )
-def test_what_cannot_be_run_is_refused_before_any_work(run, asked, arguments, message):
-    result = run("train", *arguments)
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert message in result.stderr
+def test_what_cannot_be_run_is_refused_before_any_work(refused, asked, arguments, message):
+    refused(message, "train", *arguments)
     assert asked[0] == []
 
 
@@ -140,42 +115,31 @@ def test_what_cannot_be_run_is_refused_before_any_work(run, asked, arguments, me
     "content",
     [
         b"small: [1",
-        b"paper: {title: Z\xfcrich}",
         b"- a",
         b"",
-        b"results: 3",
-        b"benchmarks: [a]",
         b"benchmarks: {rare_words: {conditions: null}}",
-        b"benchmarks: {rare_words: {headline: []}}",
-        b"benchmarks: {rare_words: {seeds: []}}",
-        b"benchmarks: {rare_words: {kind: 3}}",
         b"methods: {memory: {sharpness: 3}}",
         b"small: true\nsmall: true",
         b"only: &a [*a]",
-        b"methods: &a {memory: *a}",
         b"small: " + b"9" * 5000,
     ],
 )
-@pytest.mark.parametrize("command", ["train", "export"])
-def test_an_overlay_with_a_mistake_is_refused_before_any_work(run, asked, tmp_path, command, content):
+def test_an_overlay_with_a_mistake_is_refused_before_any_work(refused, asked, tmp_path, content):
     (tmp_path / "mine.yaml").write_bytes(content)
-    more = ("--configfile", tmp_path / "mine.yaml", "--save-pretrained", tmp_path / "model")
-    result = run(command, "--benchmark", "rare_words", *more)
-    assert (result.exit_code, result.stdout, asked[0]) == (1, "", [])
-    assert result.stderr.startswith("error: ")
+    refused("", "train", "--benchmark", "rare_words", "--configfile", tmp_path / "mine.yaml")
+    assert asked[0] == []
 
 
 @pytest.mark.parametrize("command", ["train", "export"])
-def test_a_model_is_not_written_in_place_of_a_file(run, asked, tmp_path, command):
+def test_a_model_is_not_written_in_place_of_a_file(refused, asked, tmp_path, command):
     (tmp_path / "file").write_text("")
-    result = run(command, "--benchmark", "rare_words", "--save-pretrained", tmp_path / "file")
-    assert (result.exit_code, asked[0]) == (1, [])
-    assert "is a file" in result.stderr
+    refused("is a file", command, "--benchmark", "rare_words", "--save-pretrained", tmp_path / "file")
+    assert asked[0] == []
 
 
-def test_an_error_of_the_rules_is_an_error(tmp_path, monkeypatch):
+def test_an_error_of_the_rules_is_an_error(refused, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "STUDY", tmp_path)
-    with pytest.raises(HsokvError, match="holds no Snakefile"):
-        train._configuration(None)
+    refused("holds no Snakefile", "export", "--benchmark", "rare_words", "--save-pretrained", tmp_path / "model")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(HsokvError, match="Snakemake stopped with an error"):
         train._snakemake([tmp_path / "x"], None, {}, 1, {})

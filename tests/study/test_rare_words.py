@@ -1,4 +1,5 @@
 import numpy as np
+import torch
 
 from hsokv.data.rare_words import Settings, draw_background, draw_episode, make_world
 from hsokv.encoders.contexts import encode, train_context_encoders
@@ -9,8 +10,6 @@ SMALL = Settings(frequent_words=30, frequent_contexts=6, rare_words=10, queries=
 
 
 def test_arrays_of_a_seed_hold_the_background_statistics_and_the_texts_of_the_shots():
-    import torch
-
     arrays, encoder = encode_seed(3, SMALL, 2, {"two": {"senses": 2, "level": "level1"}}, KEYS, MAPS)
     world = make_world(SMALL, 3)
     known = draw_background(world)
@@ -32,8 +31,5 @@ def test_arrays_of_a_seed_hold_the_background_statistics_and_the_texts_of_the_sh
     assert encoder["training_flops"] > 0
     assert arrays["background/key_map"].shape == arrays["background/query_map"].shape == (raw.shape[1], 8)
     assert arrays["background/map_flops"] > 0
-
-
-def test_every_token_has_a_name_of_its_own():
     names = spell(SMALL, np.arange(1, SMALL.vocabulary)[:, None])
     assert len(set(names)) == SMALL.vocabulary - 1

@@ -11,12 +11,8 @@ from tests.runs import read_run
 
 DATA = {"name": "d", "kind": "generated", "synthetic": True, "split": "generated", "files": {}}
 DONE = done("s", 2, True, DATA, {"name": "e"})
-TASK = {
-    "conditions": {"easy": {"shots": 4}, "hard": {"shots": 4}},
-    "protocol": "episode",
-    "folds": 2,
-    "flops_allowed": 10**8,
-}
+HARD = {"hard": {"shots": 4}}
+TASK = {"conditions": {"easy": {"shots": 4}} | HARD, "protocol": "episode", "folds": 2, "flops_allowed": 10**8}
 SEEDS = [1, 2]
 
 
@@ -130,12 +126,12 @@ def test_what_is_done_is_kept_and_what_is_stale_is_made_again(study, fitted):
 
 
 def test_a_new_seed_and_a_new_condition_add_lines_and_one_left_out_takes_them_away(study, fitted):
-    study.run(seeds=[2], task=TASK | {"conditions": {"hard": {"shots": 4}}})
+    study.run(seeds=[2], task=TASK | {"conditions": HARD})
     one = study.path.read_bytes()
     study.run()
     assert len(fitted) == 4
     assert one in study.path.read_bytes()
-    study.run(seeds=[2], task=TASK | {"conditions": {"hard": {"shots": 4}}})
+    study.run(seeds=[2], task=TASK | {"conditions": HARD})
     assert len(fitted) == 4
     assert study.path.read_bytes() == one
     assert len(read_costs(study.path)) == 1
