@@ -122,29 +122,21 @@ BAD = [  # place, value, what the message says, and the key that it names where 
     ("splitt", "test", "'split'"),
     ("methods.head.step", 3, "'steps'"),
     (f"{WORDS}.world", {"rare_word": 3}, "'rare_words'", f"{WORDS}.world.rare_word"),
-    (f"{WORDS}.validation_rows", 5, "only in .*Texts"),
     (f"{SHOTS16}.senses", 1, "WordsCondition"),
     (f"{SHOTS16}.tuning", CONTRAST | {"unlabelled": 100}, "SemiSupervisedTuning", f"{SHOTS16}.tuning.unlabelled"),
     ("methods.head.steps", ..., "missing"),
-    ("results", ..., "missing"),
-    (f"{SST2}.source", ..., "missing"),
-    (SST2, {"seeds": [1]}, "missing", f"{SST2}.kind"),
     ("benchmarks.sst3", {"seeds": [1]}, "'sst2'", "benchmarks.sst3.kind"),
     ("benchmarks.Mine", None, "Mine", "benchmarks"),
     ("benchmarks.mnli.run_in_overlay", {1: "x"}, "got 1"),
     # types and ranges
-    ("methods.head.steps", "many", "many"),
     ("methods.head.steps", 16.0, "16.0"),
     ("methods.head.steps", True, "true"),
-    ("methods.head.learning_rate", True, "true"),
     ("methods.head.learning_rate", "1e-4", "1.0e-4"),
     ("methods.head.learning_rate", float("inf"), "finite"),
     ("methods.head.learning_rate", 0, "above 0"),
     ("methods.memory.k", 0, "at least 1"),
-    ("methods.swarm.truncation_fraction", 0.6, "at most 0.5"),
     ("small", "true", "True"),
     (f"{SST2}.seeds", ["1"], "--config", f"{SST2}.seeds.0"),
-    (SST2, 3, "3"),
     (f"{SHOTS16}.encoder", None, "null"),
     (f"{SST2}.seeds", [], "at least 1"),
     (f"{SST2}.seeds", [1, 1], "once"),
@@ -153,34 +145,26 @@ BAD = [  # place, value, what the message says, and the key that it names where 
     ("methods.head.optimizer", "lion", "adam_norm.*sgd.*rmsprop_norm"),
     ("split", "final", "validation.*test"),
     (f"{SST2}.kind", "text", "texts"),
-    (f"{GUESSES}.by", "luck", "cross_entropy"),
     (f"{SST2}.source", "sst3", "'sst2'"),
-    (f"{SST2}.source", "cifar10", "cifar10"),
     (f"{SST2}.headline", ["shot16"], "'shots16'"),
     (f"{ONE_SENSE}.level", "level9", "level"),
     ("only", ["sst3"], "'sst2'"),
     ("variants", ["fulll"], "'full'", "variants.0"),
     ("encoder", "minlm", "'minilm'"),
-    (f"{MPNET}.encoder", "mpnt", "'mpnet'"),
     ("contrasts.0.benchmark", "sst3", "'sst2'", "contrasts.full_over_kv_only_rare_words.benchmark"),
-    ("contrasts.0.b", "kv_olny", "'kv_only'"),
-    ("criteria.0.benchmark", "rare_word", "'rare_words'", "criteria.kv_hit_rate.benchmark"),
     ("criteria.3.tracks", ["shots_16"], "'shots16'", "criteria.few_shot_accuracy.tracks"),
     ("expected_failures", ["few_shot"], "'few_shot_accuracy'"),
     # texts
-    ("paper.authors", [{"name": ""}], "not blank", "paper.authors.0.name"),
     ("paper.title", "a\nb", "a line"),
     ("paper.abstract", "a\x07b", "control"),
     (f"{DESCRIBED}.templates", ["a film"], "a film", f"{DESCRIBED}.templates.0"),
     ("results", "~/x", "no ~"),
-    ("results", "a{b}", "a path"),
     # what hangs together
     (f"{SST2}.source", "sst2_synthetic", "_synthetic", SST2),
     (f"{SST2}.source", "files", "required", f"{SST2}.files"),
     (f"{SST2}.columns", {"text": ["a"], "label": "b"}, "not allowed"),
     (f"{SST2}.conditions", {}, "at least one"),
     (f"{DESCRIBED}.words", THREE, "2"),
-    (f"{GUESSES}.descriptions.words", THREE, "2"),
     (f"{SHOTS16}.tuning", CONTRAST | {"by": "descriptions"}, "required", f"{SHOTS16}.tuning.descriptions"),
     (f"{SHOTS16}_descriptions.tuning", CONTRAST, "got both", f"{SHOTS16}_descriptions"),
     (f"{MPNET}.learn_pseudo_labels", True, "by: descriptions"),
@@ -193,32 +177,25 @@ BAD = [  # place, value, what the message says, and the key that it names where 
     ("baselines", ["knn", "full"], "full"),
     ("methods.swarm.rounds", 101, "head.steps = 50"),
     ("methods.swarm.ensemble_size", 17, "16"),
-    (f"{SPACE}.inverse_temperature", [20.0, 5.0], "low < high"),
     (f"{SPACE}.learning_rate", [0.1, 0.2], "head.learning_rate = 1.0"),
     ("contrasts.0.a", "kv_only", "kv_only", "contrasts.full_over_kv_only_rare_words"),
     ("contrasts.0.name", "full_over_kv_only_sst2", "full_over_kv_only_sst2", "contrasts"),
     (f"{SST2}.seeds", list(range(33)), "32", "contrasts.full_over_kv_only_sst2.benchmark"),
     ("criteria.0.kind", "difference", "required", "criteria.0.over"),
-    ("criteria.0.kind", "not_worse", "margin", "criteria.0"),
     ("criteria.0.below", 0.1, "above and below", "criteria.0"),
     ("criteria.2.tracks", ["shots16"], "not allowed"),
     ("criteria.2.score", "hit_rate", "accuracy"),
     ("encoders.third", {"pooling": "mean", "tokens": 9}, "hub or folder"),
     ("encoders.third", {"folder": "/x", "pooling": "mean"}, "required", "encoders.third.tokens"),
-    ("encoders.minilm.sha256", {"weights": "0" * 64}, "weights"),
-    ("encoders.pictures.tokens", 9, "not allowed"),
     (f"{MPNET}.encoder", "pictures", "minilm, mpnet, bge_small"),
     ("benchmarks.shapes.conditions.own.encoder", "mpnet", "pictures"),
     ("encoder", "pictures", "reads images"),
     # absurd values, which would eat the machine
     (f"{SST2}.seeds", [2**64], "below 4294967296", f"{SST2}.seeds.0"),
     (f"{SST2}.seeds", list(range(1001)), "at most 1000"),
-    (f"{SHOTS16}.shots", 10**9, "at most 1000000"),
-    (f"{SST2}.flops_allowed", 1e300, "at most"),
     (f"{WORDS}.world", {"rare_words": 10_000, "queries": 1000}, "contexts"),
     ("methods.head.steps", 0xF << 20_000, "at most"),
     ("methods.swarm.agents", 1000, "at most 1000 agents of all"),
-    ("distributed.projection.nodes", [10**9], "at most", "distributed.projection.nodes.0"),
 ]
 
 
@@ -303,12 +280,6 @@ def test_what_only_names_is_run_and_what_hangs_on_others_is_left_out(configurati
     assert {entry["benchmark"] for entry in study["criteria"]} == {"sst2", "cartpole"}
     alone["benchmarks"]["mnli"]["fold"] = 4
     refused(alone, "benchmarks.mnli.fold")
-
-
-def test_what_is_null_is_left_out(configuration):
-    study, left_out = overlaid(configuration, "config/small.yaml")
-    assert "mnli" in left_out
-    assert "shots16_mpnet" not in study["benchmarks"]["sst2"]["conditions"]
 
 
 def test_own_files_are_a_benchmark_by_configuration_alone_and_own_pairs_have_no_descriptions(configuration):

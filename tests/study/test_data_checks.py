@@ -67,15 +67,6 @@ def test_a_damaged_encoder_is_named_before_any_work(tmp_path):
         check_data(asked, None)
 
 
-def test_an_encoder_that_no_condition_uses_is_not_looked_at():
-    asked = texts(made="sst2_synthetic")
-    asked["encoders"]["other"] = {"folder": "/nowhere"}
-    assert "encoder_other" not in check_data(asked, None)
-    asked["benchmarks"]["made"]["conditions"] = {"shots1": {"shots": 1, "encoder": "other"}}
-    with pytest.raises(EncoderError, match=r"wanted config\.json of nowhere in /nowhere"):
-        check_data(asked, None)
-
-
 @pytest.fixture
 def own_files(tmp_path, monkeypatch):
     """(configuration, function that writes one of its files): a benchmark on files of one's own."""

@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import torch
 
 from hsokv.data.rare_words import draw_episode, make_world
 from hsokv.exceptions import RecordError
 from hsokv.hub import HSOKVForSequenceClassification
-from hsokv.study.export import Texts, export_model
-from hsokv.study.features import Request, done, write_features
+from hsokv.study.export import export_model
+from hsokv.study.features import Request
 from hsokv.study.rare_words import encode_seeds, spell, world_settings
 
 from .helpers import run_once
@@ -19,8 +17,6 @@ WORLD = {"frequent_words": 30, "frequent_contexts": 6, "rare_words": 10, "querie
 KEYS, MAPS = {"shrinkage": 0.1, "directions": 6}, {"steps": 2, "words": 20, "learning_rate": 0.03}
 LEVEL1 = {"two_senses_level1": {"senses": 2, "level": "level1"}}
 WORDS = {"kind": "words", "world": WORLD, "encoder_steps": 2, "conditions": LEVEL1, "flops_allowed": 1e9}
-SHOTS4 = {"shots4": {"shots": 4}}
-TEXTS = {"kind": "texts", "source": "sst2_synthetic", "folds": 2, "conditions": SHOTS4, "flops_allowed": 1e9}
 
 
 @pytest.fixture(scope="module")
@@ -28,26 +24,6 @@ def words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
     asked = Request([1], folder / "default", "stamp", lambda line: None, WORDS["conditions"])
     encode_seeds(asked, WORLD, 2, KEYS, MAPS)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def texts(tmp_path_factory):
-    """Features of as many numbers as the text encoder gives, of texts that there are not."""
-    folder, generator = tmp_path_factory.mktemp("texts"), np.random.default_rng(0)
-
-    def draw(count):
-        y = np.arange(count) % 2
-        x = generator.normal(size=(count, 384)) + 3 * np.eye(2, 384)[y]
-        return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32), y
-
-    data = {"name": "sst2_synthetic", "kind": "generated", "synthetic": True, "split": "generated", "files": {}}
-    provenance = done("s", 2, True, data, {"name": "e"})
-    (x, y), (dev_x, dev_y), (test_x, test_y) = draw(8), draw(8), draw(30)
-    arrays = {"shots4/train/x": x, "shots4/train/y": y, "shots4/dev/x": dev_x, "shots4/dev/y": dev_y}
-    arrays["shots4/train/text"] = np.array([f"text {i}" for i in range(8)])
-    write_features(folder / "default" / "seed1.npz", provenance, arrays)
-    write_features(folder / "default" / "evaluation.npz", provenance, {"test/x": test_x, "test/y": test_y})
     return folder
 
 
@@ -63,17 +39,6 @@ def test_contexts_of_rare_words_are_answered_as_the_record_says(words, settings,
     shot, label = (record.instruments["memory"][name][3] for name in ("texts", "labels"))
     first = model.recall(shot)[0]
     assert (first.text, first.label, first.source) == (shot, f"word {label}", "rare_words, seed 1: shot")
-
-
-def test_features_of_texts_are_answered_as_the_record_says(texts, settings, tmp_path):
-    record = run_once("kv_only", TEXTS, settings, texts, texts / "records", name="sst2_synthetic")
-    export_model(record, TEXTS, texts, {1: record.scores}, Texts()).save_pretrained(tmp_path)
-    model = HSOKVForSequenceClassification.from_pretrained(tmp_path)
-    with np.load(texts / "default" / "evaluation.npz") as arrays, torch.no_grad():
-        said = model(features=torch.from_numpy(arrays["test/x"])).logits.argmax(-1).numpy()
-        assert "".join("01"[right] for right in (said == arrays["test/y"]).astype(int)) == record.outcomes
-    assert model.labels == ["negative", "positive"]
-    assert {entry["text"] for entry in model.entries.values()} == {f"text {i}" for i in range(8)}
 
 
 def test_the_card_tells_what_the_record_holds(words, settings, tmp_path):

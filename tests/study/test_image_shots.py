@@ -91,12 +91,6 @@ def test_a_model_answers_pixels_as_the_record_of_its_run_says(features, settings
     assert model.labels == list(test.names)
 
 
-def test_what_was_not_found_is_not_run_and_says_why(settings, tmp_path):
-    encode(tmp_path / "default", reason="no such images")
-    record = run_once("knn", SHAPES, settings, tmp_path, tmp_path)
-    assert (record.status, record.reason, record.outcomes) == ("not run", "no such images", "")
-
-
 def test_more_shots_than_a_class_has_images_are_refused_before_any_work():
     described = describe_contents(source_of(SHAPES) | {"folder": str(FOLDER)}, None)
     study = {"split": "validation", "data": {"validation_rows": 1, "validation_images": 4}}

@@ -12,7 +12,6 @@ from hsokv.study.benchmarks import source_of
 from hsokv.study.data_manifest import describe_contents
 from hsokv.study.features import Request, load_episode, read_provenance, read_texts
 from hsokv.study.text import encode_shots, load_texts
-from tests.encoders.made import save_encoder
 
 from .helpers import ROOT, run_once
 
@@ -84,19 +83,6 @@ def test_the_development_set_is_apart_from_what_shots_are_drawn_from(messages):
     assert np.bincount(development.labels).tolist() == np.bincount(final.labels).tolist() == [8, 8, 8]
     assert not set(pool.inputs) & set(development.inputs)
     assert not (set(pool.inputs) | set(development.inputs)) & set(final.inputs)
-
-
-def test_another_encoder_from_a_folder_makes_the_features(messages, tmp_path):
-    (tmp_path / "tiny").mkdir()
-    save_encoder(tmp_path / "tiny", "mpnet")
-    encoder = EncoderSource(folder=str(tmp_path / "tiny"), pooling="cls", tokens=20)
-    encode(tmp_path / "features", source_of(messages), {"shots2": {"shots": 2}}, "test", 8, encoder=encoder)
-    episode = load_episode(tmp_path / "features", 1, "shots2", classes=3, folds=2)
-    assert episode.train.x.shape == (6, 24)
-    told = read_provenance(tmp_path / "features/seed1.npz")["encoder"]
-    assert (told["name"], told["revision"], told["pooling"], told["tokens"]) == ("tiny", None, "cls", 20)
-    assert set(told["sha256"]) == {"config.json", "model.safetensors", "tokenizer.json"}
-    assert told["flops"] > 0
 
 
 def test_an_encoder_may_be_cut_after_a_layer(pairs, tmp_path):

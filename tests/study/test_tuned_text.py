@@ -160,12 +160,13 @@ def answers_as_recorded(features, settings, folder, name, source):
     assert right == record.outcomes
     with np.load(features / ("default/evaluation.npz" if name == "plain" else f"{name}/seed1.npz")) as arrays:
         np.testing.assert_allclose(model.encode(asked).numpy(), arrays["test/x"], rtol=0, atol=1e-5)
-    return record, benchmark
+    return record, benchmark, model
 
 
 @pytest.mark.parametrize("name", ["plain", "learnt_guesses"])
 def test_a_model_answers_texts_as_the_record_says(features, settings, tmp_path, name):
-    answers_as_recorded(features, settings, tmp_path, name, SOURCE)
+    _, _, model = answers_as_recorded(features, settings, tmp_path, name, SOURCE)
+    assert model.labels == ["negative", "positive"]
 
 
 def test_a_model_answers_pairs_as_the_record_says(features_of_pairs, settings, tmp_path):
@@ -173,7 +174,7 @@ def test_a_model_answers_pairs_as_the_record_says(features_of_pairs, settings, t
 
 
 def test_features_that_are_no_longer_those_of_the_shots_are_refused(features, settings, tmp_path):
-    record, benchmark = answers_as_recorded(features, settings, tmp_path, "contrast", SOURCE)
+    record, benchmark, _ = answers_as_recorded(features, settings, tmp_path, "contrast", SOURCE)
     with np.load(features / "contrast" / "seed1.npz") as arrays:
         changed = {key: arrays[key] for key in arrays.files if "/" in key}
     changed["contrast/train/text"] = changed["contrast/train/text"][::-1]
