@@ -34,7 +34,8 @@ def test_the_best_is_that_of_the_same_run_and_curves_are_means_over_conditions_a
         return searching(benchmark, condition, arm, seed, curves=curves)
 
     study = analysed(configuration(), make)
-    assert mean(study, "rare_words", "kv_only", "regret_end") == pytest.approx(0.6)
+    found = row(study.scores, benchmark="rare_words", condition="headline", arm="kv_only", score="regret_end")
+    assert [found[end] for end in ("mean", "low", "high")] == pytest.approx([0.6] * 3)
     curve = study.curves.query("benchmark == 'rare_words' and condition == 'headline' and arm == 'full'")
     assert (curve["x"].tolist(), curve["mean"].tolist()) == ([1, 2], pytest.approx([0.7, 0.5]))
 
