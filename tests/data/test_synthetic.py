@@ -11,7 +11,11 @@ from hsokv.data.synthetic import generate_mnli_synthetic, generate_split_cifar10
 GENERATORS = {
     "sst2": (generate_sst2_synthetic, 2, "eef22c67984980e5052ce21d38a183f050a233625ac8d2ee28c79a69438555dc"),
     "mnli": (generate_mnli_synthetic, 3, "edbee71737b6857d723abc883c50ab6c6fa8fcf912b29332ade6eb667ffae26d"),
-    "cifar10": (generate_split_cifar10_synthetic, 10, "c6b85e91756d2a4fe8d959c3e63c71c558faddfaffbf6ce8c44ae0fad61d49fa"),
+    "cifar10": (
+        generate_split_cifar10_synthetic,
+        10,
+        "c6b85e91756d2a4fe8d959c3e63c71c558faddfaffbf6ce8c44ae0fad61d49fa",
+    ),
 }
 names = pytest.mark.parametrize("name", GENERATORS)
 
