@@ -35,21 +35,14 @@ def batches(tmp_path):
     return contents, paths
 
 
-def test_images_come_with_their_labels_and_names(batches):
+def test_images_are_the_same_in_another_order_and_written_in_another_way(batches):
     contents, paths = batches
-    train, test = read_cifar10(paths)
+    train, test = wanted = read_cifar10(paths)
+    data, labels = (np.concatenate([contents[split][key] for split in TRAIN]) for key in ("data", "labels"))
     assert (train.inputs.shape, test.inputs.shape) == ((100, 3, 32, 32), (20, 3, 32, 32))
     assert (train.inputs.dtype, train.labels.dtype, train.names) == (np.uint8, np.int64, tuple(NAMES))
-    label = {image.tobytes(): label for image, label in zip(train.inputs, train.labels, strict=True)}
-    for split in TRAIN:
-        pairs = zip(contents[split]["data"], contents[split]["labels"], strict=True)
-        assert all(label[image.tobytes()] == number for image, number in pairs)
-
-
-def test_another_order_and_another_way_of_writing_give_the_same(batches):
-    contents, paths = batches
-    wanted = read_cifar10(paths)
-    data, labels = (np.concatenate([contents[split][key] for split in TRAIN]) for key in ("data", "labels"))
+    read = {image.tobytes(): label for image, label in zip(train.inputs, train.labels, strict=True)}
+    assert read == {image.tobytes(): label for image, label in zip(data, labels, strict=True)}
     shares = np.split(np.random.default_rng(9).permutation(100), [10, 30, 60, 61])
     for protocol, (split, rows) in enumerate(zip(TRAIN, shares, strict=True)):
         pixels = np.asfortranarray(data[rows]) if protocol % 2 else data[rows]

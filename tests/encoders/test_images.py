@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import ARCHITECTURE, PREPROCESSOR, TOKENIZER, WEIGHTS, EncoderSource, resolve_encoder
 from hsokv.encoders.images import _pixels, _vectors, load_image_encoder
 from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError, DataError, EncoderError
@@ -26,6 +26,7 @@ def folders(tmp_path_factory):
     made = {kind: tmp_path_factory.mktemp(kind) for kind in (*KINDS, "vit_mae", "bert")}
     for kind, folder in made.items():
         save_encoder(folder, kind) if kind == "bert" else save_image_encoder(folder, kind)
+    shutil.copy(made["vit"] / PREPROCESSOR, made["bert"])
     return made
 
 
@@ -37,7 +38,7 @@ def images():
 
 
 def load(folder, pooling="pooler", **options):
-    if (folder / "tokenizer.json").exists():
+    if (folder / TOKENIZER).exists():
         return load_text_encoder(resolve_encoder(EncoderSource(folder=str(folder), tokens=16)))
     source = EncoderSource(folder=str(folder), pooling=pooling, modality="images")
     return load_image_encoder(resolve_encoder(source), **options)
@@ -89,103 +90,61 @@ def test_no_images_give_no_vectors_and_others_than_images_are_refused(folders, i
             encoder.encode([wrong])
 
 
-def write(folder, name, **changes):
-    """Change a file of settings; code that it may name would end the tests."""
-    path = folder / name
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    (folder / "own.py").write_text("raise SystemExit('was run')")
-
-
-def lose(folder, part):
+def change(path, new):
+    """A file of settings gets the `new` ones, one of weights loses a part, another is written anew or taken away."""
     from safetensors.torch import load_file, save_file
 
-    weights = load_file(folder / "model.safetensors")
-    lost = next(name for name in sorted(weights) if name.startswith(part))
-    save_file({k: v for k, v in weights.items() if k != lost}, folder / "model.safetensors", {"format": "pt"})
+    if isinstance(new, dict):
+        path.write_text(json.dumps(json.loads(path.read_text()) | new))
+        (path.parent / "own.py").write_text("raise SystemExit('was run')")
+    elif isinstance(new, str):
+        weights = load_file(path)
+        del weights[next(name for name in sorted(weights) if name.startswith(new))]
+        save_file(weights, path, {"format": "pt"})
+    else:
+        path.write_bytes(new) if new else path.unlink()
 
 
 OWN_MODEL = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
 OWN_PROCESSOR = {"image_processor_type": "Own", "auto_map": {"AutoImageProcessor": "own.Own"}}
+LARGER = {"size": {"height": 24, "width": 24}}
+UNCUT = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 16}, "do_center_crop": False}
 
 
 @pytest.mark.parametrize(
-    ("kind", "pooling", "change", "said"),
+    ("kind", "pooling", "file", "new", "said"),
     [
         # Code that comes with the files is not run.
-        (
-            "vit",
-            "mean",
-            lambda folder: write(folder, "config.json", **OWN_MODEL),
-            "wanted the files of an image encoder",
-        ),
-        (
-            "bert",
-            "mean",
-            lambda folder: write(folder, "config.json", **OWN_MODEL),
-            "wanted the files of a text encoder",
-        ),
-        (
-            "vit",
-            "mean",
-            lambda folder: write(folder, "preprocessor_config.json", **OWN_PROCESSOR),
-            r"preprocessor_config\.json: wanted the preprocessor of an image encoder",
-        ),
+        ("vit", "mean", ARCHITECTURE, OWN_MODEL, "wanted the files of an image encoder, came others"),
+        ("bert", "mean", ARCHITECTURE, OWN_MODEL, "wanted the files of a text encoder, came others"),
+        ("vit", "mean", PREPROCESSOR, OWN_PROCESSOR, "wanted the preprocessor of an image encoder"),
         # Files that are not an encoder's, or another's.
-        ("bert", "mean", lambda folder: (folder / "model.safetensors").write_bytes(b"{}"), "came others"),
-        ("bert", "mean", lambda folder: (folder / "config.json").write_bytes(b"{}"), "came others"),
-        (
-            "vit",
-            "mean",
-            lambda folder: lose(folder, "layernorm.bias"),
-            r"wanted the weights .*, misses layernorm\.bias",
-        ),
-        ("bert", "mean", lambda folder: lose(folder, "encoder.layer.1"), r"misses encoder\.layer\.1"),
-        ("vit", "pooler", lambda folder: lose(folder, "pooler"), r"misses pooler\.dense\.bias\): write pooling: cls"),
-        (
-            "vit",
-            "mean",
-            lambda folder: (save_encoder(folder, "bert"), (folder / "tokenizer.json").unlink()),
-            r"wanted an encoder that reads images .* came a bert, which reads input_ids",
-        ),
-        (
-            "vit",
-            "mean",
-            lambda folder: write(folder, "preprocessor_config.json", size={"height": 24, "width": 24}),
-            r"preprocessor_config\.json: wanted the images that a vit reads, came others",
-        ),
+        ("bert", "mean", WEIGHTS, b"{}", "came others"),
+        ("bert", "mean", ARCHITECTURE, b"{}", "came others"),
+        ("vit", "mean", WEIGHTS, "layernorm.bias", r"wanted the weights .*, misses layernorm\.bias"),
+        ("bert", "mean", WEIGHTS, "encoder.layer.1", r"misses encoder\.layer\.1"),
+        ("vit", "pooler", WEIGHTS, "pooler", r"misses pooler\.dense\.bias\): write pooling: cls"),
+        ("bert", "mean", TOKENIZER, None, "wanted an encoder that reads images .* came a bert, which reads input_ids"),
+        ("vit", "mean", PREPROCESSOR, LARGER, "wanted the images that a vit reads, came others"),
         # What no vector can be made of.
-        ("resnet", "cls", None, r"config\.json: wanted a model with tokens for pooling: cls, came a resnet"),
-        ("vit_mae", "mean", None, "wanted an encoder that gives an image one vector, came a vit_mae"),
+        ("resnet", "mean", PREPROCESSOR, UNCUT, "wanted images brought to one size, came .* let it cut them"),
+        ("resnet", "cls", PREPROCESSOR, {}, "wanted a model with tokens for pooling: cls, came a resnet"),
+        ("vit_mae", "mean", PREPROCESSOR, {}, "wanted an encoder that gives an image one vector, came a vit_mae"),
     ],
 )
-def test_files_that_no_encoder_can_be_made_of_are_refused(folders, tmp_path, kind, pooling, change, said):
+def test_files_that_no_encoder_can_be_made_of_are_refused(folders, images, tmp_path, kind, pooling, file, new, said):
     shutil.copytree(folders[kind], tmp_path, dirs_exist_ok=True)
-    if change:
-        change(tmp_path)
+    change(tmp_path / file, new)
     before = torch.random.get_rng_state()
     with pytest.raises(EncoderError, match=said):
-        load(tmp_path, pooling)
+        load(tmp_path, pooling).encode(images)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_images_that_are_not_brought_to_one_size_are_refused(folders, images, tmp_path):
-    shutil.copytree(folders["resnet"], tmp_path, dirs_exist_ok=True)
-    described = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 16}, "do_center_crop": False}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(described))
-    with pytest.raises(EncoderError, match=r"wanted images brought to one size, came .* let it cut them"):
-        load(tmp_path).encode(images)
-
-
-def test_the_first_token_of_a_classifier_which_has_no_pooler_is_read(folders, images, tmp_path):
-    from transformers import AutoConfig, AutoModelForImageClassification
-
+def test_a_pooler_that_was_not_trained_may_be_missing_where_it_is_not_read(folders, images, tmp_path):
     shutil.copytree(folders["vit"], tmp_path, dirs_exist_ok=True)
-    classifier = AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(tmp_path)).eval()
-    classifier.save_pretrained(tmp_path)
-    encoder = load(tmp_path, "cls")
-    with torch.no_grad():
-        states = classifier.vit(_pixels(encoder.processor, images[0])).last_hidden_state[0, 0]
-    np.testing.assert_allclose(encoder.encode(images[:1])[0], states / states.norm(), atol=1e-5)
+    change(tmp_path / WEIGHTS, "pooler")
+    np.testing.assert_array_equal(load(tmp_path, "cls").encode(images), load(folders["vit"], "cls").encode(images))
 
 
 def test_all_is_computed_on_the_encoder_s_device(folders, images):

@@ -184,18 +184,15 @@ def test_pseudo_labels_that_cannot_be_are_refused(given, error, said):
         pseudo_labels(described, torch.tensor(labels), pool, fraction)
 
 
+@pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"epochs": 0}, {"batch": 1}, {"temperature": 0.0}])
+def test_settings_out_of_range_are_refused(above, states, wrong):
+    with pytest.raises(ConfigurationError, match="wanted learning_rate and temperature above 0, at least 1 epoch"):
+        tune_contrastive(above, states, LABELS, FAST._replace(**wrong), generator())
+
+
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        *(
-            (
-                lambda above, states, wrong=wrong: (above, states, LABELS, FAST._replace(**wrong)),
-                ConfigurationError,
-                name,
-            )
-            for wrong in ({"learning_rate": 0.0}, {"epochs": 0}, {"batch": 1}, {"temperature": 0.0})
-            for name in wrong
-        ),
         (lambda above, states: (above, states, LABELS[:-1], FAST), DataError, "6 and 5"),
         (lambda above, states: (above, States(states.tokens[:1]), LABELS[:1], FAST), DataError, "1 and 1"),
         (lambda above, states: (above.below(0), states, LABELS, FAST), ConfigurationError, "layers"),
