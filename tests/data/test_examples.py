@@ -14,7 +14,6 @@ from hsokv.data.examples import (
     development_split,
     draw_shots,
     draw_unlabelled,
-    in_order,
 )
 from hsokv.exceptions import DataError
 
@@ -146,9 +145,3 @@ def test_a_class_is_one_name_and_a_number_is_written_in_one_way():
     for names in (["a"], ["1", "1.0"], ["01", "1"], ["-0.50", "-.5", "-0.5"]):
         with pytest.raises(DataError, match="own"):
             check_names(names, "own")
-
-
-def test_in_order_gives_the_same_for_a_reordered_copy():
-    examples = images_of(20)
-    shuffled = examples.take(np.random.default_rng(2).permutation(20))
-    assert labelled(in_order(examples)) == labelled(in_order(shuffled)) != labelled(examples)

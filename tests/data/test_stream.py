@@ -51,28 +51,20 @@ def test_tasks_that_cannot_share_out_the_classes_are_refused(tasks, said):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("part", "change", "said"),
     [
-        (lambda x, y: (x.masked_fill(torch.eye(6, 5).bool(), torch.nan), y), r"task 2: .* 5 feature rows"),
-        (lambda x, y: (x, y - 1), r"task 2: wanted its own labels, 2\.\.3, got 1\.\.2"),
-        (lambda x, y: (x, y + 1), r"task 2: wanted its own labels, 2\.\.3, got 3\.\.4"),
-        (lambda x, y: (x[:3], y[:3]), "task 2: wanted at least 2 examples of every class, got 1 of class 3"),
-        (lambda x, y: (x[:, :4], y), r"task 2: wanted features \[n, 5\]"),
-        (lambda x, y: (x[:0], y[:0]), r"task 2: wanted features \[n, 5\] and n labels, n > 0"),
+        ("tasks", lambda x, y: (x.masked_fill(torch.eye(6, 5).bool(), torch.nan), y), r"task 2: .* 5 feature rows"),
+        ("tasks", lambda x, y: (x, y - 1), r"task 2: wanted its own labels, 2\.\.3, got 1\.\.2"),
+        ("tasks", lambda x, y: (x, y + 1), r"task 2: wanted its own labels, 2\.\.3, got 3\.\.4"),
+        ("tasks", lambda x, y: (x[:3], y[:3]), "task 2: wanted at least 2 examples of every class, got 1 of class 3"),
+        ("tasks", lambda x, y: (x[:, :4], y), r"task 2: wanted features \[n, 5\]"),
+        ("tasks", lambda x, y: (x[:0], y[:0]), r"task 2: wanted features \[n, 5\] and n labels, n > 0"),
+        ("test", lambda x, y: (x[y < 3], y[y < 3]), "test: .* at least 1 examples of every class, got 0 of class 3"),
+        ("test", lambda x, y: (x, y + (y == 3)), r"test: .* 0\.\.3, got 0\.\.4"),
     ],
 )
-def test_a_bad_task_is_refused(stream, change, said):
+def test_a_bad_task_or_test_is_refused(stream, part, change, said):
+    first, second = stream.tasks
+    new = Shots(*change(*stream.test)) if part == "test" else (first, Shots(*change(*second)))
     with pytest.raises(DataError, match=said):
-        check_stream(stream._replace(tasks=(stream.tasks[0], Shots(*change(*stream.tasks[1])))))
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda x, y: (x[y < 3], y[y < 3]), "test: .* at least 1 examples of every class, got 0 of class 3"),
-        (lambda x, y: (x, y + (y == 3)), r"test: .* 0\.\.3, got 0\.\.4"),
-    ],
-)
-def test_a_test_that_lacks_a_class_or_has_one_too_many_is_refused(stream, change, said):
-    with pytest.raises(DataError, match=said):
-        check_stream(stream._replace(test=Shots(*change(*stream.test))))
+        check_stream(stream._replace(**{part: new}))
