@@ -30,6 +30,7 @@ def test_known_answers_for_a_stream():
     matrix = [[0.6], [0.9, 0.8], [0.5, 0.7, 0.9]]
     assert bwt(matrix) == pytest.approx(((0.5 - 0.6) + (0.7 - 0.8)) / 2)
     assert forgetting(matrix) == pytest.approx(((0.9 - 0.5) + (0.8 - 0.7)) / 2)
+    assert forgetting([[0.5], [0.8, 0.9]]) == pytest.approx(-0.3)  # the last row is no part of the maximum
     assert retention(matrix) == pytest.approx((0.5 + 0.7) / 2)
     assert bwt([[0.4]]) == forgetting([[0.4]]) == 0
 
