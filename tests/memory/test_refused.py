@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from hsokv.exceptions import ConfigurationError, HsokvError
+from hsokv.exceptions import ConfigurationError, DataError, HsokvError
 from hsokv.memory import KeyValueMemory
 from hsokv.memory import functional as kv
 
-from .modules import CLASSES, KEY_DIM, NOTHING, draw, draw_labels, empty, filled, snapshot, unchanged
+from .made import CLASSES, KEY_DIM, NOTHING, copy, draw, draw_labels, empty, filled, same, snapshot, unchanged
 
 COUNTS = [0, -1, 2.5, True, None, "3", 2**63, torch.tensor(3)]
 TEMPERATURES = [0, -9, math.inf, math.nan, 1e300, None, "10"]
@@ -23,16 +23,34 @@ SETTINGS = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in SETTINGS.items() for value in values])
-def test_a_memory_that_cannot_be_is_refused(name, value):
-    with pytest.raises(ConfigurationError, match=name):
-        KeyValueMemory(**{"key_dim": 2, "classes": 2, name: value})
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_memory_that_cannot_be_is_refused(name):
+    for value in SETTINGS[name]:
+        with pytest.raises(ConfigurationError, match=name):
+            KeyValueMemory(**{"key_dim": 2, "classes": 2, name: value})
 
 
-@pytest.mark.parametrize("value", TEMPERATURES)
-def test_the_function_refuses_an_inverse_temperature_too(value):
-    with pytest.raises(ConfigurationError, match="inverse_temperature"):
-        kv.label_distribution(kv.read(filled().state, torch.eye(KEY_DIM), 2), value, CLASSES)
+FUNCTIONS = {
+    "capacity >= 1": lambda state: kv.init(0, 2),
+    "key_dim >= 1": lambda state: kv.init(2, 0),
+    "k >= 1, got 0": lambda state: kv.read(state, torch.ones(1, 2), 0),
+    "max_megabytes >= 1, got 0": lambda state: kv.read(state, torch.ones(1, 2), 1, max_megabytes=0),
+    "inverse_temperature": lambda state: kv.label_distribution(kv.read(state, torch.eye(2), 2), -9, CLASSES),
+    "capacity >= 1, got 0": lambda state: kv.prune(state, 0),
+    r"wanted keys \['n', 2\].*got \(1, 3\)": lambda state: kv.write(state, torch.ones(1, 3), torch.tensor([0])),
+    r"got \(2, 2\) and \(1,\)": lambda state: kv.write(state, torch.ones(2, 2), torch.tensor([0])),
+    r"got \(4, 1, 2\)": lambda state: kv.write(state, torch.ones(4, 1, 2), torch.zeros(4, 1, dtype=torch.int64)),
+    r"got \(2,\) and \(\)": lambda state: kv.write(state, torch.ones(2), torch.tensor(0)),
+}
+
+
+@pytest.mark.parametrize("message", FUNCTIONS)
+def test_the_functions_refuse_sizes_that_mean_nothing_and_shapes_that_do_not_fit(message):
+    state = kv.write(kv.init(2, 2), torch.eye(2), torch.tensor([0, 1]))
+    before = copy(state)
+    with pytest.raises((ConfigurationError, DataError), match=message):
+        FUNCTIONS[message](state)
+    assert same(state, before)
 
 
 def test_whole_numbers_of_numpy_are_numbers():
@@ -124,10 +142,10 @@ def test_a_mistake_is_refused_and_changes_nothing(case):
         assert unchanged(memory, before)
 
 
-@pytest.mark.parametrize("case", ["zero", "NaN", "another dimension"])
-def test_bad_queries_are_refused_even_by_an_empty_memory(case):
-    with pytest.raises(HsokvError, match="queries"):
-        empty()(ROWS[case])
+def test_bad_queries_are_refused_even_by_an_empty_memory():
+    for case in ("zero", "NaN", "another dimension"):
+        with pytest.raises(HsokvError, match="queries"):
+            empty()(ROWS[case])
 
 
 def test_a_memory_without_numbers_says_what_to_do():
