@@ -1,14 +1,17 @@
-"""A small model of contexts, which needs no weights from elsewhere."""
+"""A small model of contexts, which needs no weights from elsewhere, and models of texts on small random encoders."""
 
 import pytest
 import torch
 
 from hsokv.arms.predictors import Ensemble, Linear
 from hsokv.encoders.contexts import FEATURES, HIDDEN, ContextEncoder
+from hsokv.encoders.files import EncoderSource
+from hsokv.hub import text_memory
 from hsokv.hub.encoders import ContextInputs
 from hsokv.hub.factory import make_model
 from hsokv.hub.tokenizer import word_tokenizer
 from hsokv.memory import KeyValueMemory
+from tests.encoders.made import save_encoder
 
 WORDS = [f"w{i}" for i in range(12)]
 
@@ -45,5 +48,29 @@ def model():
     return build()
 
 
+@pytest.fixture(scope="session", params=["bert", "mpnet"])
+def source(request, tmp_path_factory):
+    """A small random encoder of texts, which cuts them to 20 tokens."""
+    folder = tmp_path_factory.mktemp(request.param)
+    save_encoder(folder, request.param)
+    return EncoderSource(folder=str(folder), tokens=20)
+
+
+@pytest.fixture
+def texts_model(source):
+    model = text_memory(["good", "bad"], source)
+    model.remember(["a charming film", "dull"], ["good", "bad"])
+    return model
+
+
 def answers(model, texts=("w0 w2", "w9 w11", "w5")):
     return [sorted(row.items()) for row in model.predict(list(texts))]
+
+
+def tensors(model):
+    return {name: part.clone() for name, part in model.state_dict().items()}
+
+
+def same_tensors(model, before):
+    now = model.state_dict()
+    return now.keys() == before.keys() and all(torch.equal(now[name], before[name]) for name in before)

@@ -1,6 +1,7 @@
-"""Two processes, started once for all laws: ranks that write to memories and models, and saves into one folder."""
+"""Two processes, this one and another, for all laws: ranks with memories and models, saves into one folder."""
 
 import math
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -62,16 +63,23 @@ def save_often(rank, folder):
 
 
 def work(rank, folder):
-    distributed.init_process_group("gloo", init_method=f"file://{folder}/ranks", rank=rank, world_size=2)
-    save_often(rank, folder / "model")
-    torch.save((write_to_a_memory(rank), write_to_a_model(rank)), folder / str(rank))
-    distributed.destroy_process_group()
+    ranks = {"rank": rank, "world_size": 2, "timeout": timedelta(minutes=3)}
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/ranks", **ranks)
+    try:
+        save_often(rank, folder / "model")
+        torch.save((write_to_a_memory(rank), write_to_a_model(rank)), folder / str(rank))
+    finally:
+        distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("two")
-    torch.multiprocessing.spawn(work, (folder,), nprocs=2)
+    other = torch.multiprocessing.get_context("spawn").Process(target=work, args=(1, folder))
+    other.start()
+    work(0, folder)
+    other.join()
+    assert other.exitcode == 0
     return folder
 
 

@@ -10,52 +10,33 @@ import torch
 from transformers import AutoTokenizer, pipeline
 
 from hsokv.encoders.contexts import FEATURES
-from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import resolve_encoder
 from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError, DataError, HsokvError
 from hsokv.hub import HSOKVForSequenceClassification, make_model, text_memory
 from hsokv.hub.encoders import TextInputs
-from tests.encoders.made import save_encoder
 
-from .conftest import answers, build, linear
+from .conftest import answers, build, linear, same_tensors, tensors
 
 TEXTS, LABELS = ["w3 w4", "w7 w8", "w5"], ["a", "b", "b"]
 LONG = "the plot bears a comedy " * 12
-
-
 IDS, FEATURE = torch.tensor([[1, 2], [10, 11]]), torch.ones(1, FEATURES)
 NAN, NO_TEXT = float("nan"), "\ud800"
-
-
-def state_with(change):
-    """A state_dict of a model that holds an entry more, changed."""
-    model = build()
-    model.remember(["w5"], ["b"])
-    tensors = dict(model.state_dict())
-    change(tensors)
-    return tensors
 
 
 class Column(UserList):
     """A column as datasets has it: a sequence that is no list."""
 
 
-@pytest.fixture(params=["bert", "mpnet"])
-def source(request, tmp_path):
-    (tmp_path / "encoder").mkdir()
-    save_encoder(tmp_path / "encoder", request.param)
-    return EncoderSource(folder=str(tmp_path / "encoder"), tokens=20)
-
-
-@pytest.fixture
-def texts_model(source):
-    model = text_memory(["good", "bad"], source)
-    model.remember(["a charming film", "dull"], ["good", "bad"])
-    return model
-
-
 def generate(values):
     yield from values
+
+
+def load(folder, **given):
+    return HSOKVForSequenceClassification.from_pretrained(folder, **given)
+
+
+# --- what is taken
 
 
 @pytest.mark.parametrize("shape", [list, tuple, generate, np.array, pd.Series, pd.Index, Column])
@@ -65,7 +46,6 @@ def test_texts_and_labels_come_in_any_shape(shape):
     same.remember(TEXTS, LABELS)
     assert model.entries == same.entries
     assert model.predict(shape(TEXTS)) == same.predict(TEXTS)
-    assert len(model.predict(shape(TEXTS))) == 3
     assert model.forget(shape(["w5"])) == 1
 
 
@@ -80,6 +60,17 @@ def test_nothing_is_an_answer_to_nothing(model, texts_model):
     assert hidden.logits.isfinite().all()
     assert isinstance(model(input_ids=IDS, return_dict=False), tuple)
 
+
+def test_numbers_of_numpy_and_any_names_of_classes_are_kept(source, tmp_path):
+    names, numbers = np.array(["späť", "", "王", "a b\n"]), {"capacity": np.int64(9), "k": np.int32(2)}
+    model = text_memory(names, source, **numbers, inverse_temperature=np.float32(8))
+    model.remember(["dull"], ["王"])
+    assert len(model.recall("dull", k=np.int64(3))) == 1
+    model.save_pretrained(tmp_path)
+    assert load(tmp_path).labels == names.tolist()
+
+
+# --- what is refused
 
 TEXTS_REFUSED = [
     [None], ["w0", NAN], np.array([1.5]), [b"w0"], pd.DataFrame({"text": ["w0"]}), [("w0", "w1")], [f"w0 {NO_TEXT}"],
@@ -100,12 +91,23 @@ FORWARD_REFUSED = [
     *({"features": x} for x in (FEATURE[:, 1:], FEATURE[0], FEATURE.long(), NAN * FEATURE, FEATURE.numpy(), [[1.0]])),
 ]  # fmt: skip
 STATES_REFUSED = [
-    lambda tensors: tensors.pop("_extra_state"),
-    lambda tensors: tensors.pop("predictor.gate"),
-    lambda tensors: tensors.update(_extra_state=torch.zeros(3, dtype=torch.uint8)),
-    lambda tensors: tensors.update({"predictor.memory.keys": tensors["predictor.memory.keys"] * NAN}),
-    lambda tensors: tensors.update({"predictor.memory.labels": tensors["predictor.memory.labels"] + 7}),
+    lambda state: state.pop("_extra_state"),
+    lambda state: state.pop("predictor.gate"),
+    lambda state: state.update(_extra_state=torch.zeros(3, dtype=torch.uint8)),
+    lambda state: state.update({"predictor.memory.keys": state["predictor.memory.keys"] * NAN}),
+    lambda state: state.update({"predictor.memory.labels": state["predictor.memory.labels"] + 7}),
 ]
+
+
+def load_changed(model, change):
+    other = build()
+    other.remember(["w5"], ["b"])
+    state = dict(other.state_dict())
+    change(state)
+    for strict in (False, True):
+        model.load_state_dict(state, strict=strict)
+
+
 REFUSED = {
     "predict": [lambda m, x=x: m.predict(x) for x in TEXTS_REFUSED],
     "remember": [lambda m, x=x: m.remember(*x) for x in REMEMBER_REFUSED],
@@ -116,44 +118,18 @@ REFUSED = {
     "gate": [lambda m, x=x: setattr(m, "gate", x) for x in (NAN, "a", None, 2)],
     "write": [lambda m, x=x, y=y, more=more: m.write(x, torch.tensor(y), *more) for x, y, *more in WRITE_REFUSED],
     "forward": [lambda m, given=given: m(**given) for given in FORWARD_REFUSED],
-    "load": [
-        lambda m, change=change, strict=strict: m.load_state_dict(state_with(change), strict=strict)
-        for change in STATES_REFUSED
-        for strict in (True, False)
-    ],
+    "load": [lambda m, change=change: load_changed(m, change) for change in STATES_REFUSED],
 }
 
 
-@pytest.mark.parametrize(
-    "call", [pytest.param(call, id=f"{what}-{i}") for what, calls in REFUSED.items() for i, call in enumerate(calls)]
-)
-def test_a_mistake_is_refused_at_once_and_changes_nothing(model, call):
-    before, said = copy.deepcopy(model.state_dict()), answers(model)
-    with pytest.raises((HsokvError, RuntimeError)):
-        call(model)
-    assert all(torch.equal(part, before[name]) for name, part in model.state_dict().items())
-    assert answers(model) == said
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        *({"labels": labels} for labels in ([0, 1], "ab", [], ["a", "a"], [None, "a"], ["a", "\udcff"])),
-        *({"inverse_temperature": value} for value in (-9, NAN, "16")),
-        *({"k": 0}, {"k": 2.5}, {"capacity": 0}),
-    ],
-)
-def test_a_memory_that_cannot_be_is_refused_before_its_encoder_is_loaded(given, monkeypatch):
-    monkeypatch.setattr("hsokv.hub.factory.resolve_encoder", lambda source: pytest.fail("the encoder was looked for"))
-    with pytest.raises((DataError, ConfigurationError)):
-        text_memory(**{"labels": ["a", "b"]} | given)
-
-
-def test_numbers_of_numpy_are_numbers(source, tmp_path):
-    model = text_memory(["a", "b"], source, capacity=np.int64(9), k=np.int32(2), inverse_temperature=np.float32(8))
-    model.remember(["dull"], ["b"])
-    assert len(model.recall("dull", k=np.int64(3))) == 1
-    model.save_pretrained(tmp_path / "model")
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_mistake_is_refused_at_once_and_changes_nothing(model, what):
+    before, said = tensors(model), answers(model)
+    for i, call in enumerate(REFUSED[what]):
+        with pytest.raises((HsokvError, RuntimeError)):
+            call(model)
+        assert same_tensors(model, before), i
+        assert answers(model) == said, i
 
 
 @pytest.mark.parametrize(
@@ -170,11 +146,38 @@ def test_the_culprit_is_named(model, call, words):
         call(model)
 
 
-def test_names_of_classes_are_kept_as_they_are(source, tmp_path):
-    names = np.array(["späť", "", "王", "a b\n"])
-    model = text_memory(names, source)
-    model.save_pretrained(tmp_path / "model")
-    assert HSOKVForSequenceClassification.from_pretrained(tmp_path / "model").labels == names.tolist()
+def test_a_memory_that_cannot_be_is_refused_before_its_encoder_is_loaded(monkeypatch):
+    monkeypatch.setattr("hsokv.hub.factory.resolve_encoder", lambda source: pytest.fail("the encoder was looked for"))
+    for labels in ([0, 1], "ab", [], ["a", "a"], [None, "a"], ["a", NO_TEXT]):
+        with pytest.raises((DataError, ConfigurationError)):
+            text_memory(labels)
+    for given in ({"inverse_temperature": NAN}, {"inverse_temperature": "16"}, {"k": 2.5}, {"capacity": 0}):
+        with pytest.raises(ConfigurationError):
+            text_memory(["a", "b"], **given)
+
+
+def test_a_model_of_pairs_refuses_single_texts_and_their_tokens(source):
+    encoder = load_text_encoder(resolve_encoder(source))
+    model = make_model(linear(48), ["a", "b"], TextInputs.of(encoder, True), encoder.tokenizer)
+    assert len(model.predict(pd.DataFrame({"one": ["dull", "a"], "other": ["film", "plot"]}))) == 2
+    for wrong in (["dull"], [("dull", None)], ["ab"], [("a", "film", "plot")]):
+        with pytest.raises(DataError, match=r"texts\[0\]"):
+            model.predict(wrong)
+    with pytest.raises(DataError, match="input_ids"):
+        model(input_ids=torch.ones(2, 5, dtype=torch.int64))
+
+
+# --- modes, precision, tokenizers
+
+
+@pytest.mark.parametrize("pair", [False, True])
+def test_a_batch_of_tokens_says_what_its_texts_say(source, pair):
+    encoder, texts = load_text_encoder(resolve_encoder(source)), ["a charming film", "dull", "the plot bears a comedy"]
+    inputs: TextInputs = TextInputs.of(encoder, pair)
+    texts = list(zip(texts, reversed(texts), strict=True)) if pair else texts
+    batch = inputs.batch(texts, encoder.tokenizer)
+    assert batch["input_ids"].shape == batch["attention_mask"].shape == ((3, 2, 7) if pair else (3, 7))
+    torch.testing.assert_close(inputs(**batch), inputs.encode(texts, encoder.tokenizer), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("how", ["train", "inference"])
@@ -197,66 +200,46 @@ def test_remembering_encodes_as_in_evaluation_whatever_the_mode(texts_model, how
     texts_model(**batch, labels=torch.tensor([1])).loss.backward()
 
 
-@pytest.mark.parametrize("batch_size", [1, 2])
-def test_a_pipeline_says_what_predict_says(texts_model, tmp_path, batch_size):
-    texts_model.save_pretrained(tmp_path / "model")
+def test_pipelines_and_tokenizers_of_a_folder_do_what_predict_does(texts_model, tmp_path):
+    texts_model.save_pretrained(tmp_path)
     texts = ["dull", LONG, "the plot", "a charming film"]
-    classify = pipeline("text-classification", str(tmp_path / "model"), top_k=None)
-    for row, wanted in zip(classify(texts, batch_size=batch_size), texts_model.predict(texts), strict=True):
-        assert {one["label"]: one["score"] for one in row} == pytest.approx(wanted, abs=1e-5)
-
-
-def test_the_tokenizer_of_a_folder_makes_what_the_model_takes(texts_model, tmp_path):
-    texts_model.save_pretrained(tmp_path / "model")
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
-    batch = tokenizer(["dull", LONG], padding=True, return_tensors="pt")
+    classify = pipeline("text-classification", str(tmp_path), top_k=None)
+    for batch_size in (1, 2):
+        for row, wanted in zip(classify(texts, batch_size=batch_size), texts_model.predict(texts), strict=True):
+            assert {one["label"]: one["score"] for one in row} == pytest.approx(wanted, abs=1e-5)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    batch = tokenizer(texts[:2], padding=True, return_tensors="pt")
     assert {name: part.shape for name, part in batch.items()} == dict.fromkeys(("input_ids", "attention_mask"), (2, 20))
-    wanted = texts_model.log_probs(texts_model.encode(["dull", LONG]))
+    wanted = texts_model.log_probs(texts_model.encode(texts[:2]))
     torch.testing.assert_close(texts_model(**batch).logits, wanted, atol=1e-5, rtol=0)
     assert len(tokenizer(LONG, truncation=False)["input_ids"]) > 20
 
 
-def test_a_model_of_pairs_refuses_tokens_of_single_texts(source):
-    encoder = load_text_encoder(resolve_encoder(source))
-    model = make_model(linear(48), ["a", "b"], TextInputs.of(encoder, True), encoder.tokenizer)
-    assert len(model.predict(pd.DataFrame({"one": ["dull", "a"], "other": ["film", "plot"]}))) == 2
-    for wrong in (["dull"], [("dull", None)], ["ab"], [("a", "film", "plot")]):
-        with pytest.raises(DataError, match=r"texts\[0\]"):
-            model.predict(wrong)
-    with pytest.raises(DataError, match="input_ids"):
-        model(input_ids=torch.ones(2, 5, dtype=torch.int64))
-
-
-CONVERTED = {
-    "half": lambda model: model.half(),
-    "bfloat16": lambda model: model.to(torch.bfloat16),
-    "double": lambda model: model.double(),
-}
-
-
-@pytest.mark.parametrize("precision", CONVERTED)
-@pytest.mark.parametrize("kind", ["texts", "contexts"])
-def test_a_model_works_in_every_precision_and_is_saved_in_it(kind, precision, texts_model, tmp_path):
-    model, texts, label = (texts_model, ["dull", LONG], "bad") if kind == "texts" else (build(), TEXTS, "b")
-    wanted = model.predict(texts)
-    CONVERTED[precision](model)
-    for row, same in zip(model.predict(texts), wanted, strict=True):
+def near(rows, wanted):
+    for row, same in zip(rows, wanted, strict=True):
         assert row == pytest.approx(same, abs=0.05)
+
+
+def works(model, dtype, texts, label, folder):
+    wanted = model.predict(texts)
+    model.to(dtype)
+    near(model.predict(texts), wanted)
     model.remember(texts[:1], [label])
     assert model.recall(texts[0])[0].text == texts[0]
-    model.save_pretrained(tmp_path / "model")
-    loaded = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model")
+    model.save_pretrained(folder)
+    loaded = load(folder)
     assert loaded.dtype == model.dtype
     assert loaded.predict(texts) == model.predict(texts)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_a_folder_is_loaded_in_the_precision_that_is_asked_for(texts_model, tmp_path, dtype):
-    texts_model.save_pretrained(tmp_path / "model")
-    loaded = HSOKVForSequenceClassification.from_pretrained(tmp_path / "model", dtype=dtype)
+def test_a_model_works_in_every_precision_and_is_saved_and_loaded_in_it(dtype, texts_model, tmp_path):
+    texts_model.save_pretrained(tmp_path)
+    loaded = load(tmp_path, dtype=dtype)
     assert {part.dtype for part in loaded.encoder.parameters()} == {loaded.dtype} == {dtype}
-    for row, same in zip(loaded.predict(["dull", LONG]), texts_model.predict(["dull", LONG]), strict=True):
-        assert row == pytest.approx(same, abs=0.05)
+    near(loaded.predict(["dull", LONG]), texts_model.predict(["dull", LONG]))
+    works(texts_model, dtype, ["dull", LONG], "bad", tmp_path)
+    works(build(), dtype, TEXTS, "b", tmp_path)
 
 
 def test_autocast_and_counts_beyond_half_precision(model):
@@ -269,60 +252,6 @@ def test_autocast_and_counts_beyond_half_precision(model):
         assert model(input_ids=torch.tensor([[1, 2]])).logits.dtype is torch.float32
 
 
-def test_a_state_dict_brings_its_texts_classes_and_shapes(model):
-    best, said = copy.deepcopy(model.state_dict()), answers(model)
-    recalled = model.recall("w0")
-    model.remember(TEXTS, LABELS)
-    model.add_classes(["c"])
-    model.remember(["w6"], ["c"])
-    model.load_state_dict(best)
-    assert (answers(model), model.recall("w0"), model.labels) == (said, recalled, ["a", "b"])
-    model.remember(["w6"], ["b"])
-    assert model.recall("w6")[0].text == "w6"
-    later = copy.deepcopy(model.state_dict())
-    other = build()
-    other.load_state_dict(later)
-    assert answers(other) == answers(model)
-
-
-def test_an_optimizer_goes_on_after_a_state_dict_is_loaded(model):
-    heads = list(model.predictor.parameters(recurse=False))
-    best = copy.deepcopy(model.state_dict())
-    model.remember(TEXTS, LABELS)
-    model.load_state_dict(best)
-    assert all(one is other for one, other in zip(heads, model.predictor.parameters(recurse=False), strict=True))
-
-
-def test_accelerate_restores_a_state(model, tmp_path):
-    from accelerate import Accelerator
-
-    accelerator = Accelerator(cpu=True)
-    model = accelerator.prepare(model)
-    said = answers(model)
-    accelerator.save_state(str(tmp_path))
-    model.remember(TEXTS, LABELS)
-    accelerator.load_state(str(tmp_path))
-    assert answers(model) == said
-    assert {one.text for one in model.recall("w0", k=9)} == {"w0 w1", "w1 w2", "w10 w11"}
-
-
 def test_a_model_is_compiled_whole(model):
     compiled = torch.compile(model, backend="eager", fullgraph=True)
-    ids = torch.tensor([[1, 2], [10, 11]])
-    assert torch.equal(compiled(input_ids=ids).logits, model(input_ids=ids).logits)
-
-
-def ranked(rank, folder):
-    """What one of two processes recalls after both have written, and a loss has been shared."""
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/ranks", rank=rank, world_size=2)
-    model = build()
-    model.remember([f"w{3 + rank} w4"] * (1 + rank), ["ab"[rank]] * (1 + rank))
-    parallel = torch.nn.parallel.DistributedDataParallel(model)
-    parallel(input_ids=torch.tensor([[1, 2]]), labels=torch.tensor([rank])).loss.backward()
-    (folder / str(rank)).write_text(f"{len(model)} {model.recall(f'w{3 + rank} w4')[0].text}")
-    torch.distributed.destroy_process_group()
-
-
-def test_parallel_processes_keep_their_own_entries(tmp_path):
-    torch.multiprocessing.spawn(ranked, (tmp_path,), nprocs=2)
-    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["4 w3 w4", "5 w4 w4"]
+    assert torch.equal(compiled(input_ids=IDS).logits, model(input_ids=IDS).logits)
