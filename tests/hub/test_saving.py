@@ -32,8 +32,12 @@ def saved(model, tmp_path):
     return tmp_path / "model"
 
 
-def load(folder):
-    return HSOKVForSequenceClassification.from_pretrained(folder)
+def load(folder, **given):
+    return HSOKVForSequenceClassification.from_pretrained(folder, **given)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_transformers_own_classes_load_it(model, saved):
@@ -45,10 +49,31 @@ def test_transformers_own_classes_load_it(model, saved):
     assert [p for _, p in answers(model)[0]] == pytest.approx(said)
 
 
-def test_saving_the_same_gives_the_same_bytes(model, saved, tmp_path):
+def test_a_folder_is_the_same_to_the_byte_and_holds_no_code_and_a_card_that_claims_no_score(model, saved, tmp_path):
     model.save_pretrained(tmp_path / "other")
-    for path in saved.iterdir():
-        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
+    assert files(saved) == files(tmp_path / "other")
+    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
+    card = (saved / "README.md").read_text()
+    assert "pip install" in card
+    assert "no score is known" in card
+    names = load_file(saved / "model.safetensors")
+    assert {"predictor.memory.count", "predictor.memory.clock", "predictor.temperature"} <= names.keys()
+
+
+def test_a_model_that_an_earlier_commit_saved_loads_or_says_why_not():
+    """tests/hub/saved is made anew only together with another format."""
+    folder = Path(__file__).with_name("saved")
+    if json.loads((folder / "config.json").read_text())["format"] != FORMAT:
+        with pytest.raises(ConfigurationError, match="format"):
+            load(folder)
+        return
+    model = load(folder)
+    expected = torch.tensor([[0.9862591, 0.0137409], [0.3751675, 0.6248325], [0.0136572, 0.9863428]])
+    torch.testing.assert_close(model(features=torch.eye(3)).logits.exp(), expected, rtol=0, atol=1e-5)
+    assert [entry["text"] for entry in model.entries.values()] == ["one", "two", "three"]
+
+
+# --- what is refused
 
 
 def edited(folder, change):
@@ -66,10 +91,6 @@ def flip(path):
 def only_pickles(folder):
     (folder / "model.safetensors").unlink()
     torch.save({}, folder / "pytorch_model.bin")
-
-
-def parts(config):
-    return config["predictor"]["parts"]
 
 
 def a_tensor_less(folder):
@@ -90,55 +111,47 @@ def no_checksums(folder):
 
 
 BAD = {
-    "no weights": (lambda f: (f / "model.safetensors").unlink(), ModelError, "has no model.safetensors"),
-    "no checkpoint": (lambda f: [p.unlink() for p in f.iterdir()], ModelError, "has no config.json, model.safetensors"),
-    "tampered": (
-        lambda f: flip(f / "model.safetensors"),
-        ModelError,
-        r"model.safetensors: SHA-256 .*cut short or changed",
-    ),
-    "pickles": (only_pickles, ModelError, r"pickles \(pytorch_model.bin\).*weights_only=True"),
-    "newer": (lambda f: edited(f, lambda c: c.update(format=99)), ConfigurationError, "format 99.*newer"),
-    "older": (lambda f: edited(f, lambda c: c.update(format=1)), ConfigurationError, "format 1,.*older"),
-    "other shapes": (lambda f: edited(f, lambda c: parts(c)["gate"].update(shape=[3])), ModelError, "gate"),
-    "a tensor less": (a_tensor_less, ModelError, r"does not fit config.json.*predictor.gate"),
-    "tokenizer": (another_tokenizer, ModelError, "has 51 tokens.*knows 13"),
-    "no checksums": (no_checksums, ModelError, r"not whole.*checksums of \[\]"),
-    "side file": (lambda f: (f / SIDE).write_text("{"), ModelError, "not whole"),
+    "has no model.safetensors": lambda f: (f / "model.safetensors").unlink(),
+    "has no config.json, model.safetensors": lambda f: [path.unlink() for path in f.iterdir()],
+    "model.safetensors: SHA-256 .*cut short or changed": lambda f: flip(f / "model.safetensors"),
+    r"pickles \(pytorch_model.bin\).*weights_only=True": only_pickles,
+    "format 99.*newer": lambda f: edited(f, lambda config: config.update(format=99)),
+    "format 1,.*older": lambda f: edited(f, lambda config: config.update(format=1)),
+    "gate": lambda f: edited(f, lambda config: config["predictor"]["parts"]["gate"].update(shape=[3])),
+    "does not fit config.json.*predictor.gate": a_tensor_less,
+    "has 51 tokens.*knows 13": another_tokenizer,
+    r"not whole.*checksums of \[\]": no_checksums,
+    "not whole": lambda f: (f / SIDE).write_text("{"),
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_what_is_no_whole_model_is_refused(saved, case):
-    damage, error, message = BAD[case]
-    damage(saved)
-    with pytest.raises(error, match=message):
+@pytest.mark.parametrize("message", BAD)
+def test_what_is_no_whole_model_is_refused(saved, message):
+    BAD[message](saved)
+    with pytest.raises((ModelError, ConfigurationError), match=message):
         load(saved)
 
 
-def test_a_path_that_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="does not exist"):
-        load(tmp_path / "absent")
+def test_a_path_that_is_no_folder_is_refused(model, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="it is a file"):
-        load(tmp_path / "file")
+    for path, message in ((tmp_path / "absent", "does not exist"), (tmp_path / "file", "it is a file")):
+        with pytest.raises(ModelError, match=message):
+            load(path)
+    monkeypatch.chdir(tmp_path)
+    for path in (None, "", 3, b"model", "a\0b"):
+        for call in (model.save_pretrained, load):
+            with pytest.raises(ConfigurationError):
+                call(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("revision", [None, "0" * 40])
-@pytest.mark.parametrize("host", ["127.0.0.1:9", "nowhere.invalid"])
+@pytest.mark.parametrize(("host", "revision"), [("127.0.0.1:9", None), ("nowhere.invalid", "0" * 40)])
 def test_a_name_that_cannot_be_looked_up_is_refused_at_the_first_failure(monkeypatch, host, revision, tmp_path):
     """A refused connection, a name without an address; the hub's client would wait and try again."""
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://{host}")
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
     with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
-        HSOKVForSequenceClassification.from_pretrained("someone/model", revision=revision, cache_dir=tmp_path)
-
-
-def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_was(model, tmp_path):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(HsokvError, match=r"cannot write .*file"):
-        model.save_pretrained(tmp_path / "file" / "model")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+        load("someone/model", revision=revision, cache_dir=tmp_path)
 
 
 @pytest.fixture
@@ -151,10 +164,17 @@ def nobody():
     os.seteuid(before)
 
 
-@pytest.mark.usefixtures("nobody")
-def test_a_place_without_permission_is_refused(model):
+def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_was(model, tmp_path, request):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(HsokvError, match=r"cannot write .*file"):
+        model.save_pretrained(tmp_path / "file" / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    request.getfixturevalue("nobody")
     with pytest.raises(HsokvError, match=r"(?i)cannot write .*permission denied"):
         model.save_pretrained(Path("/model"))
+
+
+# --- the hub
 
 
 @pytest.fixture
@@ -167,8 +187,8 @@ def hub(monkeypatch):
         return RepoUrl(f"https://huggingface.co/someone/{repo_id.rpartition('/')[2]}")
 
     def create_commit(self, repo_id, operations, **given):
-        files = {one.path_in_repo: Path(one.path_or_fileobj).read_bytes() for one in operations}
-        calls.append(("commit", repo_id, given | {"files": files}))
+        uploaded = {one.path_in_repo: Path(one.path_or_fileobj).read_bytes() for one in operations}
+        calls.append(("commit", repo_id, given | {"files": uploaded}))
 
     def card(*_, **__):
         raise EntryNotFoundError.__new__(EntryNotFoundError)
@@ -192,9 +212,9 @@ def test_what_is_said_of_an_upload_reaches_the_hub(model, tmp_path, hub, how):
     assert name == "someone/own"
     assert (created["private"], created["token"]) == (True, "t")
     assert committed.items() >= {"token": "t", "commit_message": "m", "create_pr": True, "revision": "r"}.items()
-    files = committed["files"]
-    assert {"config.json", "model.safetensors", "tokenizer.json", SIDE, "README.md"} <= files.keys()
-    assert b"pip install" in files["README.md"]
+    uploaded = committed["files"]
+    assert {"config.json", "model.safetensors", "tokenizer.json", SIDE, "README.md"} <= uploaded.keys()
+    assert b"pip install" in uploaded["README.md"]
 
 
 def test_the_name_of_a_repository_is_that_of_the_folder(model, tmp_path, hub, monkeypatch):
@@ -202,6 +222,19 @@ def test_the_name_of_a_repository_is_that_of_the_folder(model, tmp_path, hub, mo
     monkeypatch.chdir(tmp_path / "tickets")
     model.save_pretrained(".", push_to_hub=True)
     assert hub[0][1] == "tickets"
+
+
+def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monkeypatch):
+    given = {}
+
+    def snapshot_download(name, **source):
+        given.update(source, name=name)
+        return str(saved.parent)
+
+    monkeypatch.setattr(saving, "snapshot_download", snapshot_download)
+    source = {"revision": "r", "token": "t", "cache_dir": "c"}
+    assert answers(load("someone/model", subfolder=saved.name, **source)) == answers(model)
+    assert given.items() >= (source | {"name": "someone/model"}).items()
 
 
 UNSAVED = [
@@ -213,24 +246,27 @@ UNSAVED = [
 
 @pytest.mark.parametrize("given", UNSAVED)
 def test_what_cannot_be_saved_like_this_is_refused_and_changes_nothing(model, saved, hub, given):
-    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    before = files(saved)
     model.remember(["w3"], ["a"])
     with pytest.raises((ValueError, TypeError)):
         model.save_pretrained(saved, **given)
-    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    assert files(saved) == before
     assert hub == []
 
 
-@pytest.mark.parametrize("folder", [None, "", 3, b"model", "a\0b"])
-def test_what_is_no_path_is_refused(model, folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for call in (model.save_pretrained, load):
-        with pytest.raises(ConfigurationError):
-            call(folder)
-    assert not [*tmp_path.iterdir()]
+def test_a_process_that_is_not_the_main_one_writes_nothing(model, saved, tmp_path):
+    before = files(saved)
+    model.remember(["w3"], ["a"])
+    model.save_pretrained(saved, is_main_process=False)
+    model.save_pretrained(tmp_path / "other", False)
+    assert files(saved) == before
+    assert not (tmp_path / "other").exists()
 
 
-def replacing_files(folder, error, at):
+# --- saves that are cut off, meet others, or come where something stands
+
+
+def failing(folder, error, at):
     """os.replace that fails at the file that takes its place in a folder as the number `at`."""
     count = iter(range(99))
 
@@ -242,20 +278,21 @@ def replacing_files(folder, error, at):
     return replace
 
 
-@pytest.mark.parametrize("at", range(6))
-@pytest.mark.parametrize("before", ["a model", "other files"])
+@pytest.mark.parametrize(
+    ("before", "at"), [("other files", 0), ("other files", 5), *(("a model", at) for at in range(6))]
+)
 def test_a_save_that_fails_halfway_leaves_all_as_it_was(model, tmp_path, monkeypatch, at, before):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
     if before == "a model":
         model.save_pretrained(folder)
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    held = files(folder)
     model.remember(["w3"], ["a"])
-    monkeypatch.setattr(os, "replace", replacing_files(folder, OSError(errno.ENOSPC, "full"), at))
+    monkeypatch.setattr(os, "replace", failing(folder, OSError(errno.ENOSPC, "full"), at))
     with pytest.raises(HsokvError, match="full"):
         model.save_pretrained(folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+    assert files(folder) == held
 
 
 def test_a_save_that_was_cut_off_is_told_can_be_ended_by_hand_and_leaves_no_text(model, saved):
@@ -316,36 +353,6 @@ def test_what_is_saved_while_threads_write_is_of_one_moment(tmp_path):
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda call: call[0](call[1]), [(write, 3), (write, 4), (look, 0)]))
     assert (len(model), len(model.labels)) == (33, 32)
-
-
-def save_often(folder, text, start):
-    model = build(capacity=500)
-    model.remember([text], ["a"])
-    start.wait()
-    for _ in range(15):
-        model.save_pretrained(folder)
-
-
-def test_processes_that_save_into_one_folder_take_turns(tmp_path):
-    context = torch.multiprocessing.get_context("spawn")
-    start = context.Barrier(2)
-    other = context.Process(target=save_often, args=(tmp_path, "w4", start))
-    other.start()
-    save_often(tmp_path, "w3", start)
-    other.join()
-    assert other.exitcode == 0
-    texts = {entry["text"] for entry in load(tmp_path).entries.values()}
-    assert texts in [{"w0 w1", "w1 w2", "w10 w11", own} for own in ("w3", "w4")]
-    assert {path.name[0] for path in tmp_path.iterdir()}.isdisjoint("."), "nothing is left over"
-
-
-def test_a_process_that_is_not_the_main_one_writes_nothing(model, saved, tmp_path):
-    before = {path.name: path.read_bytes() for path in saved.iterdir()}
-    model.remember(["w3"], ["a"])
-    model.save_pretrained(saved, is_main_process=False)
-    model.save_pretrained(tmp_path / "other", False)
-    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
-    assert not (tmp_path / "other").exists()
 
 
 def test_weights_in_several_files_come_back_and_are_replaced_by_one(model, tmp_path):
@@ -413,51 +420,11 @@ UNFIT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("given", UNFIT)
-def test_other_classes_than_the_models_are_refused(saved, given):
-    with pytest.raises((ConfigurationError, DataError)):
-        HSOKVForSequenceClassification.from_pretrained(saved, **given)
-
-
-def test_classes_can_be_called_otherwise(saved):
-    loaded = HSOKVForSequenceClassification.from_pretrained(saved, id2label={"0": "x", "1": "y"})
+def test_classes_can_be_called_otherwise_but_not_be_others(saved):
+    for given in UNFIT:
+        with pytest.raises((ConfigurationError, DataError)):
+            load(saved, **given)
+    loaded = load(saved, id2label={"0": "x", "1": "y"})
     loaded.remember(["w5"], ["y"])
     assert (loaded.labels, loaded.config.label2id) == (["x", "y"], {"x": 0, "y": 1})
     assert loaded.recall("w5")[0].label == "y"
-
-
-def test_a_folder_holds_a_card_that_claims_no_score_and_no_code_and_all_that_is_learnt_in_safetensors(saved):
-    card = (saved / "README.md").read_text()
-    assert "pip install" in card
-    assert "no score is known" in card
-    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
-    names = load_file(saved / "model.safetensors")
-    assert {"predictor.memory.count", "predictor.memory.clock", "predictor.temperature"} <= names.keys()
-
-
-def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monkeypatch):
-    given = {}
-
-    def snapshot_download(name, **source):
-        given.update(source, name=name)
-        return str(saved.parent)
-
-    monkeypatch.setattr(saving, "snapshot_download", snapshot_download)
-    source = {"revision": "r", "token": "t", "cache_dir": "c"}
-    loaded = HSOKVForSequenceClassification.from_pretrained("someone/model", subfolder=saved.name, **source)
-    assert answers(loaded) == answers(model)
-    assert given.items() >= (source | {"name": "someone/model"}).items()
-
-
-def test_a_model_that_an_earlier_commit_saved_loads_or_says_why_not():
-    """tests/hub/saved is made anew only together with another format."""
-    folder = Path(__file__).with_name("saved")
-    if json.loads((folder / "config.json").read_text())["format"] != FORMAT:
-        with pytest.raises(ConfigurationError, match="format"):
-            load(folder)
-        return
-    model = load(folder)
-    expected = torch.tensor([[0.9862591, 0.0137409], [0.3751675, 0.6248325], [0.0136572, 0.9863428]])
-    torch.testing.assert_close(model(features=torch.eye(3)).logits.exp(), expected, rtol=0, atol=1e-5)
-    assert [entry["text"] for entry in model.entries.values()] == ["one", "two", "three"]
-    assert len(model) == 3
