@@ -75,6 +75,7 @@ def test_two_memories_can_be_merged_into_each_other_at_once():
 # --- inference mode
 
 CHANGES = {
+    "made": lambda memory: memory.__init__(KEY_DIM, CLASSES, capacity=24),
     "write": lambda memory: memory.write(draw(4, KEY_DIM), draw_labels(4)),
     "forget": lambda memory: memory.forget(label=0),
     "merge": lambda memory: memory.merge(filled(seed=1, origin=1)),
@@ -84,25 +85,17 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
-def test_what_was_changed_in_inference_mode_can_be_trained_on(change):
+def test_what_was_changed_in_inference_mode_can_be_trained_on_and_written_to(change):
     memory, expected = filled(capacity=24), filled(capacity=24)  # a read copies what is no multiple of 8, which heals
     change(expected)
     with torch.inference_mode():
         change(memory)
-    memory(draw(5, KEY_DIM, seed=1).requires_grad_()).sum().backward()
-    assert memory.log_inverse_temperature.grad.isfinite()
-    assert unchanged(memory, snapshot(expected))
-
-
-def test_a_memory_that_was_made_in_inference_mode_can_be_trained_and_written_to():
-    with torch.inference_mode():
-        memory = filled(20, capacity=24)
-    # A parameter is torch's to heal.
+    # A parameter that was made there is torch's to heal.
     memory.log_inverse_temperature = nn.Parameter(memory.log_inverse_temperature.clone())
     memory(draw(5, KEY_DIM, seed=1).requires_grad_()).sum().backward()
-    for _ in range(2):
-        memory.write(draw(4, KEY_DIM, seed=2), draw_labels(4))
-    assert memory.count.sum() == 28
+    for each in (memory, expected, memory, expected):
+        each.write(draw(4, KEY_DIM, seed=2), draw_labels(4))
+    assert unchanged(memory, snapshot(expected))
 
 
 # --- compilers
