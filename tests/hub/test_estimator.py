@@ -9,9 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
 
 from hsokv.hub.estimator import MemoryClassifier
@@ -34,13 +32,6 @@ def test_scikit_learns_own_checks_pass():
     skipped = {result["check_name"] for result in results if result["status"] == "skipped"}
     assert {result["status"] for result in results} <= {"passed", "skipped"}
     assert skipped <= {"check_array_api_input"}, "which scikit-learn itself skips without SCIPY_ARRAY_API"
-
-
-def test_it_works_in_cross_validation_a_pipeline_and_a_search():
-    model = make_pipeline(StandardScaler(), MemoryClassifier())
-    search = GridSearchCV(model, {"memoryclassifier__n_neighbors": np.arange(1, 6, 4)}, cv=2).fit(X, NAMES)
-    assert search.best_estimator_.score(X, NAMES) > 0.9
-    assert cross_val_score(MemoryClassifier(encoder=letters), TEXTS * 3, KINDS * 3, cv=3).mean() == 1
 
 
 def test_it_needs_no_transformers(monkeypatch):
@@ -92,9 +83,10 @@ def test_texts_with_an_encoder(shape):
     assert model.kneighbors(["green apple"], 1, return_distance=False).tolist() == [[1]]
 
 
-def test_a_model_of_the_hub_is_an_encoder():
+def test_a_model_of_the_hub_is_an_encoder_and_texts_are_cross_validated():
     model = clone(MemoryClassifier(encoder=build())).fit(["w0 w1", "w10 w11"], [0, 1])
     assert model.predict(["w0 w2", "w9 w11"]).tolist() == [0, 1]
+    assert cross_val_score(MemoryClassifier(encoder=letters), TEXTS * 3, KINDS * 3, cv=3).mean() == 1
 
 
 def test_rows_of_zeros_are_near_each_other_alone():

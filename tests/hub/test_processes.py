@@ -11,17 +11,8 @@ from torch import distributed, nn
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub import HSOKVForSequenceClassification
 
-from ..memory.made import CLASSES, KEY_DIM, draw, draw_labels, empty
+from ..memory.made import KEY_DIM, Mixing, draw, draw_labels, empty
 from .conftest import build
-
-
-class Mixing(nn.Module):
-    def __init__(self, memory):
-        super().__init__()
-        self.head, self.memory = nn.Linear(KEY_DIM, CLASSES), memory
-
-    def forward(self, queries):
-        return self.memory.mix(self.head(queries).log_softmax(-1), queries, 0.5)
 
 
 def rows_of(rank):

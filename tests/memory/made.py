@@ -2,6 +2,7 @@
 
 import torch
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn.functional import normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -55,6 +56,17 @@ def unchanged(memory, before):
 
 def same_reads(one, other, queries):
     return same(one.read(queries), other.read(queries)) and torch.equal(one(queries), other(queries))
+
+
+class Mixing(nn.Module):
+    """A head beside a memory."""
+
+    def __init__(self, memory):
+        super().__init__()
+        self.head, self.memory = nn.Linear(KEY_DIM, CLASSES), memory
+
+    def forward(self, queries):
+        return self.memory.mix(self.head(queries).log_softmax(-1), queries, 0.5)
 
 
 # --- states

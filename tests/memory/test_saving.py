@@ -53,16 +53,6 @@ def test_a_checkpoint_of_another_shape_leaves_all_as_it_was(message):
         assert unchanged(memory, before)
 
 
-def test_a_checkpoint_without_a_memory_is_for_torch_to_judge():
-    model = nn.ModuleDict({"head": nn.Linear(2, 2), "memory": filled()})
-    before = snapshot(model["memory"])
-    checkpoint = {name: tensor for name, tensor in model.state_dict().items() if name.startswith("head")}
-    assert len(model.load_state_dict(checkpoint, strict=False).missing_keys) == len(before)
-    with pytest.raises(RuntimeError, match="Missing key"):
-        model.load_state_dict(checkpoint)
-    assert unchanged(model["memory"], before)
-
-
 def test_made_on_the_meta_device_then_elsewhere_it_is_as_new():
     with torch.device("meta"):
         memory = empty()
