@@ -1,6 +1,9 @@
-"""Training a model with a memory: what is written when, counted, read alone, resumed to the same bytes."""
+"""Training a model with a memory: what is written when, counted, read alone, resumed to the same bytes; the swarm."""
 
 import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,8 +12,12 @@ from transformers import TrainerCallback, TrainingArguments
 
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub import HSOKVForSequenceClassification, make_model, text_memory
+from hsokv.hub.swarm_search import swarm_search
 from hsokv.hub.trainer import HSOKVTrainer, counted
 from hsokv.learning.budget import count_flops
+from hsokv.swarm.manager import ManagerSettings
+from hsokv.swarm.state import Axis, SearchSpace
+from hsokv.swarm.supervisor import SwarmSettings
 
 from .conftest import build, linear, same_tensors, tensors
 
@@ -32,16 +39,13 @@ def make(tmp_path):
 
 
 class Watch(TrainerCallback):
-    """Notes after each step how many entries there are, and what was logged."""
+    """Notes after each step how many entries there are."""
 
     def __init__(self):
-        self.entries, self.logged = [], []
+        self.entries = []
 
     def on_step_end(self, args, state, control, model=None, **_):
         self.entries.append(len(model))
-
-    def on_log(self, args, state, control, logs=None, **_):
-        self.logged.append(logs)
 
 
 def trained_on(trainer):
@@ -64,7 +68,6 @@ def test_examples_are_written_once_an_epoch_after_their_step_so_that_none_finds_
     told = list(trainer.model.entries.values())
     assert sorted(entry["text"] for entry in told[3:]) == sorted(row["text"] for row in ROWS)
     assert [entry["source"] for entry in told] == ["remembered"] * 3 + ["training"] * 10
-    assert "loss" in watch.logged[-1] or "train_loss" in watch.logged[-1]
 
 
 def test_a_training_that_is_cut_short_leaves_all_examples_in_the_memory(make):
@@ -168,3 +171,61 @@ def test_what_cannot_be_trained_is_refused_before_any_work(make):
         make(build(gate=1.0))
     with pytest.raises(ConfigurationError, match="Linear"):
         make(torch.nn.Linear(2, 2))
+
+
+# --- the swarm around trainers; with true ones: docs/training.md, run by tests/test_documentation.py
+
+SEARCH_SPACE = SearchSpace(
+    (Axis("learning_rate", 1e-6, 0.1, 1e-5), Axis("gate", 0.1, 0.9, 0.5, log=False)), ("sgd", "adamw_torch"), "sgd"
+)
+SHAPE = SwarmSettings(managers=1, agents=4, rounds=3, ensemble_size=1, manager=ManagerSettings(0.5, 0.1, 0.0))
+
+
+def search(folder, flops=10**9):
+    """A search of trainers that take 100 operations, and all that was asked of them; the first of all fails."""
+    asked = []
+
+    def make_trainer(point, checkpoint):
+        asked.append((point, checkpoint))
+        assert checkpoint is None or (checkpoint / "model").exists()
+        return SimpleNamespace(
+            train=lambda: None,
+            evaluate=lambda: {"eval_loss": abs(point["gate"] - 0.7) if point["seed"] else math.nan},
+            state=SimpleNamespace(total_flos=100),
+            save_model=lambda to: (Path(to).mkdir(parents=True), (Path(to) / "model").write_text(str(point))),
+        )
+
+    return swarm_search(make_trainer, SEARCH_SPACE, SHAPE, folder, flops), asked
+
+
+def test_agents_go_on_from_what_they_copied_one_that_fails_is_not_copied_and_the_best_is_found(tmp_path):
+    found, asked = search(tmp_path / "agents")
+    assert [point["seed"] for point, _ in asked] == list(range(12))
+    assert [folder for _, folder in asked[:4]] == [None] * 4
+    assert math.isinf(found.swarm.history[0].score[0, 0])
+    for r, past in enumerate(found.swarm.history[:2]):
+        sources = [int(folder.name) for _, folder in asked[4 * r + 4 : 4 * r + 8]]
+        assert sources == (past.parent.flatten() + 4 * r).tolist()
+        assert len(set(sources)) < 4, "half of the agents copy"
+        assert 0 not in sources
+    scores = found.swarm.history[-1].score
+    best = 8 + int(scores.argmin())
+    assert (found.score, found.folder.name) == (float(scores.min()), str(best))
+    assert found.hyperparameters["gate"] == pytest.approx(asked[best][0]["gate"])
+    assert (found.folder / "model").read_text() == str(asked[best][0])
+    assert sorted(path.name for path in (tmp_path / "agents").iterdir()) == ["10", "11", "8", "9"]
+
+
+def test_the_same_seed_finds_the_same_and_no_round_is_begun_without_means(tmp_path):
+    (whole, _), (short, _) = search(tmp_path / "whole"), search(tmp_path / "short", flops=1199)
+    assert [past.spent for past in whole.swarm.history] == [400, 800, 1200]
+    assert [past.spent for past in short.swarm.history] == [400, 800]
+    for one, other in zip(short.swarm.history, whole.swarm.history, strict=False):
+        assert torch.equal(one.score, other.score)
+
+
+def test_a_folder_that_holds_something_is_refused_before_any_work(tmp_path):
+    (tmp_path / "mine").write_text("")
+    with pytest.raises(ConfigurationError, match="empty"):
+        search(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

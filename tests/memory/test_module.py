@@ -50,16 +50,7 @@ def test_rows_are_distributions_and_no_label_is_impossible(inverse_temperature):
             torch.testing.assert_close(log_probs.exp().detach(), torch.full((9, CLASSES), 1 / CLASSES))
 
 
-def test_further_axes_are_read_row_by_row():
-    memory, queries = filled(), draw(2, 5, KEY_DIM, seed=1)
-    log_param = draw(2, 5, CLASSES).log_softmax(-1)
-    assert torch.equal(memory(queries), torch.stack([memory(part) for part in queries]))
-    gate = torch.rand(2, 5, generator=torch.Generator().manual_seed(0))
-    pairs = zip(log_param, queries, gate, strict=True)
-    assert torch.equal(memory.mix(log_param, queries, gate), torch.stack([memory.mix(*pair) for pair in pairs]))
-
-
-def test_reading_changes_nothing_in_any_mode():
+def test_reading_in_any_mode_and_changing_nothing_change_nothing():
     memory, queries = filled(), draw(5, KEY_DIM, seed=1)
     before, expected = snapshot(memory), memory(queries).detach()
     memory.read(queries).labels.zero_()
@@ -68,18 +59,12 @@ def test_reading_changes_nothing_in_any_mode():
     for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
         with mode():
             assert torch.equal(memory(queries), expected)
-    assert unchanged(memory, before)
-
-
-def test_nothing_written_forgotten_and_asked_is_no_error():
-    memory = filled()
-    before = snapshot(memory)
     memory.write(draw(0, KEY_DIM), NOTHING)
     memory.forget(NOTHING)
     memory.forget(torch.tensor([19]))  # a free slot
     memory.relabel(NOTHING, 1)
-    assert unchanged(memory, before)
     assert memory(draw(0, KEY_DIM)).shape == (0, CLASSES)
+    assert unchanged(memory, before)
 
 
 # --- mixing
@@ -91,7 +76,8 @@ def test_the_mixture_is_the_one_of_probabilities_and_a_branch_alone_to_the_bit()
     torch.testing.assert_close(memory.mix(log_param, queries, 0.3).exp(), expected)
     gates = torch.tensor([0.3, 0.0, 1.0, 0.3, 0.3])
     one_by_one = [memory.mix(log_param, queries, float(gate))[i] for i, gate in enumerate(gates)]
-    assert torch.equal(memory.mix(log_param, queries, gates), torch.stack(one_by_one))
+    for axes in (..., None):  # a further axis is read row by row
+        assert torch.equal(memory.mix(log_param[axes], queries[axes], gates[axes]), torch.stack(one_by_one)[axes])
     assert torch.equal(one_by_one[1], log_param[1])
     assert torch.equal(one_by_one[2], memory(queries)[2])
 

@@ -30,14 +30,6 @@ def test_a_memory_that_cannot_be_is_refused(name):
             KeyValueMemory(**{"key_dim": 2, "classes": 2, name: value})
 
 
-def test_whole_numbers_of_numpy_are_numbers():
-    memory = empty(capacity=np.int64(3), k=np.int32(2), inverse_temperature=np.float32(8), origin=np.uint8(1))
-    memory.write(draw(9, KEY_DIM), draw_labels(9))
-    memory.resize(np.int64(2))
-    memory.forget(label=np.int64(0))
-    assert memory.read(draw(1, KEY_DIM), k=np.int64(1)).slots.shape == (1, 1)
-
-
 FUNCTIONS = {
     "capacity >= 1": lambda state: kv.init(0, 2),
     "capacity >= 1, got 0": lambda state: kv.prune(state, 0),
