@@ -23,15 +23,9 @@ def build(gate=0.5, capacity=20):
     encoder = ContextEncoder(*(torch.randn(shape, generator=generator) / 5 for shape in shapes))
     weight = torch.randn(2, FEATURES, 2, generator=generator)
     memory = KeyValueMemory(FEATURES, 2, 1, 16)
-    predictor = Ensemble(
-        classes=2,
-        weight=weight,
-        bias=torch.zeros(2, 2),
-        temperature=torch.ones(2),
-        memory=memory,
-        inverse_temperature=torch.tensor([10.0, 20.0]),
-        gate=torch.tensor(gate),
-    )
+    heads = {"weight": weight, "bias": torch.zeros(2, 2), "temperature": torch.ones(2)}
+    read = {"inverse_temperature": torch.tensor([10.0, 20.0]), "gate": torch.tensor(gate)}
+    predictor = Ensemble(classes=2, memory=memory, **heads, **read)
     inputs = ContextInputs.of([encoder], torch.zeros(FEATURES))
     model = make_model(predictor, ["a", "b"], inputs, word_tokenizer(WORDS), capacity=capacity)
     model.remember(["w0 w1", "w1 w2", "w10 w11"], ["a", "a", "b"])

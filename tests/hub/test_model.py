@@ -49,12 +49,15 @@ def test_what_was_remembered_is_recalled_ranked_with_its_source_and_shares_of_on
     first = model.recall("w3 w4")[0]
     assert (first.text, first.label, first.count, first.source) == ("w3 w4", "b", 1.0, "a letter")
     assert first.similarity == pytest.approx(1.0)
-    found = model.recall("w0 w2", k=10)
+    before, found = tensors(model), model.recall("w0 w2", k=10)
     shares = [one.share for one in found]
     assert len(found) == len(model) == 4
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1.0)
     assert model.recall("w0 w2", k=2) == found[:2]
+    model.predict(TEXTS)
+    model(input_ids=IDS, labels=torch.tensor([0, 1]))
+    assert same_tensors(model, before), "reading changes nothing"
 
 
 def test_remembering_in_parts_equals_at_once_and_forgetting_undoes_it(model):
@@ -106,14 +109,6 @@ def test_a_gate_of_zero_leaves_the_memory_out_and_says_so(model):
     with pytest.warns(UserWarning, match=r"the gate is 0.*set model.gate"):
         model.remember(["w3"], ["a"])
     assert answers(model) == before
-
-
-def test_predicting_and_recalling_change_nothing(model):
-    before = tensors(model)
-    model.predict(["w0"])
-    model.recall("w0")
-    model(input_ids=torch.tensor([[1, 2]]), labels=torch.tensor([0]))
-    assert same_tensors(model, before)
 
 
 def test_a_model_without_a_memory_says_so():
@@ -279,10 +274,13 @@ def test_a_memory_that_cannot_be_is_refused_before_its_encoder_is_loaded(monkeyp
             text_memory(["a", "b"], **given)
 
 
-def test_a_model_of_pairs_refuses_single_texts_and_their_tokens(source):
+def test_a_model_of_pairs_reads_them_as_texts_and_as_tokens_and_refuses_single_texts(source):
     encoder = load_text_encoder(resolve_encoder(source))
     model = make_model(linear(48), ["a", "b"], TextInputs.of(encoder, True), encoder.tokenizer)
     assert len(model.predict(pd.DataFrame({"one": ["dull", "a"], "other": ["film", "plot"]}))) == 2
+    batch = model.encoder.batch(pairs := [("a charming film", "dull"), ("the plot", LONG)], model.tokenizer)
+    assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, 2, 20)
+    torch.testing.assert_close(model.encoder(**batch), model.encode(pairs), atol=1e-5, rtol=0)
     for wrong in (["dull"], [("dull", None)], ["ab"], [("a", "film", "plot")]):
         with pytest.raises(DataError, match=r"texts\[0\]"):
             model.predict(wrong)
@@ -291,16 +289,6 @@ def test_a_model_of_pairs_refuses_single_texts_and_their_tokens(source):
 
 
 # --- modes, precision, tokenizers
-
-
-@pytest.mark.parametrize("pair", [False, True])
-def test_a_batch_of_tokens_says_what_its_texts_say(source, pair):
-    encoder, texts = load_text_encoder(resolve_encoder(source)), ["a charming film", "dull", "the plot bears a comedy"]
-    inputs: TextInputs = TextInputs.of(encoder, pair)
-    texts = list(zip(texts, reversed(texts), strict=True)) if pair else texts
-    batch = inputs.batch(texts, encoder.tokenizer)
-    assert batch["input_ids"].shape == batch["attention_mask"].shape == ((3, 2, 7) if pair else (3, 7))
-    torch.testing.assert_close(inputs(**batch), inputs.encode(texts, encoder.tokenizer), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("how", ["train", "inference"])

@@ -177,17 +177,6 @@ def test_a_checkpoint_of_another_shape_leaves_all_as_it_was(message):
     assert unchanged(memory, before)
 
 
-def test_made_on_the_meta_device_then_elsewhere_it_is_as_new():
-    with torch.device("meta"):
-        memory = empty()
-    assert "entries=?" in repr(memory)
-    memory = memory.to_empty(device="cpu")
-    memory.reset_parameters()
-    assert unchanged(memory, snapshot(empty()))
-    memory.load_state_dict(filled().state_dict())
-    assert same_reads(memory, filled(), draw(5, KEY_DIM, seed=1))
-
-
 # --- types
 
 

@@ -31,7 +31,7 @@ def test_a_memory_that_cannot_be_is_refused(name):
 
 
 FUNCTIONS = {
-    "capacity >= 1": lambda state: kv.init(0, 2),
+    "key_dim >= 1": lambda state: kv.init(2, 0),
     "capacity >= 1, got 0": lambda state: kv.prune(state, 0),
     "k >= 1, got 0": lambda state: kv.read(state, torch.ones(1, 2), 0),
     "max_megabytes >= 1, got 0": lambda state: kv.read(state, torch.ones(1, 2), 1, max_megabytes=0),
@@ -116,3 +116,7 @@ def test_a_memory_without_numbers_says_what_to_do():
     for call in (memory, lambda rows: memory.write(rows, draw_labels(2).to("meta"))):
         with pytest.raises(HsokvError, match="reset_parameters"):
             call(draw(2, KEY_DIM).to("meta"))
+    assert "entries=?" in repr(memory)
+    memory = memory.to_empty(device="cpu")
+    memory.reset_parameters()
+    assert unchanged(memory, snapshot(empty()))
