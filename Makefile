@@ -4,8 +4,17 @@ FITS := import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info < 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do $$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done || echo python3)
 # As many jobs at once as there are cores, up to 4: more would only wait for each other.
 CORES ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n < 4 ? n : 4)))
+# An overlay of config.yaml: make report CONFIG=config/quick.yaml
+CONFIG ?=
 PIP_FLAGS ?=
 BIN := .venv/bin
+# uv, where it is installed, takes seconds, and torch without CUDA (TORCH=auto: for the GPU that it finds). Without uv, or
+# where it does not get through, pip does it. Modules are compiled when they are first imported.
+TORCH ?= cpu
+UV := uv pip install --python $(BIN)/python $(addprefix --torch-backend=,$(TORCH))
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
+# What the lock names, then what this build of torch needs beside it.
+install = $(1) --quiet --no-deps $(PIP_FLAGS) -r envs/lock.txt && $(1) --quiet --no-build-isolation $(PIP_FLAGS) -e .
 
 # Byte code caches are wanted whatever the caller's shell says: without them every start-up takes three times as long.
 export PYTHONDONTWRITEBYTECODE :=
@@ -17,14 +26,13 @@ environment: .venv/.complete
 
 .venv/.complete: envs/lock.txt pyproject.toml
 	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { echo "$(PYTHON) is no Python 3.11 to 3.14 with the modules venv and ensurepip ($$($(PYTHON) --version 2>&1)). On Debian and Ubuntu: apt install python3-venv. Another Python: make PYTHON=python3.13 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(PIP_FLAGS) -r envs/lock.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation $(PIP_FLAGS) -e . # and what this build of torch needs
+	@echo "Making the environment in .venv; the first time takes the download of its packages ..."
+	@$(PYTHON) -m venv .venv
+	@{ command -v uv >/dev/null && $(call install,$(UV)); } || { $(call install,$(PIP)); }
 	@touch $@
 
 report: environment
-	$(BIN)/snakemake --cores $(CORES) report
-	@echo "The report: $(CURDIR)/results/report/report.html (and report.md, report.tex)"
+	$(BIN)/snakemake --cores $(CORES) report $(addprefix --configfile ,$(CONFIG))
 
 lint: environment
 	$(BIN)/ruff check .

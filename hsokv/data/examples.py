@@ -203,7 +203,7 @@ def draw_unlabelled(pool: Examples, count: int) -> Examples:
     return pool.take(_order(pool, "unlabelled")[:count])
 
 
-def _identities(examples: Examples) -> list:
+def _identities(examples: Examples) -> list[str]:
     return digests(examples) if examples.are_images else [canonical(text) for text in examples.inputs]
 
 

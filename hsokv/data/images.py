@@ -83,7 +83,7 @@ def originals(examples: Examples) -> Iterator[np.ndarray]:
         yield np.asarray(_open(file))
 
 
-def list_files(folder: Path) -> tuple[dict[str, list[Path]], Counter]:
+def list_files(folder: Path) -> tuple[dict[str, list[Path]], Counter[str]]:
     """(the image files below a folder of classes by class, both by name, how many others there are by kind).
 
     Raises DataError where there are none, where a class has mostly others, and for links that lead nowhere.
@@ -198,7 +198,7 @@ def _open(path: Path) -> "PIL.Image.Image":
     return image.convert("RGB")
 
 
-def _some(items: Iterable) -> str:
+def _some(items: Iterable[object]) -> str:
     items = list(map(str, items))
     more = len(items) - NAMED
     return ", ".join(items[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -87,7 +87,7 @@ CONTROLS: Mapping[str, Control] = {
 }
 
 
-def nearest(support: NDArray, query: NDArray, labels: IntArray) -> IntArray:
+def nearest(support: NDArray[np.floating], query: NDArray[np.floating], labels: IntArray) -> IntArray:
     """Label of the support with the highest cosine; ties go to the older one.
 
     >>> nearest(np.eye(2), np.array([[0.1, 2.0]]), np.array([7, 9]))

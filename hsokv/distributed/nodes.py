@@ -83,7 +83,7 @@ class Distant(NamedTuple):
 def distant(executor: Executor, latency: float) -> Distant:
     """The executor with workers `latency` seconds away, each way: they wait so long before and after their work."""
 
-    def map_far(function: Callable, parts: Sequence, accept: Callable) -> list[Any]:
+    def map_far(function: Callable[[Any], Any], parts: Sequence[Any], accept: Callable[..., Any]) -> list[Any]:
         return executor.map(_wait_around, [(latency, function, part) for part in parts], accept)
 
     return Distant(executor.workers, executor.lost, map_far)

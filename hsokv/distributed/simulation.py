@@ -83,7 +83,9 @@ def service_of(row: Mapping[str, Any]) -> Service:
     return found._replace(work=np.asarray(found.work, float), transfer=np.maximum(found.transfer, 0.0))
 
 
-def validate(services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]], generations: int) -> list:
+def validate(
+    services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]], generations: int
+) -> list[dict[str, float]]:
     """Predicted beside measured throughput and the relative error, for every measured number of nodes and latency.
 
     A prediction comes from one node alone, which had parts of the size that each of the nodes had.
@@ -99,7 +101,9 @@ def validate(services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[s
     return rows
 
 
-def sweep(service: Service, nodes: Sequence[int], latencies: Sequence[float], generations: int) -> list:
+def sweep(
+    service: Service, nodes: Sequence[int], latencies: Sequence[float], generations: int
+) -> list[dict[str, float]]:
     """Projected throughput over nodes and latencies, weak scaling: every node has a part of the same size."""
     rows = []
     for latency in latencies:

@@ -124,7 +124,7 @@ class Storage(nn.Module):
         """For copies and pickles, which take what is held now whatever is written later."""
         with self._lock:
             self._take()
-            state = {**self.__dict__, "_buffers": dict(self._buffers), "_readers": 0, "_known": {}}
+            state: dict[str, object] = {**self.__dict__, "_buffers": dict(self._buffers), "_readers": 0, "_known": {}}
         del state["_lock"]
         return state
 

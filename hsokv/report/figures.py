@@ -58,7 +58,7 @@ def architecture(study: Study) -> Figure:
     return figure
 
 
-def _boxes(axes: Axes, boxes: dict, arrows: dict[str, list]) -> None:
+def _boxes(axes: Axes, boxes: dict[str, Any], arrows: dict[str, list[Any]]) -> None:
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
     drawn = {}
@@ -150,7 +150,7 @@ def learning_curve(study: Study) -> Figure:
     pairs = zip(rows["benchmark"], rows["condition"], strict=True)
     rows = rows.assign(shots=[shots.get(pair) for pair in pairs]).dropna(subset="shots").sort_values("shots")
 
-    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
+    def draw(axes: Axes, rows: pd.DataFrame, lines: list[Any]) -> None:
         points = [int(point) for point in rows["shots"].unique()]
         if len(points) < 2:
             parts.sentence(axes, f"{points[0]} shots a class is the only condition that was run: no curve to draw")
@@ -264,7 +264,7 @@ def flops(study: Study) -> Figure:
     costs = study.costs[["benchmark", "arm", "flops_allowed", "flops_spent"]]
     rows = frame(study, "scores", condition="headline", score="accuracy").merge(costs, "left", ["benchmark", "arm"])
 
-    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
+    def draw(axes: Axes, rows: pd.DataFrame, lines: list[Any]) -> None:
         for look, line in lines:
             parts.bars(axes, line["flops_spent"], line, look)
         for allowed in rows["flops_allowed"].dropna().unique():
@@ -281,7 +281,7 @@ def regret(study: Study) -> Figure:
     rows, spans = frame(study, "regret"), study.regret_spans.set_index("benchmark")
     rows = rows.assign(low=rows["low"].clip(lower=0)).sort_values("flops", kind="stable")  # no regret is under 0
 
-    def draw(axes: Axes, rows: pd.DataFrame, lines: list) -> None:
+    def draw(axes: Axes, rows: pd.DataFrame, lines: list[Any]) -> None:
         for look, line in lines:
             steps = look | {"drawstyle": "steps-post", "markevery": [0]}
             if line["mean"].nunique() > 1:

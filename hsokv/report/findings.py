@@ -1,7 +1,7 @@
 """What the report must say first, decided from the frames alone: how `full` stands to its rivals."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -82,7 +82,7 @@ def _finding(study: Study, name: str) -> Finding:
     )
 
 
-def _standing(row) -> Standing:
+def _standing(row: Any) -> Standing:
     relation = "better" if row.low > 0 else "worse" if row.high < 0 else "no different"
     return Standing(row.b, "not measured" if pd.isna(row.low) else relation, row.name, CONTROLS.get(row.b, row.b))
 

@@ -1,7 +1,7 @@
 """A table as LaTeX that stands upright on its page."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
@@ -98,7 +98,7 @@ def _signed(heading: str) -> str:
     return heading
 
 
-def _stack(lines) -> str:
+def _stack(lines: Iterable[str]) -> str:
     lines = list(lines)
     return rf"\stack{{{(chr(92) * 2 + '{}').join(lines)}}}" if len(lines) > 1 else "".join(lines)
 

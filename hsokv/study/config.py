@@ -26,6 +26,8 @@ from hsokv.study.rare_words import world_settings
 TUNING_WORLDS = 1000
 """Worlds of rare words with smaller seeds serve tuning, the others the study."""
 
+T = TypeVar("T")
+
 MOST_SEEDS = 32
 """Seeds for which the exact sign-flip test can be computed."""
 
@@ -44,7 +46,7 @@ def _known(known: Iterable[str], name: str, key: str = "") -> str:
     return name
 
 
-def _distinct(values: list) -> list:
+def _distinct(values: list[T]) -> list[T]:
     """Values of which none is given twice, nor two entries of one name."""
     for name, count in Counter(getattr(value, "name", value) for value in values).items():
         if count > 1:
@@ -67,7 +69,6 @@ def _one_of(names: Iterable[str]) -> Any:
     return Annotated[str, AfterValidator(partial(_known, names)), Field(json_schema_extra={"enum": [*names]})]
 
 
-T = TypeVar("T")
 Distinct = Annotated[list[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})]
 Several = Annotated[Distinct[T], Field(min_length=1, max_length=1000)]
 Name = _text("^[a-z][a-z0-9_]*$", "a name of a-z, 0-9 and _, a letter first")
