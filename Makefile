@@ -4,6 +4,8 @@ FITS := import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info < 
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do $$name -c '$(FITS)' 2>/dev/null && echo $$name && break; done || echo python3)
 # As many jobs at once as there are cores, up to 4: more would only wait for each other.
 CORES ?= $(shell n=$$(nproc 2>/dev/null || echo 4); echo $$((n < 4 ? n : 4)))
+# An overlay of config.yaml: make report CONFIG=config/quick.yaml
+CONFIG ?=
 PIP_FLAGS ?=
 BIN := .venv/bin
 # uv, where it is installed, takes seconds, and torch without CUDA (TORCH=auto: for the GPU that it finds). Without uv, or
@@ -30,8 +32,7 @@ environment: .venv/.complete
 	@touch $@
 
 report: environment
-	$(BIN)/snakemake --cores $(CORES) report
-	@echo "The report: $(CURDIR)/results/report/report.html (and report.md, report.tex)"
+	$(BIN)/snakemake --cores $(CORES) report $(addprefix --configfile ,$(CONFIG))
 
 lint: environment
 	$(BIN)/ruff check .
