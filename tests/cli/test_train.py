@@ -115,11 +115,8 @@ def test_what_cannot_be_run_is_refused_before_any_work(refused, asked, arguments
     "content",
     [
         b"small: [1",
-        b"- a",
         b"",
         b"benchmarks: {rare_words: {conditions: null}}",
-        b"methods: {memory: {sharpness: 3}}",
-        b"small: true\nsmall: true",
         b"only: &a [*a]",
         b"small: " + b"9" * 5000,
     ],

@@ -30,11 +30,6 @@ EVENTS = {
 }
 
 
-def test_generated_benchmarks_need_nothing():
-    made = texts(made="sst2_synthetic", pairs="mnli_synthetic")
-    assert check_data(made, None) == {"sst2_synthetic": {}, "mnli_synthetic": {}}
-
-
 def test_a_copy_of_a_data_set_is_named_by_checksum_and_damage_by_name(tmp_path, monkeypatch):
     monkeypatch.setenv("HSOKV_CACHE_DIR", str(tmp_path / "cache"))
     paths = [tmp_path / "own" / member.path for member in SOURCES["sst2"].members]
@@ -43,7 +38,9 @@ def test_a_copy_of_a_data_set_is_named_by_checksum_and_damage_by_name(tmp_path, 
         rows = [f"{path.stem} {number}\t{number % 2}" for number in range(6)]
         path.write_text("\n".join(["sentence\tlabel", *rows, ""]))
     asked = texts(sst2="sst2", again="sst2", made="sst2_synthetic")
-    found = check_data(asked, tmp_path / "own")["sst2"]
+    every = check_data(asked, tmp_path / "own")
+    found = every["sst2"]
+    assert every["sst2_synthetic"] == {}  # it is generated
     assert {name: len(digest) for name, digest in found.items()} == {m.path: 64 for m in SOURCES["sst2"].members}
     asked["benchmarks"]["sst2"]["conditions"] = {"shots2": {"shots": 2}}
     with pytest.raises(DataError, match=r"sst2: .* 1 validation texts and 4 to learn from; .* has 3 different"):

@@ -132,9 +132,8 @@ def test_a_new_seed_and_a_new_condition_add_lines_and_one_left_out_takes_them_aw
     assert len(fitted) == 4
     assert one in study.path.read_bytes()
     study.run(seeds=[2], task=TASK | {"conditions": HARD})
-    assert len(fitted) == 4
+    assert (len(fitted), len(read_costs(study.path))) == (4, 1)
     assert study.path.read_bytes() == one
-    assert len(read_costs(study.path)) == 1
 
 
 def made_up(condition, seed, code="c"):
