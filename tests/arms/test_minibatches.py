@@ -1,12 +1,9 @@
 import pytest
 import torch
 
-from hsokv.arms.minibatches import BATCH, begin, minibatches, steps_of, train
+from hsokv.arms.minibatches import BATCH, begin, minibatches, steps_of
 from hsokv.data.episode import Shots
-from hsokv.exceptions import BudgetError
-from hsokv.learning.budget import Budget
 from hsokv.learning.head import Head
-from hsokv.learning.loop import Hyperparameters
 
 
 def batches_of(n, passes=1, replayed=None):
@@ -38,13 +35,3 @@ def test_heads_go_on_with_room_for_new_classes_and_old_ones_are_left_as_they_are
         assert after[..., 2:].abs().max() == 0
         after.add_(1)
     assert torch.equal(old.weight, torch.ones(2, 1, 3, 2))
-
-
-def test_all_steps_are_paid_or_none_is_taken():
-    learners, budget = begin(None, (1,), 3, 2), Budget(10**6)
-    default = Hyperparameters(torch.tensor([1]), torch.tensor([0.1]), torch.tensor([0.0]))
-    train(learners, default, batches_of(64), 2, budget)
-    short = Budget(budget.spent - 1)
-    with pytest.raises(BudgetError):
-        train(learners, default, batches_of(64), 2, short)
-    assert short.spent == 0

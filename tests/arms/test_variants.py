@@ -5,12 +5,12 @@ import torch
 from torch.nn.functional import normalize
 
 from hsokv.arms import experience_replay, joint, population, random_search, single
-from hsokv.arms.reservoir import held_per_class, hold_out
+from hsokv.arms.reservoir import hold_out
 from hsokv.arms.stream_memory import StreamMemory
 from hsokv.exceptions import DataError
 from hsokv.learning.budget import Budget
 
-from .streams import CLASSES, PER_TASK, SHAPE, draw_stream
+from .streams import PER_TASK, SHAPE, draw_stream
 
 STREAM = draw_stream()
 
@@ -65,17 +65,6 @@ def test_the_history_is_that_of_the_whole_stream(settings):
     lengths = {"held_out_log_loss": rounds, "spent": rounds, "diversity": rounds + 1, "failed_agents": rounds}
     assert {name: len(curve) for name, curve in fitted.curves.items()} == lengths
     assert fitted.curves["spent"] == sorted(fitted.curves["spent"])
-
-
-def test_every_class_keeps_its_share_of_the_entries(settings):
-    tasks = draw_stream(per_class=40).tasks
-    for task, fitted in enumerate(learn(single, settings, "head", "memory", tasks=tasks)):
-        held = fitted.instruments["memory"]
-        counts, seen = torch.bincount(torch.tensor(held["labels"])), (task + 1) * PER_TASK
-        assert counts.sum() == SHAPE.capacity - CLASSES * held_per_class(SHAPE)
-        assert len(counts) == seen
-        assert counts.max() - counts.min() <= 1
-        assert sum(held["counts"]) == seen * (40 - held_per_class(SHAPE))
 
 
 def test_held_out_examples_are_neither_entries_nor_in_the_statistics(settings):

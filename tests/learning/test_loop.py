@@ -7,10 +7,8 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from hsokv.data.episode import Shots
 from hsokv.exceptions import BudgetError, ConfigurationError
 from hsokv.learning.budget import Budget, count_flops
-from hsokv.learning.head import Head
 from hsokv.learning.loop import (
     Hyperparameters,
-    Learners,
     init_learners,
     plan_steps,
     stack_held_out,
@@ -19,7 +17,7 @@ from hsokv.learning.loop import (
     train_managers,
     train_step,
 )
-from hsokv.learning.optimizers import OPTIMIZERS, UNIT_RATES, OptimizerState
+from hsokv.learning.optimizers import OPTIMIZERS, UNIT_RATES
 
 CLASSES = 4
 
@@ -135,20 +133,6 @@ def test_an_episode_without_folds_and_training_without_steps_are_refused(make_ep
         stack_problems(episode._replace(folds=()))
     with pytest.raises(ConfigurationError, match="at least one step, got 0; raise head"):
         fit(stack_problems(episode), agents(2), 0)
-
-
-def test_how_learners_lie_in_memory_does_not_matter(make_episode):
-    """A copy of agents may lay them out anew; training puts them back in the order that costs no copy."""
-    problems = stack_problems(make_episode("shots"))
-    learners = init_learners((2,), problems, CLASSES)
-    plain = Learners(
-        Head(*(part.contiguous() for part in learners.head)),
-        tuple(OptimizerState(*(part.contiguous() for part in moments)) for moments in learners.moments),
-    )
-    assert plain.head.weight.stride() != learners.head.weight.stride()
-    one, other = (fit(problems, agents(2), 6, start).head.weight for start in (learners, plain))
-    assert torch.equal(one, other)
-    assert one.stride() == other.stride() == learners.head.weight.stride()
 
 
 @pytest.mark.parametrize("allowed", [10**9, 1_300_000])

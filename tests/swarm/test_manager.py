@@ -96,17 +96,6 @@ def test_settings_out_of_range_are_refused(name, value):
         step([1.0, 2.0], **{name: value})
 
 
-def test_what_is_not_a_group_is_refused():
-    whole = group([1.0, 2.0])._replace(score=torch.zeros(2, 3))
-    for state, optimizers, message in [
-        (whole, 3, r"scores \[2, 3\]"),
-        (group([]), 3, "at least"),
-        (group([1.0]), 0, "0"),
-    ]:
-        with pytest.raises(ConfigurationError, match=f"one group .* of at least one agent.*{message}"):
-            manager_step(state, SETTINGS, optimizers, torch.Generator())
-
-
 def test_copies_are_taken_from_the_state_before_any_of_them_and_keep_the_first_parent():
     once = copy_agents(group([1.0, 2.0, 3.0, 4.0]), torch.tensor([0, 1]), torch.tensor([1, 2]))
     assert owners(once) == once.parent.tolist() == [0, 0, 1, 3]

@@ -41,12 +41,6 @@ def test_groups_start_in_different_regions_optimizers_go_round_and_nobody_has_a_
     assert state.parent.tolist() == torch.arange(12).reshape(3, 4).tolist()
 
 
-def test_the_same_generator_gives_the_same_points():
-    one, same, other = (swarm(3, 3, seed).point for seed in (1, 1, 2))
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -59,13 +59,6 @@ def test_the_best_score_never_gets_worse_and_the_last_round_copies_and_moves_not
     torch.testing.assert_close(distance(None, SEARCH_SPACE.values(history[-1].point)), history[-1].score)
 
 
-def test_one_manager_one_agent_one_round_is_plain_training_of_the_default():
-    swarm = run(managers=1, agents=1, rounds=1, ensemble_size=1)
-    assert swarm.learners["steps"].tolist() == [1.0]
-    assert (float(swarm.values["a"]), float(swarm.values["b"])) == pytest.approx((0.3, 0.6))
-    assert len(swarm.history) == 1
-
-
 def test_copies_cross_groups_only_by_migration_of_the_best_with_the_point_that_earned_its_score():
     """At most one agent per round has a parent in another group, and that parent is the best of all."""
     crossings = 0
