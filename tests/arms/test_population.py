@@ -137,8 +137,10 @@ def test_agents_that_overflow_are_counted_and_left_out(make_episode, settings, n
     assert torch.isfinite(answers(fitted, episode).exp()).all()
 
 
-def test_the_gate_is_fitted_on_dev_with_what_dev_was_learnt_from_and_mixes_the_test(episode, settings):
+@pytest.mark.parametrize("kind", ["shots", "words"])
+def test_the_gate_is_fitted_on_dev_with_what_dev_was_learnt_from_and_mixes_the_test(make_episode, kind, settings):
     """The single agent by hand: p = (1 - g) softmax(z / T) + g p_mem, g fitted on the dev shots."""
+    episode = make_episode(kind, noise=0.6)
     fitted = fit(single, episode, settings, ("head", "memory"))
     problems = stack_problems(episode)
     default = Hyperparameters(torch.tensor([OPTIMIZERS.index("sgd")]), torch.tensor([1.0]), torch.tensor([1.0]))
