@@ -166,6 +166,7 @@ ASIDE = "expected_failures arms distributed data encoder paper results"
 DIGEST = value_digest(
     {key: config[key] for key in config if key not in ASIDE.split()}
     | {key: config["data"][key] for key in ("validation_rows", "validation_images")}
+    | {"benchmarks": {name: {**definition, "published": None} for name, definition in BENCHMARKS.items()}}
 )
 CONTROLS = {control for definition in BENCHMARKS.values() for control in definition.get("controls", [])}
 SEEDS = {str(seed) for each in BENCHMARKS.values() for seed in each["seeds"]}

@@ -19,32 +19,27 @@ from tests.runs import write_runs
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAPER = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["paper"]
 DIGEST = "0f" * 32
-OF_SCALING = ("learning", "scaling")
 
 
-def make(base: Path, *, measured: bool = False) -> dict:
-    """Write it below `base` and return its configuration; `measured`: with scaling and a time."""
+def make(base: Path) -> dict:
+    """Write it below `base` and return its configuration."""
     shutil.copytree(REPOSITORY / "report", base / "report")
     (base / "Snakefile").write_text("# a study\n")
-    study = configuration() | {"results": "results"}
+    study = configuration(results="results", digest=DIGEST)
     with contextlib.chdir(base):  # records are named as Snakemake names them
         results = Path("results")
         runs = records(study, with_memory)
         runs = [replace(run, data=run.data | {"kind": "generated", "files": {}}) for run in runs]
         files = write_runs(runs, results / "records")
-        scaling, time = [], []
-        if measured:
-            study["digest"] = DIGEST
-            scaling = [results / "scaling" / f"{name}.json" for name in ("measured", "projected")]
-            for path, content in zip(scaling, (example_scaling.measured(), example_scaling.projected()), strict=True):
-                write_sealed(path, content)
-            time = [results / "time" / "study.json"]
-            measure(DIGEST, *time)
+        scaling = [results / "scaling" / f"{name}.json" for name in ("measured", "projected")]
+        for path, content in zip(scaling, (example_scaling.measured(), example_scaling.projected()), strict=True):
+            write_sealed(path, content)
+        time = [results / "time" / "study.json"]
+        measure(DIGEST, *time)
         statistics = results / "statistics"
         compute(files, study, statistics, scaling, time)
         write_tables(statistics, [results / "tables" / f"main.{suffix}" for suffix in ("md", "tex", "csv")])
-        names = [name for name in FIGURES if measured or name not in OF_SCALING]
-        draw(statistics, [results / "figures" / f"{name}.{suffix}" for name in names for suffix in ("pdf", "png")])
+        draw(statistics, [results / "figures" / f"{name}.{suffix}" for name in FIGURES for suffix in ("pdf", "png")])
         write_report(
             statistics=statistics,
             records=[path.as_posix() for path in files],

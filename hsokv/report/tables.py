@@ -241,14 +241,19 @@ def stream(view: View, benchmark: str) -> pd.DataFrame:
 
 
 def published(view: View) -> pd.DataFrame:
-    """What others published of a benchmark, above this study's arms."""
+    """What others reached on a benchmark, above this study's arms on the condition that the entry names."""
     rows = []
     for name, about in view.benchmarks.items():
-        for entry in about.get("published", ()):
-            cells = (Verbatim(entry["name"]),), ("published",), (f"{100 * entry['accuracy']:.1f}",)
-            rows.append(((view.title(name),), *cells, (Verbatim(entry["source"]),)))
-        for arm in about["arms"] if about.get("published") else ():
-            rows.append(((view.title(name),), (arm,), ("this study",), view.accuracy(name, HEADLINE, arm), ()))
+        run = None, *about["conditions"]
+        entries = [entry for entry in about.get("published", ()) if entry.get("condition") in run]
+        for condition in dict.fromkeys(entry.get("condition") for entry in entries):
+            title = (" ".join(filter(None, [view.title(name), condition])),)
+            for entry in entries:
+                if entry.get("condition") == condition:
+                    accuracy, source = f"{100 * entry['accuracy']:.1f}", Verbatim(entry["source"])
+                    rows.append((title, (Verbatim(entry["name"]),), ("others",), (accuracy,), (source,)))
+            for arm in about["arms"]:
+                rows.append((title, (arm,), ("this study",), view.accuracy(name, condition or HEADLINE, arm), ()))
     return frame(["benchmark", "method", "from", "accuracy (%)", "source"], rows)
 
 
@@ -290,8 +295,9 @@ TABLES = {  # in the order of the report; a name with {benchmark} stands for a t
         "Update: what an arm does in a step, mean over steps; joint retrains logistic regression. Times are of this "
         "machine. Exact: share of the answers that equal to the bit those of a twin, the same arm that never saw what "
         "is withdrawn. Out of scope: by the largest probability, times the nearest similarity where there is one."),
-    "published": Entry(published, "Published results beside this study's",
-        "Published results are those of their authors, on their own draws; where shots are few, of the same number."),
+    "published": Entry(published, "Results of others beside this study's",
+        "Results of others are as their sources give them, on their own draws where these do not say otherwise; where "
+        "shots are few, of the same number."),
     "memory": Entry(partial(by_arm, columns={"accuracy (%)": "{accuracy+}",
             "lost without memory (points)": "{accuracy_lost_without_memory+}", "hit rate (%)": "{hit_rate+}",
             "chance (%)": "{hit_chance}", "gate": "{gate_mean}", "gate entropy (bits)": "{gate_entropy}",

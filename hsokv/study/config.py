@@ -258,6 +258,13 @@ class World(Model):
         return self
 
 
+class Published(Model):
+    name: Text = Field(description="Method, as it is printed.")
+    accuracy: Probability = Field(description="Accuracy, 0 to 1.")
+    source: Text = Field(description="Where it was published.")
+    condition: Name | None = Field(None, description="Condition whose arms stand beside it, else the headline's mean.")
+
+
 class Benchmark(Model):
     """What all kinds have. `protocol`: arms learn an `episode` at once, a `stream` task after task, or `events` as they
     come; `own`: the keys that say where a user's own data are."""
@@ -270,6 +277,7 @@ class Benchmark(Model):
     headline: Several[Name] = Field(description="Conditions whose mean is the benchmark's main score.")
     conditions: dict[Name, Any]
     flops_allowed: Flops = Field(description="Floating-point operations that an arm may spend in a run.")
+    published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -278,6 +286,9 @@ class Benchmark(Model):
             raise _wrong("conditions", "expected at least one condition that is not null")
         for name in self.headline:
             _known(conditions, name, "headline")
+        for entry in self.published:
+            if entry.condition:
+                _known(self.conditions, entry.condition, "published")
         for key in self.own:
             _needed(getattr(self, key), self.source == OWN, key, f"`source: {self.source}`")
         return self
@@ -312,12 +323,6 @@ class Columns(Model):
     label: Text = Field(description="Column of labels; the classes are the labels of the train file, sorted.")
 
 
-class Published(Model):
-    name: Text = Field(description="Method, as it is printed.")
-    accuracy: Probability = Field(description="Published accuracy, 0 to 1.")
-    source: Text = Field(description="Where it was published.")
-
-
 class Texts(Benchmark):
     own: ClassVar = ("files", "columns")
 
@@ -326,7 +331,6 @@ class Texts(Benchmark):
     files: Files = Field(None, description="For `source: files`: below the data root, else the working directory.")
     columns: Columns = Field(None, description="For `source: files`: columns that are read.")
     conditions: dict[Name, TextsCondition | None] = Field(description="Variations by name; null leaves one out.")
-    published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
     run_in_overlay: dict[str, Text] = Field({}, description="Conditions that another overlay runs; tables say so.")
     validation_rows: Many = Field(None, description="In place of data.validation_rows.")
     folds: Pair = Field(description="Folds of the train shots that rank hyperparameters.")
@@ -353,7 +357,6 @@ class Pictures(Benchmark):
     source: ImageSource = Field(description="Data set, generated stand-in, or `files` for your own (docs/own-data.md).")
     folder: Text = Field(None, description="For `source: files`, found as files are: train/CLASS/ and test/CLASS/.")
     validation_images: Many = Field(None, description="In place of data.validation_images.")
-    published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
     num_patches: int = Field(
         ge=2, le=2000, description="Patches in the dictionary, learnt without labels (stream: on task 1)."
     )

@@ -7,33 +7,31 @@ from hsokv.analysis.memory import NO_READS, shorten
 from hsokv.analysis.numbers import Numbers
 from hsokv.analysis.scores import FLIPS, examples_of, scores_of
 
-from .study import analysed, configuration, memory, not_run, record, with_memory
+from .study import HELD, analysed, configuration, memory, not_run, record, with_memory
 
 RUN = ("rare_words", "two_senses_level1", "full", 1)
-WITHOUT = "0" * 2 + "1" * 8 + "0" * 6 + "1" * 4  # of 20; with the memory the first 14 or more are right
 
 
-def held(**changes) -> dict[str, float]:
-    scores = scores_of(with_memory(*RUN, **changes))
+def scores_of_memory(instruments) -> dict[str, float]:
+    scores = scores_of(record(*RUN, instruments=instruments))
     return {name.removeprefix("memory_"): score for name, score in scores.items() if name.startswith("memory_")}
 
 
-def test_scores_of_four_entries_by_hand():
+def test_scores_of_four_entries_by_hand_and_none_where_a_record_does_not_tell():
     expected = {"entries": 4, "class_min": 1, "class_median": 1, "class_max": 2, "consolidated": 0.25}
     expected |= {"age_mean": 2.25, "age_oldest": 4, "age_read": pytest.approx((1 * 4 + 6 * 3 + 3 * 2) / 10)}
-    assert held() == expected | {"never_read": 0.25, "top_tenth": 0.6, "top_tenth_right": 0.5}
-
-
-@pytest.mark.parametrize("instruments", [{}, {"memory": {"labels": [0, 1]}}])
-def test_a_record_that_does_not_tell_has_no_such_score(instruments):
-    scores = scores_of(record(*RUN, instruments=instruments))
-    assert not [name for name in scores if name.startswith("memory_")]
+    assert scores_of_memory({"memory": memory()}) == expected | {
+        "never_read": 0.25,
+        "top_tenth": 0.6,
+        "top_tenth_right": 0.5,
+    }
+    assert scores_of_memory({}) == scores_of_memory({"memory": {"labels": [0, 1]}}) == {}
 
 
 def test_an_empty_memory_and_one_that_was_never_read():
     nothing, unread = {name: [] for name in memory()}, {"reads": [0] * 4, "right": [0] * 4}
-    assert held(**nothing) == {"entries": 0}
-    assert not {"top_tenth", "top_tenth_right", "age_read"} & set(held(**unread))
+    assert scores_of_memory({"memory": nothing}) == {"entries": 0}
+    assert not {"top_tenth", "top_tenth_right", "age_read"} & set(scores_of_memory({"memory": memory(**unread)}))
     for changes in (nothing, unread):
         found = analysed(
             configuration(), lambda b, *run, c=changes: not_run(b, *run) if b == "sst2" else with_memory(b, *run, **c)
@@ -43,7 +41,7 @@ def test_an_empty_memory_and_one_that_was_never_read():
 
 
 def test_every_example_is_of_one_kind_and_what_is_lost_is_corrected_minus_harmed():
-    run = with_memory("sst2", "shots16", "full", 20, outcomes_without=WITHOUT)
+    run = with_memory("sst2", "shots16", "full", 20, **HELD)
     scores, examples = scores_of(run), examples_of(run)
     assert [scores[f"memory_{kind}"] for kind in FLIPS] == [6 / 20, 4 / 20, 8 / 20, 2 / 20]
     assert (scores["memory_corrected_examples"], scores["memory_harmed_examples"]) == (6, 4)
@@ -52,15 +50,12 @@ def test_every_example_is_of_one_kind_and_what_is_lost_is_corrected_minus_harmed
     np.testing.assert_array_equal(examples["accuracy_lost_without_memory"], lost)
 
 
-def test_curves_end_at_all_reads_and_at_the_right_ones():
-    found = analysed(configuration(), with_memory).memory_reads.query("benchmark == 'rare_words' and arm == 'full'")
-    quarters = found[found["entries"].isin([0, 0.25, 0.5, 0.75, 1])].groupby("kind")["mean"].agg(list)
+def test_curves_end_at_all_reads_and_the_most_read_are_of_one_named_run_whose_missing_text_is_said():
+    found = analysed(configuration(), lambda *run: with_memory(*run, texts=["a", "b"]))
+    reads = found.memory_reads.query("benchmark == 'rare_words' and arm == 'full'")
+    quarters = reads[reads["entries"].isin([0, 0.25, 0.5, 0.75, 1])].groupby("kind")["mean"].agg(list)
     assert quarters["reads"] == pytest.approx([0, 0.6, 0.9, 1, 1])
     assert quarters["right"] == pytest.approx([0, 0.3, 0.5, 0.6, 0.6])
-
-
-def test_the_most_read_entries_are_of_one_named_run_and_a_missing_text_is_said():
-    found = analysed(configuration(), lambda *run: with_memory(*run, texts=["a", "b"]))
     entries = found.most_read[found.most_read["benchmark"] == "rare_words"]
     assert set(zip(entries["condition"], entries["arm"], entries["seed"], strict=True)) == {RUN[1:]}
     assert entries["text"].tolist() == ["b", "", "a"]

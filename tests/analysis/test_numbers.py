@@ -9,17 +9,20 @@ from hsokv.analysis.scores import format_value
 from hsokv.analysis.statistics import analyse
 from hsokv.exceptions import ConfigurationError
 
-from .example_scaling import measured, projected
+from .example_scaling import SPEED_UP, measured, projected
 from .study import analysed, configuration, with_memory
-
-CRITERION = {"name": "speed_up", "benchmark": "cartpole", "arm": "full", "score": "speed_up", "kind": "rate"}
 
 
 @pytest.fixture(scope="module")
 def study() -> Study:
     study = configuration()
-    study["criteria"] = [*study["criteria"], CRITERION | {"at_least": 2.0}]
+    study["criteria"] = [*study["criteria"], SPEED_UP]
     return analysed(study, with_memory, scaling=summarise(measured(), projected()))
+
+
+@pytest.fixture(scope="module")
+def numbers(study) -> Numbers:
+    return Numbers(study)
 
 
 def test_texts():
@@ -30,7 +33,7 @@ def test_texts():
         assert {value: format_value(value, unit) for value in of_unit} == of_unit
 
 
-def test_keys(study):
+def test_keys(numbers):
     texts = {
         "rare_words.headline.full.accuracy.mean": "75.8",
         "ablation.difference": "+20.0",
@@ -48,32 +51,27 @@ def test_keys(study):
         "cartpole.sharing.random_search.steps_to_target": "undefined: no run of it tells",
         "cartpole.machine.cores": "2",
     }
-    numbers = Numbers(study)
     assert {key: numbers[key].text for key in texts} == texts
     assert "full_over_knn_rare_words.difference" in numbers
     assert "full_over_knn_rare_words.p" not in numbers  # a number of the family alone
 
 
-def test_every_number_is_what_stands_in_its_cell(study):
-    for key, number in Numbers(study).items():
+def test_every_number_is_what_stands_in_its_cell_and_names_the_lines_it_is_made_of(study, numbers):
+    for key, number in numbers.items():
         if number.frame != "study" and number.status == "done":
             assert study.frames[number.frame][number.column].iloc[number.row] == number.value, key
-
-
-def test_a_number_names_the_lines_it_is_made_of(study):
-    number = Numbers(study)["rare_words.headline.full.accuracy.mean"]
-    path = "results/records/rare_words/full.jsonl"
-    assert number.records == ((path, (1, 2, 3, 4, 5, 6)),)  # two conditions of three
+    number = numbers["rare_words.headline.full.accuracy.mean"]
     assert (number.unit, number.status, number.seeds) == ("percent", "done", (1, 2, 3))
-    pair = Numbers(study)["over_knn.difference"].records
+    documents = tuple((f"results/scaling/{name}.json", ()) for name in ("measured", "projected"))
+    assert numbers["cartpole.error"].records == documents
+    assert number.records == (("results/records/rare_words/full.jsonl", (1, 2, 3, 4, 5, 6)),)  # two conditions of three
+    pair = numbers["over_knn.difference"].records
     assert pair == tuple((f"results/records/sst2/{arm}.jsonl", (1, 2)) for arm in ("full", "knn"))
-    documents = Numbers(study)["cartpole.error"].records
-    assert documents == (("results/scaling/measured.json", ()), ("results/scaling/projected.json", ()))
 
 
-def test_an_unknown_key_names_the_nearest_and_two_of_one_name_are_refused(study):
+def test_an_unknown_key_names_the_nearest_and_two_of_one_name_are_refused(numbers):
     with pytest.raises(ConfigurationError, match=r"rare_words\.headline\.full\.accuracy\.mean"):
-        Numbers(study)["rare_words.headline.full.acuracy.mean"]
+        numbers["rare_words.headline.full.acuracy.mean"]
     study = configuration()
     with pytest.raises(ConfigurationError, match=r"'ablation\.difference'"):
         analyse([], study | {"contrasts": [study["contrasts"][0]] * 2})

@@ -3,17 +3,18 @@
 import pandas as pd
 import pytest
 
+from hsokv.analysis.criteria import criteria_of
 from hsokv.analysis.scaling import read_scaling, speed_ups, summarise
 from hsokv.exceptions import RecordError
 from hsokv.records import write_sealed
 
-from .example_scaling import measured, projected
-from .study import analysed, configuration, row
-from .test_numbers import CRITERION
+from .example_scaling import SPEED_UP, measured, projected
+from .study import configuration, finished, row
 
 
-def verdict(scaling):
-    return row(analysed(configuration(criteria=[CRITERION | {"at_least": 2.0}]), scaling=scaling).criteria)
+def verdict(**setting):
+    about = finished().about | {"scaling": summarise(measured(**setting), projected())["about"]}
+    return row(criteria_of(finished().scores, finished().contrasts, about, configuration(criteria=[SPEED_UP])))
 
 
 def test_a_speed_up_is_taken_turn_by_turn():
@@ -22,11 +23,10 @@ def test_a_speed_up_is_taken_turn_by_turn():
 
 
 def test_without_four_nodes_the_criterion_is_not_measured_and_the_projection_stands_beside_it():
-    found = verdict(summarise(measured(), projected()))
+    found = verdict()
     assert found["verdict"] == "not measured"
     assert "2.40 [2.13, 2.67]" in found["reason"]
     assert "need root" in found["reason"]
-    assert verdict(None)["verdict"] == "not measured"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_without_four_nodes_the_criterion_is_not_measured_and_the_projection_sta
     ],
 )
 def test_four_cores_decide_and_else_equal_share_nodes_that_are_named(setting, wanted, evidence):
-    found = verdict(summarise(measured(**setting), projected()))
+    found = verdict(**setting)
     assert (found["verdict"], found["value"]) == (wanted[0], pytest.approx(wanted[1]))
     assert evidence in found["evidence"]
 

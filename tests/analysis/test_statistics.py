@@ -14,74 +14,62 @@ from hsokv.files import write_json
 from hsokv.study.wall_time import mark_start, measure
 from tests.runs import write_runs
 
-from .study import (
-    analysed,
-    configuration,
-    lines,
-    mean,
-    memory,
-    not_run,
-    record,
-    records,
-    right,
-    row,
-    searching,
-    with_memory,
-)
+from . import study as made
+from .study import HELD, analysed, configuration, finished, lines, mean, memory, not_run, record, records, row
 
 GOLDEN = Path(__file__).parent / "golden"
 KNN = ("shots16", "knn", 13)
-HELD = {"outcomes_without": "0" * 2 + "1" * 8 + "0" * 6 + "1" * 4}
 
 
-@pytest.fixture(scope="module")
-def study() -> Study:
-    return analysed(configuration())
-
-
-def golden_record(benchmark, condition, arm, seed):
+def golden_record(*run):
     """A record that tells of a memory and of a search, if its arm has one."""
-    held = with_memory(benchmark, condition, arm, seed, **HELD).instruments
-    if arm == "full":
+    held = made.with_memory(*run, **HELD).instruments
+    if run[2] == "full":
         held |= {"lineage": [[[0, 0]]], "scores": [[[0.5, 0.4]]], "members": {"x": [1, 2]}}
-    return searching(benchmark, condition, arm, seed, instruments=held)
+    return made.searching(*run, instruments=held)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.csv")))
-def test_the_made_up_study_gives_the_golden_frames(tmp_path, name):
+def assert_equal(one, other):
+    assert one.about == other.about
+    for name in FRAMES:
+        pd.testing.assert_frame_equal(one.frames[name], other.frames[name], check_exact=True)
+
+
+def test_the_made_up_study_gives_the_golden_frames_and_what_is_written_is_read_again(tmp_path):
     """Made again by `analysed(configuration(), golden_record).write(GOLDEN)`, where a change of numbers is meant."""
-    analysed(configuration(), golden_record).write(tmp_path)
-    assert (tmp_path / f"{name}.csv").read_text() == (GOLDEN / f"{name}.csv").read_text()
+    study = analysed(configuration(), golden_record)
+    study.write(tmp_path)
+    for path in GOLDEN.glob("*.csv"):
+        assert (tmp_path / path.name).read_text() == path.read_text(), path.name
+    assert_equal(study, Study.read(tmp_path))
 
 
-def test_a_headline_is_the_mean_over_its_conditions_seed_by_seed(study):
-    found = row(study.scores, benchmark="rare_words", condition="headline", arm="full", score="accuracy")
-    per_seed = [(right("full", s, "level1") + right("full", s, "level2")) / 40 for s in (1, 2, 3)]
+def test_a_headline_is_the_mean_over_its_conditions_seed_by_seed():
+    found = row(finished().scores, benchmark="rare_words", condition="headline", arm="full", score="accuracy")
+    per_seed = [(made.right("full", s, "level1") + made.right("full", s, "level2")) / 40 for s in (1, 2, 3)]
     assert [found[end] for end in ("mean", "low", "high")] == pytest.approx(interval(per_seed))
     assert (found["seeds"], found["status"], found["reason"], found["synthetic"]) == (3, "done", "", False)
 
 
-def test_a_shared_test_set_widens_an_interval_that_ends_at_the_range_of_the_score(study):
-    found = row(study.scores, benchmark="sst2", condition="shots16", arm="knn", score="accuracy")
+def test_a_shared_test_set_widens_an_interval_that_ends_at_the_range_of_the_score():
+    found = row(finished().scores, benchmark="sst2", condition="shots16", arm="knn", score="accuracy")
     free = interval([0.8, 0.8], np.array([[1.0] * 16 + [0.0] * 4] * 2))
     assert (found["mean"], found["low"], found["high"]) == (pytest.approx(0.8), 0.0, 1.0)
     assert free.low < 0 < 1 < free.high
 
 
-def test_scores_that_follow_from_a_record(study):
-    assert mean(study, "sst2", "full", "hit_corrected") == pytest.approx(0.75)
-    assert mean(study, "sst2", "full", "accuracy_lost_without_memory") == pytest.approx(0.5)
+def test_scores_that_follow_from_a_record():
+    assert mean(finished(), "sst2", "full", "hit_corrected") == pytest.approx(0.75)  # 0.8 at a chance of 0.2
 
 
-def test_contrasts_are_paired_and_p_stays_in_the_family(study):
-    found = row(study.contrasts, name="ablation")
+def test_contrasts_are_paired_and_p_stays_in_the_family():
+    contrasts = finished().contrasts
+    found, shown = row(contrasts, name="ablation"), row(contrasts, name="full_over_kv_only_sst2")
     assert (found["difference"], found["p"], found["p_holm"]) == (pytest.approx(0.2), 0.25, 0.5)
     assert found["lift"] == pytest.approx(0.2 / np.mean([11.5, 10.5, 11.5]) * 20)
     assert found["lift_low"] < found["lift"] < found["lift_high"]
-    shown = row(study.contrasts, name="full_over_kv_only_sst2")
-    assert not shown["family"]
-    assert np.isnan(shown["p"])
-    pairs = set(zip(study.contrasts["benchmark"], study.contrasts["b"], strict=True))
+    assert (shown["family"], np.isnan(shown["p"])) == (False, True)
+    pairs = set(zip(contrasts["benchmark"], contrasts["b"], strict=True))
     assert pairs == {(b, arm) for b in ("rare_words", "sst2", "sst2_synthetic") for arm in ("kv_only", "knn")}
 
 
@@ -102,22 +90,10 @@ def test_tracks_name_the_encoder_its_cost_and_the_best_baseline():
     assert (absent["status"], absent["reason"], absent["best"]) == ("not run", "no data", "")
 
 
-def assert_equal(one, other):
-    assert one.about == other.about
-    for name in FRAMES:
-        pd.testing.assert_frame_equal(one.frames[name], other.frames[name], check_exact=True)
-
-
-def test_frames_have_the_configurations_order_whatever_that_of_the_records(study):
-    assert_equal(study, analyse(reversed(lines(records(configuration()))), configuration()))
-    assert list(study.scores["arm"].cat.categories) == ["full", "kv_only", "knn", "chance"]
-    assert study.scores["benchmark"].is_monotonic_increasing
-
-
-def test_what_is_written_is_read_again(tmp_path):
-    made = analysed(configuration(), golden_record)
-    made.write(tmp_path)
-    assert_equal(made, Study.read(tmp_path))
+def test_frames_have_the_configurations_order_whatever_that_of_the_records():
+    assert_equal(finished(), analyse(reversed(lines(records(configuration()))), configuration()))
+    assert list(finished().scores["arm"].cat.categories) == ["full", "kv_only", "knn", "chance"]
+    assert finished().scores["benchmark"].is_monotonic_increasing
 
 
 def test_files_of_records_become_files_of_frames(tmp_path):
@@ -134,8 +110,8 @@ def test_files_of_records_become_files_of_frames(tmp_path):
     ("name", "content"),
     [("study.json", "{}"), ("scores.csv", "mean\nx\n"), ("tracks.csv", None), ("SHA256SUMS", "")],
 )
-def test_a_damaged_or_a_missing_file_of_statistics_is_named(tmp_path, study, name, content):
-    study.write(tmp_path)
+def test_a_damaged_or_a_missing_file_of_statistics_is_named(tmp_path, name, content):
+    finished().write(tmp_path)
     (tmp_path / name).unlink() if content is None else (tmp_path / name).write_text(content)
     with pytest.raises(RecordError, match=name):
         Study.read(tmp_path)
@@ -151,7 +127,7 @@ def test_a_run_not_made_leaves_no_mean_over_the_others():
 
 
 def test_what_was_not_run_is_not_run_everywhere():
-    found = analysed(configuration(), lambda b, *run: (not_run if b == "sst2" else searching)(b, *run))
+    found = analysed(configuration(), lambda b, *run: (not_run if b == "sst2" else made.searching)(b, *run))
     of_sst2 = found.scores[found.scores["benchmark"] == "sst2"]
     assert (set(of_sst2["status"]), "hit_rate" in set(of_sst2["score"])) == ({"not run"}, True)
     for frame in (found.costs, found.regret):
@@ -176,7 +152,7 @@ def test_one_seed_has_no_interval():
 
 
 @pytest.mark.parametrize(
-    "made",
+    "runs",
     [
         [record("mnli", *KNN)],
         [record("sst2", *KNN)] * 2,
@@ -189,16 +165,16 @@ def test_one_seed_has_no_interval():
     ],
     ids=["foreign", "twice", "another test set", "not paired", "no number", "too few", "no map", "no encoder"],
 )
-def test_records_of_another_study_are_refused_with_file_and_line(made):
-    with pytest.raises(RecordError, match=rf"{made[-1].arm}\.jsonl, line {len(made)}"):
-        analyse(lines(made), configuration())
+def test_records_of_another_study_are_refused_with_file_and_line(runs):
+    with pytest.raises(RecordError, match=rf"{runs[-1].arm}\.jsonl, line {len(runs)}"):
+        analyse(lines(runs), configuration())
 
 
 def test_headline_conditions_of_different_test_sets_are_refused():
     few, many = ({"shared_test": True, "outcomes": "1" * size, "scores": {"accuracy": 1.0}} for size in (10, 20))
-    made = [record("rare_words", f"two_senses_level{n}", "knn", 1, **told) for n, told in ((1, few), (2, many))]
+    runs = [record("rare_words", f"two_senses_level{n}", "knn", 1, **told) for n, told in ((1, few), (2, many))]
     with pytest.raises(RecordError, match="rare_words"):
-        analyse(lines(made), configuration())
+        analyse(lines(runs), configuration())
 
 
 def test_a_run_that_goes_on_is_not_timed_and_a_damaged_time_is_named(tmp_path):

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from hsokv.analysis.runs import collect, planned_runs
 from hsokv.analysis.statistics import analyse
-from hsokv.analysis.swarm import NO_LINEAGE, curves_of, regret_of
+from hsokv.analysis.swarm import NO_LINEAGE, curves_of
 
-from .study import analysed, configuration, lines, mean, record, row, searching, with_arms
+from .study import analysed, configuration, mean, record, row, searching, with_arms
 
 LINEAGE = [[[0, 1, 0], [3, 2, 5]], [[0, 1, 2], [3, 4, 4]], [[0, 1, 2], [3, 4, 5]]]
 TOLD = {"lineage": LINEAGE, "scores": [[[1.0, 2.0, None]] * 2] * 3, "members": {"x": [1, 2]}}
@@ -15,8 +14,8 @@ TOLD = {"lineage": LINEAGE, "scores": [[[1.0, 2.0, None]] * 2] * 3, "members": {
 
 def test_regret_by_hand():
     study = analysed(configuration(), searching)
-    assert row(study.regret_spans, benchmark="rare_words")["start"] == 100
-    assert row(study.regret_spans, benchmark="rare_words")["allowed"] == 1_000_000
+    span = row(study.regret_spans, benchmark="rare_words")
+    assert (span["start"], span["allowed"]) == (100, 1_000_000)
     assert mean(study, "rare_words", "full", "regret_area") == pytest.approx(0.4)  # 0.4 nats over one decade
     assert mean(study, "rare_words", "kv_only", "regret_area") == pytest.approx(0.6 * 4)
     assert (mean(study, "rare_words", "full", "regret_end"), mean(study, "sst2", "full", "flops_share")) == (0, 0.75)
@@ -35,38 +34,31 @@ def test_the_best_is_that_of_the_same_run_and_curves_are_means_over_conditions_a
         return searching(benchmark, condition, arm, seed, curves=curves)
 
     study = analysed(configuration(), make)
-    assert mean(study, "rare_words", "kv_only", "regret_end") == pytest.approx(0.6)
+    found = row(study.scores, benchmark="rare_words", condition="headline", arm="kv_only", score="regret_end")
+    assert [found[end] for end in ("mean", "low", "high")] == pytest.approx([0.6] * 3)
     curve = study.curves.query("benchmark == 'rare_words' and condition == 'headline' and arm == 'full'")
     assert (curve["x"].tolist(), curve["mean"].tolist()) == ([1, 2], pytest.approx([0.7, 0.5]))
 
 
-def test_an_arm_whose_one_value_comes_late_has_regret_but_no_area():
+def test_an_arm_whose_one_value_comes_late_has_regret_but_no_area_and_alone_it_begins_the_span():
     late = {"curves": {"fold_log_loss": [1.6], "spent": [500_000]}}
     study = analysed(configuration(), lambda *run: searching(*run, **late if run[2] == "kv_only" else {}))
     assert mean(study, "sst2", "kv_only", "regret_end") == pytest.approx(0.6)
     assert study.scores.query("arm == 'kv_only' and score == 'regret_area'").empty
+    alone = analysed(with_arms(["kv_only"], contrasts=[], criteria=[]), searching)
+    assert row(alone.regret_spans, benchmark="sst2")["start"] == 10
+    assert mean(alone, "sst2", "kv_only", "regret_area") == 0
 
 
-def test_without_an_arm_that_searches_the_area_begins_with_the_last_arm():
-    study = with_arms(["kv_only"], contrasts=[], criteria=[])
-    found = analysed(study, searching)
-    assert (row(found.regret_spans, benchmark="sst2")["start"], mean(found, "sst2", "kv_only", "regret_area")) == (
-        10,
-        0,
-    )
-
-
-@pytest.mark.parametrize(
-    "curves",
-    [{}, {"fold_log_loss": [1.0]}, {"fold_log_loss": [1.0], "spent": [1, 2]}, {"fold_log_loss": [1.0], "spent": [0]}],
-)
-def test_arms_whose_records_tell_no_curve_have_no_regret(curves):
-    study = configuration()
+@pytest.mark.parametrize("spent", [{}, {"spent": [1, 2]}, {"spent": [0]}])
+def test_arms_whose_records_tell_no_curve_have_no_regret(spent):
     silent = [("full", 2), ("full", 21)]
-    records = [searching(*r, **{"curves": curves} if r[2:] in silent else {}) for r in planned_runs(study)]
-    frame, _, samples = regret_of(collect(lines(records), study))
-    assert {key[2] for key in samples} == {"kv_only"}
-    assert set(frame.loc[frame["status"] == "done", "arm"]) == {"kv_only"}
+    study = analysed(
+        configuration(),
+        lambda *run: searching(*run, **{"curves": {"fold_log_loss": [1.0]} | spent} if run[2:] in silent else {}),
+    )
+    assert set(study.regret.loc[study.regret["status"] == "done", "arm"]) == {"kv_only"}
+    assert study.scores.query("arm == 'full' and score == 'regret_end'").empty
 
 
 def test_shares_of_agents_copied_and_failed():

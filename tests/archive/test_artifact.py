@@ -1,5 +1,6 @@
 """An artifact: whole, the same bytes wherever it is made, and enough to make its report again."""
 
+import functools
 import json
 import shutil
 import tempfile
@@ -11,7 +12,6 @@ from hsokv.archive.arxiv import submission
 from hsokv.archive.manifest import NAME, manifest
 from hsokv.archive.tarball import pack, unpack
 from hsokv.exceptions import ArchiveError, HsokvError, RecordError
-from tests.made_study import make
 
 VERSION = "1.2.3"
 
@@ -30,17 +30,12 @@ def resealed(folder):
     (folder / NAME).write_text(manifest({name: (folder / name).read_bytes() for name in names}))
 
 
-def test_a_copy_elsewhere_gives_the_same_bytes(study, packed, tmp_path):
+def test_a_copy_elsewhere_and_an_unpacked_artifact_give_the_same_bytes(study, packed, folder, tmp_path):
     base, configuration = study
     shutil.copytree(base, tmp_path / "elsewhere")
-    again = tmp_path / "b.tar.gz"
-    artifact.pack_artifact(tmp_path / "elsewhere", tmp_path / "elsewhere/results", configuration, VERSION, again)
-    assert again.read_bytes() == packed.read_bytes()
-
-
-def test_an_unpacked_artifact_packs_to_the_same_bytes(study, packed, folder, tmp_path):
-    artifact.pack_artifact(folder, folder / "results", study[1], VERSION, tmp_path / "b.tar.gz")
-    assert (tmp_path / "b.tar.gz").read_bytes() == packed.read_bytes()
+    for there in (tmp_path / "elsewhere", folder):
+        artifact.pack_artifact(there, there / "results", configuration, VERSION, tmp_path / "b.tar.gz")
+        assert (tmp_path / "b.tar.gz").read_bytes() == packed.read_bytes()
 
 
 def test_what_is_made_of_something_is_younger(folder):
@@ -52,24 +47,14 @@ def test_what_is_made_of_something_is_younger(folder):
     assert times == sorted(set(times))
 
 
-def test_its_statistics_tables_and_pages_come_out_of_its_records(packed, tmp_path):
-    with check.unpacked(packed) as found:
-        assert check.rebuild(found, tmp_path / "again") == []
+def test_all_comes_out_of_its_records_and_measurements_and_what_does_not_is_found(folder, tmp_path):
+    path = folder / "results/report/report.md"
+    path.write_text(path.read_text() + "99.9 %")
+    resealed(folder)
+    assert check.rebuild(check.check(folder), tmp_path / "again") == ["report/report.md"]
     assert (tmp_path / "again/report/report.tex").exists()
-
-
-def test_measurements_are_packed_checked_and_followed(tmp_path):
-    (tmp_path / "study").mkdir()
-    configuration = make(tmp_path / "study", measured=True)
-    packed = [tmp_path / f"{name}.tar.gz" for name in "ab"]
-    for path in packed:
-        artifact.pack_artifact(tmp_path / "study", tmp_path / "study/results", configuration, VERSION, path)
-    assert packed[0].read_bytes() == packed[1].read_bytes()
-    with check.unpacked(packed[0]) as found:
-        assert (found.results / "scaling/measured.json").is_file()
-        assert (found.results / "time/study.json").is_file()
-        assert check.rebuild(found, tmp_path / "again") == []
-        assert "processes" in (found.results / "statistics/scaling_speed.csv").read_text()
+    assert "processes" in (folder / "results/statistics/scaling_speed.csv").read_text()
+    assert {"scaling", "time"} <= {path.name for path in (folder / "results").iterdir()}
 
 
 def test_a_changed_file_is_named(folder):
@@ -86,19 +71,6 @@ def test_a_record_that_contradicts_itself_is_named_though_the_manifest_fits(fold
         check.check(folder)
 
 
-def test_a_number_that_does_not_follow_from_the_records_is_found(folder, tmp_path):
-    path = folder / "results/report/report.md"
-    path.write_text(path.read_text() + "99.9 %")
-    resealed(folder)
-    assert check.rebuild(check.check(folder), tmp_path / "again") == ["report/report.md"]
-
-
-def changed(document, *keys, value):
-    for key in keys[:-1]:
-        document = document[key]
-    document[keys[-1]] = value
-
-
 @pytest.mark.parametrize(
     ("keys", "value", "match"),
     [
@@ -106,14 +78,14 @@ def changed(document, *keys, value):
         (["study", "benchmarks", "rare_words", "seeds"], 3, "not that of these records"),
         (["study"], [], "not that of these records"),
         (["records"], ["../../etc/passwd"], "do not trust it"),
-        (["records"], ["/etc/passwd"], "do not trust it"),
         (["measured"], ["../scaling/measured.json"], "do not trust it"),
     ],
 )
 def test_a_document_that_is_not_of_the_records_is_refused(folder, tmp_path, keys, value, match):
     path = folder / "results/report/provenance.json"
     document = json.loads(path.read_text())
-    changed(document, *keys, value=value)
+    *above, last = keys
+    functools.reduce(dict.__getitem__, above, document)[last] = value
     path.write_text(json.dumps(document))
     resealed(folder)
     with pytest.raises(ArchiveError, match=match):
@@ -125,7 +97,7 @@ def test_a_document_that_is_not_of_the_records_is_refused(folder, tmp_path, keys
     [
         *(
             (artifact.CONFIGURATION, json.dumps({"results": results}), "do not trust it")
-            for results in ("../..", "/", "", ".", "results\0", "\ud800", 7 * "../", "a\nb")
+            for results in ("../..", "/", "", "results\0", "\ud800")
         ),
         (artifact.CONFIGURATION, '{"results": "elsewhere"}', "elsewhere/records: no records"),
         (artifact.CONFIGURATION, "{}", "results"),
@@ -154,27 +126,26 @@ def packed_again(folder, tmp_path):
     return tmp_path / "a.tar.gz"
 
 
-@pytest.mark.parametrize("members", [{"x": b"", "y": b""}, {"x": b""}, {}])
-def test_an_archive_of_something_else_is_named(tmp_path, members):
-    pack(tmp_path / "a.tar.gz", members)
+@pytest.mark.parametrize("names", ["xy", "x", ""])
+def test_an_archive_of_something_else_is_named(tmp_path, names):
+    pack(tmp_path / "a.tar.gz", dict.fromkeys(names, b""))
     with pytest.raises(ArchiveError, match="not an artifact of a study"), check.unpacked(tmp_path / "a.tar.gz"):
         pass
 
 
-def test_every_reference_of_the_crate_is_described_once(folder):
+def references(value):
+    if isinstance(value, dict) and set(value) == {"@id"}:
+        yield value["@id"]
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from references(part)
+
+
+def test_every_reference_of_the_crate_is_described_once_and_every_file(folder):
     graph = json.loads((folder / crate.NAME).read_text())["@graph"]
     names = [entity["@id"] for entity in graph]
     assert len(names) == len(set(names))
-
-    def references(value):
-        if isinstance(value, dict) and set(value) == {"@id"}:
-            yield value["@id"]
-        elif isinstance(value, dict | list):
-            for part in value.values() if isinstance(value, dict) else value:
-                yield from references(part)
-
-    outside = {name for entity in graph for name in references(entity)} - set(names)
-    assert all(name.startswith("https://") for name in outside)
+    assert all(name.startswith("https://") for name in {*references(graph)} - set(names))
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert there - {crate.NAME, NAME} == {entity["@id"] for entity in graph if "File" in entity["@type"]}
 

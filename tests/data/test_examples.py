@@ -14,7 +14,6 @@ from hsokv.data.examples import (
     development_split,
     draw_shots,
     draw_unlabelled,
-    in_order,
 )
 from hsokv.exceptions import DataError
 
@@ -25,8 +24,8 @@ def texts_of(size, classes=3):
     return Examples(tuple(f"text {i}" for i in range(size)), np.arange(size) % classes, NAMES[:classes])
 
 
-def images_of(size, classes=3, seed=0):
-    images = np.random.default_rng(seed).integers(256, size=(size, *SHAPE)).astype(np.uint8)
+def images_of(size, classes=3):
+    images = np.random.default_rng(0).integers(256, size=(size, *SHAPE)).astype(np.uint8)
     return Examples(images, np.arange(size) % classes, NAMES[:classes])
 
 
@@ -79,27 +78,27 @@ def test_a_draw_is_what_it_was():
     assert dev.inputs == ("text 0", "text 18", "text 3", "text 1")
 
 
-@both
-def test_draws_that_cannot_be_had_are_refused(make):
-    pool = make(10, classes=2)
-    for draw in (
-        lambda: draw_shots(pool, 4, 13),
-        lambda: draw_shots(Examples(pool.inputs, pool.labels, NAMES), 1, 13),  # none of class c
-        lambda: development_split(pool, 4),
-        lambda: draw_shots(pool.take([0, 0, 1, 1]), 1, 13),  # repeats
-        lambda: development_split(pool.take([0] * 9 + [1] * 9), 1),
-    ):
-        with pytest.raises(DataError):
-            draw()
-
-
 def test_unlabelled_texts_follow_from_the_pool_alone():
     pool = Examples(tuple("abcdefgh"), np.arange(8) % 2, NAMES[:2])
     drawn = draw_unlabelled(pool, 4)
     assert len({*drawn.inputs}) == 4
     assert draw_unlabelled(pool.take(range(7, -1, -1)), 5).inputs[:4] == drawn.inputs
-    with pytest.raises(DataError):
-        draw_unlabelled(pool, 9)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda pool: draw_shots(pool, 4, 13),
+        lambda pool: draw_shots(Examples(pool.inputs, pool.labels, NAMES), 1, 13),  # none of class c
+        lambda pool: draw_shots(pool.take([0, 0, 1, 1]), 1, 13),  # repeats
+        lambda pool: development_split(pool, 4),
+        lambda pool: development_split(pool.take([0] * 9 + [1] * 9), 1),
+        lambda pool: draw_unlabelled(pool, 11),
+    ],
+)
+def test_draws_that_cannot_be_had_are_refused(draw):
+    with pytest.raises(DataError, match=r"wanted|expected"):
+        draw(texts_of(10, classes=2))
 
 
 @both
@@ -115,31 +114,24 @@ def test_train_keeps_nothing_twice_nothing_of_the_test_and_nothing_of_two_labels
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    "pair",
     [
         ("two blanks", "two  blanks"),
         ("a line\nbreak", "a line break"),
         ("no\u00a0break", "no break"),
-        ("caf\u00e9", "cafe\u0301"),
         ("\u1ec7", "e\u0323\u0302"),
         ("\ud55c", "\u1112\u1161\u11ab"),
         ("zero\u200bwidth", "zerowidth"),
-        ("\ufeffmark", "mark"),
         (" a \tb ", "a\tb"),
     ],
 )
-def test_texts_that_look_the_same_are_one_text(one, other):
-    assert canonical(one) == canonical(other)
-    train = Examples((one, other, "x"), np.array([0, 0, 1]), NAMES[:2])
-    assert len(deduplicate(train, train.take([])).train) == 2
+def test_texts_that_look_the_same_are_one_text(pair):
+    train, nothing = Examples((*pair, "x"), np.array([0, 0, 1]), NAMES[:2]), Examples((), np.zeros(0, int), NAMES[:2])
+    kept = deduplicate(train, nothing).train
+    assert kept.inputs == (min(pair), "x")
+    assert kept.inputs == deduplicate(train.take([1, 0, 2]), nothing).train.inputs  # in any order
     assert deduplicate(train.take([0, 2]), train.take([1])).train.inputs == ("x",)
-    conflicting = Examples((one, other), np.array([0, 1]), NAMES[:2])
-    assert deduplicate(conflicting, train.take([])).dropped["with two labels"] == 1
-    # Which of them is kept does not hang on the order of the rows.
-    assert (
-        deduplicate(train.take([1, 0]), train.take([])).train.inputs
-        == deduplicate(train.take([0, 1]), train.take([])).train.inputs
-    )
+    assert deduplicate(Examples(pair, np.array([0, 1]), NAMES[:2]), nothing).dropped["with two labels"] == 1
 
 
 @pytest.mark.parametrize(("one", "other"), [("a b", "a\tb"), ("Cat", "cat"), ("cafe", "caf\u00e9"), ("a.", "a")])
@@ -153,9 +145,3 @@ def test_a_class_is_one_name_and_a_number_is_written_in_one_way():
     for names in (["a"], ["1", "1.0"], ["01", "1"], ["-0.50", "-.5", "-0.5"]):
         with pytest.raises(DataError, match="own"):
             check_names(names, "own")
-
-
-def test_in_order_gives_the_same_for_a_reordered_copy():
-    examples = images_of(20)
-    shuffled = examples.take(np.random.default_rng(2).permutation(20))
-    assert labelled(in_order(examples)) == labelled(in_order(shuffled)) != labelled(examples)

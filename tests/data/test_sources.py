@@ -4,16 +4,17 @@ import hashlib
 import http.server
 import io
 import os
-import socket
 import tarfile
 import threading
+import unicodedata
 import zipfile
+from unittest.mock import Mock
 
 import pytest
 import requests
 
-from hsokv.data.catalogue import SOURCES, SYNTHETIC, Member, Source
-from hsokv.data.sources import fetch, locate, locate_own, verify
+from hsokv.data.catalogue import Member, Source
+from hsokv.data.sources import fetch, locate, locate_own, unavailable_message, verify
 from hsokv.exceptions import DataError, DataUnavailableError, HsokvError
 
 TRAIN, DEV = b"sentence\tlabel\ngood\t1\n", b"sentence\tlabel\nbad\t0\n"
@@ -51,35 +52,36 @@ def zipped(files):
     return stream.getvalue()
 
 
-def tarred(files, links=()):
+def tarred(files, kind=tarfile.SYMTYPE):
+    """A file without content is of that kind."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
+            if not content:
+                member.type, member.linkname = kind, "/etc/passwd"
             archive.addfile(member, io.BytesIO(content))
-        for name, kind in links:
-            member = tarfile.TarInfo(name)
-            member.type, member.linkname = kind, "/etc/passwd"
-            archive.addfile(member)
     return stream.getvalue()
 
 
-def source_of(archive, url, **changes):
-    def member(split, content):
-        return Member(split, f"T/{split}.tsv", f"glue/T/{split}.tsv", md5=hashlib.md5(content).hexdigest())
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
 
-    source = Source(
-        name="toy",
-        url=url,
-        bytes=len(archive),
-        sha256=hashlib.sha256(archive).hexdigest(),
-        members=(member("train", TRAIN), member("dev", DEV)),
-        licence="",
-        citation="",
-        terms="",
+
+def source_of(archive, url, **changes):
+    members = tuple(
+        Member(split, f"T/{split}.tsv", f"glue/T/{split}.tsv", md5=hashlib.md5(content).hexdigest())
+        for split, content in (("train", TRAIN), ("dev", DEV))
     )
-    return source._replace(**changes)
+    return Source("toy", url, len(archive), digest(archive), members, "", "", "")._replace(**changes)
+
+
+def place(root, train=TRAIN, dev=DEV):
+    folder = root / "glue" / "T"
+    folder.mkdir(parents=True)
+    (folder / "train.tsv").write_bytes(train)
+    (folder / "dev.tsv").write_bytes(dev)
 
 
 PART = 1 << 16  # bytes that are written at once; fewer would be lost with a connection
@@ -115,6 +117,10 @@ def files_in(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
+def statuses(source, root, cache):
+    return [status.status for status in verify(source, root, cache)]
+
+
 @pytest.mark.parametrize(("pack", "name"), [(zipped, "toy.zip"), (tarred, "toy.tar.gz")])
 def test_fetch_keeps_the_archive_and_its_declared_members(server, cache, tmp_path, pack, name):
     archive = pack(FILES | {"../evil.tsv": b"x", "/tmp/evil.tsv": b"x"})
@@ -123,21 +129,25 @@ def test_fetch_keeps_the_archive_and_its_declared_members(server, cache, tmp_pat
     files = fetch(source, cache)
     assert files.kind == "official"
     assert files.paths["train"].read_bytes() == TRAIN
-    assert files.sha256 == {
-        "glue/T/train.tsv": hashlib.sha256(TRAIN).hexdigest(),
-        "glue/T/dev.tsv": hashlib.sha256(DEV).hexdigest(),
-    }
+    assert files.sha256 == {"glue/T/train.tsv": digest(TRAIN), "glue/T/dev.tsv": digest(DEV)}
     kept = ["archives/toy/extracted.json", f"archives/toy/{name}", "glue/T/dev.tsv", "glue/T/train.tsv"]
     assert files_in(tmp_path) == [f"cache/{file}" for file in kept]
     server.files.clear()
     assert locate(source, None, cache) == fetch(source, cache) == files
+    # A damaged member comes out of the archive again, without the network.
+    files.paths["dev"].write_bytes(b"cut")
+    assert fetch(source, cache) == files
+    files.paths["dev"].write_bytes(b"cut")
+    (cache / "archives/toy" / name).write_bytes(b"damaged too")
+    with pytest.raises(DataUnavailableError):
+        fetch(source, cache)
 
 
 def test_files_without_an_archive_are_fetched_one_by_one(server, cache):
     server.files |= {"/data/train.tsv": TRAIN, "/data/dev.tsv": DEV}
-    members = tuple(
-        Member(split, f"{split}.tsv", f"toy/{split}.tsv", sha256=hashlib.sha256(content).hexdigest())
-        for split, content in (("train", TRAIN), ("dev", DEV))
+    members = (
+        Member("train", "train.tsv", "toy/train.tsv", sha256=digest(TRAIN)),
+        Member("dev", "dev.tsv", "toy/dev.tsv", sha256=digest(DEV)),
     )
     source = source_of(ARCHIVE, f"{server.url}/data", sha256=None, members=members)
     files = fetch(source, cache)
@@ -150,10 +160,14 @@ def test_files_without_an_archive_are_fetched_one_by_one(server, cache):
         fetch(source, cache)
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_was(server, toy, cache):
-    server.drop_after = 3 * PART
+def test_a_download_that_breaks_off_goes_on_where_it_was_in_this_call_or_another(server, toy, cache):
+    server.drop_after = PART
+    with pytest.raises(DataUnavailableError):
+        fetch(toy, cache)
+    assert files_in(cache) == ["archives/toy/toy.zip.part"]
+    server.drop_after = 2 * PART
     assert fetch(toy, cache).kind == "official"
-    assert server.asked == [None, f"bytes={3 * PART}-"]
+    assert server.asked == [None, *(f"bytes={parts * PART}-" for parts in (1, 2, 4))]
 
 
 def test_of_two_at_once_the_second_waits_and_downloads_nothing(server, toy, cache):
@@ -166,57 +180,30 @@ def test_of_two_at_once_the_second_waits_and_downloads_nothing(server, toy, cach
     assert locate(toy, None, cache).kind == "official"
 
 
-def test_what_came_stays_for_another_call(server, toy, cache):
-    server.drop_after = PART
-    with pytest.raises(DataUnavailableError):
-        fetch(toy, cache)
-    assert files_in(cache) == ["archives/toy/toy.zip.part"]
-    server.drop_after = None
-    assert fetch(toy, cache).kind == "official"
-    assert server.asked == [None, f"bytes={PART}-", f"bytes={2 * PART}-"]
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_part_of_another_file_is_not_used(server, toy, cache, ranges):
+@pytest.mark.parametrize(("behaviour", "value"), [("ranges", True), ("ranges", False), ("status", 416)])
+def test_a_part_of_another_file_is_not_used(server, toy, cache, behaviour, value):
     (cache / "archives/toy").mkdir(parents=True)
     (cache / "archives/toy/toy.zip.part").write_bytes(b"other bytes")
-    server.ranges = ranges
-    assert fetch(toy, cache).kind == "official"  # it is found out by the checksum, and what follows begins anew
-
-
-def test_a_server_that_refuses_the_range_is_asked_for_the_whole_next(server, toy, cache):
-    (cache / "archives/toy").mkdir(parents=True)
-    (cache / "archives/toy/toy.zip.part").write_bytes(b"other bytes")
-    server.status = 416
-    with pytest.raises(DataUnavailableError):
-        fetch(toy, cache)
-    assert server.asked == ["bytes=11-", None]
+    setattr(server, behaviour, value)
+    if behaviour == "status":  # it refuses the range, and is asked for the whole next
+        with pytest.raises(DataUnavailableError):
+            fetch(toy, cache)
+        assert server.asked == ["bytes=11-", None]
+    else:
+        assert fetch(toy, cache).kind == "official"  # the checksum finds it out, and what follows begins anew
 
 
 def test_a_file_without_a_published_digest_is_official_where_it_came_out_of_the_archive(toy, cache, tmp_path):
-    nameless = tuple(member._replace(md5=None) for member in toy.members)
-    source = toy._replace(members=nameless)
+    source = toy._replace(members=tuple(member._replace(md5=None) for member in toy.members))
     place(tmp_path / "own")
     place(cache)
-    assert [status.status for status in verify(source, None, cache)] == ["damaged", "damaged"]
+    assert statuses(source, None, cache) == ["damaged", "damaged"]
     files = fetch(source, cache)
     assert files.kind == "official"
     assert locate(source, tmp_path / "own", cache).kind == "user copy"
     files.paths["dev"].write_bytes(b"changed")
-    assert [status.status for status in verify(source, None, cache)] == ["official", "damaged"]
-    renewed = source._replace(sha256="0" * 64)
-    assert [status.status for status in verify(renewed, None, cache)] == ["damaged", "damaged"]
-
-
-def test_a_damaged_member_comes_out_of_the_archive_again_without_the_network(server, toy, cache):
-    files = fetch(toy, cache)
-    server.files.clear()
-    files.paths["dev"].write_bytes(b"cut")
-    assert fetch(toy, cache) == files
-    files.paths["dev"].write_bytes(b"cut")
-    (cache / "archives" / "toy" / "toy.zip").write_bytes(b"damaged too")
-    with pytest.raises(DataUnavailableError):
-        fetch(toy, cache)
+    assert statuses(source, None, cache) == ["official", "damaged"]
+    assert statuses(source._replace(sha256="0" * 64), None, cache) == ["damaged", "damaged"]
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path):
@@ -226,12 +213,11 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path):
 
 
 def test_another_archive_is_refused_with_both_checksums(server, toy, cache):
-    other = zipped({"T/train.tsv": b"other"})
-    server.files["/toy.zip"] = other
+    other = server.files["/toy.zip"] = zipped({"T/train.tsv": b"other"})
     with pytest.raises(DataError) as caught:
         fetch(toy, cache)
-    assert hashlib.sha256(ARCHIVE).hexdigest() in str(caught.value)
-    assert hashlib.sha256(other).hexdigest() in str(caught.value)
+    assert digest(ARCHIVE) in str(caught.value)
+    assert digest(other) in str(caught.value)
     assert files_in(cache) == []
 
 
@@ -244,8 +230,8 @@ def test_another_archive_is_refused_with_both_checksums(server, toy, cache):
         ("page.tar.gz", b"<html>no archive</html>"),
         ("poor.zip", zipped({"T/train.tsv": TRAIN})),
         ("poor.tar.gz", tarred({"T/train.tsv": TRAIN})),
-        ("link.tar.gz", tarred({"T/train.tsv": TRAIN}, [("T/dev.tsv", tarfile.SYMTYPE)])),
-        ("folder.tar.gz", tarred({"T/train.tsv": TRAIN}, [("T/dev.tsv", tarfile.DIRTYPE)])),
+        ("link.tar.gz", tarred({"T/train.tsv": TRAIN, "T/dev.tsv": b""})),
+        ("folder.tar.gz", tarred({"T/train.tsv": TRAIN, "T/dev.tsv": b""}, tarfile.DIRTYPE)),
     ],
     ids=lambda value: value if isinstance(value, str) else "",  # the bytes hold a clock: no name for a test
 )
@@ -256,58 +242,30 @@ def test_of_an_archive_that_cannot_be_used_nothing_is_taken(server, cache, name,
     assert files_in(cache) == [f"archives/toy/{name}"]
 
 
-def test_every_failure_of_the_network_gives_the_same_sentence(server, cache, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        refused = f"http://127.0.0.1:{free.getsockname()[1]}/toy.zip"
-    messages = []
-    for address in (f"{server.url}/absent.zip", refused):
-        with pytest.raises(DataUnavailableError) as caught:
-            fetch(source_of(ARCHIVE, address), cache)
-        assert isinstance(caught.value.__cause__, requests.RequestException)
-        messages.append(str(caught.value))
-    for error in (requests.ConnectTimeout("dns"), requests.exceptions.ChunkedEncodingError("cut off")):
-
-        def fail(*_, error=error, **__):
-            raise error
-
-        monkeypatch.setattr(requests, "get", fail)
-        with pytest.raises(DataUnavailableError) as caught:
-            fetch(source_of(ARCHIVE, f"{server.url}/toy.zip"), cache)
-        messages.append(str(caught.value))
-    assert set(messages) == {"toy is not on this machine and could not be downloaded from 127.0.0.1"}
+@pytest.mark.parametrize("error", [None, requests.HTTPError("404"), requests.ConnectTimeout("dns")])
+def test_every_failure_of_the_network_gives_the_same_sentence(cache, monkeypatch, error):
+    if error:  # else the port refuses
+        monkeypatch.setattr(requests, "get", Mock(side_effect=error))
+    source = source_of(ARCHIVE, "http://127.0.0.1:1/toy.zip")
+    with pytest.raises(DataUnavailableError) as caught:
+        fetch(source, cache)
+    assert str(caught.value) == unavailable_message(source)
     assert not any(path.stat().st_size for path in cache.rglob("*") if path.is_file())
 
 
-def place(root, train=TRAIN, dev=DEV):
-    folder = root / "glue" / "T"
-    folder.mkdir(parents=True)
-    (folder / "train.tsv").write_bytes(train)
-    (folder / "dev.tsv").write_bytes(dev)
-
-
-def test_a_users_files_are_told_from_the_official_ones(tmp_path, cache):
-    source = source_of(ARCHIVE, "http://127.0.0.1:1/")
-    place(tmp_path / "official")
-    place(tmp_path / "own", train=b"sentence\tlabel\nmine\t1\n")
-    assert locate(source, tmp_path / "official", cache).kind == "official"
-    assert locate(source, tmp_path / "own", cache).kind == "user copy"
-    assert [status.status for status in verify(source, tmp_path / "own", cache)] == ["user copy", "official"]
-
-
-def test_a_data_root_without_the_files_is_refused_whatever_the_cache_holds(tmp_path, cache):
-    place(cache)
-    with pytest.raises(DataError, match=r"train\.tsv.* a data root is given"):
-        locate(source_of(ARCHIVE, "http://127.0.0.1:1/"), tmp_path / "absent", cache)
-
-
-def test_an_empty_cache_holds_nothing_and_a_damaged_one_is_refused_then_replaced(toy, cache):
+def test_a_users_files_are_told_from_the_official_ones_and_damage_in_the_cache_is_mended(toy, tmp_path, cache):
     assert locate(toy, None, cache) is None
-    place(cache, dev=b"cut")
-    assert [status.status for status in verify(toy, None, cache)] == ["official", "damaged"]
+    for folder in (tmp_path / "own", cache):
+        place(folder, dev=b"another")
+    assert statuses(toy, tmp_path / "own", cache) == ["official", "user copy"]
+    assert locate(toy, tmp_path / "own", cache).kind == "user copy"
+    assert statuses(toy, None, cache) == ["official", "damaged"]
     with pytest.raises(DataError, match="hsokv data fetch toy"):
         locate(toy, None, cache)
-    assert fetch(toy, cache).kind == "official"
+    assert fetch(toy, cache).kind == locate(toy, cache, tmp_path).kind == "official"
+    # A data root has to have them, whatever the cache holds.
+    with pytest.raises(DataError, match=r"train\.tsv.* a data root is given"):
+        locate(toy, tmp_path / "absent", cache)
 
 
 def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_path, monkeypatch):
@@ -320,7 +278,7 @@ def test_own_files_are_looked_for_in_the_data_root_and_then_where_one_works(tmp_
     own = {"train": "train.csv", "test": "test.csv"}
     files = locate_own("reviews", own, root)
     assert (files.kind, files.paths) == ("own file", {"train": root / "train.csv", "test": here / "test.csv"})
-    assert files.sha256["train"] == hashlib.sha256(b"root").hexdigest()
+    assert files.sha256["train"] == digest(b"root")
     assert locate_own("reviews", own, None).paths["train"] == here / "train.csv"
     (here / "test.csv").unlink()
     with pytest.raises(DataError, match=rf"reviews: .* test file at {root}/test.csv or {here}/test.csv"):
@@ -335,17 +293,8 @@ def test_own_files_that_cannot_be_had_are_refused(tmp_path, name):
         locate_own("own", {"train": name}, tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("written", "asked"), [("caf\u00e9.csv", "cafe\u0301.csv"), ("cafe\u0301.csv", "caf\u00e9.csv")]
-)
-def test_own_files_are_found_under_the_name_that_people_see(tmp_path, written, asked):
-    (tmp_path / written).write_text("a")
-    assert locate_own("own", {"train": asked}, tmp_path).paths["train"].read_text() == "a"
-
-
-def test_the_registry_holds_what_is_needed_to_recognise_its_files():
-    for name, source in SOURCES.items():
-        assert name == source.name
-        assert all(member.md5 or member.sha256 for member in source.members) or name == "mnli"
-        assert source.sha256 or all(member.sha256 for member in source.members)
-        assert name not in SYNTHETIC
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_own_files_are_found_under_the_name_that_people_see(tmp_path, form):
+    (tmp_path / unicodedata.normalize(form, "caf\u00e9.csv")).write_text("a")
+    for asked in ("caf\u00e9.csv", "cafe\u0301.csv"):
+        assert locate_own("own", {"train": asked}, tmp_path).paths["train"].read_text() == "a"

@@ -42,8 +42,8 @@ def put(folder, content, name="own.csv"):
     return path
 
 
-def cells(path, columns=("text", "label")):
-    return list(map(tuple, read_table(path, columns).to_numpy().tolist()))
+def cells(path):
+    return list(map(tuple, read_table(path, ("text", "label")).to_numpy().tolist()))
 
 
 @pytest.mark.parametrize("suffix", WRITE)
@@ -53,7 +53,7 @@ def test_the_same_table_reads_the_same_in_every_format(tmp_path, suffix, packed)
     if suffix == ".parquet" and not HAS_PARQUET:
         path.write_bytes(gzip.compress(b"PAR1", mtime=0) if packed else b"PAR1")
         with pytest.raises(DataError, match=r"hsokv\[parquet\]"):
-            read_table(path, ["text", "label"])
+            cells(path)
         return
     stream = io.BytesIO()
     WRITE[suffix](FRAME, stream)
@@ -61,109 +61,86 @@ def test_the_same_table_reads_the_same_in_every_format(tmp_path, suffix, packed)
     assert cells(path) == [(text.strip(), label) for text, label in ROWS]
 
 
-@pytest.mark.parametrize("suffix", [".xlsx", ".json", ".zip", "", ".csv.bz2"])
-def test_another_format_is_refused_with_those_that_can_be_read(tmp_path, suffix):
-    with pytest.raises(DataError, match=r"\.csv, \.tsv, \.txt, \.jsonl, \.parquet"):
-        read_table(put(tmp_path, b"text,label\na,x\n", f"own{suffix}"), ["text", "label"])
+AB = [("a", "x"), ("b", "y")]
+PACKED = gzip.compress(b"text,label\na,x\n", mtime=0) + gzip.compress(b"b,y\n", mtime=0)
 
 
 @pytest.mark.parametrize(
-    ("content", "wanted"),
+    ("name", "content", "wanted"),
     [
-        (b'\xef\xbb\xbftext,label\r\n"a\r\nb",x\r\nb,y\r\n,\r\n\r\n', [("a\r\nb", "x"), ("b", "y")]),
-        (b" text ,id,id, label\na,1,1, x \n\nb,2,2,y", [("a", "x"), ("b", "y")]),
-        (b"text,label\ra,x\rb,y\r", [("a", "x"), ("b", "y")]),
-        (b"text,label\r\na,x\nb,y\r\n", [("a", "x"), ("b", "y")]),
-        (b'text, label\n "a" , "x"\nb, y\n', [("a", "x"), ("b", "y")]),
-        (b"text,label\nNA,null\nNone,nan\n007,1.0\n", [("NA", "null"), ("None", "nan"), ("007", "1.0")]),
-        ("text,label\n\u05e9\u05dc,\U0001f600\n".encode(), [("\u05e9\u05dc", "\U0001f600")]),
+        # What spreadsheets and people write.
+        ("own.CSV", b'\xef\xbb\xbftext,label\r\n"a\r\nb",x\r\nb,y\r\n,\r\n\r\n', [("a\r\nb", "x"), ("b", "y")]),
+        ("own.csv", b" text ,id,id, label\na,1,1, x \n\nb,2,2,y", AB),
+        ("own.csv", b"text,label\ra,x\rb,y\r", AB),
+        ("own.csv", b"text,label\r\na,x\nb,y\r\n", AB),
+        ("own.csv", b'text, label\n "a" , "x"\nb, y\n', AB),
+        ("own.csv", b"text,label\nNA,null\nNone,nan\n007,1.0\n", [("NA", "null"), ("None", "nan"), ("007", "1.0")]),
+        ("own.csv", "text,label\n\u05e9\u05dc,\U0001f600\n".encode(), [("\u05e9\u05dc", "\U0001f600")]),
+        # A tab-separated table is quoted where every mark is that of a whole field.
+        ("own.TSV", b'text\tlabel\r\n"a"\tx\r\nb\ty\r\n', AB),
+        ("own.tsv", b'text\tlabel\n"a, b\tx\n', [('"a, b', "x")]),
+        ("own.tsv", b'text\tlabel\n" open\t1\nclose "\t0\n', [('" open', "1"), ('close "', "0")]),
+        ("own.tsv", b'text\tlabel\n"open\t1\nclose"\t0\n', [('"open', "1"), ('close"', "0")]),
+        ("own.tsv", b'text\tlabel\n"all"\t1\n5" pipe\t0\n', [('"all"', "1"), ('5" pipe', "0")]),
+        ("own.tsv", b'text\tlabel\n"all"\t1\n"a ""b"""\t0\n', [("all", "1"), ('a "b"', "0")]),
+        ("own.tsv", b'text\tlabel\n"a\tb"\t1\n', [("a\tb", "1")]),
+        ("own.tsv", b"text\tlabel\na\rb \xe2\x80\xa8 c\x1dd\t1\n", [("a\rb \u2028 c\x1dd", "1")]),
+        # Whether a table is packed, its content says.
+        *((name, PACKED, AB) for name in ("own.csv", "own.csv.gz")),
+        ("own.csv.gz", gzip.decompress(PACKED), AB),
+        # Numbers and truth values are labels as a .csv writes them.
+        (
+            "own.jsonl",
+            b'{"text": 1, "label": true}\n{"label": 9223372036854775808, "text": 0.5, "more": [1]}\n',
+            [("1", "True"), ("0.5", "9223372036854775808")],
+        ),
     ],
 )
-def test_what_spreadsheets_and_people_write_reads_the_same(tmp_path, content, wanted):
-    for name, separator in (("own.CSV", b","), ("own.TSV", b"\t")):
-        assert cells(put(tmp_path, content.replace(b",", separator), name)) == wanted
-
-
-def test_whether_a_table_is_packed_its_content_says(tmp_path):
-    packed = gzip.compress(b"text,label\na,x\n", mtime=0) + gzip.compress(b"b,y\n", mtime=0)
-    for name, content in (("own.csv", packed), ("own.csv.gz", packed), ("own.csv.gz", gzip.decompress(packed))):
-        assert cells(put(tmp_path, content, name)) == [("a", "x"), ("b", "y")]
-
-
-@pytest.mark.parametrize(
-    ("content", "wanted"),
-    [
-        (b'text\tlabel\n"a, b\tx\n', [('"a, b', "x")]),
-        (b'text\tlabel\n" open\t1\nclose "\t0\n', [('" open', "1"), ('close "', "0")]),
-        (b'text\tlabel\n"open\t1\nclose"\t0\n', [('"open', "1"), ('close"', "0")]),
-        (b'text\tlabel\n"all"\t1\n5" pipe\t0\n', [('"all"', "1"), ('5" pipe', "0")]),
-        (b'text\tlabel\n"all"\t1\n"a ""b"""\t0\n', [("all", "1"), ('a "b"', "0")]),
-        (b'text\tlabel\n"a\tb"\t1\n', [("a\tb", "1")]),
-        (b"text\tlabel\na\rb \xe2\x80\xa8 c\x1dd\t1\n", [("a\rb \u2028 c\x1dd", "1")]),
-    ],
-)
-def test_a_tab_separated_table_is_quoted_where_every_mark_is_that_of_a_whole_field(tmp_path, content, wanted):
-    assert cells(put(tmp_path, content, "own.tsv")) == wanted
-
-
-def test_a_table_of_glue_is_never_quoted(tmp_path):
-    content = b'sentence\tlabel\n"quoted"\t1\nso " good \t0\n"open\t1\nclose"\t0\n'
-    train, test = read_texts(*[put(tmp_path, content, "train.tsv")] * 2, TASKS["sst2"])
-    assert train.inputs == test.inputs == ('"quoted"', 'so " good', '"open', 'close"')
-    assert (train.labels.tolist(), train.labels.dtype) == ([1, 0, 1, 0], np.int64)
-
-
-def test_numbers_and_truth_values_are_labels_as_a_csv_writes_them(tmp_path):
-    rows = [{"text": 1, "label": True}, {"text": 0.5, "label": 2**63}, {"label": "x", "text": "y", "more": [1]}]
-    path = put(tmp_path, "\n".join(map(json.dumps, rows)).encode(), "own.jsonl")
-    assert cells(path) == [("1", "True"), ("0.5", str(2**63)), ("y", "x")]
+def test_a_table_is_read_as_people_mean_it(tmp_path, name, content, wanted):
+    assert cells(put(tmp_path, content, name)) == wanted
 
 
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("own.csv", b"", "empty"),
+        *((f"own{name}", b"text,label\na,x\n", r"\.csv, \.tsv, \.txt, \.jsonl, \.parquet") for name in (".xlsx", "")),
+        ("own.csv", None, "cannot be read"),
         ("own.csv", b"\n\n", "empty"),
-        ("own.csv", b"text;label\na;x\n", "'text' is missing.*commas.*: 'text;label'"),
-        ("own.csv", b"text,text,label\na,b,x\n", "'text' stands twice"),
         ("own.csv", b"text,label\n", "no rows"),
+        ("own.csv", b"\ntext,label\na,x\n", "row 1: blank"),
+        ("own.csv", b"text;label\na;x\n", "'text' is missing.*commas.*: 'text;label'"),
+        ("own.csv", b"Text,label\na,x\n", "'text' is missing.*'Text', 'label'"),
+        ("own.csv", b"text,text,label\na,b,x\n", "'text' stands twice"),
         ("own.csv", b"text,label\na,x\nb\n", "row 3: label is empty"),
-        ("own.csv", b"text,label\na,b,x\n", "line 2, saw 3"),
         ("own.csv", b"text,label\na,x\n\n,x\n", "row 4: text is empty"),
-        ("own.csv", b"text,label\na,  \n", "row 2: label is empty"),
+        ("own.csv", "text,label\n\u200b,x\n".encode(), "row 2: text is empty"),
+        ("own.csv", b"text,label\na,b,x\n", "line 2, saw 3"),
         ("own.csv", b'text,label\na,x\n"b,y\nc,x\n', "line 3: quotation marks"),
         ("own.csv", b'text,label\n"a"b,x\n', "line 2: quotation marks"),
-        ("own.csv", b"text,label\na\xff,x\n", "row 2: .*UTF-8 at byte 12"),
-        *(("own.csv", "text,label\n".encode(code), "row 1: .*UTF-8") for code in ("utf-16", "utf-16-be", "utf-32")),
-        ("own.csv", b"text,label\na,x\nb\0,y\n", "row 3: .* byte 16"),
-        ("own.csv", b"PK\x03\x04\0", "UTF-8"),
-        ("own.csv", b"PAR1\x15\x04\0", "UTF-8"),
-        ("own.csv", b"\ntext,label\na,x\n", "row 1: blank"),
-        ("own.csv", b"text;label\na, b;x\n", "line 2, saw 2.*'text;label'"),
-        ("own.csv", b"Text,label\na,x\n", "'text' is missing.*'Text', 'label'"),
         ("own.csv", b'text,label\na, "b" c\n', "line 2: quotation marks"),
-        ("own.csv", "text,label\n\u200b,x\n".encode(), "row 2: text is empty"),
+        ("own.csv", b"text,label\na\xff,x\n", "row 2: .*UTF-8 at byte 12"),
+        *(("own.csv", "text,label\n".encode(code), "row 1: .*UTF-8") for code in ("utf-16", "utf-16-be")),
+        ("own.csv", b"text,label\na,x\nb\0,y\n", "row 3: .* byte 16"),
+        ("own.tsv", b"text\tlabel\na\t1\nb cut o", "row 3: label is empty"),
+        ("own.tsv", b"text\tlabel\na\tb\t1\n", "line 2, saw 3"),
         ("own.jsonl", b'{"text": "a", "label": "x"}\n{"text": "\xe9"}\n', "row 2: .*UTF-8"),
         ("own.jsonl", b'{"text": "\\ud83d", "label": "x"}\n', "row 1: text"),
         ("own.jsonl", b'{"text": "a", "label": "\\u0000"}\n', "row 1: label"),
         ("own.jsonl", b'{"text": "a", "label": {"name": "x"}}\n', "row 1: label is a dict"),
         ("own.jsonl", b'{"text": "a", "text": "b", "label": "x"}\n', "row 1: .*'text' stands twice"),
-        ("own.tsv", b"text\tlabel\na\t1\nb cut o", "row 3: label is empty"),
-        ("own.tsv", b"text\tlabel\na\tb\t1\n", "line 2, saw 3"),
         ("own.jsonl", b'{"text": "a", "label": "x"}\n{"text": "b"}\n', "row 2: label is empty"),
         ("own.jsonl", b'{"text": "a", "label": null}\n', "row 1: label is empty"),
-        ("own.jsonl", b'{"text": ["a"], "label": "x"}\n', "row 1: .* list"),
         ("own.jsonl", b'{"text": "a", "label": "x"}\n{"text": "b", "la', "row 2: not a JSON object"),
-        ("own.jsonl", b'{"text": "a", "label": "x"}\n["b", "y"]\n', "row 2: not a JSON object"),
         ("own.jsonl", b'[{"text": "a", "label": "x"}]', "row 1: not a JSON object"),
-        ("own.jsonl", b"\n", "empty"),
         ("own.csv.gz", gzip.compress(gzip.compress(b"text,label\na,x\n", mtime=0), mtime=0), "UTF-8"),
         ("own.csv.gz", gzip.compress(b"text,label\na,x\n" * 99, mtime=0)[:-20], "cannot be read"),
     ],
 )
 def test_a_bad_table_is_refused_with_its_row(tmp_path, name, content, said):
+    if content is not None:
+        put(tmp_path, content, name)
     with pytest.raises(DataError, match=rf"(?s){name}.*{said}"):
-        read_table(put(tmp_path, content, name), ["text", "label"])
+        cells(tmp_path / name)
 
 
 def test_one_column_is_not_both_text_and_label(tmp_path):
@@ -171,21 +148,16 @@ def test_one_column_is_not_both_text_and_label(tmp_path):
         read_table(put(tmp_path, b"text,label\na,x\n"), ["text", "text"])
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
-    (tmp_path / "folder.csv").mkdir()
-    for name in ("absent.tsv", "folder.csv"):
-        with pytest.raises(DataError, match=name):
-            read_table(tmp_path / name, ["text"])
-
-
-def test_a_row_is_one_text_whatever_its_fields_hold(tmp_path):
+def test_a_table_of_glue_is_never_quoted_and_a_row_is_one_text_whatever_its_fields_hold(tmp_path):
+    content = b'sentence\tlabel\n"quoted"\t1\nso " good \t0\n"open\t1\nclose"\t0\n'
+    train, test = read_texts(*[put(tmp_path, content, "train.tsv")] * 2, TASKS["sst2"])
+    assert train.inputs == test.inputs == ('"quoted"', 'so " good', '"open', 'close"')
+    assert (train.labels.tolist(), train.labels.dtype) == ([1, 0, 1, 0], np.int64)
     assert join(["a\tb"]) == "a b"
-    assert join(["a\tb", "c"]).split("\t") == ["a b", "c"]
     content = b'index\tsentence1\tsentence2\tgold_label\n0\tso " it is \tit is\tentailment\n1\ta\tb\tcontradiction\n'
-    paths = [put(tmp_path, content + b"2\tc\td\tneutral\n", "mnli.tsv")] * 2
-    examples = read_texts(*paths, TASKS["mnli"])[0]
-    assert examples.inputs == ('so " it is\tit is', "a\tb", "c\td")
-    assert examples.labels.tolist() == [0, 2, 1]
+    train, _ = read_texts(*[put(tmp_path, content + b"2\tc\td\tneutral\n", "mnli.tsv")] * 2, TASKS["mnli"])
+    assert train.inputs == ('so " it is\tit is', "a\tb", "c\td")
+    assert train.labels.tolist() == [0, 2, 1]
 
 
 def test_intents_are_read_from_the_files_of_their_authors(tmp_path):

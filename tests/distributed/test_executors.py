@@ -83,17 +83,12 @@ def test_a_search_ends_with_the_bits_of_one_process(backend):
     assert_same(run(backend, 2, PLANS["population"]), run(plan=PLANS["population"]))
 
 
-def test_a_worker_that_does_not_answer_is_replaced(tmp_path):
-    with open_executor("processes", 2, limits=PATIENT._replace(seconds=5)) as executor:
-        parts = [(str(tmp_path / "stuck"), number) for number in range(3)]
-        assert executor.map(jobs.stuck_once, parts) == [0, 2, 4]
-        assert executor.lost
-
-
-def test_the_workers_that_are_left_go_on(tmp_path):
-    with open_executor("processes", 2, limits=PATIENT._replace(restarts=0)) as executor:
-        parts = [(str(tmp_path / "killed"), number) for number in range(6)]
-        assert executor.map(jobs.killed_once, parts) == [0, 2, 4, 6, 8, 10]
+def test_a_worker_that_does_not_answer_is_replaced_and_without_restarts_those_left_go_on(tmp_path):
+    for job, limits in ((jobs.stuck_once, {"seconds": 3}), (jobs.killed_once, {"restarts": 0})):
+        with open_executor("processes", 2, limits=PATIENT._replace(**limits)) as executor:
+            parts = [(str(tmp_path / job.__name__), number) for number in range(6)]
+            assert executor.map(job, parts) == [0, 2, 4, 6, 8, 10]
+            assert executor.lost
 
 
 @pytest.mark.parametrize("backend", ["single", *BACKENDS], indirect=True)
@@ -129,14 +124,9 @@ def test_workers_that_die_again_and_again_end_the_map_with_the_reason(function):
         executor.map(function, [1])
 
 
-def test_a_worker_ends_with_all_that_it_started():
-    with open_executor("processes", 1) as executor:
-        children = [psutil.Process(pid) for pid in executor.map(jobs.forks, range(2))]
-    assert not psutil.wait_procs(children, timeout=60)[1]
-
-
-def test_threads_may_share_an_executor():
-    with open_executor("processes", 2) as executor, ThreadPoolExecutor(4) as threads:
+def test_threads_may_share_an_executor_and_a_part_may_take_for_ever():
+    limits = Limits(math.inf, math.inf)
+    with open_executor("processes", 2, limits=limits) as executor, ThreadPoolExecutor(4) as threads:
         numbers = [range(start, start + 30) for start in range(0, 120, 30)]
         results = threads.map(lambda own: executor.map(jobs.double, own), numbers)
         assert list(results) == [[2 * number for number in own] for own in numbers]
@@ -148,44 +138,34 @@ def test_a_part_that_is_refused_again_and_again_ends_the_map():
 
 
 @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
-def test_closing_leaves_no_worker(backend):
+def test_closing_leaves_no_worker_and_nothing_that_it_started(backend):
     with open_executor(backend, 2) as executor:
-        workers = [psutil.Process(pid) for pid in executor.pids.values()]
         assert os.getpid() not in executor.pids.values()
-    assert not psutil.wait_procs(workers, timeout=60)[1]
+        left = list(executor.pids.values()) + (executor.map(jobs.forks, range(2)) if backend == "processes" else [])
+        left = [psutil.Process(pid) for pid in left]
+    assert not psutil.wait_procs(left, timeout=60)[1]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("backend", "workers", "options", "words"),
     [
-        (("threads", 1), "unknown name 'threads'"),
-        (("single", 2), "expected 1 with backend single, got 2"),
-        (("processes", 0), "expected at least 1"),
-        (("processes", 2.5), "expected at least 1 with backend processes, got 2.5"),
+        ("threads", 1, {}, "unknown name 'threads'"),
+        ("single", 2, {}, "expected 1 with backend single, got 2"),
+        ("processes", 0, {}, "expected at least 1"),
+        ("processes", 2.5, {}, "expected at least 1 with backend processes, got 2.5"),
+        ("processes", 1, {"address": "host:1"}, "only for backend ray"),
+        *(
+            ("single", 1, {"limits": bad}, "limits: expected positive")
+            for bad in (Limits(0), Limits(math.nan), Limits(1, -1), Limits(restarts=-1))
+        ),
     ],
 )
-def test_bad_settings_are_refused(arguments, words):
+def test_bad_settings_are_refused(backend, workers, options, words):
     with pytest.raises(ConfigurationError, match=words):
-        open_executor(*arguments)
+        open_executor(backend, workers, **options)
 
 
-@pytest.mark.parametrize("limits", [Limits(0), Limits(math.nan), Limits(1, -1), Limits(restarts=-1)])
-def test_limits_that_cannot_be_are_refused(limits):
-    with pytest.raises(ConfigurationError, match="limits: expected positive"):
-        open_executor("single", 1, limits=limits)
-
-
-def test_a_part_may_take_for_ever():
-    with open_executor("processes", 1, limits=Limits(math.inf, math.inf)) as executor:
-        assert executor.map(jobs.double, [1]) == [2]
-
-
-def test_an_address_is_for_ray_alone():
-    with pytest.raises(ConfigurationError, match="only for backend ray"):
-        open_executor("processes", 1, address="host:1")
-
-
-@pytest.mark.parametrize("address", ["", "cluster", "host:port", "ray://", "::1:6379", "[::1", "http://host:1"])
+@pytest.mark.parametrize("address", ["", "host:port", "::1:6379", "[::1", "http://host:1"])
 def test_an_address_that_is_none_is_refused(address):
     pytest.importorskip("ray", reason=WITHOUT_RAY)
     with pytest.raises(BackendError, match="expected host:port or ray://host:port"):
@@ -205,20 +185,17 @@ def test_an_address_where_no_ray_answers_is_said_in_time(listens, monkeypatch):
             open_executor("ray", 1, address=address)
 
 
-def test_a_cluster_of_another_version_is_named_with_both(monkeypatch):
+def test_ray_that_is_missing_of_another_version_or_in_a_thread_is_said_with_what_to_do(monkeypatch):
     def init(**options):
         raise RuntimeError("Version mismatch: The cluster was started with: Ray: 2.9.0")
 
     other = SimpleNamespace(__version__="2.60.0", is_initialized=lambda: False, init=init)
-    monkeypatch.setitem(sys.modules, "ray", other)
-    with pytest.raises(BackendError, match=r"started with: Ray: 2.9.0.*runs Ray 2.60.0"):
-        open_executor("ray", 1, address="auto")
-
-
-def test_missing_ray_is_said_with_what_to_do(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(BackendError, match=r"pip install hsokv\[ray\]"):
-        open_executor("ray", 1)
+    for ray, words in ((None, r"pip install hsokv\[ray\]"), (other, r"started with: Ray: 2.9.0.*runs Ray 2.60.0")):
+        monkeypatch.setitem(sys.modules, "ray", ray)
+        with pytest.raises(BackendError, match=words):
+            open_executor("ray", 1, address="auto")
+    with ThreadPoolExecutor(1) as thread, pytest.raises(BackendError, match="cannot start in a thread"):
+        thread.submit(open_executor, "ray", 1).result()  # Linux would end its servers with the thread
 
 
 @pytest.mark.xdist_group("ray")
@@ -260,16 +237,7 @@ class TestCluster:
     )
     def test_a_worker_that_cannot_start_is_said_in_time(self, ray_cluster, environment, words):
         with said_in_time(words):
-            open_executor("ray", 1, runtime_env=environment, limits=Limits(start_seconds=4))
-
-
-def test_ray_is_not_started_in_a_thread():
-    """Linux would end its servers with the thread."""
-    ray = SimpleNamespace(is_initialized=lambda: False)
-    with ThreadPoolExecutor(1) as thread, pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "ray", ray)
-        with pytest.raises(BackendError, match="cannot start in a thread"):
-            thread.submit(open_executor, "ray", 1).result()
+            open_executor("ray", 1, runtime_env=environment, limits=Limits(start_seconds=2))
 
 
 def test_a_study_swarm_whose_managers_are_workers_ends_with_the_same_bits(make_episode, settings):

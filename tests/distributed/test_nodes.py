@@ -25,23 +25,13 @@ def test_workers_have_their_quota_inside_the_block_alone():
     assert not list(nodes.ROOT.glob(f"hsokv-{os.getpid()}-*"))  # another run on this machine may have its own
 
 
-@pytest.mark.parametrize("share", [0.0, 1.5, 999.0])
-def test_a_share_that_cannot_be_is_refused(share):
-    with (
-        open_executor("single", 1) as executor,
-        pytest.raises(ConfigurationError, match="share"),
-        equal_share_nodes(executor, share),
-    ):
-        pass
-
-
-def test_without_quotas_the_reason_is_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(nodes, "ROOT", tmp_path / "missing")
+def test_a_share_that_cannot_be_and_a_machine_without_quotas_are_refused_with_the_reason(monkeypatch, tmp_path):
+    with open_executor("single", 1) as executor:
+        for share in (0.0, 1.5, 999.0):
+            with pytest.raises(ConfigurationError, match="share"), equal_share_nodes(executor, share):
+                pass
+        monkeypatch.setattr(nodes, "ROOT", tmp_path / "missing")
+        with pytest.raises(BackendError, match="need root"), equal_share_nodes(executor, 0.5):
+            pass
     assert "root" in why_no_nodes(SETTINGS)
     assert "asks for no" in why_no_nodes(None)
-    with (
-        open_executor("single", 1) as executor,
-        pytest.raises(BackendError, match="need root"),
-        equal_share_nodes(executor, 0.5),
-    ):
-        pass

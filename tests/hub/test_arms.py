@@ -6,15 +6,11 @@ import pytest
 import torch
 
 from hsokv.arms import fine_tune
-from hsokv.arms.predictors import Ensemble
 from hsokv.arms.registry import METHODS
 from hsokv.data.episode import Shots
 from hsokv.encoders.patches import learn_dictionary
-from hsokv.exceptions import ConfigurationError
 from hsokv.hub import HSOKVForSequenceClassification, make_model
 from hsokv.learning.budget import Budget
-from hsokv.learning.head import init_head
-from hsokv.memory import KeyValueMemory
 
 from ..arms.streams import SHAPE, draw_stream
 
@@ -70,20 +66,3 @@ def test_an_arm_that_learns_from_images_comes_back(tmp_path):
     rates = {"fine_tune": {"encoder_rate": 0.01, "head_rate": 1.0}}
     *_, fitted = fine_tune.learn(iter(tasks), shape, rates, Budget(10**11), generator)
     comes_back(fitted.predict, images.flatten(1), tmp_path)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"classes": None, "weights": torch.zeros(1, 3, 2)},
-        {"gate": None},
-        {"inverse_temperature": None},
-        {"centre_": torch.zeros(3)},
-    ],
-)
-def test_an_ensemble_refuses_parts_that_miss_or_are_unknown(change):
-    parts = dict(init_head((1,), 3, 2)._asdict(), classes=2, temperature=torch.ones(1), memory=KeyValueMemory(3, 2))
-    parts |= {"inverse_temperature": torch.ones(1), "gate": torch.tensor(0.5)}
-    Ensemble(**parts)
-    with pytest.raises((ConfigurationError, TypeError)):
-        Ensemble(**{name: part for name, part in (parts | change).items() if part is not None})

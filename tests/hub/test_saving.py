@@ -1,4 +1,4 @@
-"""The folder of a model: whole or refused."""
+"""The folder of a model: whole or refused, on this machine and on the hub."""
 
 import copy
 import errno
@@ -32,8 +32,12 @@ def saved(model, tmp_path):
     return tmp_path / "model"
 
 
-def load(folder):
-    return HSOKVForSequenceClassification.from_pretrained(folder)
+def load(folder, **given):
+    return HSOKVForSequenceClassification.from_pretrained(folder, **given)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_transformers_own_classes_load_it(model, saved):
@@ -45,13 +49,31 @@ def test_transformers_own_classes_load_it(model, saved):
     assert [p for _, p in answers(model)[0]] == pytest.approx(said)
 
 
-def test_saving_the_same_gives_the_same_bytes(model, saved, tmp_path):
+def test_a_folder_is_the_same_to_the_byte_and_holds_no_code_and_a_card_that_claims_no_score(model, saved, tmp_path):
     model.save_pretrained(tmp_path / "other")
-    for path in saved.iterdir():
-        assert path.read_bytes() == (tmp_path / "other" / path.name).read_bytes(), path.name
+    assert files(saved) == files(tmp_path / "other")
+    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
+    assert "no score is known" in (saved / "README.md").read_text()
 
 
-def edited(folder, change):
+def test_a_model_that_an_earlier_commit_saved_loads_or_says_why_not():
+    """tests/hub/saved is made anew only together with another format."""
+    folder = Path(__file__).with_name("saved")
+    if json.loads((folder / "config.json").read_text())["format"] != FORMAT:
+        with pytest.raises(ConfigurationError, match="format"):
+            load(folder)
+        return
+    model = load(folder)
+    expected = torch.tensor([[0.9862591, 0.0137409], [0.3751675, 0.6248325], [0.0136572, 0.9863428]])
+    torch.testing.assert_close(model(features=torch.eye(3)).logits.exp(), expected, rtol=0, atol=1e-5)
+    assert [entry["text"] for entry in model.entries.values()] == ["one", "two", "three"]
+
+
+# --- what is no model
+
+
+def edited(folder, change=lambda config: None):
+    """Change the configuration of a folder and give it the checksums that its files have now."""
     config = json.loads((folder / "config.json").read_text())
     change(config)
     (folder / "config.json").write_text(json.dumps(config))
@@ -68,93 +90,63 @@ def only_pickles(folder):
     torch.save({}, folder / "pytorch_model.bin")
 
 
-def parts(config):
-    return config["predictor"]["parts"]
-
-
 def a_tensor_less(folder):
     tensors = load_file(folder / "model.safetensors")
     del tensors["predictor.gate"]
     save_file(tensors, folder / "model.safetensors")
-    edited(folder, lambda config: None)
+    edited(folder)
 
 
 def another_tokenizer(folder):
     word_tokenizer([f"v{i}" for i in range(50)]).save(str(folder / "tokenizer.json"))
-    edited(folder, lambda config: None)
-
-
-def no_checksums(folder):
-    side = json.loads((folder / SIDE).read_text())
-    (folder / SIDE).write_text(json.dumps(side | {"sha256": {}}))
+    edited(folder)
 
 
 BAD = {
-    "no weights": (lambda f: (f / "model.safetensors").unlink(), ModelError, "has no model.safetensors"),
-    "no checkpoint": (lambda f: [p.unlink() for p in f.iterdir()], ModelError, "has no config.json, model.safetensors"),
-    "tampered": (
-        lambda f: flip(f / "model.safetensors"),
-        ModelError,
-        r"model.safetensors: SHA-256 .*cut short or changed",
-    ),
-    "pickles": (only_pickles, ModelError, r"pickles \(pytorch_model.bin\).*weights_only=True"),
-    "newer": (lambda f: edited(f, lambda c: c.update(format=99)), ConfigurationError, "format 99.*newer"),
-    "older": (lambda f: edited(f, lambda c: c.update(format=1)), ConfigurationError, "format 1,.*older"),
-    "other shapes": (lambda f: edited(f, lambda c: parts(c)["gate"].update(shape=[3])), ModelError, "gate"),
-    "a tensor less": (a_tensor_less, ModelError, r"does not fit config.json.*predictor.gate"),
-    "tokenizer": (another_tokenizer, ModelError, "has 51 tokens.*knows 13"),
-    "no checksums": (no_checksums, ModelError, r"not whole.*checksums of \[\]"),
-    "side file": (lambda f: (f / SIDE).write_text("{"), ModelError, "not whole"),
+    "has no config.json, model.safetensors": lambda folder: [path.unlink() for path in folder.iterdir()],
+    "model.safetensors: SHA-256 .*cut short or changed": lambda folder: flip(folder / "model.safetensors"),
+    r"pickles \(pytorch_model.bin\).*weights_only=True": only_pickles,
+    "format 99.*newer": lambda folder: edited(folder, lambda config: config.update(format=99)),
+    "format 1,.*older": lambda folder: edited(folder, lambda config: config.update(format=1)),
+    "does not fit config.json.*predictor.gate": a_tensor_less,
+    "has 51 tokens.*knows 13": another_tokenizer,
+    r"not whole.*checksums of \[\]": lambda folder: (folder / SIDE).write_text('{"entries":{},"run":{},"sha256":{}}'),
+    "not whole": lambda folder: (folder / SIDE).write_text("{"),
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_what_is_no_whole_model_is_refused(saved, case):
-    damage, error, message = BAD[case]
-    damage(saved)
-    with pytest.raises(error, match=message):
+@pytest.mark.parametrize("message", BAD)
+def test_what_is_no_whole_model_is_refused(saved, message):
+    BAD[message](saved)
+    with pytest.raises((ModelError, ConfigurationError), match=message):
         load(saved)
 
 
-def test_a_path_that_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="does not exist"):
-        load(tmp_path / "absent")
+def test_a_path_that_is_no_folder_is_refused(model, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="it is a file"):
-        load(tmp_path / "file")
-
-
-@pytest.mark.parametrize("revision", [None, "0" * 40])
-@pytest.mark.parametrize("host", ["127.0.0.1:9", "nowhere.invalid"])
-def test_a_name_that_cannot_be_looked_up_is_refused_at_the_first_failure(monkeypatch, host, revision, tmp_path):
-    """A refused connection, a name without an address; the hub's client would wait and try again."""
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://{host}")
-    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
-    with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
-        HSOKVForSequenceClassification.from_pretrained("someone/model", revision=revision, cache_dir=tmp_path)
-
-
-def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_was(model, tmp_path):
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(HsokvError, match=r"cannot write .*file"):
-        model.save_pretrained(tmp_path / "file" / "model")
+    for path, message in ((tmp_path / "absent", "does not exist"), (tmp_path / "file", "it is a file")):
+        with pytest.raises(ModelError, match=message):
+            load(path)
+    monkeypatch.chdir(tmp_path)
+    for path in (None, "", b"model", "a\0b"):
+        for call in (model.save_pretrained, load):
+            with pytest.raises(ConfigurationError):
+                call(path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.fixture
-def nobody():
-    """Not root, who may write anywhere, for as long as the test lasts."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(65534)
-    yield
-    os.seteuid(before)
+def test_classes_can_be_called_otherwise_but_not_be_others(saved):
+    classes = ({0: "a"}, {0: "a", 1: "a"}, {0: "a", 2: "b"})
+    for given in ({"num_labels": 3}, {"capacity": 0}, *({"id2label": names} for names in classes)):
+        with pytest.raises((ConfigurationError, DataError)):
+            load(saved, **given)
+    loaded = load(saved, id2label={"0": "x", "1": "y"})
+    loaded.remember(["w5"], ["y"])
+    assert (loaded.labels, loaded.config.label2id) == (["x", "y"], {"x": 0, "y": 1})
+    assert loaded.recall("w5")[0].label == "y"
 
 
-@pytest.mark.usefixtures("nobody")
-def test_a_place_without_permission_is_refused(model):
-    with pytest.raises(HsokvError, match=r"(?i)cannot write .*permission denied"):
-        model.save_pretrained(Path("/model"))
+# --- the hub
 
 
 @pytest.fixture
@@ -163,12 +155,12 @@ def hub(monkeypatch):
     calls = []
 
     def create_repo(self, repo_id, **given):
-        calls.append(("create", repo_id, given))
+        calls.append((repo_id, given))
         return RepoUrl(f"https://huggingface.co/someone/{repo_id.rpartition('/')[2]}")
 
     def create_commit(self, repo_id, operations, **given):
-        files = {one.path_in_repo: Path(one.path_or_fileobj).read_bytes() for one in operations}
-        calls.append(("commit", repo_id, given | {"files": files}))
+        uploaded = {one.path_in_repo: Path(one.path_or_fileobj).read_bytes() for one in operations}
+        calls.append((repo_id, given | {"files": uploaded}))
 
     def card(*_, **__):
         raise EntryNotFoundError.__new__(EntryNotFoundError)
@@ -188,49 +180,114 @@ def test_what_is_said_of_an_upload_reaches_the_hub(model, tmp_path, hub, how):
         assert load(tmp_path / "model").entries == model.entries
     else:
         model.push_to_hub("someone/own", **given)
-    (_, name, created), (_, _, committed) = hub
-    assert name == "someone/own"
-    assert (created["private"], created["token"]) == (True, "t")
+    (name, created), (_, committed) = hub
+    assert (name, created["private"], created["token"]) == ("someone/own", True, "t")
     assert committed.items() >= {"token": "t", "commit_message": "m", "create_pr": True, "revision": "r"}.items()
-    files = committed["files"]
-    assert {"config.json", "model.safetensors", "tokenizer.json", SIDE, "README.md"} <= files.keys()
-    assert b"pip install" in files["README.md"]
+    uploaded = committed["files"]
+    assert {"config.json", "model.safetensors", "tokenizer.json", SIDE, "README.md"} <= uploaded.keys()
+    assert b"pip install" in uploaded["README.md"]
 
 
 def test_the_name_of_a_repository_is_that_of_the_folder(model, tmp_path, hub, monkeypatch):
     (tmp_path / "tickets").mkdir()
     monkeypatch.chdir(tmp_path / "tickets")
     model.save_pretrained(".", push_to_hub=True)
-    assert hub[0][1] == "tickets"
+    assert hub[0][0] == "tickets"
+
+
+def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monkeypatch):
+    given = {}
+
+    def snapshot_download(name, **source):
+        given.update(source, name=name)
+        return str(saved.parent)
+
+    monkeypatch.setattr(saving, "snapshot_download", snapshot_download)
+    source = {"revision": "r", "token": "t", "cache_dir": "c"}
+    assert answers(load("someone/model", subfolder=saved.name, **source)) == answers(model)
+    assert given.items() >= (source | {"name": "someone/model"}).items()
+
+
+@pytest.mark.parametrize(("host", "revision"), [("127.0.0.1:9", None), ("nowhere.invalid", "0" * 40)])
+def test_a_name_that_cannot_be_looked_up_is_refused_at_the_first_failure(monkeypatch, host, revision, tmp_path):
+    """A refused connection, a name without an address; the hub's client would wait and try again."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://{host}")
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
+    with pytest.raises(ModelError, match="someone/model: no folder here, and no model that the hub gives out now"):
+        load("someone/model", revision=revision, cache_dir=tmp_path)
 
 
 UNSAVED = [
-    {"variant": "fp16"}, {"distributed_checkpoint": True}, {"max_shard_size": "10 elephants"},
-    {"push_to_hub": True, "privat": True}, {"safe_serialization": False}, {"privat": True}, {"state_dict": {}},
-    {"state_dict": [1]}, {"state_dict": build(capacity=4).state_dict() | {"predictor.gate": torch.zeros(3)}},
+    {"variant": "fp16"}, {"distributed_checkpoint": True}, {"max_shard_size": "10 elephants"}, {"state_dict": {}},
+    {"push_to_hub": True, "privat": True}, {"safe_serialization": False}, {"state_dict": [1]},
+    {"state_dict": build(capacity=4).state_dict() | {"predictor.gate": torch.zeros(3)}},
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("given", UNSAVED)
-def test_what_cannot_be_saved_like_this_is_refused_and_changes_nothing(model, saved, hub, given):
-    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+def test_what_cannot_be_saved_like_this_is_refused_and_changes_nothing(model, saved, hub):
+    before = files(saved)
     model.remember(["w3"], ["a"])
-    with pytest.raises((ValueError, TypeError)):
-        model.save_pretrained(saved, **given)
-    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    for given in UNSAVED:
+        with pytest.raises((ValueError, TypeError)):
+            model.save_pretrained(saved, **given)
+        assert files(saved) == before
+    for folder in (saved, saved / "other"):
+        model.save_pretrained(folder, is_main_process=False)
+    assert files(saved) == before
     assert hub == []
+    assert not (saved / "other").exists()
 
 
-@pytest.mark.parametrize("folder", [None, "", 3, b"model", "a\0b"])
-def test_what_is_no_path_is_refused(model, folder, tmp_path, monkeypatch):
+# --- what a save does to a folder
+
+
+@pytest.fixture
+def nobody():
+    """Not root, who may write anywhere, for as long as the test lasts."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    yield
+    os.seteuid(before)
+
+
+def test_a_place_that_cannot_be_written_is_refused_and_left_as_it_was(model, tmp_path, request):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(HsokvError, match=r"cannot write .*file"):
+        model.save_pretrained(tmp_path / "file" / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    request.getfixturevalue("nobody")
+    with pytest.raises(HsokvError, match=r"(?i)cannot write .*permission denied"):
+        model.save_pretrained(Path("/model"))
+
+
+def test_a_folder_in_a_parent_that_cannot_be_written_is_enough(model, request):
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "model"
+        folder.mkdir()
+        folder.chmod(0o777)
+        Path(parent).chmod(0o555)
+        request.getfixturevalue("nobody")
+        with pytest.raises(OSError, match="denied"):
+            (Path(parent) / "other").mkdir()
+        model.save_pretrained(folder)
+        assert answers(load(folder)) == answers(model)
+        os.seteuid(os.getuid())
+
+
+@pytest.mark.parametrize("where", [".", "link", "sub/", Path("sub")])
+def test_a_model_is_saved_to_where_one_stands_and_through_links_to_other_disks(model, tmp_path, monkeypatch, where):
     monkeypatch.chdir(tmp_path)
-    for call in (model.save_pretrained, load):
-        with pytest.raises(ConfigurationError):
-            call(folder)
-    assert not [*tmp_path.iterdir()]
+    disk = "/dev/shm" if Path("/dev/shm").is_dir() else None  # another one, on Linux
+    with tempfile.TemporaryDirectory(dir=disk) as far:
+        Path("link").symlink_to(far)
+        model.save_pretrained(where)
+        assert answers(load(where)) == answers(model)
+        assert Path("link").is_symlink()
+        assert not list(Path(where).glob(".*")), "nothing is left over"
 
 
-def replacing_files(folder, error, at):
+def failing(folder, error, at):
     """os.replace that fails at the file that takes its place in a folder as the number `at`."""
     count = iter(range(99))
 
@@ -242,20 +299,19 @@ def replacing_files(folder, error, at):
     return replace
 
 
-@pytest.mark.parametrize("at", range(6))
-@pytest.mark.parametrize("before", ["a model", "other files"])
+@pytest.mark.parametrize(("before", "at"), [("other files", 5), *(("a model", at) for at in range(6))])
 def test_a_save_that_fails_halfway_leaves_all_as_it_was(model, tmp_path, monkeypatch, at, before):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
     if before == "a model":
         model.save_pretrained(folder)
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    held = files(folder)
     model.remember(["w3"], ["a"])
-    monkeypatch.setattr(os, "replace", replacing_files(folder, OSError(errno.ENOSPC, "full"), at))
+    monkeypatch.setattr(os, "replace", failing(folder, OSError(errno.ENOSPC, "full"), at))
     with pytest.raises(HsokvError, match="full"):
         model.save_pretrained(folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+    assert files(folder) == held
 
 
 def test_a_save_that_was_cut_off_is_told_can_be_ended_by_hand_and_leaves_no_text(model, saved):
@@ -295,6 +351,22 @@ def test_what_is_forgotten_is_in_no_file_nor_in_any_copy(model, tmp_path):
         assert secret.encode() not in held
 
 
+def test_weights_in_several_files_come_back_and_are_replaced_by_one(model, tmp_path):
+    for size, several in (("50GB", False), ("2KB", True), ("50GB", False), ("2KB", True)):
+        model.save_pretrained(tmp_path, max_shard_size=size)
+        assert answers(load(tmp_path)) == answers(model)
+        weights = sorted(path.name for path in tmp_path.glob("model*"))
+        assert (len(weights) > 2) is several is ("model.safetensors" not in weights)
+    flip(next(tmp_path.glob("model-00001*")))
+    with pytest.raises(ModelError, match="model-00001"):
+        load(tmp_path)
+
+
+def test_the_state_dict_that_is_given_is_what_is_saved(model, tmp_path):
+    model.save_pretrained(tmp_path, state_dict=model.state_dict() | {"predictor.gate": torch.tensor(0.25)})
+    assert load(tmp_path).gate == 0.25
+
+
 def test_what_is_saved_while_threads_write_is_of_one_moment(tmp_path):
     model = build(capacity=500)
 
@@ -316,148 +388,3 @@ def test_what_is_saved_while_threads_write_is_of_one_moment(tmp_path):
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(lambda call: call[0](call[1]), [(write, 3), (write, 4), (look, 0)]))
     assert (len(model), len(model.labels)) == (33, 32)
-
-
-def save_often(folder, text, start):
-    model = build(capacity=500)
-    model.remember([text], ["a"])
-    start.wait()
-    for _ in range(15):
-        model.save_pretrained(folder)
-
-
-def test_processes_that_save_into_one_folder_take_turns(tmp_path):
-    context = torch.multiprocessing.get_context("spawn")
-    start = context.Barrier(2)
-    other = context.Process(target=save_often, args=(tmp_path, "w4", start))
-    other.start()
-    save_often(tmp_path, "w3", start)
-    other.join()
-    assert other.exitcode == 0
-    texts = {entry["text"] for entry in load(tmp_path).entries.values()}
-    assert texts in [{"w0 w1", "w1 w2", "w10 w11", own} for own in ("w3", "w4")]
-    assert {path.name[0] for path in tmp_path.iterdir()}.isdisjoint("."), "nothing is left over"
-
-
-def test_a_process_that_is_not_the_main_one_writes_nothing(model, saved, tmp_path):
-    before = {path.name: path.read_bytes() for path in saved.iterdir()}
-    model.remember(["w3"], ["a"])
-    model.save_pretrained(saved, is_main_process=False)
-    model.save_pretrained(tmp_path / "other", False)
-    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
-    assert not (tmp_path / "other").exists()
-
-
-def test_weights_in_several_files_come_back_and_are_replaced_by_one(model, tmp_path):
-    folder = tmp_path / "model"
-    model.save_pretrained(folder)
-    for size, several in (("2KB", True), ("50GB", False), ("2KB", True)):
-        model.save_pretrained(folder, max_shard_size=size)
-        assert answers(load(folder)) == answers(model)
-        weights = sorted(path.name for path in folder.glob("model*"))
-        assert (len(weights) > 2) is several is ("model.safetensors" not in weights)
-    flip(next(folder.glob("model-00001*")))
-    with pytest.raises(ModelError, match="model-00001"):
-        load(folder)
-
-
-def test_the_state_dict_that_is_given_is_what_is_saved(model, tmp_path):
-    state = {name: part.clone() for name, part in model.state_dict().items()}
-    state["predictor.gate"].fill_(0.25)
-    model.save_pretrained(tmp_path, state_dict=state)
-    assert load(tmp_path).gate == 0.25
-    assert "predictor.gate" in state
-
-
-@pytest.mark.parametrize("where", [".", "link", "sub/", Path("sub")])
-def test_a_model_is_saved_to_where_one_stands_and_through_links(model, tmp_path, monkeypatch, where):
-    (tmp_path / "here").mkdir()
-    (tmp_path / "far").mkdir()
-    (tmp_path / "here" / "link").symlink_to(tmp_path / "far")
-    monkeypatch.chdir(tmp_path / "here")
-    model.save_pretrained(where)
-    assert answers(load(where)) == answers(model)
-    assert {path.name[0] for path in Path(where).iterdir()}.isdisjoint("."), "nothing is left over"
-
-
-OTHER_DISK = Path("/dev/shm")
-
-
-@pytest.mark.skipif(not OTHER_DISK.is_dir(), reason="no second disk, /dev/shm, on this machine")
-def test_a_link_to_another_disk_is_followed(model, tmp_path):
-    with tempfile.TemporaryDirectory(dir=OTHER_DISK) as other:
-        assert os.stat(other).st_dev != os.stat(tmp_path).st_dev
-        (tmp_path / "model").symlink_to(other)
-        model.save_pretrained(tmp_path / "model")
-        assert answers(load(tmp_path / "model")) == answers(model)
-        assert (tmp_path / "model").is_symlink()
-
-
-def test_a_folder_in_a_parent_that_cannot_be_written_is_enough(model, request):
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "model"
-        folder.mkdir()
-        folder.chmod(0o777)
-        Path(parent).chmod(0o555)
-        request.getfixturevalue("nobody")
-        with pytest.raises(OSError, match="denied"):
-            (Path(parent) / "other").mkdir()
-        model.save_pretrained(folder)
-        assert answers(load(folder)) == answers(model)
-        os.seteuid(os.getuid())
-
-
-UNFIT = [
-    {"num_labels": 3}, {"id2label": {0: "a"}}, {"id2label": {0: "a", 1: "a"}}, {"id2label": {0: "a", 2: "b"}},
-    {"capacity": 0}, {"capacity": "9"},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("given", UNFIT)
-def test_other_classes_than_the_models_are_refused(saved, given):
-    with pytest.raises((ConfigurationError, DataError)):
-        HSOKVForSequenceClassification.from_pretrained(saved, **given)
-
-
-def test_classes_can_be_called_otherwise(saved):
-    loaded = HSOKVForSequenceClassification.from_pretrained(saved, id2label={"0": "x", "1": "y"})
-    loaded.remember(["w5"], ["y"])
-    assert (loaded.labels, loaded.config.label2id) == (["x", "y"], {"x": 0, "y": 1})
-    assert loaded.recall("w5")[0].label == "y"
-
-
-def test_a_folder_holds_a_card_that_claims_no_score_and_no_code_and_all_that_is_learnt_in_safetensors(saved):
-    card = (saved / "README.md").read_text()
-    assert "pip install" in card
-    assert "no score is known" in card
-    assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
-    names = load_file(saved / "model.safetensors")
-    assert {"predictor.memory.count", "predictor.memory.clock", "predictor.temperature"} <= names.keys()
-
-
-def test_a_name_on_the_hub_is_loaded_from_what_is_downloaded(model, saved, monkeypatch):
-    given = {}
-
-    def snapshot_download(name, **source):
-        given.update(source, name=name)
-        return str(saved.parent)
-
-    monkeypatch.setattr(saving, "snapshot_download", snapshot_download)
-    source = {"revision": "r", "token": "t", "cache_dir": "c"}
-    loaded = HSOKVForSequenceClassification.from_pretrained("someone/model", subfolder=saved.name, **source)
-    assert answers(loaded) == answers(model)
-    assert given.items() >= (source | {"name": "someone/model"}).items()
-
-
-def test_a_model_that_an_earlier_commit_saved_loads_or_says_why_not():
-    """tests/hub/saved is made anew only together with another format."""
-    folder = Path(__file__).with_name("saved")
-    if json.loads((folder / "config.json").read_text())["format"] != FORMAT:
-        with pytest.raises(ConfigurationError, match="format"):
-            load(folder)
-        return
-    model = load(folder)
-    expected = torch.tensor([[0.9862591, 0.0137409], [0.3751675, 0.6248325], [0.0136572, 0.9863428]])
-    torch.testing.assert_close(model(features=torch.eye(3)).logits.exp(), expected, rtol=0, atol=1e-5)
-    assert [entry["text"] for entry in model.entries.values()] == ["one", "two", "three"]
-    assert len(model) == 3

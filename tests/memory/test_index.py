@@ -8,12 +8,16 @@ import torch
 
 from hsokv.exceptions import ConfigurationError
 from hsokv.memory import KeyValueMemory
-from hsokv.memory.index import INDEX_FROM
 
-from .modules import draw
+from .made import draw
 
-N, DIM = INDEX_FROM + 500, 12
+N, DIM = 2500, 12
 INDICES = ["faiss", "hnsw", "ivf"]
+
+
+@pytest.fixture(autouse=True)
+def _a_search_from_fewer_entries_on(monkeypatch):
+    monkeypatch.setattr("hsokv.memory.module.INDEX_FROM", 2000)
 
 
 @cache
@@ -47,27 +51,27 @@ def test_it_finds_what_products_find_or_most_of_it(index):
     same = found.slots == expected.slots
     torch.testing.assert_close(found.similarity[same], expected.similarity[same])
     assert torch.equal(found.labels, found.slots % 5)
-    assert (found.count == 1).all()
     assert memory.read(queries[:0]).slots.shape == (0, 16)
     assert memory.read(queries[:6].view(2, 3, DIM), k=3).slots.shape == (2, 3, 3)
+    learns = queries[:5].clone().requires_grad_()
+    memory(learns)[:, 0].sum().backward()
+    assert learns.grad.count_nonzero()
+    assert memory.log_inverse_temperature.grad.isfinite()
 
 
 @pytest.mark.parametrize("index", INDICES)
 def test_what_was_written_since_is_found_and_what_was_forgotten_is_not(index):
-    memory = filled(index)
-    queries = vectors()[:20]
+    memory, expected, queries, new = filled(index), filled(None), vectors()[:20], 10 * draw(20, DIM, seed=3)
     memory.read(queries)
-    new = 10 * draw(20, DIM, seed=3)
-    memory.write(new, torch.arange(20) % 5)
+    for each in (memory, expected):
+        each.write(new, torch.arange(20) % 5)
     found = memory.read(new, k=1)
     torch.testing.assert_close(found.similarity, torch.ones(20, 1))
     assert found.slots.flatten().tolist() == list(range(N, N + 20))
-    memory.forget(torch.arange(20))
+    for each in (memory, expected):
+        each.forget(torch.arange(20))
     similarity = memory.read(queries).similarity
     assert (similarity < 1 - 1e-6).all()
-    expected = filled(None)
-    expected.write(new, torch.arange(20) % 5)
-    expected.forget(torch.arange(20))
     torch.testing.assert_close(similarity, expected.read(queries).similarity, atol=0.1, rtol=0)
 
 
@@ -79,18 +83,9 @@ def test_entries_that_moved_or_left_are_read_as_they_are_now(index):
     for i in range(30):
         memory.write(vectors()[i : i + 1] + draw(1, DIM, seed=i), torch.tensor([i % 5]))
     found, exact = memory.read(vectors()[:50]), memory.state
-    for slots, similarity, query in zip(found.slots, found.similarity, vectors()[:50], strict=True):
-        expected = torch.nn.functional.cosine_similarity(exact.keys[slots], query[None]).clamp(0, 1)
-        torch.testing.assert_close(similarity, expected)
+    expected = torch.cosine_similarity(exact.keys[found.slots], vectors()[:50, None], dim=-1).clamp(0, 1)
+    torch.testing.assert_close(found.similarity, expected)
     assert torch.equal(found.count, exact.count[found.slots])
-
-
-@pytest.mark.parametrize("index", INDICES)
-def test_gradients_reach_queries_and_inverse_temperature(index):
-    memory, queries = filled(index), vectors()[:5].clone().requires_grad_()
-    memory(queries)[:, 0].sum().backward()
-    assert queries.grad.count_nonzero()
-    assert memory.log_inverse_temperature.grad.isfinite()
 
 
 def test_a_few_entries_need_no_index_and_a_projection_has_none():

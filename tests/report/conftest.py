@@ -1,6 +1,6 @@
 import pytest
 
-from tests.report.made import made_up, write
+from .made import made_up, write
 
 
 @pytest.fixture(scope="session")

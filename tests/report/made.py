@@ -1,27 +1,33 @@
 """A made-up study with every kind of thing that a report prints; no run stands behind any number here."""
 
 import base64
+from functools import cache
 from pathlib import Path
 
-from hsokv.analysis.frames import FORMAT, Study
+from hsokv.analysis.frames import Study
+from hsokv.analysis.scaling import summarise
 from hsokv.report.document import write_report
+from hsokv.report.figures import FIGURES
+from tests.analysis import study as plain
+from tests.analysis.example_scaling import SPEED_UP, measured, projected
 
 TEMPLATES = Path(__file__).parents[2] / "report"
 NO_DATA = "SST-2 is not in the data folder and it could not be fetched"
 TEXT = "50 % of |x_1| < $5 & *more* # 王伟 שלום"
-ARMS, BASELINES = ["full", "kv_only", "kv_random_search", "ridge", "knn", "joint"], ["ridge", "knn", "joint"]
-SCORES = ["accuracy", "hit_rate", "hit_chance", "gate_mean", "accuracy_lost_without_memory", "memory_entries"]
-SCORES += [
-    "diversity",
-    "diversity_initial",
-    "regret_area",
-    "regret_end",
-    "flops_share",
-    "memory_corrected",
-    "balanced_accuracy",
-]
-STREAM = ["accuracy_task_incremental", "bwt_task_incremental", "retention", "carried_total"]
-FIGURES = ["accuracy", "architecture", "contrasts", "flops", "learning_curve", "lineage", "memory", "regret", "streams"]
+LONG = "an_arm_of_the_user_with_a_name_of_sixty_letters_and_no_blanks_"
+VARIANTS, BASELINES = ["full", "kv_random_search", "kv_only"], ["ridge", "knn", LONG, "joint"]
+HITS = {"full": 10, "kv_only": 9, "knn": 9, "joint": 12, "chance": 2, "oracle": 18}  # of 20
+SHOTS = {"seeds": [0, 1, 2], "headline": ["shots16"], "conditions": ["shots1", "shots16"]}
+SHOTS |= {"shots": {"shots1": 1, "shots16": 16}, "arms": VARIANTS + BASELINES}
+OF_LEVELS = {"headline": ["level1"], "conditions": ["level1", "level2"], "controls": ["chance", "oracle"], "shots": {}}
+STREAM = SHOTS | {"protocol": "stream", "headline": ["once"], "conditions": ["once"], "shots": {}}
+BENCHMARKS = {"rare_words": SHOTS | OF_LEVELS, "sst2": SHOTS, "sst2_synthetic": SHOTS, "split_cifar10": STREAM}
+CONTRASTS = [
+    {"name": name, "benchmark": benchmark, "a": "full", "b": arm}
+    for name, benchmark, arm in (("ablation", "rare_words", "kv_only"), ("over_knn", "sst2", "knn"))
+] + [{"name": "no_arm", "benchmark": "rare_words", "a": "full", "b": "left_out"}]
+DIVERSE = plain.CRITERION | {"name": "diverse", "score": "diversity", "at_least": 0.8}
+MATRIX = [[0.9], [0.6, 0.8], [0.3, 0.5, 0.7]]
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
@@ -37,83 +43,57 @@ PAPER = {
 CONTEXT = {"study": {}, "paper": PAPER, "digest": "d" * 64, "overlays": ["config/own.yaml"], "versions": {"hsokv": "1"}}
 
 
-def made_up(*, seeds=2, best=0.1, small=False) -> Study:
-    """`best` is what `full` has more than the best plain baseline, `ridge`; sst2 was not run, its stand-in was."""
-    benchmarks = {
-        name: {
-            "arms": ARMS,
-            "controls": [],
-            "conditions": ["c1", "c2"],
-            "headline": ["c1"],
-            "seeds": list(range(seeds)),
+def record(benchmark, condition, arm, seed, best):
+    """`full` has `best` of 20 test examples more right than `ridge`; sst2 was not run, its stand-in was."""
+    if benchmark == "sst2":
+        return plain.not_run(benchmark, condition, arm, seed, NO_DATA)
+    hits = HITS.get(arm, 10) + best * (arm == "full") + seed % 2
+    scores = {"accuracy": hits / 20, "log_loss": 0.5}
+    flops = {"allowed": 6 * 10**9, "spent": 10**9 * (arm != "knn")}
+    curves, instruments = {}, {}
+    if benchmark == "split_cifar10":
+        scores |= {"accuracy_task_incremental": 0.8, "bwt_task_incremental": -0.1, "forgetting": 0.4, "retention": 0.6}
+        curves["accuracy_seen"] = [0.9, 0.7, 0.5]
+        instruments["accuracy_matrix"] = dict.fromkeys(("class_incremental", "task_incremental"), MATRIX)
+        instruments["carried"] = {"entries_bytes": 2048, "statistics_bytes": 512, "weights_bytes": 1024}
+    if arm in ("full", "kv_only"):
+        scores |= {"hit_rate": 0.8, "hit_chance": 0.2, "accuracy_without_memory": 0.25, "gate_mean": 0.4 + seed / 10}
+        instruments["memory"] = plain.memory(texts=["a", TEXT, "c", "d", "e"]) | plain.HELD
+    if arm in VARIANTS and benchmark != "split_cifar10":
+        scores |= {"diversity": 0.7, "diversity_initial": 0.9}
+        curves |= {
+            "fold_log_loss": [1.4 - hits / 20, 1.2 - hits / 20],
+            "spent": [10**8, 10**9],
+            "diversity": [0.9, 0.7, 0.5],
         }
-        | {"run_in_overlay": {}, "notes": [], "shots": {}, "user_copy": False, "stream": name == "split_cifar10"}
-        | {"synthetic": name.endswith("_synthetic")}
-        for name in ("rare_words", "sst2", "sst2_synthetic", "split_cifar10")
-    }
-    about = {"format": FORMAT, "arms": ARMS, "variants": ARMS[:3], "baselines": BASELINES, "small": small}
-    about |= {"benchmarks": benchmarks, "split": "test", "versions": ["1"], "time": None, "scaling": None}
-    about["runs"] = {"expected": 9, "done": 7, "not_run": 2}
-    rows = {name: [] for name in ("runs", "scores", "contrasts", "costs", "tracks", "criteria", "most_read")}
-    for name in benchmarks:
-        end = {"status": "done", "reason": ""} if name != "sst2" else {"status": "not run", "reason": NO_DATA}
-        done = end["status"] == "done"
-        for place, arm in enumerate(ARMS):
-            mean = 0.5 + best * (arm != "ridge") - 0.01 * place
-            span = {"low": mean - 0.02, "high": mean + 0.02} if seeds > 1 else {}
-            found = {"mean": mean, **span} if done else {}
-            here = {"benchmark": name, "arm": arm}
-            for condition in ("c1", "c2", "headline"):
-                scores = SCORES + (STREAM if name == "split_cifar10" else [])
-                rows["scores"] += [
-                    {**here, "condition": condition, "score": s, "seeds": seeds, **found, **end} for s in scores
-                ]
-            for line in range(seeds):
-                path = f"results/records/{name}/{arm}.jsonl"
-                run = {"condition": "c1", "seed": line, "path": path, "line": line + 1, "code": f"code-{name}"}
-                rows["runs"].append({**here, **run, "data": "x", **end})
-            rows["costs"].append({**here, "flops_allowed": 6e9, "flops_spent": 1.2e9, **end})
-            if arm != "full":
-                span = {"difference": best, "low": best - 0.05, "high": best + 0.05} if done and seeds > 1 else {}
-                lift = {"lift": best, "lift_low": best - 0.1, "lift_high": best + 0.1} if span else {}
-                one = {"name": f"full_over_{arm}_{name}", "benchmark": name, "a": "full", "b": arm, "score": "accuracy"}
-                test = {"family": arm == "kv_only", "p": 0.01, "p_holm": 0.03} if span else {"family": False}
-                rows["contrasts"].append({**one, **span, **lift, **test, "seeds": seeds, **end})
-        if name != "split_cifar10":
-            track = {"benchmark": name, "condition": "c1", "encoder": "small", "tuned_by": "frozen"}
-            rows["tracks"].append(
-                track | ({"best": "ridge", "difference": best, "low": 0, "high": 1} if done else {}) | end
-            )
-    found = {"benchmark": "rare_words", "kind": "rate", "unit": "share", "comparison": ">"}
-    found |= {"name": "hits", "threshold": 0.6, "value": 0.5, "low": 0.4, "high": 0.6, "verdict": "fail"}
-    rows["criteria"] = [found | {"reason": "under it", "evidence": "results/records/rare_words/full.jsonl"}]
-    entry = {
-        "benchmark": "rare_words",
-        "condition": "c1",
-        "arm": "full",
-        "seed": 1,
-        "rank": 1,
-        "label": 3,
-        "count": 1.0,
-    }
-    rows["most_read"].append(
-        entry | {"number": 2, "reads": 0.1, "right": 0.5, "text": TEXT, "status": "done", "reason": ""}
-    )
-    rows["regret_spans"] = [{"benchmark": name, "start": 1e8, "allowed": 6e9} for name in benchmarks]
-    return Study.of(about, rows)
+        curves["failed_agents"] = [1, 0]
+        lineage = [[[0, 1, 0], [3, 3, 5]], [[0, 1, 2], [3, 4, 4]]]
+        agents = [[[0.5, 0.4, None], [0.3, 0.2, 0.1]], [[0.5, 0.4, 0.6], [0.3, 0.2, 0.1]]]
+        if arm != "kv_only" or benchmark == "rare_words":  # elsewhere it tells of no copies
+            instruments |= {"lineage": lineage, "scores": agents, "members": {"x": [1, 2]}}
+    told = {"scores": scores, "outcomes": "1" * hits + "0" * (20 - hits), "shared_test": False, "flops": flops}
+    return plain.record(benchmark, condition, arm, seed, **told, curves=curves, instruments=instruments)
+
+
+@cache
+def made_up(*, best: int = 2, seeds: int = 3, small: bool = False) -> Study:
+    """To be read alone: tests that change it copy it."""
+    benchmarks = {name: benchmark | {"seeds": list(range(seeds))} for name, benchmark in BENCHMARKS.items()}
+    study = plain.configuration(benchmarks=benchmarks, arms=VARIANTS + BASELINES, small=small, contrasts=CONTRASTS)
+    study |= {"variants": VARIANTS, "baselines": BASELINES, "criteria": [*plain.CRITERIA, DIVERSE, SPEED_UP]}
+    return plain.analysed(study, lambda *run: record(*run, best), scaling=summarise(measured(), projected()))
 
 
 def write(folder: Path, study: Study, paper: dict = PAPER) -> Path:
     """Write the study's report below a folder; return that of the report."""
     study.write(folder / "statistics")
-    records = sorted(study.runs["path"].unique())
-    for path in records:
+    records = sorted(study.runs.loc[study.runs["path"] != "", "path"].unique())
+    for path in [*records, *(f"results/scaling/{name}.json" for name in ("measured", "projected"))]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text("{}\n")
     (folder / "figures").mkdir(exist_ok=True)
-    for name in [*FIGURES, "swarm"]:
+    for name in FIGURES:
         (folder / "figures" / f"{name}.png").write_bytes(PIXEL)
-    context = CONTEXT | {"paper": paper}
-    report = folder / "report"
+    context, report = CONTEXT | {"paper": paper}, folder / "report"
     write_report(folder / "statistics", records, TEMPLATES, folder / "figures", report, context, base=folder)
     return report

@@ -4,20 +4,17 @@ import html
 import shutil
 import subprocess
 import unicodedata
+from copy import deepcopy
 
 import pytest
 
 from hsokv.exceptions import HsokvError
 from hsokv.report.characters import one_line
 from hsokv.report.pdf import compile_pdf, has_file, has_tex, overfull, typeset
-from tests.report.made import PAPER, made_up, write
+
+from .made import PAPER, made_up, write
 
 pytestmark = pytest.mark.skipif(not has_tex(), reason="there is no latexmk or pdflatex on this machine")
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    return write(tmp_path_factory.mktemp("results"), made_up())
 
 
 def text_of(pdf):
@@ -27,28 +24,22 @@ def text_of(pdf):
     return unicodedata.normalize("NFC", done.stdout)
 
 
-def test_no_box_leaves_the_page_and_names_print_as_typed(report):
-    text = text_of(compile_pdf(report / "report.tex"))
-    for author in PAPER["authors"]:
-        assert author["name"] in text.replace("\u2019", "'")
-    assert typeset_again(report) == []
-
-
-def typeset_again(report):
-    tex = report.parent / "again" / "report.tex"
-    tex.parent.mkdir()
-    for name in ("report.tex", "report.bbl", "references.bib"):
-        shutil.copy(report / name, tex.parent)
-    return overfull(typeset(tex, bibtex=False))
+def test_no_box_leaves_the_page_names_print_as_typed_and_the_same_source_gives_the_same_bytes(tmp_path):
+    tex = write(tmp_path, made_up()) / "report.tex"
+    pdf = compile_pdf(tex)
+    text, content = text_of(pdf).replace("\u2019", "'"), pdf.read_bytes()
+    assert all(author["name"] in text for author in PAPER["authors"])
+    assert overfull(typeset(tex, bibtex=False)) == []  # again, from the bibliography of the first time
+    assert pdf.read_bytes() == content
 
 
 UGLY = "_ % & # $ ^ ~ { } {x} < > | \\ \" ' ` * [x](y) <b>é</b> 王伟 שלום Жук 😀 -- 3.0e-5 -2 @cite \\input{x} ![a](b)"
-OWN = [UGLY, "two\n\nlines\r\n\x00\x07\u2028", "Donaudampfschiff" * 16]
+OWN = " ".join([UGLY, "two\n\nlines\r\n\x00\x07\u2028", "Donaudampfschiff" * 16])
 
 
 def owned(text):
     """A study of whose own words, in data, texts and reasons, all are this text."""
-    study = made_up()
+    study = deepcopy(made_up())
     about = study.about["benchmarks"]["rare_words"]
     about["notes"] = [text]
     about["data"] = {"classes": {text: [5, 4], "b": [3, 1]}, "dropped": {text: 2}, "files": {text: "0" * 64}}
@@ -59,28 +50,18 @@ def owned(text):
     return study
 
 
-@pytest.mark.parametrize("text", OWN, ids=["signs", "lines", "long"])
-def test_words_of_the_user_print_as_typed_and_leave_no_page(text, tmp_path):
-    report = write(tmp_path, owned(text))
-    assert one_line(text) in html.unescape((report / "report.html").read_text())
-    compile_pdf(report / "report.tex")
-    assert typeset_again(report) == []
+def test_words_of_the_user_print_as_typed_and_leave_no_page(tmp_path):
+    report = write(tmp_path, owned(OWN))
+    assert one_line(OWN) in html.unescape((report / "report.html").read_text())
+    assert overfull(typeset(report / "report.tex")) == []
 
 
-def test_the_same_source_gives_the_same_bytes(report):
-    first = compile_pdf(report / "report.tex").read_bytes()
-    assert compile_pdf(report / "report.tex").read_bytes() == first
-
-
-def test_a_box_that_leaves_the_page_is_found(tmp_path):
-    tex = tmp_path / "wide.tex"
-    tex.write_text(r"\documentclass{article}\begin{document}\noindent\rule{30cm}{1pt}\end{document}")
-    assert len(overfull(typeset(tex, bibtex=False))) == 1
-
-
-def test_an_error_of_tex_is_told(tmp_path):
+def test_a_box_that_leaves_the_page_is_found_and_an_error_of_tex_is_told(tmp_path):
     tex = tmp_path / "wrong.tex"
-    tex.write_text(r"\documentclass{article}\begin{document}\nosuchcommand\end{document}")
+    page = r"\documentclass{article}\begin{document}\noindent%s\end{document}"
+    tex.write_text(page % r"\rule{30cm}{1pt}")
+    assert len(overfull(typeset(tex, bibtex=False))) == 1
+    tex.write_text(page % r"\nosuchcommand")
     with pytest.raises(HsokvError, match="Undefined control sequence"):
         typeset(tex, bibtex=False)
 
