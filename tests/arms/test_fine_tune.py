@@ -24,64 +24,62 @@ def striped(count, classes, seed):
     return Shots((images + noise).to(torch.uint8).flatten(1), torch.tensor(classes)[y])
 
 
-@pytest.fixture(scope="module")
-def shape():
+STREAM = striped(64, [0, 1], 1), striped(64, [2, 3], 2)
+
+
+def dictionary():
     images = striped(40, [0, 1], 9).x.unflatten(1, (3, 32, 32))
-    dictionary = learn_dictionary(images, 8, torch.Generator().manual_seed(0), patches=400, steps=2)
-    return StreamShape(4, 2, 3 * 32 * 32, passes=1, capacity=100, dictionary=dictionary)
+    return learn_dictionary(images, 8, torch.Generator().manual_seed(0), patches=400, steps=2)
+
+
+def learn(tasks, dictionary, budget=None):
+    shape = StreamShape(4, 2, 3 * 32 * 32, passes=1, capacity=100, dictionary=dictionary)
+    return list(
+        fine_tune.learn(iter(tasks), shape, SETTINGS, budget or Budget(ALLOWED), torch.Generator().manual_seed(0))
+    )
 
 
 @pytest.fixture(scope="module")
-def stream():
-    return striped(64, [0, 1], 1), striped(64, [2, 3], 2)
+def learnt():
+    """The dictionary, what was spent and the two answers."""
+    start, budget = dictionary(), Budget(ALLOWED)
+    return start, budget, learn(STREAM, start, budget)
 
 
-def learn(tasks, shape, budget=None, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return list(fine_tune.learn(iter(tasks), shape, SETTINGS, budget or Budget(ALLOWED), generator))
+def test_the_task_at_hand_is_learnt_and_classes_that_have_not_come_are_impossible(learnt):
+    for fitted, test in zip(learnt[2], (striped(20, [0, 1], 3), striped(20, [2, 3], 4)), strict=True):
+        log_probs = fitted.predict(test.x).log_probs
+        assert torch.equal(log_probs.argmax(1), test.y)
+        torch.testing.assert_close(log_probs.logsumexp(1), torch.zeros(len(log_probs)), rtol=0, atol=1e-5)
+        assert (log_probs[:, int(test.y.max()) + 1 :] == -torch.inf).all()
 
 
-def test_the_task_at_hand_is_learnt(shape, stream):
-    tests = striped(20, [0, 1], 3), striped(20, [2, 3], 4)
-    for fitted, test in zip(learn(stream, shape), tests, strict=True):
-        assert torch.equal(fitted.predict(test.x).log_probs.argmax(1), test.y)
+def test_a_task_is_learnt_whatever_comes_after_it(learnt):
+    both, alone = learnt[2][0], learn(STREAM[:1], learnt[0])[0]
+    assert torch.equal(both.predict(STREAM[0].x).log_probs, alone.predict(STREAM[0].x).log_probs)
 
 
-def test_classes_that_have_not_come_are_impossible(shape, stream):
-    first = learn(stream, shape)[0].predict(stream[0].x).log_probs
-    assert torch.isinf(first[:, 2:]).all()
-    torch.testing.assert_close(first[:, :2].logsumexp(1), torch.zeros(len(first)), rtol=0, atol=1e-5)
-
-
-def test_a_task_is_learnt_whatever_comes_after_it(shape, stream):
-    both, alone = learn(stream, shape)[0], learn(stream[:1], shape)[0]
-    assert torch.equal(both.predict(stream[0].x).log_probs, alone.predict(stream[0].x).log_probs)
-
-
-def test_the_gradient_reaches_encoder_and_head(shape, stream):
-    first, second = (fitted.predict.state_dict() for fitted in learn(stream, shape))
-    for name in (*shape.dictionary._fields, "weight", "bias"):
+def test_the_gradient_reaches_encoder_and_head_and_leaves_the_dictionary_as_it_was(learnt):
+    first, second = (fitted.predict.state_dict() for fitted in learnt[2])
+    for name in (*PatchDictionary._fields, "weight", "bias"):
         assert not torch.equal(first[name], second[name][..., : first[name].shape[-1]]), name
+    assert all(torch.equal(*parts) for parts in zip(learnt[0], dictionary(), strict=True))
 
 
-def test_the_dictionary_stays_as_it_was_and_only_weights_are_carried(shape, stream):
-    before = [part.clone() for part in shape.dictionary]
-    carried = learn(stream, shape)[1].instruments["carried"]
-    assert all(torch.equal(*parts) for parts in zip(before, shape.dictionary, strict=True))
+def test_only_weights_are_carried(learnt):
+    carried = learnt[2][1].instruments["carried"]
     assert (carried["entries_bytes"], carried["statistics_bytes"]) == (0, 0)
     assert carried["weights_bytes"] > 0
 
 
-def test_what_is_spent_is_charged_and_refused_beyond_the_allowance(shape, stream):
-    budget = Budget(ALLOWED)
-    learn(stream, shape, budget)
-    assert 0 < budget.spent <= ALLOWED
+def test_what_is_spent_is_charged_and_refused_beyond_the_allowance(learnt):
+    assert 0 < learnt[1].spent <= ALLOWED
     with pytest.raises(BudgetError, match="raise flops_allowed"):
-        learn(stream, shape, Budget(10**6))
+        learn(STREAM, learnt[0], Budget(10**6))
 
 
-def test_all_is_learnt_on_the_device_of_the_dictionary(shape, stream):
+def test_all_is_learnt_on_the_device_of_the_dictionary(learnt):
     """The meta device computes nothing, and refuses a tensor of another device as a GPU would."""
-    elsewhere = shape._replace(dictionary=PatchDictionary(*(part.to("meta") for part in shape.dictionary)))
-    predict = learn(stream, elsewhere)[-1].predict
+    elsewhere = PatchDictionary(*(part.to("meta") for part in learnt[0]))
+    predict = learn(STREAM, elsewhere)[-1].predict
     assert {part.device.type for part in predict.state_dict().values()} == {"meta"}

@@ -3,6 +3,7 @@ import math
 
 import pytest
 import torch
+from torch.utils._pytree import tree_map_only
 
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
 from hsokv.learning.budget import Budget
@@ -14,6 +15,7 @@ SEARCH_SPACE = SearchSpace(
     (Axis("a", 0.0, 1.0, 0.3, log=False), Axis("b", 0.0, 1.0, 0.6, log=False)), ("adam", "sgd"), "adam"
 )
 EXPLOIT = ManagerSettings(truncation_fraction=0.25, perturb_scale=0.1, resample_prob=0.25)
+SHAPE = SwarmSettings(managers=2, agents=4, rounds=3, ensemble_size=2, manager=EXPLOIT)
 
 
 def distance(learners, values):
@@ -25,71 +27,52 @@ def count(learners, values, optimizer):
     return {"steps": learners["steps"] + 1, "owner": learners["owner"]}
 
 
-def population(managers, agents):
-    return {"steps": torch.zeros(managers, agents), "owner": torch.arange(managers * agents).reshape(managers, agents)}
+def population(shape):
+    owner = torch.arange(shape.managers * shape.agents).reshape(shape.managers, shape.agents)
+    return {"steps": torch.zeros(owner.shape), "owner": owner}
 
 
-def run(
-    managers=2, agents=4, rounds=3, ensemble_size=2, train=count, score=distance, budget=None, seed=0, exploit=EXPLOIT
-):
-    settings = SwarmSettings(managers, agents, rounds, ensemble_size, exploit)
-    generator = torch.Generator().manual_seed(seed)
-    return run_swarm(
-        population(managers, agents), SEARCH_SPACE, settings, train, score, budget or Budget(10**9), generator
-    )
+def run(train=count, score=distance, budget=None, seed=0, search_space=SEARCH_SPACE, **change):
+    shape, generator = SHAPE._replace(**change), torch.Generator().manual_seed(seed)
+    return run_swarm(population(shape), search_space, shape, train, score, budget or Budget(10**9), generator)
 
 
-def test_members_are_the_best_of_the_last_round_best_first():
+def plain(nest):
+    return tree_map_only(torch.Tensor, torch.Tensor.tolist, nest)
+
+
+def test_members_are_the_best_of_the_last_round_best_first_and_the_initial_state_is_kept():
     swarm = run()
-    last = swarm.history[-1].score.flatten().sort().values
-    assert torch.equal(swarm.score, last[:2])
+    assert torch.equal(swarm.score, swarm.history[-1].score.flatten().sort().values[:2])
     torch.testing.assert_close(distance(None, swarm.values), swarm.score)
     assert swarm.learners["steps"].tolist() == [3.0, 3.0]
+    assert torch.equal(swarm.initial.point[0, 0], SEARCH_SPACE.default_point())
+    assert swarm.initial.learners["steps"].sum() == 0
 
 
-def test_the_best_score_never_gets_worse():
+def test_the_best_score_never_gets_worse_and_the_last_round_copies_and_moves_nothing():
     """The best agent of a group is never overwritten, and this score does not change by training."""
-    best = [float(step.score.min()) for step in run(rounds=8).history]
+    history = run(rounds=8).history
+    best = [float(step.score.min()) for step in history]
     assert best == sorted(best, reverse=True)
+    assert torch.equal(history[-1].parent.flatten(), torch.arange(8))
+    torch.testing.assert_close(distance(None, SEARCH_SPACE.values(history[-1].point)), history[-1].score)
 
 
-def test_the_last_round_copies_and_moves_nothing():
-    last = run().history[-1]
-    assert torch.equal(last.parent.flatten(), torch.arange(8))
-    torch.testing.assert_close(distance(None, SEARCH_SPACE.values(last.point)), last.score)
-
-
-def test_one_manager_one_agent_one_round_is_plain_training_of_the_default():
-    swarm = run(1, 1, 1, 1)
-    assert swarm.learners["steps"].tolist() == [1.0]
-    assert float(swarm.values["a"]) == pytest.approx(0.3)
-    assert float(swarm.values["b"]) == pytest.approx(0.6)
-    assert len(swarm.history) == 1
-
-
-def test_copies_cross_groups_only_by_migration():
+def test_copies_cross_groups_only_by_migration_of_the_best_with_the_point_that_earned_its_score():
     """At most one agent per round has a parent in another group, and that parent is the best of all."""
     crossings = 0
-    for step in run(4, 4, 6).history:
-        foreign = (step.parent // 4) != torch.arange(4)[:, None]
-        assert foreign.sum() <= 1
-        crossings += int(foreign.sum())
-        assert (step.parent[foreign] == step.score.argmin()).all()
-    assert crossings > 0
-
-
-def test_a_migrant_arrives_with_the_point_that_earned_its_score():
-    checked = 0
     for seed in range(5):
-        swarm = run(3, 4, 4, seed=seed)
+        swarm = run(managers=4, rounds=6, seed=seed)
         before = swarm.initial.point
         for step in swarm.history:
-            foreign = (step.parent // 4) != torch.arange(3)[:, None]
-            for parent, point in zip(step.parent[foreign], step.point[foreign], strict=True):
-                assert torch.equal(point, before.flatten(0, 1)[parent])
-                checked += 1
+            foreign = (step.parent // 4) != torch.arange(4)[:, None]
+            assert foreign.sum() <= 1
+            crossings += int(foreign.sum())
+            assert (step.parent[foreign] == step.score.argmin()).all()
+            assert torch.equal(step.point[foreign], before.flatten(0, 1)[step.parent[foreign]])
             before = step.point
-    assert checked > 0
+    assert crossings > 0
 
 
 @pytest.mark.parametrize(
@@ -100,12 +83,13 @@ def test_a_migrant_arrives_with_the_point_that_earned_its_score():
 def test_the_best_agent_migrates(fixed, parents):
     """Scores are fixed by the agent's owner; the worst of a group copies its best, and one agent comes from outside."""
     fixed = torch.tensor(fixed)
+    shape = {"managers": fixed.shape[0], "agents": fixed.shape[1], "rounds": 2, "ensemble_size": 6}
     exploit = EXPLOIT._replace(truncation_fraction=0.01)
-    swarm = run(*fixed.shape, 2, 6, score=lambda learners, values: fixed.flatten()[learners["owner"]], exploit=exploit)
+    swarm = run(score=lambda learners, values: fixed.flatten()[learners["owner"]], manager=exploit, **shape)
     assert swarm.history[0].parent.tolist() == parents
 
 
-@pytest.mark.parametrize("failure", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("failure", [math.nan, -math.inf])
 def test_a_failed_agent_ranks_last_is_never_copied_and_is_not_a_member(failure):
     failing = torch.tensor([1, 3, 4, 6])
 
@@ -113,7 +97,7 @@ def test_a_failed_agent_ranks_last_is_never_copied_and_is_not_a_member(failure):
         bad = torch.isin(learners["owner"], failing)
         return torch.where(bad, failure, distance(learners, values))
 
-    swarm = run(2, 4, 4, 8, score=score)
+    swarm = run(rounds=4, ensemble_size=8, score=score)
     assert int(torch.isinf(swarm.history[0].score).sum()) == 4
     assert torch.isfinite(swarm.score).all()
     assert not torch.isin(swarm.learners["owner"], failing).any()
@@ -132,36 +116,13 @@ def test_equal_scores_keep_the_first_agents():
     assert swarm.learners["owner"].tolist() == [0, 1]
 
 
-def test_the_same_generator_gives_the_same_swarm():
-    one, same, other = run(seed=1), run(seed=1), run(seed=2)
-    assert all(torch.equal(a.point, b.point) for a, b in zip(one.history, same.history, strict=True))
-    assert not all(torch.equal(a.point, b.point) for a, b in zip(one.history, other.history, strict=True))
-
-
-@pytest.mark.parametrize("allowed", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("allowed", [1, 3, 100])
 def test_rounds_stop_before_the_budget_is_exceeded(allowed):
     """A round costs one operation here."""
     budget = Budget(allowed)
-
-    def train(learners, values, optimizer):
-        budget.charge(1)
-        return count(learners, values, optimizer)
-
-    swarm = run(train=train, budget=budget, rounds=5)
+    swarm = run(train=paid(budget, count), budget=budget, rounds=5)
     assert budget.spent == min(allowed, 5) == len(swarm.history)
     assert swarm.learners["steps"].tolist() == [float(min(allowed, 5))] * 2
-
-
-def test_the_initial_state_is_kept_as_it_was():
-    swarm = run()
-    assert torch.equal(swarm.initial.point[0, 0], SEARCH_SPACE.default_point())
-    assert swarm.initial.learners["steps"].sum() == 0
-
-
-def test_a_reversed_box_is_refused():
-    search_space = SEARCH_SPACE._replace(axes=(Axis("a", 1.0, 0.0, 0.5, log=False),))
-    with pytest.raises(ConfigurationError, match="a: wanted finite low < high"):
-        start(population(1, 1), search_space, SwarmSettings(1, 1, 1, 1, EXPLOIT), Budget(1), torch.Generator())
 
 
 @pytest.mark.parametrize(
@@ -171,32 +132,31 @@ def test_a_reversed_box_is_refused():
         ({"agents": 0}, "at least one manager and one agent, got 2 and 0"),
         ({"rounds": 0}, "at least one round and one member at the end, got 0 and 2"),
         ({"ensemble_size": 0}, "at least one round and one member at the end, got 3 and 0"),
-        (
-            {"exploit": EXPLOIT._replace(truncation_fraction=0.6)},
-            r"truncation_fraction: wanted a share in \(0, 0.5\] of a group, got 0.6",
-        ),
+        ({"manager": EXPLOIT._replace(truncation_fraction=0.6)}, r"truncation_fraction: .* \(0, 0.5\] .* got 0.6"),
+        ({"search_space": SEARCH_SPACE._replace(axes=(Axis("a", 1.0, 0.0, 0.5),))}, "a: wanted finite low < high"),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused_before_any_training(change, message):
-    def train(learners, values, optimizer):
-        raise AssertionError("trained")
-
     with pytest.raises(ConfigurationError, match=message):
-        run(train=train, **change)
+        run(train=None, **change)
 
 
-def paid(budget):
-    """A train step that moves the learners by what the hyperparameters are, and costs one operation."""
+def paid(budget, train):
+    """The train step at the cost of one operation."""
 
-    def train(learners, values, optimizer):
+    def charged(*work):
         budget.charge(1)
-        return {"steps": learners["steps"] + values["a"] * (1 + optimizer), "owner": learners["owner"]}
+        return train(*work)
 
-    return train
+    return charged
+
+
+def move(learners, values, optimizer):
+    """Moves the learners by what the hyperparameters are, so that scores depend on the history, as real ones do."""
+    return {"steps": learners["steps"] + values["a"] * (1 + optimizer), "owner": learners["owner"]}
 
 
 def score_learners(learners, values):
-    """Depends on the history of the weights, as real scores do."""
     return (learners["steps"].sin() + values["b"]).abs()
 
 
@@ -208,38 +168,32 @@ def saved_and_loaded(progress):
         return torch.load(file, weights_only=True)
 
 
-@pytest.mark.parametrize("stop", range(6))
+@pytest.mark.parametrize("stop", [0, 1, 4, 5])
 @pytest.mark.parametrize("allowed", [5, 100])
 def test_a_run_that_stops_after_any_round_and_goes_on_ends_as_one_that_does_not(stop, allowed):
-    settings = SwarmSettings(3, 4, 6, 5, EXPLOIT._replace(resample_prob=0.5))
+    change = {"managers": 3, "rounds": 6, "ensemble_size": 5, "manager": EXPLOIT._replace(resample_prob=0.5)}
+    shape = SHAPE._replace(**change)
 
     def rounds(progress, budget, count):
         for _ in range(count):
             if not progress.over:
-                progress = supervisor_round(progress, SEARCH_SPACE, settings, paid(budget), score_learners, budget)
+                work = shape, paid(budget, move), score_learners, budget
+                progress = supervisor_round(progress, SEARCH_SPACE, *work)
         return progress
 
-    budget, generator = Budget(allowed), torch.Generator().manual_seed(3)
-    whole = run_swarm(population(3, 4), SEARCH_SPACE, settings, paid(budget), score_learners, budget, generator)
-    first = Budget(allowed)
-    begun = start(population(3, 4), SEARCH_SPACE, settings, first, torch.Generator().manual_seed(3))
+    budget, first, second = (Budget(allowed) for _ in range(3))
+    whole = run(paid(budget, move), score_learners, budget, seed=3, **change)
+    begun = start(population(shape), SEARCH_SPACE, shape, first, torch.Generator().manual_seed(3))
     loaded = saved_and_loaded(rounds(begun, first, stop))
-    second = Budget(allowed)
     second.charge(loaded.spent)
-    resumed = finish(rounds(loaded, second, 6), SEARCH_SPACE, settings)
-    wanted, found = (torch.utils._pytree.tree_leaves(swarm) for swarm in (whole, resumed))
-    assert len(wanted) == len(found)
-    for one, other in zip(wanted, found, strict=True):
-        assert torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    assert plain(finish(rounds(loaded, second, 6), SEARCH_SPACE, shape)) == plain(whole)
     assert second.spent == budget.spent
 
 
 def test_a_round_leaves_its_arguments_alone_and_repeats():
-    settings, budget = SwarmSettings(2, 4, 3, 2, EXPLOIT), Budget(100)
-    progress = start(population(2, 4), SEARCH_SPACE, settings, budget, torch.Generator().manual_seed(0))
-    before = [part.clone() for part in torch.utils._pytree.tree_leaves(progress) if isinstance(part, torch.Tensor)]
-    one, same = (supervisor_round(progress, SEARCH_SPACE, settings, count, distance, budget) for _ in range(2))
-    after = [part for part in torch.utils._pytree.tree_leaves(progress) if isinstance(part, torch.Tensor)]
-    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
-    assert torch.equal(one.state.point, same.state.point)
-    assert torch.equal(one.generator, same.generator)
+    budget = Budget(100)
+    progress = start(population(SHAPE), SEARCH_SPACE, SHAPE, budget, torch.Generator().manual_seed(0))
+    before = plain(progress)
+    one, same = (supervisor_round(progress, SEARCH_SPACE, SHAPE, count, distance, budget) for _ in range(2))
+    assert plain(progress) == before
+    assert plain(one) == plain(same)
