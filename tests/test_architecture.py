@@ -141,7 +141,7 @@ def loaded_by(module):
 @pytest.mark.parametrize("module", ["hsokv.memory", "hsokv.arms.population"])
 def test_the_core_loads_torch_and_numpy_alone(module):
     added, everything = loaded_by(module)
-    assert added == {"hsokv"}
+    assert added - {"triton"} == {"hsokv"}  # which torch for CUDA brings, and loads where it pleases
     assert not everything & {"pandas", "scipy", "transformers", "matplotlib", "sklearn", "snakemake"}
 
 

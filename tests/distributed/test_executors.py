@@ -97,7 +97,7 @@ def test_a_function_that_cannot_be_computed_ends_the_map_with_the_reason(backend
     cases = {
         jobs.fails: "cannot run tests.distributed.jobs.fails: ValueError: there is no such policy",
         jobs.ends: "SystemExit: 0",
-        jobs.unsendable: "unsendable.*pickle",
+        jobs.unsendable: "unsendable.*(pickle|local object)",
         jobs.unloadable: "ValueError: there is no such policy",
         (lambda part: part): "lambda.*cannot be sent to a worker",
     }
