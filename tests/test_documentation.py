@@ -1,5 +1,6 @@
 """The code that README and docs show runs, and does what they say."""
 
+import inspect
 import re
 import sys
 import textwrap
@@ -133,19 +134,21 @@ def own_arm(monkeypatch):
 def test_the_arm_of_the_docs_keeps_the_laws_and_can_be_saved(own_arm, make_episode, tmp_path):
     settings = {"shrunken_means": {"share": 0.3}}
 
-    def fit(arm, episode, budget=None, seed=0):
+    def fit(episode, budget=None, seed=0):
         return own_arm.fit(episode, settings, budget or Budget(laws.ALLOWED), torch.Generator().manual_seed(seed))
 
+    episode, budget = make_episode("shots"), Budget(laws.ALLOWED)
+    fitted = fit(episode, budget)
+    given = {"fit": fit, "done": laws.Done(episode, settings, budget, fitted), "make_episode": make_episode}
+    given |= {"arm": "shrunken_means", "kind": "shots"}
     for law in (
         laws.test_rows_are_distributions,
-        laws.test_same_inputs_and_seed_give_the_same_bits,
+        laws.test_same_inputs_and_seed_give_the_same_bits_and_a_record_of_json,
         laws.test_the_test_set_is_not_looked_at,
         laws.test_a_separable_problem_is_solved,
         laws.test_what_is_learnt_is_paid_within_the_allowance,
     ):
-        law(fit, make_episode, "shrunken_means", "shots")
-    episode = make_episode("shots")
-    fitted = fit("shrunken_means", episode)
+        law(**{name: given[name] for name in inspect.signature(law).parameters})
     make_model(fitted.predict, ["a", "b", "c", "d"]).save_pretrained(tmp_path)
     loaded = HSOKVForSequenceClassification.from_pretrained(tmp_path)
     with torch.no_grad():
