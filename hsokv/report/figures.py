@@ -6,6 +6,7 @@ What was not run is a sentence where its points would stand. The captions are re
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
@@ -499,8 +500,9 @@ def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> No
     if processes == 1:
         list(itertools.starmap(_draw, tasks))
     else:  # what is imported and read is shared: that takes as long as a figure
-        with get_context("fork").Pool(processes) as pool:
-            pool.starmap(_draw, tasks, chunksize=1)
+        # This pool forks before it starts a thread, and a worker that dies is an error; that of multiprocessing waits.
+        with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+            list(pool.map(_draw, *zip(*tasks, strict=True)))
 
 
 def _draw(name: str, study: Study, targets: list[Path]) -> None:
