@@ -112,6 +112,18 @@ def test_a_checkpoint_resumes_to_the_same_bytes(make, tmp_path):
         assert flops[0] == flops[1] > 0
 
 
+def test_what_was_remembered_or_forgotten_before_a_training_is_so_after_it(make):
+    trainer = make(build())
+    model = trainer.model
+    for text, other in (("w0 w2", "w1 w3"), ("w1 w3", "w0 w2")):
+        model.remember([text], ["a"])
+        trainer.train()
+        texts = [entry.get("text") for entry in model.entries.values()]
+        assert text in texts
+        assert other not in texts
+        model.forget([text])
+
+
 def test_the_best_checkpoint_comes_back_with_its_memory(make):
     best = {"load_best_model_at_end": True, "metric_for_best_model": "loss", "eval_strategy": "epoch"}
     trainer = make(save_strategy="epoch", learning_rate=50.0, **best)
@@ -154,7 +166,8 @@ def test_an_encoder_that_is_trained_makes_the_keys_anew(source, tmp_path):
     texts, model = ["a charming film", "dull", "the plot bears a comedy"], text_memory(["a", "b"], source)
     model.gate = 0.5
     model.encoder.requires_grad_(True)
-    rows = [{"text": text, "label": label} for text, label in zip(texts, "aab", strict=True)]
+    model.remember(texts[:1], ["a"])
+    rows = [{"text": text, "label": label} for text, label in zip(texts[1:], "ab", strict=True)]
     before = model.encode(texts)
     HSOKVTrainer(model, TrainingArguments(str(tmp_path), learning_rate=0.01, **PLAIN), train_dataset=rows).train()
     state = model.eval().predictor.memory.state
