@@ -201,6 +201,7 @@ def search(folder, flops=10**9):
     def make_trainer(point, checkpoint):
         asked.append((point, checkpoint))
         assert checkpoint is None or (checkpoint / "model").exists()
+        (folder / "logs").mkdir(parents=True, exist_ok=True)  # as a trainer whose output_dir it is
         return SimpleNamespace(
             train=lambda: None,
             evaluate=lambda: {"eval_loss": abs(point["gate"] - 0.7) if point["seed"] else math.nan},
@@ -226,7 +227,7 @@ def test_agents_go_on_from_what_they_copied_one_that_fails_is_not_copied_and_the
     assert (found.score, found.folder.name) == (float(scores.min()), str(best))
     assert found.hyperparameters["gate"] == pytest.approx(asked[best][0]["gate"])
     assert (found.folder / "model").read_text() == str(asked[best][0])
-    assert sorted(path.name for path in (tmp_path / "agents").iterdir()) == ["10", "11", "8", "9"]
+    assert sorted(path.name for path in (tmp_path / "agents").iterdir()) == ["10", "11", "8", "9", "logs"]
 
 
 def test_the_same_seed_finds_the_same_and_no_round_is_begun_without_means(tmp_path):
