@@ -1,7 +1,7 @@
 """What fitted methods predict with, as modules: a linear head, neighbours, and heads mixed with what a memory says."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -39,10 +39,10 @@ class Predictor(WideModule):
             else:
                 setattr(self, name, part)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """The parts without what was learnt, as JSON: what `from_description` makes a predictor of this form from."""
 
-        def described(part: Any) -> Any:
+        def described(part: Tensor | KeyValueMemory | int | None) -> object:
             if isinstance(part, KeyValueMemory):
                 return {name: getattr(part, name) for name in ("key_dim", "classes", "capacity", "k")}
             return {"shape": [*part.shape], "dtype": str(part.dtype)[6:]} if isinstance(part, Tensor) else part
@@ -50,10 +50,10 @@ class Predictor(WideModule):
         return {name: described(getattr(self, name)) for name in self._names}
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Any]) -> Self:
+    def from_description(cls, description: Mapping[str, object]) -> Self:
         """A predictor whose tensors are zero and whose memory is empty."""
 
-        def made(part: Any) -> Any:
+        def made(part: object) -> object:
             if not isinstance(part, Mapping):
                 return part
             if "shape" in part:

@@ -5,8 +5,8 @@ of a part are drawn from what one node was measured to take for a part of that s
 after the other, both ways, and the network adds a latency each way.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy import ndarray
@@ -32,6 +32,27 @@ class Service(NamedTuple):
     supervise: float
     steps: int
     trips: float = 1.0
+
+
+class ServiceRow(TypedDict):
+    """A `Service` as JSON has it, and the candidates of the parts that it was measured with."""
+
+    candidates: int
+    work: list[float]
+    transfer: list[float]
+    handle: float
+    supervise: float
+    steps: int
+    trips: float
+
+
+class Measured(TypedDict):
+    """Environment steps a second of so many nodes, with `latency` seconds each way and `candidates` in all."""
+
+    nodes: int
+    latency: float
+    candidates: int
+    throughput: float
 
 
 class Projection(NamedTuple):
@@ -77,15 +98,13 @@ def simulate(
     return Projection(generations * nodes * service.steps / seconds, np.minimum(1.0, busy / seconds))
 
 
-def service_of(row: Mapping[str, Any]) -> Service:
+def service_of(row: ServiceRow) -> Service:
     """The service that one node was measured to give; see `hsokv.distributed.scaling.measure_service`."""
     found = Service(**{name: row[name] for name in Service._fields})
     return found._replace(work=np.asarray(found.work, float), transfer=np.maximum(found.transfer, 0.0))
 
 
-def validate(
-    services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]], generations: int
-) -> list[dict[str, float]]:
+def validate(services: Sequence[ServiceRow], measured: Sequence[Measured], generations: int) -> list[dict[str, float]]:
     """Predicted beside measured throughput and the relative error, for every measured number of nodes and latency.
 
     A prediction comes from one node alone, which had parts of the size that each of the nodes had.
