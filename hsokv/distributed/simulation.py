@@ -68,14 +68,13 @@ def simulate(
     generations: int,
     generator: np.random.Generator,
     latency: float = 0.0,
-    replications: int = REPLICATIONS,
 ) -> Projection:
     """Simulate so many generations on `nodes` nodes; `latency` in seconds, one way.
 
     Raises ConfigurationError for measurements that are missing, negative or not finite, and for less than one node.
 
     >>> service = Service(np.array([1.0]), np.array([0.0]), 0.0, 0.0, 500)
-    >>> simulate(service, 4, 10, np.random.default_rng(0), replications=1).throughput.tolist()
+    >>> simulate(service, 4, 10, np.random.default_rng(0)).throughput[:1].tolist()
     [2000.0]
     """
     for name, seconds in (("work", service.work), ("transfer", service.transfer)):
@@ -85,7 +84,7 @@ def simulate(
         raise ConfigurationError(
             f"expected at least 1 node and 1 generation and no negative latency, got {nodes}, {generations}, {latency}"
         )
-    shape, turn = (replications, generations, nodes), service.handle * np.arange(1, nodes + 1)
+    shape, turn = (REPLICATIONS, generations, nodes), service.handle * np.arange(1, nodes + 1)
     away = (
         generator.choice(service.work, shape) + generator.choice(service.transfer, shape) + 2 * latency * service.trips
     )

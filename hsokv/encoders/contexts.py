@@ -74,15 +74,12 @@ def train_context_encoders(
 
     Raises:
         DataError: tokens outside the vocabulary, or not one label a context.
-        ValueError: no encoder is asked for.
 
     >>> tokens, labels = np.array([[1, 2, 0], [3, 4, 5]]), np.array([0, 1])
     >>> encoders = train_context_encoders(tokens, labels, 6, torch.Generator().manual_seed(0), steps=2)
     >>> encode(encoders, tokens).shape
     (2, 192)
     """
-    if count < 1:
-        raise ValueError(f"count: wanted at least 1 encoder, came {count}; leave it out for {ENCODERS}")
     _check(tokens, vocabulary)
     if labels.shape != tokens.shape[:1]:
         raise DataError(
@@ -109,13 +106,7 @@ def encode(encoders: Sequence[ContextEncoder], tokens: NDArray[np.int64], batch:
 
     Raises:
         DataError: tokens outside the encoders' vocabulary.
-        TypeError: not a sequence of encoders, or an empty one.
     """
-    if not encoders or not all(isinstance(encoder, ContextEncoder) for encoder in encoders):
-        raise TypeError(
-            "encoders: wanted a sequence of at least one ContextEncoder, "
-            f"came {type(encoders).__name__} of {len(encoders)}; use what train_context_encoders returns"
-        )
     _check(tokens, min(len(encoder.embedding) for encoder in encoders))
 
     def side_by_side(part: Tensor) -> Tensor:

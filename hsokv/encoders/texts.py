@@ -9,9 +9,8 @@ model is loaded, so that naming an encoder costs no start-up.
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from hsokv.encoders.files import ARCHITECTURE, TOKENIZER, EncoderFiles
-from hsokv.encoders.pretrained import load_pretrained
+from hsokv.encoders.pretrained import load_pretrained, single_thread
 from hsokv.exceptions import ConfigurationError, EncoderError
 
 if TYPE_CHECKING:
@@ -168,7 +167,7 @@ class TextEncoder:
             states = self._run([inputs[row] for row in rows])
             return normalize(states.mean(dim=1) if self.pooling == "mean" else states[:, 0]).cpu()
 
-        with _single_thread():
+        with single_thread():
             if threads == 1:
                 parts = [pooled(rows) for rows in batches]
             else:
@@ -292,14 +291,3 @@ def _batches(inputs: Sequence[Tensor], batch: int) -> list[list[int]]:
         for _, rows in sorted(by_length.items(), reverse=True)
         for start in range(0, len(rows), batch)
     ]
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    """One thread within a product: the last digits differ between thread counts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,12 +1,10 @@
 """transformers' Trainer for models with a memory: heads and encoder by gradient, the memory by writing."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     EvalPrediction,
     PreTrainedModel,
@@ -21,7 +19,7 @@ from transformers.training_args import ParallelMode
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub.inputs import Text, check_texts
 from hsokv.hub.modeling import TRAINED, HSOKVForSequenceClassification
-from hsokv.learning.budget import FORMULAS
+from hsokv.learning.budget import FlopCounter
 from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy
 
@@ -168,25 +166,11 @@ class _Writing(TrainerCallback):
 
 
 def counted(function: Callable[P, T], *args: P.args, **given: P.kwargs) -> tuple[T, int]:
-    """What a function returns, and its floating-point operations: products, and the study's formulas.
-
-    Unlike the study's counter, which refuses what it cannot count, it lets operations pass that it does not know:
-    normalisations, dropout and others that are linear in what the products made.
-    """
-    with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
+    """What a function returns, and its floating-point operations, without those that the counter does not know:
+    normalisations, dropout and others that are linear in what the products made."""
+    with FlopCounter(strict=False) as counter:
         result = function(*args, **given)
-    return result, counter.get_total_flops()
-
-
-def _raw(formula: Callable[..., float]) -> Callable[..., int]:
-    def flops(*args: object, out_val: object = None, **given: object) -> int:
-        return math.ceil(formula(*args, **given))
-
-    flops._get_raw = True  # takes tensors, not shapes
-    return flops
-
-
-_COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FORMULAS.items()}
+    return result, counter.total
 
 
 def _metrics(result: EvalPrediction) -> dict[str, float]:

@@ -56,10 +56,12 @@ def _is_negligible(operation: torch._ops.OpOverload) -> bool:
     return bool(tagged) or operation.is_view or operation._overloadpacket.__name__ in NEGLIGIBLE
 
 
-class _FlopCounter(TorchDispatchMode):
-    def __init__(self) -> None:
+class FlopCounter(TorchDispatchMode):
+    """Adds up the operations inside the block in `total`; `strict`: one that it does not know raises BudgetError."""
+
+    def __init__(self, strict: bool = True) -> None:
         super().__init__()
-        self.total = 0
+        self.total, self.strict = 0, strict
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -79,7 +81,7 @@ class _FlopCounter(TorchDispatchMode):
             self.total += flop_registry[packet](*args, **(kwargs or {}), out_val=out)
         elif name in FORMULAS:
             self.total += math.ceil(FORMULAS[name](*args, **(kwargs or {})))
-        elif not _is_negligible(func):
+        elif self.strict and not _is_negligible(func):
             raise BudgetError(
                 f"the operation aten.{name} is neither counted nor given a formula; "
                 "add its formula to hsokv/learning/budget.py, or name it negligible there with reason"
@@ -94,7 +96,7 @@ def count_flops(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     >>> count_flops(torch.matmul, torch.ones(2, 3), torch.ones(3, 4))[1]  # 2 x 2 x 3 x 4
     48
     """
-    with _FlopCounter() as counter:
+    with FlopCounter() as counter:
         result = function(*args, **kwargs)
     return result, counter.total
 

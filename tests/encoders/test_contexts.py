@@ -83,10 +83,7 @@ def test_it_learns_to_recognise_words_it_was_not_trained_on():
             (lambda encoders, tokens=tokens: encode(encoders, tokens), DataError, r"tokens: wanted int \[n, length\]")
             for tokens in (TOKENS + 1, TOKENS - 2, TOKENS[0], TOKENS[:0])
         ),
-        (lambda encoders: encode((), TOKENS), TypeError, "wanted a sequence of at least one ContextEncoder"),
-        (lambda encoders: encode(encoders[0], TOKENS), TypeError, "wanted a sequence of at least one ContextEncoder"),
         (lambda _: train_context_encoders(TOKENS, LABELS[:-1], 12, torch.Generator()), DataError, "labels: wanted one"),
-        (lambda _: train(count=0), ValueError, "count: wanted at least 1 encoder, came 0"),
     ],
 )
 def test_what_does_not_fit_is_refused(encoders, call, error, said):
