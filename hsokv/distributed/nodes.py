@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from hsokv.distributed.executors import Executor, P, R, cores
-from hsokv.exceptions import BackendError, ConfigurationError
+from hsokv.exceptions import BackendError
 
 ROOT = Path("/sys/fs/cgroup/cpu")  # the cpu controller of cgroups, version 1
 PERIOD = 10_000  # microseconds in which a quota is refilled: short beside a generation
@@ -44,13 +44,8 @@ def equal_share_nodes(executor: Executor, share: float) -> Iterator[None]:
     """Hold every worker to `share` of a core, for the block; this process, the supervisor, shares the first node.
 
     Raises:
-        ConfigurationError: a share outside (0, 1], or shares that add up to more than the cores.
         BackendError: quotas cannot be set here, or a worker was replaced in the block, so that it had no quota.
     """
-    if not 0 < share <= 1 or share * executor.workers > cores():
-        raise ConfigurationError(
-            f"share: expected a share of a core in (0, 1], for {executor.workers} nodes on {cores()} cores, got {share}"
-        )
     folders = [ROOT / f"hsokv-{os.getpid()}-{worker}" for worker in range(executor.workers)]
     losses, supervisor = len(executor.lost), str(os.getpid())
     try:

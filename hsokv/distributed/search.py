@@ -118,7 +118,8 @@ def run_search(
         HsokvError: the checkpoint cannot be written.
         BackendError: no worker is left, or a generation fails again and again.
     """
-    counts = {"managers": plan.managers, "agents": plan.agents, "generations": plan.generations, "rounds": rounds}
+    counts = {name: getattr(plan, name) for name in ("candidates", "episodes", "generations", "managers", "agents")}
+    counts["rounds"] = rounds
     if wrong := {name: count for name, count in counts.items() if count < 1}:
         raise ConfigurationError(f"{', '.join(wrong)}: expected at least 1, got {list(wrong.values())}")
     task, count = find_task(plan.task), plan.managers * plan.agents

@@ -11,8 +11,6 @@ from typing import NamedTuple, TypedDict
 import numpy as np
 from numpy import ndarray
 
-from hsokv.exceptions import ConfigurationError
-
 REPLICATIONS = 30
 
 
@@ -71,19 +69,10 @@ def simulate(
 ) -> Projection:
     """Simulate so many generations on `nodes` nodes; `latency` in seconds, one way.
 
-    Raises ConfigurationError for measurements that are missing, negative or not finite, and for less than one node.
-
     >>> service = Service(np.array([1.0]), np.array([0.0]), 0.0, 0.0, 500)
     >>> simulate(service, 4, 10, np.random.default_rng(0)).throughput[:1].tolist()
     [2000.0]
     """
-    for name, seconds in (("work", service.work), ("transfer", service.transfer)):
-        if len(seconds) == 0 or not (np.isfinite(seconds).all() and (np.asarray(seconds) >= 0).all()):
-            raise ConfigurationError(f"{name}: expected measured seconds, finite and not negative; measure again")
-    if nodes < 1 or generations < 1 or latency < 0:
-        raise ConfigurationError(
-            f"expected at least 1 node and 1 generation and no negative latency, got {nodes}, {generations}, {latency}"
-        )
     shape, turn = (REPLICATIONS, generations, nodes), service.handle * np.arange(1, nodes + 1)
     away = (
         generator.choice(service.work, shape) + generator.choice(service.transfer, shape) + 2 * latency * service.trips

@@ -82,8 +82,7 @@ class TextEncoder:
 
         Texts of one length share a batch, so none is padded: no operation is wasted, the operations follow from the
         lengths alone (`encoder_flops`), and a text's vector depends on its neighbours in the last digits at most.
-        Threads take whole batches, so how many there are changes no digit. No gradient. Raises ConfigurationError where
-        batch or threads is under 1.
+        Threads take whole batches, so how many there are changes no digit. No gradient.
         """
         return self._vectors(self._ids(texts), batch, threads).numpy()
 
@@ -156,8 +155,6 @@ class TextEncoder:
         return [torch.tensor(encoding.ids) for encoding in self.tokenizer.encode_batch(list(texts))]
 
     def _vectors(self, inputs: Sequence[Tensor], batch: int, threads: int = 1) -> Tensor:
-        if min(batch, threads) < 1:
-            raise ConfigurationError(f"batch and threads must be at least 1, got {batch} and {threads}")
         if not inputs:
             return torch.zeros(0, self.size.width)
         batches = _batches(inputs, batch)

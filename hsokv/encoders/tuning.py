@@ -74,18 +74,11 @@ def tune(
     """Tune the layers of `encoder`, which read states, by a loss on labels int64 [n], given or guessed.
 
     Cross-entropy reads no `temperature`, and has a linear head, which is not kept: it starts at 0 and moves at a
-    hundred times the rate. Raises DataError where there are not two examples and one label each, ConfigurationError for
-    a setting out of range.
+    hundred times the rate. Raises ConfigurationError for an encoder without layers.
     """
     rate, epochs, size, temperature = settings
     if not encoder.size.layers:
         raise ConfigurationError("layers: wanted at least one to tune, came none")
-    if len(labels) != states.examples or states.examples < 2:
-        raise DataError(f"wanted at least two examples and a label of each, came {states.examples} and {len(labels)}")
-    if rate <= 0 or epochs < 1 or size < 2 or temperature <= 0:
-        raise ConfigurationError(
-            f"wanted learning_rate and temperature above 0, at least 1 epoch and 2 examples a batch, came {settings}"
-        )
     layers = copy.deepcopy(encoder.layers).requires_grad_()
     tuned = encoder.with_layers(layers, from_states=True)
     groups, head = [{"params": list(layers.parameters()), "lr": rate}], None

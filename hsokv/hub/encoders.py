@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from hsokv.encoders import contexts as context_encoder
 from hsokv.encoders import patches as patch_encoder
 from hsokv.encoders.contexts import ContextEncoder
-from hsokv.encoders.patches import CHANNELS, SIDE, PatchDictionary
+from hsokv.encoders.patches import PatchDictionary
 from hsokv.encoders.texts import TextEncoder, pair_features, size_of
 from hsokv.exceptions import DataError
 from hsokv.hub.inputs import Text, check_ids
@@ -163,11 +163,7 @@ class FlatImages(nn.Module):
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """uint8 images [n, 3, 32, 32], flat."""
-        if pixel_values.dtype is not torch.uint8 or pixel_values.shape[1:] != (CHANNELS, SIDE, SIDE):
-            raise DataError(
-                f"images: wanted uint8 [n, {CHANNELS}, {SIDE}, {SIDE}], came {pixel_values.dtype} "
-                f"{list(pixel_values.shape)}; resize them first"
-            )
+        patch_encoder.check_images(pixel_values)
         return pixel_values.flatten(1)
 
 

@@ -75,9 +75,7 @@ def _stack(parts: list[Shots]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def stack_problems(episode: Episode) -> Problems:
-    """Everything an agent has to be fitted on in this episode, folds first; refuses an episode without folds."""
-    if not episode.folds:
-        raise ConfigurationError("an episode wants at least one fold to rank agents on, got none")
+    """Everything an agent has to be fitted on in this episode, folds first."""
     parts = [fold.fit for fold in episode.folds]
     dev = len(parts)
     if episode.dev.fit is not episode.train:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from hsokv.distributed.simulation import Service, simulate, sweep, validate
-from hsokv.exceptions import ConfigurationError
 
 
 def service(work=1.0, transfer=0.0, handle=0.0, supervise=0.0, trips=1.0):
@@ -42,15 +41,3 @@ def test_the_sweep_has_a_row_for_every_place():
     rows = sweep(service(), [1, 4], [0.0, 0.5], 5)
     assert [(row["nodes"], row["latency"]) for row in rows] == [(1, 0.0), (4, 0.0), (1, 0.5), (4, 0.5)]
     assert [row["throughput"] for row in rows] == pytest.approx([100, 400, 50, 200])
-
-
-@pytest.mark.parametrize(
-    ("measured", "change", "words"),
-    [
-        *((bad, {}, "measure again") for bad in (service(work=[]), service(-1.0), service(transfer=float("nan")))),
-        *((service(), bad, "at least 1 node") for bad in ({"nodes": 0}, {"generations": 0}, {"latency": -1.0})),
-    ],
-)
-def test_what_cannot_be_is_not_simulated(measured, change, words):
-    with pytest.raises(ConfigurationError, match=words):
-        rate(measured, **({"nodes": 1} | change))
