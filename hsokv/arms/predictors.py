@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from hsokv.arms.interface import Prediction, unseen
-from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.learning.head import Head, logits
 from hsokv.learning.modules import WideModule
 from hsokv.memory import KeyValueMemory
@@ -125,10 +124,6 @@ class Ensemble(Predictor):
         self, classes: int, weight: Tensor, bias: Tensor, temperature: Tensor, **read: Tensor | KeyValueMemory | None
     ) -> None:
         optional = dict.fromkeys(list(Ensemble.__annotations__)[3:])
-        for name in read:
-            check_known("part of an Ensemble", name, optional)
-        if read.get("memory") is not None and (read.get("gate") is None or read.get("inverse_temperature") is None):
-            raise ConfigurationError("an Ensemble with a memory wants a gate and inverse_temperature beside it")
         super().__init__(classes=classes, weight=weight, bias=bias, temperature=temperature, **optional | read)
 
     def forward(self, x: Tensor) -> Prediction:
