@@ -1,14 +1,13 @@
 """transformers' Trainer for models with a memory: heads and encoder by gradient, the memory by writing."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     EvalPrediction,
+    PreTrainedModel,
     Trainer,
     TrainerCallback,
     TrainerState,
@@ -18,13 +17,18 @@ from transformers import (
 from transformers.training_args import ParallelMode
 
 from hsokv.exceptions import ConfigurationError, DataError
-from hsokv.hub.inputs import check_texts
+from hsokv.hub.inputs import Text, check_texts
 from hsokv.hub.modeling import SEPARATOR, TRAINED, HSOKVForSequenceClassification
-from hsokv.learning.budget import FORMULAS
+from hsokv.learning.budget import FlopCounter
 from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy
 
 INPUTS = ("input_ids", "pixel_values", "features")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Batch = dict[str, Tensor | list[Text]]
+"""One of `INPUTS` by its name, and where known "labels", classes [n], and "text", the texts."""
 
 
 class HSOKVTrainer(Trainer):
@@ -43,7 +47,9 @@ class HSOKVTrainer(Trainer):
     differ.
     """
 
-    def __init__(self, model: Any = None, args: TrainingArguments | None = None, **more: Any) -> None:
+    def __init__(
+        self, model: PreTrainedModel | nn.Module | None = None, args: TrainingArguments | None = None, **more: object
+    ) -> None:
         args = args or TrainingArguments(output_dir="tmp_trainer")
         args.remove_unused_columns = False  # the texts go to the memory
         args.dataloader_pin_memory &= torch.accelerator.is_available()  # else torch warns at every loader
@@ -55,7 +61,7 @@ class HSOKVTrainer(Trainer):
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
         if not isinstance(self.model, HSOKVForSequenceClassification):
             raise ConfigurationError(f"this trainer is for models with a memory, got a {type(self.model).__name__}")
-        self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer
+        self._trained: list[Batch] = []  # since the last step of the optimizer
         self._step_flops = 0
         self._has_memory = getattr(self.model.predictor, "memory", None) is not None
         self._check()
@@ -84,7 +90,7 @@ class HSOKVTrainer(Trainer):
     def _load_best_model(self) -> None:
         self._load_from_checkpoint(self.state.best_model_checkpoint)
 
-    def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def _collate(self, rows: Sequence[Mapping[str, object]]) -> Batch:
         if "text" not in rows[0]:
             if not any(name in rows[0] for name in INPUTS):
                 raise DataError(
@@ -175,7 +181,7 @@ class _Writing(TrainerCallback):
         renewed = kv.entries(state, model.keys(features), state.labels[slots]).keys
         return state._replace(keys=state.keys.index_copy(0, torch.tensor(slots, device=renewed.device), renewed))
 
-    def _write(self, inputs: Mapping[str, Any]) -> None:
+    def _write(self, inputs: Batch) -> None:
         model = self.trainer.model
         given = {name: inputs[name].to(model.device) for name in (*INPUTS, "attention_mask") if name in inputs}
         labels = inputs["labels"].to(model.device)
@@ -185,26 +191,12 @@ class _Writing(TrainerCallback):
         self.trainer.current_flos += flops + more
 
 
-def counted(function: Callable[..., Any], *args: Any, **given: Any) -> tuple[Any, int]:
-    """What a function returns, and its floating-point operations: products, and the study's formulas.
-
-    Unlike the study's counter, which refuses what it cannot count, it lets operations pass that it does not know:
-    normalisations, dropout and others that are linear in what the products made.
-    """
-    with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
+def counted(function: Callable[P, T], *args: P.args, **given: P.kwargs) -> tuple[T, int]:
+    """What a function returns, and its floating-point operations, without those that the counter does not know:
+    normalisations, dropout and others that are linear in what the products made."""
+    with FlopCounter(strict=False) as counter:
         result = function(*args, **given)
-    return result, counter.get_total_flops()
-
-
-def _raw(formula: Callable[..., float]) -> Callable[..., int]:
-    def flops(*args: object, out_val: object = None, **given: object) -> int:
-        return math.ceil(formula(*args, **given))
-
-    flops._get_raw = True  # takes tensors, not shapes
-    return flops
-
-
-_COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FORMULAS.items()}
+    return result, counter.total
 
 
 def _metrics(result: EvalPrediction) -> dict[str, float]:
