@@ -18,6 +18,8 @@ Then, without `trust_remote_code`:
 
 Models of texts also work as `pipeline("text-classification", ".")` of transformers, once `hsokv.hub` is imported.
 
+The texts that it remembers stand in hsokv.json, for everyone who has this folder.
+
 Cite H-SOKV by its CITATION.cff.
 """
 
@@ -28,10 +30,10 @@ def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
     `run` holds, where the model comes from the study: benchmark, condition, arm, seed, version, scores (by seed, this
     one's first), flops, data (of the record), terms (licence, citation), small. Numbers are the records', as they are.
     """
-    metadata = {"license": "mit", "library_name": "transformers", "tags": TAGS}
+    metadata: dict[str, object] = {"library_name": "transformers", "tags": TAGS}
     title, lines = "H-SOKV", ["Not from a run of the study: no score is known."]
     if "benchmark" in run:
-        metadata |= {"datasets": [run["benchmark"]], "metrics": ["accuracy"]}
+        metadata |= {"license": "mit", "datasets": [run["benchmark"]], "metrics": ["accuracy"]}
         title += f": {run['arm']} on {run['benchmark']} ({run['condition']}, seed {run['seed']})"
         lines = _run_lines(run)
     front = [f"{key}: {json.dumps(value)}" for key, value in metadata.items()]  # JSON is YAML

@@ -38,7 +38,9 @@ class TextInputs(nn.Module):
     @classmethod
     def of(cls, encoder: TextEncoder, pair: bool = False) -> "TextInputs":
         """The study's text encoder as a model has it."""
-        described = {"kind": "text", "model": encoder.model.config.to_dict(), "pair": pair, "pooling": encoder.pooling}
+        model = encoder.model.config.to_dict()
+        model.pop("_name_or_path", None)  # a path of the machine that made it
+        described = {"kind": "text", "model": model, "pair": pair, "pooling": encoder.pooling}
         return cls(described, encoder.model)
 
     @property

@@ -34,6 +34,9 @@ PREDICTORS = {"ensemble": Ensemble, "linear": Linear, "neighbours": Neighbours, 
 REMEMBERED, TRAINED = 2, 3
 """Origins of entries written to a model, by itself or by a trainer, beside hsokv.arms.members' two."""
 
+SEPARATOR = " | "
+"""Between the two texts of a pair, in what an entry was written from."""
+
 
 class Recalled(NamedTuple):
     """An entry of the memory as it was read: its text (None where none is known) and label, its cosine `similarity`,
@@ -296,12 +299,12 @@ class HSOKVForSequenceClassification(SavedModel):
 
         The memory doubles up to the capacity, then consolidates.
         """
-        x, (source,) = self._transformed(features), check_strings([source], "source")
+        keys, (source,) = self.keys(features), check_strings([source], "source")
         texts = [None] * len(numbers) if texts is None else check_texts(texts, getattr(self.encoder, "pair", False))
         if len(texts) != len(numbers):
             raise DataError(f"got {len(texts)} texts and {len(numbers)} labels: give one label for each text")
         with LOCK:
-            memory, keys = self._ensemble().memory, self._ensemble().keys(x)
+            memory = self._ensemble().memory
             kv.check_entries(keys, numbers, memory.classes)
             first, needed, most = int(memory.clock), len(memory) + len(numbers), self.config.capacity
             if memory.capacity < min(needed, most):
@@ -376,6 +379,10 @@ class HSOKVForSequenceClassification(SavedModel):
 
     # --- what trainers use
 
+    def keys(self, features: Tensor) -> Tensor:
+        """Keys [n, key_dim] of the memory, of features [n, dim] of the encoder."""
+        return self._ensemble().keys(self._transformed(features))
+
     def hold(self, predictor: Predictor) -> None:
         """Predict with `predictor` from now on; its heads can be trained."""
         self.predictor = predictor
@@ -446,4 +453,4 @@ def _read_extra(state: Tensor, predictor: Predictor) -> dict[str, Any]:
 
 
 def _joined(text: Text) -> str:
-    return " | ".join(text) if isinstance(text, list | tuple) else text
+    return SEPARATOR.join(text) if isinstance(text, list | tuple) else text

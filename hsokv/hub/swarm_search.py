@@ -77,7 +77,7 @@ def swarm_search(
         copied_from = set(map(str, progress.state.learners.flatten().tolist()))
         with writing(folder):
             for path in folder.iterdir():
-                if path.name not in copied_from:
+                if path.name.isdecimal() and path.name not in copied_from:  # what trainers write there stays
                     shutil.rmtree(path)
     swarm = finish(progress, search_space, settings)
     best = {name: float(value[0]) for name, value in swarm.values.items()}

@@ -19,7 +19,7 @@ from transformers.training_args import ParallelMode
 
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub.inputs import check_texts
-from hsokv.hub.modeling import TRAINED, HSOKVForSequenceClassification
+from hsokv.hub.modeling import SEPARATOR, TRAINED, HSOKVForSequenceClassification
 from hsokv.learning.budget import FORMULAS
 from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy
@@ -33,8 +33,9 @@ class HSOKVTrainer(Trainer):
     A row of a dataset is {"text": a text or a pair, "label": a name}, or tensors as `forward` takes them ("features",
     "pixel_values" or "input_ids", and "labels"). Every epoch begins with the memory as it was before training; after
     each step its examples are written, so that none finds itself, and a memory that is full folds. At the end of an
-    epoch that moved the encoder, or was cut short, all examples are written anew. Evaluation only reads. `total_flos`
-    is counted, writes included. Checkpoints are folders for `from_pretrained`, and resume to the same bytes.
+    epoch that moved the encoder, or was cut short, all examples are written anew. An encoder that is trained also makes
+    the keys of remembered texts anew, except of those that were averaged. Evaluation only reads. `total_flos` is
+    counted, writes included. Checkpoints are folders for `from_pretrained`, and resume to the same bytes.
 
     All else, callbacks, `report_to` and `model_init` included, is as in transformers; `args` is told not to remove
     columns, nor to pin memory where nothing reads it. Raises DataError for labels that the model does not know,
@@ -118,11 +119,19 @@ class _Writing(TrainerCallback):
 
     def __init__(self, trainer: HSOKVTrainer) -> None:
         self.trainer = trainer
-        state, entries = trainer.model.predictor.memory.state, trainer.model.entries
+        self._take()  # where training is resumed, the model holds a checkpoint when it begins
+
+    def _take(self) -> None:
+        state, entries = self.trainer.model.predictor.memory.state, self.trainer.model.entries
         own = (state.origin == TRAINED) & state.occupied  # of a training before: it may be on the same examples
         gone = set(map(str, state.number[own].tolist()))
         self.before = kv.remove(state, own)
         self.entries = {number: entry for number, entry in entries.items() if number not in gone}
+
+    def on_train_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
+        """Begin with what is held now: texts may have been remembered or forgotten since the trainer was made."""
+        if not state.global_step:
+            self._take()
 
     def on_epoch_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Begin with the memory from before training, unless the epoch is resumed in its middle."""
@@ -137,17 +146,34 @@ class _Writing(TrainerCallback):
 
     def on_epoch_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Write all examples anew where the encoder has moved, or the epoch was cut short."""
-        encoder = self.trainer.model.encoder
-        moved = encoder is not None and any(part.requires_grad for part in encoder.parameters())
-        if moved or not float(state.epoch).is_integer():
+        if self._moved() or not float(state.epoch).is_integer():
             self._begin()
             for inputs in self.trainer.get_test_dataloader(self.trainer.train_dataset):  # in order, each once
                 self._write(inputs)
 
     def _begin(self) -> None:
         self.trainer._trained.clear()
-        self.trainer.model.predictor.memory.state = self.before
+        self.trainer.model.predictor.memory.state = self._renewed() if self._moved() else self.before
         self.trainer.model.entries = dict(self.entries)
+
+    def _moved(self) -> bool:
+        encoder = self.trainer.model.encoder
+        return encoder is not None and any(part.requires_grad for part in encoder.parameters())
+
+    @torch.no_grad()
+    def _renewed(self) -> kv.MemoryState:
+        """What was held before training, with keys as the encoder makes them now."""
+        model, state = self.trainer.model, self.before
+        held = zip(state.number.tolist(), state.count.tolist(), strict=True)
+        texts = [self.entries.get(str(number), {}).get("text") if count == 1 else None for number, count in held]
+        parts = [text.split(SEPARATOR) if text and model.encoder.pair else text for text in texts]
+        slots = [slot for slot, text in enumerate(parts) if text and (isinstance(text, str) or len(text) == 2)]
+        if not slots:
+            return state
+        features, flops = counted(model.encode, [parts[slot] for slot in slots])
+        self.trainer.current_flos += flops
+        renewed = kv.entries(state, model.keys(features), state.labels[slots]).keys
+        return state._replace(keys=state.keys.index_copy(0, torch.tensor(slots, device=renewed.device), renewed))
 
     def _write(self, inputs: Mapping[str, Any]) -> None:
         model = self.trainer.model
