@@ -16,5 +16,9 @@ app.command("tune", short_help="Train a model on a table, with gradients.")(tune
 app.command("swarm", short_help="Run the distributed swarm on this machine.")(swarm.swarm)
 app.add_typer(data.group, name="data", short_help="List, download and check the data.")
 app.command("doctor", short_help="Say what this machine has and can run.")(doctor.doctor)
-app.command("trace", short_help="Follow a number to what it was made of.")(results.trace)
+app.command(
+    "trace",
+    short_help="Follow a number to what it was made of.",
+    context_settings={"ignore_unknown_options": True},  # a number may be negative
+)(results.trace)
 app.command("verify", short_help="Check an archive of a study.")(results.verify)

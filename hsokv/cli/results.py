@@ -23,7 +23,7 @@ def trace(
     for path in (results / "report" / "provenance.json", results / "statistics" / "study.json"):
         if not path.exists():
             raise HsokvError(f"{path} is missing. Make the report first, or give --results.")
-    found = follow(name, results / "statistics", results / "report" / "provenance.json") | {"commit": _commit()}
+    found = follow(name, results / "statistics", results / "report" / "provenance.json")
     if as_json:
         return print_json(found)
     typer.echo(f"{found['key']} = {found['text']} {found['unit']}".rstrip() + f" (kept as {found['value']})")
@@ -38,7 +38,7 @@ def trace(
     for record in found["records"]:
         typer.echo(f"  {record['path']} lines {line_ranges(record['lines'])}, SHA-256 {record['sha256']}")
     typer.echo(f"configuration: SHA-256 {found['digest']}")
-    typer.echo(f"code: commit {found['commit']}; digest in the records {', '.join(found['codes']) or 'none'}")
+    typer.echo(f"code: digest in the records {', '.join(found['codes']) or 'none'}")
     typer.echo(f"versions: {', '.join(f'{program} {version}' for program, version in found['versions'].items())}")
     typer.echo(f"to make it again: {found['command']}")
     return None
@@ -50,7 +50,7 @@ def verify(
         Path | None, typer.Option(metavar="FOLDER", help="Make its report again from its records, here.")
     ] = None,
 ) -> None:
-    """Check an artifact: every file against its manifest, every record; and that its report follows from them."""
+    """Check an artifact: every file against its manifest, every record; with --rebuild, that its report follows."""
     from hsokv.archive import check
 
     if rebuild and rebuild.exists() and (not rebuild.is_dir() or any(rebuild.iterdir())):
@@ -66,9 +66,3 @@ def verify(
                     f"made again otherwise than in the archive: {', '.join(other)}; compare the versions of programs"
                 )
             typer.echo("statistics, tables, figures and pages: the same bytes")
-
-
-def _commit() -> str:
-    from hsokv.archive.artifact import commit_of
-
-    return commit_of(Path.cwd())

@@ -15,7 +15,7 @@ import hsokv
 from hsokv.arms.registry import METHODS
 from hsokv.cli.common import Json, print_json, tell
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
-from hsokv.files import write_json, writing
+from hsokv.files import write_json
 from hsokv.machine import device as find_device
 from hsokv.records import read_records, records_path
 
@@ -227,5 +227,8 @@ def _check_target(folder: Path | None) -> None:
 
 
 def _copy(model: Path, folder: Path) -> None:
-    with writing(folder):
-        shutil.copytree(model, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".snakemake*"))
+    """Copy a model as `save_pretrained` saves it: whole, beside files of the user's."""
+    from hsokv.hub.saving import staging
+
+    with staging(folder) as stage:
+        shutil.copytree(model, stage, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".snakemake*"))

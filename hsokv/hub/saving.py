@@ -104,8 +104,7 @@ class SavedModel(PreTrainedModel):
                         self.tokenizer.save(str(stage / TOKENIZER))
                         config = tokenizer_config(self.tokenizer, self.encoder.padding)
                         write_json(stage / "tokenizer_config.json", config)
-                    if not (readme := folder / CARD).exists() or is_card(readme.read_text(errors="replace")):
-                        self._write_card(stage)
+                    self._write_card(stage)
                     write_side(stage, self.entries, self.run)
         if push_to_hub:
             repo = {"repo_id": folder.resolve().name, "token": token, "max_shard_size": max_shard_size}
@@ -173,7 +172,12 @@ def staging(folder: Path) -> Iterator[Path]:
 
 
 def _put_in_place(stage: Path, folder: Path) -> None:
-    """Move the files of a stage up, in place of all that an earlier save wrote; where that fails, move all back."""
+    """Move the files of a stage up, in place of all that an earlier save wrote; where that fails, move all back.
+
+    A README.md that is nobody's card stays.
+    """
+    if (readme := folder / CARD).exists() and not is_card(readme.read_text(errors="replace")):
+        (stage / CARD).unlink(missing_ok=True)
     files, previous = sorted(stage.iterdir(), key=lambda path: path.name == SIDE), stage / "previous"
     names = {path.name for path in files}
     replaced = [path for path in folder.iterdir() if path.name in names or (files and REPLACED.fullmatch(path.name))]

@@ -14,8 +14,10 @@ def test_a_number_leads_to_its_statistic_its_records_and_a_command(run, refused,
     found = json.loads(done.stdout)
     assert (found["frame"], found["column"], found["codes"]) == ("contrasts", "lift", ["b"])
     assert "results/records/rare_words/kv_only.jsonl" in found["command"]
-    assert found["text"] in run("trace", "ablation.lift").stdout
+    assert found["text"] in (printed := run("trace", "ablation.lift").stdout)
+    assert "commit" not in printed  # that of the folder need not be that of the records
     refused("'ablation.lift'", "trace", "ablation.lifts")
+    refused("'-11.9'", "trace", "-11.9")
 
 
 def test_results_that_are_not_there_are_named(refused, tmp_path):

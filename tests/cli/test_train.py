@@ -76,8 +76,11 @@ def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_pat
     def snakemake(targets, overlays, overlay, cores, environment):
         folder = train.STUDY / targets[0]
         folder.mkdir(parents=True)
-        (folder / "config.json").write_text("{}")
+        for name in ("config.json", "README.md"):
+            (folder / name).write_text("{}")
 
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "README.md").write_text("of the user")
     (tmp_path / "overlay.yaml").write_text(f"results: {tmp_path / 'results'}\n")
     monkeypatch.setattr(train, "_snakemake", snakemake)
     overlay = ("--configfile", tmp_path / "overlay.yaml")
@@ -85,6 +88,7 @@ def test_export_copies_the_model_of_a_run_of_the_study(run, monkeypatch, tmp_pat
     assert (result.exit_code, result.stdout) == (0, f"model: {tmp_path / 'model'}\n")
     assert (tmp_path / "results/models/rare_words/full/seed1001/config.json").exists()
     assert (tmp_path / "model" / "config.json").exists()
+    assert (tmp_path / "model" / "README.md").read_text() == "of the user"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import requests
 
 from hsokv.encoders import files as encoder_files
 from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder, unavailable_message
-from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError
+from hsokv.exceptions import ConfigurationError, DataUnavailableError, EncoderError, HsokvError
 from hsokv.files import checksum
 
 
@@ -100,6 +100,13 @@ def test_a_mirror_in_parts_is_joined_verified_and_kept_with_the_files_that_are_r
         for path in packages.values():  # the second time they are not needed
             path.unlink(missing_ok=True)
     assert [path.name for path in files.path.parent.iterdir()] == [files.path.name]
+
+
+def test_a_cache_that_cannot_be_written_is_named(mirror, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "encoders").write_text("no folder")
+    with pytest.raises(HsokvError, match=r"cannot write .*cache/encoders"):
+        resolve_encoder(mirror[0])
 
 
 def test_a_mirror_without_all_its_parts_is_refused_by_name(mirror):
