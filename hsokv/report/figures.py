@@ -499,9 +499,10 @@ def draw(study: Study | Path, targets: Iterable[Path], processes: int = 1) -> No
     tasks = [(name, study, paths) for name, paths in by_name.items()]
     if processes == 1:
         list(itertools.starmap(_draw, tasks))
-    else:  # what is imported and read is shared: that takes as long as a figure
-        # This pool forks before it starts a thread, and a worker that dies is an error; that of multiprocessing waits.
-        with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+    else:  # forked from a process without threads and without Ray, whose state a fork of this one would inherit
+        context = get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        with ProcessPoolExecutor(processes, context) as pool:
             list(pool.map(_draw, *zip(*tasks, strict=True)))
 
 
