@@ -51,15 +51,6 @@ class Condition(TypedDict, total=False):
     steps: int
 
 
-class Published(TypedDict):
-    """A result of others; without a `condition` it stands beside the headline."""
-
-    name: str
-    accuracy: float
-    source: str
-    condition: NotRequired[str | None]
-
-
 class Definition(TypedDict, total=False):
     """A benchmark of any kind."""
 
@@ -68,7 +59,7 @@ class Definition(TypedDict, total=False):
     headline: Required[list[str]]
     conditions: Required[dict[str, Condition]]
     flops_allowed: Required[float]
-    published: list[Published]
+    published: list[dict[str, object]]
     world: dict[str, object]
     controls: list[str]
     encoder_steps: int
@@ -112,7 +103,7 @@ class Contents(TypedDict):
 
 
 class Manifest(TypedDict, total=False):
-    """What was found of data or of an encoder."""
+    """What was found of data or of an encoder; of data a record has it too, with its split, a note and its encoder."""
 
     status: str
     reason: str | None
@@ -121,6 +112,8 @@ class Manifest(TypedDict, total=False):
     synthetic: bool
     revision: str | None
     split: str
+    note: str
+    encoder: dict[str, object]
     files: Required[dict[str, str]]
     texts: Contents
     images: Contents

@@ -1,9 +1,8 @@
 """Find the data or the encoder of one name; what cannot be had is written down as `not run` with its reason."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from hsokv.definitions import Configuration, Sought
 from hsokv.exceptions import DataUnavailableError
 from hsokv.files import read_json, write_json
 from hsokv.machine import data_root
@@ -13,8 +12,8 @@ from hsokv.study.job import job
 
 def main(
     name: str,
-    source: Mapping[str, Any],
-    asked: Mapping[str, Any],
+    source: Sought,
+    asked: Configuration,
     root: Path | None,
     encoder_folder: str | None,
     output: Path,
