@@ -17,13 +17,15 @@ def trace(
     as_json: Json = False,
 ) -> None:
     """Follow a number of the report to its statistic, its records, the code and the command that makes it again."""
+    from hsokv.archive.artifact import commit_of
     from hsokv.report.provenance import line_ranges
     from hsokv.report.provenance import trace as follow
 
     for path in (results / "report" / "provenance.json", results / "statistics" / "study.json"):
         if not path.exists():
             raise HsokvError(f"{path} is missing. Make the report first, or give --results.")
-    found = follow(name, results / "statistics", results / "report" / "provenance.json") | {"commit": _commit()}
+    found = follow(name, results / "statistics", results / "report" / "provenance.json")
+    found["commit"] = commit_of(Path.cwd())
     if as_json:
         return print_json(found)
     typer.echo(f"{found['key']} = {found['text']} {found['unit']}".rstrip() + f" (kept as {found['value']})")
@@ -66,9 +68,3 @@ def verify(
                     f"made again otherwise than in the archive: {', '.join(other)}; compare the versions of programs"
                 )
             typer.echo("statistics, tables, figures and pages: the same bytes")
-
-
-def _commit() -> str:
-    from hsokv.archive.artifact import commit_of
-
-    return commit_of(Path.cwd())

@@ -1,6 +1,7 @@
 """The report as report.md, report.tex and report.html, of one source: a template that yields Markdown for pandoc."""
 
 import base64
+import html
 import json
 import os
 import re
@@ -167,7 +168,7 @@ def write_report(
     study = Study.read(statistics)
     view, paper = View(study), context.paper
     environment, pandoc, printers, waiting = _environment(templates), _pandoc(), {}, {}
-    variables = {"md": {}, "tex": _tex_variables(paper), "html": {"heading": _escape_html(paper["title"])}}
+    variables = {"md": {}, "tex": _tex_variables(paper), "html": {"heading": html.escape(paper["title"], quote=False)}}
     with ThreadPoolExecutor() as pool:
         for form in FORMS:
             source, printers[form] = _render(environment, view, form, templates, figures, context)
@@ -339,10 +340,6 @@ def _tex_variables(paper: Paper) -> dict[str, str]:
     fields = {"title": paper["title"], "author": names, "keywords": ", ".join(paper.get("keywords", ()))}
     shown = {"title": escape(paper["title"]), "authors": r"\\".join(lines)}
     return shown | {f"pdf{name}": pdf_string(text) for name, text in fields.items()}
-
-
-def _escape_html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _filled(page: str, provenance: Mapping[str, object], templates: Path, figures: Path) -> str:

@@ -77,12 +77,13 @@ def frame(columns: Iterable[str], rows: list[tuple[Cell, ...]], note: str = "") 
     return made
 
 
-def _every(about: Config, arm: str) -> bool:
-    return True
-
-
 def by_arm(
-    view: View, columns: Mapping[str, str], of: str, *, dashes: bool = False, where: Callable[..., bool] = _every
+    view: View,
+    columns: Mapping[str, str],
+    of: str,
+    *,
+    dashes: bool = False,
+    where: Callable[[Config, str], bool] | None = None,
 ) -> pd.DataFrame:
     """A row for each benchmark and arm whose headline has one of the scores `of`; a template of a cell by title.
 
@@ -91,7 +92,7 @@ def by_arm(
     """
     rows = []
     for name, about in view.benchmarks.items():
-        for arm in (arm for arm in about["arms"] if where(about, arm)):
+        for arm in (arm for arm in about["arms"] if where is None or where(about, arm)):
             stem = f"{name}.{HEADLINE}.{arm}"
             known = [score for score in of.split() if f"{stem}.{score}.mean" in view.numbers]
             cells = [view.cell(template, stem) for template in columns.values()]

@@ -63,11 +63,12 @@ class Life:
 
     def tell(self, events: Events, settle: bool = True) -> None:
         """The events of one step; neighbouring ones that add, or withdraw, come together."""
-        for kind, rows in runs_of(events):
-            if KINDS[kind] == "add":
+        for rows in np.split(np.arange(len(events.kind)), np.flatnonzero(np.diff(events.kind)) + 1):
+            kind = KINDS[events.kind[rows[0]]]
+            if kind == "add":
                 self.labels |= dict(zip(events.example[rows].tolist(), events.label[rows].tolist(), strict=True))
                 self.learner.add(self.rows(events.example[rows].tolist()))
-            elif KINDS[kind] == "withdraw":
+            elif kind == "withdraw":
                 named, labels = set(events.example[rows].tolist()), set(events.label[rows].tolist()) - {-1}
                 gone = [one for one, label in self.labels.items() if one in named or label in labels]
                 self.learner.withdraw(self.rows(gone))
@@ -97,13 +98,6 @@ class Life:
         mask = torch.zeros(len(self.called), dtype=torch.bool)
         mask[list(self.labels.values())] = True
         return mask
-
-
-def runs_of(events: Events) -> Iterator[tuple[int, np.ndarray]]:
-    """Neighbouring rows of one kind."""
-    rows = np.arange(len(events.kind))
-    for part in np.split(rows, np.flatnonzero(np.diff(events.kind)) + 1):
-        yield int(events.kind[part[0]]), part
 
 
 def run(

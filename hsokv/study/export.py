@@ -1,6 +1,6 @@
 """A run of the study as a model: its method is fitted again, held against its record, and saved with its encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
@@ -9,7 +9,7 @@ import numpy as np
 
 from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import SOURCES
-from hsokv.data.rare_words import Settings, draw_background, make_world
+from hsokv.data.rare_words import draw_background, make_world
 from hsokv.encoders.files import MINILM, EncoderSource
 from hsokv.exceptions import RecordError
 from hsokv.records import RunRecord
@@ -167,7 +167,7 @@ def _words(record: RunRecord, definition: "Definition", path: Path, texts: Texts
     return {
         "labels": [f"word {c}" for c in range(settings.rare_words)],
         "encoder": ContextInputs.of(encoders, mean),
-        "tokenizer": word_tokenizer(_vocabulary(settings)),
+        "tokenizer": word_tokenizer(spell(settings, np.arange(1, settings.vocabulary)[:, None])),
     }
 
 
@@ -216,8 +216,3 @@ def _dictionary(arrays: Mapping[str, np.ndarray]) -> "PatchDictionary":
     from hsokv.encoders.patches import PatchDictionary
 
     return PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{name}"]) for name in PatchDictionary._fields))
-
-
-def _vocabulary(settings: Settings) -> Sequence[str]:
-    """The words of a world, from token 1 on."""
-    return spell(settings, np.arange(1, settings.vocabulary)[:, None])

@@ -224,8 +224,7 @@ def run_method(
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
     name = f"{record.benchmark}/{record.condition}/{record.seed}"
-    root_seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
-    generator = torch.Generator().manual_seed(root_seed)
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
     runs = import_module(PROTOCOLS[task["protocol"]].module)
     problem = runs.load(features, record.seed, record.condition, task)
-    return runs.run(method, *problem, settings, budget, generator)
+    return runs.run(method, *problem, settings, budget, torch.Generator().manual_seed(seed))
