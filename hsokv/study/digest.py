@@ -73,12 +73,20 @@ def _code(path: Path) -> _Code:
 def _content(code: CodeType, names: set[str]) -> tuple[object, ...]:
     """What of compiled code says what it does, without its lines; `names` takes up all names in it."""
     names |= set(code.co_names)
-    constants = tuple(_content(part, names) if isinstance(part, CodeType) else part for part in code.co_consts)
+    constants = _constant(code.co_consts, names)
     steps = [code.co_code[at : at + 2] for at in range(0, len(code.co_code), 2)]
     does = b"".join(step for step in steps if step[0] != NOP)  # one stands where a docstring stood
     variables = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags, code.co_varnames)
     scopes = (code.co_freevars, code.co_cellvars, code.co_name, code.co_exceptiontable)
     return does, constants, code.co_names, variables, scopes
+
+
+def _constant(value: object, names: set[str]) -> object:
+    if isinstance(value, CodeType):
+        return _content(value, names)
+    if isinstance(value, slice):  # a constant from Python 3.14 on; marshal writes none without references to others
+        return "slice", value.start, value.stop, value.step
+    return tuple(_constant(part, names) for part in value) if isinstance(value, tuple) else value
 
 
 def _find(module: str) -> Path:

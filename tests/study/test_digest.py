@@ -10,7 +10,7 @@ FILES = {
     "__init__.py": '"""A copy."""\n',
     "top.py": '"""Top."""\nfrom hsokv.low import add\n\ndef run(x):\n    """Run."""\n    # why\n    return add(x)\n',
     "low.py": "def add(x):\n    return x + 1\n",
-    "knn.py": "K = 1\n",
+    "knn.py": "K = 1\n\ndef cut(x):\n    return x[:1, 2:]\n",
     "table.py": 'METHODS = {"knn": "hsokv.knn"}\n',
     "typed.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from hsokv.low import add\n\nX = 1\n",
     "inner.py": "def load():\n    from hsokv.low import add\n\n    return add\n",
@@ -81,6 +81,7 @@ def test_what_changes_no_result_does_not_count(differs, module, name, old, new):
         ("hsokv.top", "low.py", "1", "2"),
         ("hsokv.inner", "low.py", "1", "2"),
         ("hsokv.table", "table.py", "knn", "top"),
+        ("hsokv.knn", "knn.py", "[:1, 2:]", "[:1, 3:]"),
     ],
 )
 def test_a_changed_line_counts_in_the_module_and_in_what_it_imports_anywhere(differs, module, name, old, new):
