@@ -5,7 +5,9 @@ import filecmp
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from hsokv.archive.artifact import COMMIT, CONFIGURATION
 from hsokv.archive.manifest import check_manifest, read_manifest
@@ -13,9 +15,6 @@ from hsokv.archive.tarball import check_name, unpack
 from hsokv.exceptions import ArchiveError, HsokvError
 from hsokv.files import read_json
 from hsokv.records import read_records, record_files
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
 
 
 class Artifact(NamedTuple):
@@ -115,7 +114,7 @@ def _below(file: str, path: object) -> Path:
     return Path(str(path))
 
 
-def _read(path: Path, *keys: str) -> "dict[str, JsonValue]":
+def _read(path: Path, *keys: str) -> dict[str, JsonValue]:
     """The JSON object in a file, which has these keys."""
     try:
         content = read_json(path)

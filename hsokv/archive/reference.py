@@ -3,14 +3,12 @@
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from hsokv.archive import manifest
 from hsokv.exceptions import ArchiveError
 from hsokv.files import read_json, write_bytes
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
 
 LARGEST = 9_000_000
 """Bytes of all files together that a repository should carry."""
@@ -41,7 +39,7 @@ def write_reference(results: Path, folder: Path, command: str) -> None:
         shutil.move(Path(scratch) / "new", folder)
 
 
-def _readme(statistics: "dict[str, JsonValue]", document: "dict[str, JsonValue]", command: str) -> str:
+def _readme(statistics: dict[str, JsonValue], document: dict[str, JsonValue], command: str) -> str:
     time, runs = statistics["time"], statistics["runs"]
     machine = ", ".join(value for value in time["machine"].values() if value)
     took = f"{time['minutes']:.1f} minutes to its statistics" if time["minutes"] else "a time that was not measured"

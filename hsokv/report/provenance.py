@@ -4,19 +4,16 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from hsokv.analysis.frames import Study
+from pydantic import JsonValue
+
+from hsokv.analysis.frames import Config, Study
 from hsokv.analysis.numbers import Number, Numbers
+from hsokv.definitions import Paper
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import checksum, read_json
 from hsokv.report.cells import INTERVALS
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-
-    from hsokv.analysis.frames import Config
-    from hsokv.definitions import Paper
 
 FORMAT = "hsokv-provenance/2"
 
@@ -25,8 +22,8 @@ class Context(NamedTuple):
     """What a report is made with beside frames and records, kept to make it again: the study as it was analysed, what
     the configuration says of the paper, its digest, the overlays by name, and the versions of programs."""
 
-    study: "Config"
-    paper: "Paper"
+    study: Config
+    paper: Paper
     digest: str
     overlays: list[str]
     versions: dict[str, str]
@@ -88,7 +85,7 @@ def command(overlays: Collection[str], records: Iterable[str] = ()) -> str:
     return f"{shlex.join(['rm', *removed])} && {remade}" if removed else remade
 
 
-def trace(key: str, statistics: Path, document: Path) -> "dict[str, JsonValue]":
+def trace(key: str, statistics: Path, document: Path) -> dict[str, JsonValue]:
     """All that is known of the number called `key`.
 
     Args:

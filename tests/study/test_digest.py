@@ -60,15 +60,7 @@ def differs(tmp_path, monkeypatch):
         ("hsokv.top", "extra.py", "", "X = 1\n"),
         ("hsokv.typed", "low.py", "1", "2"),
     ],
-    ids=[
-        "comment",
-        "docstring",
-        "layout",
-        "docstring of an attribute",
-        "module named in a string",
-        "unused module",
-        "imported for types",
-    ],
+    ids=["comment", "docstring", "layout", "attribute's docstring", "named in a string", "unused", "for types"],
 )
 def test_what_changes_no_result_does_not_count(differs, module, name, old, new):
     assert not differs(module, name, old, new)
