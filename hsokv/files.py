@@ -118,7 +118,7 @@ def parse_json(text: str) -> Any:
     {'a': [1]}
     """
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         names = [name for name, _ in pairs]
         if len(names) > len(set(names)):
             raise ValueError(f"{max(names, key=names.count)!r} stands twice in one map")

@@ -10,19 +10,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ConfigDict, Field, JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
 from hsokv.exceptions import RecordError
 from hsokv.files import parse_json, write_bytes, write_json, writing
-
-if TYPE_CHECKING:
-    JsonValue = Any  # readers index it as they like
-else:
-    from pydantic import JsonValue
 
 FORMAT = "hsokv-record/3"
 ROOT = "results/records"
@@ -203,7 +198,7 @@ def write_sealed(path: Path, content: Mapping[str, object]) -> None:
     write_json(path, _sealed(content))
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path) -> dict[str, JsonValue]:
     """Read what `write_sealed` wrote, without its checksum.
 
     Raises:
@@ -237,7 +232,7 @@ def _entry(line: bytes, kind: type[Entry]) -> Entry:
     return kind(**content)
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def _object(text: bytes) -> dict[str, JsonValue]:
     try:
         content = parse_json(text.decode())
     except (ValueError, RecursionError) as error:
@@ -252,7 +247,7 @@ def _sealed(content: Mapping[str, object]) -> dict[str, object]:
     return {**content, "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}
 
 
-def _unsealed(text: bytes) -> dict[str, Any]:
+def _unsealed(text: bytes) -> dict[str, JsonValue]:
     content = _object(text)
     if (checksum := content.pop("sha256", None)) is None:
         raise RecordError("wanted a checksum of its content, came none, so no damage could be seen")

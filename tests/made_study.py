@@ -11,6 +11,7 @@ from hsokv.analysis.statistics import compute
 from hsokv.records import write_sealed
 from hsokv.report.document import write_report, write_tables
 from hsokv.report.figures import FIGURES, draw
+from hsokv.report.provenance import Context
 from hsokv.study.wall_time import measure
 from tests.analysis import example_scaling
 from tests.analysis.study import configuration, records, with_memory
@@ -46,13 +47,7 @@ def make(base: Path) -> dict:
             templates=Path("report"),
             figures=results / "figures",
             output=results / "report",
-            context={
-                "study": study,
-                "paper": PAPER,
-                "digest": DIGEST,
-                "overlays": [],
-                "versions": {"Python": "3.11"},
-            },
+            context=Context(study, PAPER, DIGEST, [], {"Python": "3.11"}),
             measured=[path.as_posix() for path in (*scaling, *time)],
         )
     return study | {"paper": PAPER}

@@ -16,6 +16,7 @@ from hsokv.analysis.runs import CELL, Cell, Runs, Samples, collect, named, point
 from hsokv.analysis.scaling import read_scaling
 from hsokv.analysis.scores import STREAM_SCORES, check_scores, examples_of, score_range, scores_of
 from hsokv.analysis.swarm import curves_of, lineage_of, regret_of
+from hsokv.definitions import Manifest
 from hsokv.exceptions import RecordError
 from hsokv.files import read_json
 from hsokv.records import RunRecord
@@ -128,7 +129,8 @@ def _about(runs: Runs) -> Config:
 
 
 def _about_benchmark(name: str, runs: Runs) -> Config:
-    benchmark, data = runs.study["benchmarks"][name], [r.data for run, r in runs.records.items() if run[0] == name]
+    benchmark = runs.study["benchmarks"][name]
+    data: list[Manifest] = [record.data for run, record in runs.records.items() if run[0] == name]
     encoders = {part["encoder"].get("name"): part["encoder"] for part in data if part.get("encoder")}
     return {
         **{
@@ -146,7 +148,7 @@ def _about_benchmark(name: str, runs: Runs) -> Config:
     }
 
 
-def _about_data(data: Config) -> Config:
+def _about_data(data: Manifest) -> Config:
     """What is said of the data of a benchmark: source, classes with train and test examples, what was left out."""
     about = {key: data[key] for key in ("kind", "split", "note", "files") if data.get(key)}
     examples = data.get("texts") or data.get("images")

@@ -1,13 +1,12 @@
 """The research artifact: all that is needed to check a study, to resume it and to make its report again."""
 
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from hsokv.archive import crate, manifest
 from hsokv.archive.arxiv import configuration_text
 from hsokv.archive.tarball import pack
+from hsokv.definitions import Configuration
 from hsokv.exceptions import ArchiveError
 
 CONFIGURATION, COMMIT, CITATION = "configuration.json", "COMMIT", "CITATION.cff"
@@ -18,7 +17,7 @@ OUTSIDE = {".git", ".snakemake", ".venv", "__pycache__", "build", "dist", "resul
 WRITTEN = {CONFIGURATION, COMMIT, crate.NAME, manifest.NAME}
 
 
-def pack_artifact(base: Path, results: Path, configuration: Mapping[str, Any], version: str, path: Path) -> None:
+def pack_artifact(base: Path, results: Path, configuration: Configuration, version: str, path: Path) -> None:
     """Write the artifact of the study whose sources lie in `base` and whose results in `results`.
 
     All lies in one folder, `hsokv-{version}`. Unpacked, times are such that Snakemake finds nothing to do.
@@ -39,7 +38,7 @@ def pack_artifact(base: Path, results: Path, configuration: Mapping[str, Any], v
     pack(path, {f"{folder}/{name}": content for name, content in members.items()}, stage)
 
 
-def contents(base: Path, results: Path, configuration: Mapping[str, Any]) -> dict[str, bytes]:
+def contents(base: Path, results: Path, configuration: Configuration) -> dict[str, bytes]:
     """Bytes of every file of the artifact by name, manifest and description of it included."""
     root, paper = Path(configuration["results"]), configuration["paper"]
     if root.is_absolute() or ".." in root.parts:

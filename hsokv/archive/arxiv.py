@@ -5,12 +5,11 @@ arXiv compiles with pdflatex from the root of the archive and takes the bibliogr
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from hsokv.archive.tarball import pack
+from hsokv.definitions import Configuration
 from hsokv.exceptions import ArchiveError
 from hsokv.records import record_files
 from hsokv.report.pdf import overfull, typeset
@@ -19,7 +18,7 @@ SOURCES = ("report.tex", "report.bbl", "references.bib")
 _GRAPHICS = re.compile(r"^[^%\n]*\\includegraphics(?:\[[^\]]*\])?\{([^}]*)\}", re.MULTILINE)
 
 
-def pack_arxiv(results: Path, configuration: Mapping[str, Any], path: Path) -> list[str]:
+def pack_arxiv(results: Path, configuration: Configuration, path: Path) -> list[str]:
     """Write the submission made of a results folder; return what TeX complained of when it was tried.
 
     It is typeset from an empty folder first, with the bibliography that it carries: TeX finds what is missing. No
@@ -41,7 +40,7 @@ def pack_arxiv(results: Path, configuration: Mapping[str, Any], path: Path) -> l
     return complaints
 
 
-def submission(results: Path, configuration: Mapping[str, Any]) -> dict[str, bytes]:
+def submission(results: Path, configuration: Configuration) -> dict[str, bytes]:
     """Bytes of every file of a submission by name; raises ArchiveError where one that is needed is not there.
 
     The records stand in one file, anc/records.jsonl, one a line, in the order of their files.
@@ -57,7 +56,7 @@ def submission(results: Path, configuration: Mapping[str, Any]) -> dict[str, byt
     return members
 
 
-def configuration_text(configuration: Mapping[str, Any]) -> str:
+def configuration_text(configuration: Configuration) -> str:
     """The configuration as it was in force, as JSON: an overlay that gives the same study."""
     return json.dumps(configuration, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

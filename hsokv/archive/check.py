@@ -5,7 +5,9 @@ import filecmp
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import JsonValue
 
 from hsokv.archive.artifact import COMMIT, CONFIGURATION
 from hsokv.archive.manifest import check_manifest, read_manifest
@@ -71,9 +73,9 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
     from hsokv.analysis.statistics import compute
     from hsokv.report.document import write_report, write_tables
     from hsokv.report.figures import draw
+    from hsokv.report.provenance import Context
 
-    kept = ("study", "paper", "digest", "overlays", "versions")
-    document = _read(artifact.results / "report" / "provenance.json", "records", "measured", *kept)
+    document = _read(artifact.results / "report" / "provenance.json", "records", "measured", *Context._fields)
     records, measured = (
         [_below("provenance.json", path) for path in document[kind]] for kind in ("records", "measured")
     )
@@ -94,7 +96,7 @@ def rebuild(artifact: Artifact, output: Path) -> list[str]:
         templates=artifact.folder / "report",
         figures=figures,
         output=output / "report",
-        context={name: document[name] for name in kept},
+        context=Context(*(document[name] for name in Context._fields)),
         measured=document["measured"],
         base=artifact.folder,
     )
@@ -112,7 +114,7 @@ def _below(file: str, path: object) -> Path:
     return Path(str(path))
 
 
-def _read(path: Path, *keys: str) -> dict[str, Any]:
+def _read(path: Path, *keys: str) -> dict[str, JsonValue]:
     """The JSON object in a file, which has these keys."""
     try:
         content = read_json(path)

@@ -6,7 +6,8 @@ Workflow Run Crate 0.5 (https://w3id.org/ro/wfrun/workflow/0.5), written by the 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from hsokv.definitions import Paper
 
 NAME = "ro-crate-metadata.json"
 PROFILES = (
@@ -17,9 +18,7 @@ PROFILES = (
 LICENCE = "https://spdx.org/licenses/MIT"
 
 
-def crate(
-    members: Mapping[str, bytes], paper: Mapping[str, Any], made_of: Iterable[str], made: Iterable[str], commit: str
-) -> str:
+def crate(members: Mapping[str, bytes], paper: Paper, made_of: Iterable[str], made: Iterable[str], commit: str) -> str:
     """The text of ro-crate-metadata.json; the same files give the same bytes.
 
     Args:

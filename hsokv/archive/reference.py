@@ -1,10 +1,10 @@
 """A reference run for the repository's docs: the report in Markdown, its figures and tables, and a manifest of them."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+
+from pydantic import JsonValue
 
 from hsokv.archive import manifest
 from hsokv.exceptions import ArchiveError
@@ -39,7 +39,7 @@ def write_reference(results: Path, folder: Path, command: str) -> None:
         shutil.move(Path(scratch) / "new", folder)
 
 
-def _readme(statistics: Mapping[str, Any], document: Mapping[str, Any], command: str) -> str:
+def _readme(statistics: dict[str, JsonValue], document: dict[str, JsonValue], command: str) -> str:
     time, runs = statistics["time"], statistics["runs"]
     machine = ", ".join(value for value in time["machine"].values() if value)
     took = f"{time['minutes']:.1f} minutes to its statistics" if time["minutes"] else "a time that was not measured"

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -96,7 +96,7 @@ def load(model: str, device: str) -> "HSOKVForSequenceClassification":
     return HSOKVForSequenceClassification.from_pretrained(model).to(device)
 
 
-def texts_and_labels(file: Path, columns: list[str], label: str) -> tuple[list[Any], list[str]]:
+def texts_and_labels(file: Path, columns: list[str], label: str) -> tuple[list[str | tuple[str, ...]], list[str]]:
     """Texts, or pairs of them, and labels of a table."""
     from hsokv.data.texts import read_table
 

@@ -21,13 +21,15 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of `hsokv 
 @group.command("list", short_help="Known data sets, and what is on this machine.")
 def list_data(root: Root = None, as_json: Json = False) -> None:
     """Known data sets, where they come from, their terms, and what is on this machine."""
-    rows = [found(name, data_root(root)) | _terms(name) for name in sorted(SOURCES)]
+    keys = ("url", "bytes", "licence", "terms", "citation")
+    told = {name: {key: getattr(source, key) for key in keys} for name, source in sorted(SOURCES.items())}
+    rows = [found(name, data_root(root)) | terms for name, terms in told.items()]
     if as_json:
         return print_json(rows)
     for row in rows:
         typer.echo(f"{row['name']}: {row['found']}")
         shown = row | {"bytes": f"{row['bytes']:,}"}
-        for key in ("folder", "url", "bytes", "licence", "terms", "citation"):
+        for key in ("folder", *keys):
             if shown[key]:
                 typer.echo(f"  {key}: {shown[key]}")
     return None
@@ -64,8 +66,3 @@ def found(name: str, folder: Path | None) -> dict[str, str | None]:
     if files is None:
         return {"name": name, "found": f"not on this machine (`hsokv data fetch {name}` downloads it)", "folder": None}
     return {"name": name, "found": files.kind, "folder": str(folder or cache)}
-
-
-def _terms(name: str) -> dict[str, str | int]:
-    source = SOURCES[name]
-    return {key: getattr(source, key) for key in ("url", "bytes", "licence", "terms", "citation")}

@@ -7,13 +7,14 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import hsokv
 from hsokv.arms.registry import METHODS
 from hsokv.cli.common import Json, print_json, tell
+from hsokv.definitions import Configuration, Definition
 from hsokv.exceptions import ConfigurationError, HsokvError, check_known
 from hsokv.files import write_json
 from hsokv.machine import device as find_device
@@ -119,7 +120,7 @@ def export(
     _check_target(save_pretrained)
     configuration = _configuration(configfile)
     definition, seed = _find(configuration, benchmark, arm, seed)
-    overlay: dict[str, Any] = {"only": [benchmark]}
+    overlay: dict[str, object] = {"only": [benchmark]}
     if condition is not None:
         check_known("--condition", condition, definition["conditions"])
         overlay["benchmarks"] = {benchmark: {"headline": [condition]}}
@@ -133,8 +134,8 @@ def export(
 
 
 def only(
-    benchmark: str, definition: Mapping[str, Any], condition: str | None, shots: int | None
-) -> tuple[str, dict[str, Any]]:
+    benchmark: str, definition: Definition, condition: str | None, shots: int | None
+) -> tuple[str, dict[str, object]]:
     """The condition that is run, by its name or of so many `shots` where said, and what makes it the only one."""
     if condition is not None and shots is not None:
         raise ConfigurationError("wanted --condition or --shots, came both: a condition has its own shots")
@@ -144,13 +145,13 @@ def only(
         raise ConfigurationError(
             f"--shots: wanted for benchmarks of texts or images, {benchmark} is one of kind {definition['kind']}"
         )
-    conditions: dict[str, Any] = {other: None for other in definition["conditions"] if other != name}
+    conditions: dict[str, dict[str, int] | None] = {other: None for other in definition["conditions"] if other != name}
     if shots is not None:
         conditions[name] = {"shots": shots}
     return name, {"headline": [name], "conditions": conditions}
 
 
-def _configuration(overlays: list[Path] | None) -> dict[str, Any]:
+def _configuration(overlays: list[Path] | None) -> Configuration:
     if not (STUDY / "Snakefile").is_file():
         raise HsokvError(
             f"{STUDY} holds no Snakefile: train and export follow the study's rules; clone the repository and "
@@ -162,7 +163,7 @@ def _configuration(overlays: list[Path] | None) -> dict[str, Any]:
 
     from hsokv.study.config import check_configuration, check_files
 
-    configuration: dict[str, Any] = {}
+    configuration: Configuration = {}
     for path in [STUDY / "config.yaml", *(overlays or [])]:
         check_files([path])
         try:
@@ -183,9 +184,7 @@ def _ablated(arm: str, parts: list[str]) -> str:
     return left if parts else arm
 
 
-def _find(
-    configuration: Mapping[str, Any], benchmark: str, arm: str, seed: int | None
-) -> tuple[Mapping[str, Any], int]:
+def _find(configuration: Configuration, benchmark: str, arm: str, seed: int | None) -> tuple[Definition, int]:
     """The definition of a benchmark, and the seed; refuses a benchmark or arm that is not there."""
     from hsokv.study.benchmarks import arms_of
 
@@ -204,7 +203,7 @@ def _find(
 def _snakemake(
     targets: list[Path],
     overlays: list[Path] | None,
-    overlay: Mapping[str, Any],
+    overlay: Mapping[str, object],
     cores: int,
     environment: Mapping[str, str],
 ) -> None:

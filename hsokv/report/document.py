@@ -1,6 +1,7 @@
 """The report as report.md, report.tex and report.html, of one source: a template that yields Markdown for pandoc."""
 
 import base64
+import html
 import json
 import os
 import re
@@ -10,19 +11,19 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import jinja2
 from jinja2.sandbox import SandboxedEnvironment
 
-from hsokv.analysis.frames import Study
+from hsokv.analysis.frames import Config, Study
+from hsokv.definitions import Paper
 from hsokv.exceptions import ConfigurationError, HsokvError
 from hsokv.files import write_text
 from hsokv.report.cells import Cell, Key, fill, interval, listed
 from hsokv.report.characters import LONG_WORD, escape, label, pdf_string, printable
 from hsokv.report.findings import CONTROLS, RELATIONS, Finding, findings, lead, not_run, verdicts
 from hsokv.report.paper import authors_of
-from hsokv.report.provenance import command, provenance
+from hsokv.report.provenance import Context, command, provenance
 from hsokv.report.tables import View, table_names
 from hsokv.report.tex import table_to_tex
 from hsokv.report.write import Markdown, cells_to_markdown, escape_markdown, table_to_markdown
@@ -30,6 +31,7 @@ from hsokv.report.write import Markdown, cells_to_markdown, escape_markdown, tab
 # What pandoc calls each form; where there is no pandoc, the first is its own source.
 FORMS = {"md": "gfm-tex_math_gfm+tex_math_dollars", "html": "html", "tex": "latex"}
 SOURCE = "report.md.j2"
+SHOWN = ("digest", "versions", "overlays", "paths", "codes", "units", "rules", "numbers", "records")  # in the HTML
 UNITS = {name: name for name in ("points", "FLOPs", "nats", "bits", "KiB")} | {"percent": "%"}  # told in prose
 UNITS["nats x decades"] = "nats \N{MULTIPLICATION SIGN} decades".replace(" ", "\N{NO-BREAK SPACE}")
 NO_PANDOC = (
@@ -144,7 +146,7 @@ def write_report(
     templates: Path,
     figures: Path,
     output: Path,
-    context: Mapping[str, Any],
+    context: Context,
     *,
     measured: Iterable[str] = (),
     base: Path = Path(),
@@ -156,7 +158,7 @@ def write_report(
         records: paths below `base` of the files of records, for their checksums.
         templates: report/ with the source, captions, bibliography and style files.
         figures: the folder that holds `{name}.png` of every figure.
-        context: `study`, `paper`, `digest`, `overlays` and `versions`, all kept in provenance.json.
+        context: what it is made with, all kept in provenance.json.
         measured: paths below `base` of other measurements.
 
     Raises:
@@ -164,9 +166,9 @@ def write_report(
         HsokvError: there is no pandoc; report.md is written all the same.
     """
     study = Study.read(statistics)
-    view, paper = View(study), context["paper"]
+    view, paper = View(study), context.paper
     environment, pandoc, printers, waiting = _environment(templates), _pandoc(), {}, {}
-    variables = {"md": {}, "tex": _tex_variables(paper), "html": {"heading": _escape_html(paper["title"])}}
+    variables = {"md": {}, "tex": _tex_variables(paper), "html": {"heading": html.escape(paper["title"], quote=False)}}
     with ThreadPoolExecutor() as pool:
         for form in FORMS:
             source, printers[form] = _render(environment, view, form, templates, figures, context)
@@ -178,7 +180,8 @@ def write_report(
     used = set().union(*(printer.used for printer in printers.values()))
     document = provenance(study, view.numbers, used, {"records": records, "measured": measured}, context, base)
     folder = Path(study.about.get("records", "results/records")).with_name("statistics").as_posix()
-    pages["html"] = _filled(pages["html"], document, folder, templates, figures)
+    shown = {name: document[name] for name in SHOWN} | {"command": command(context.overlays), "statistics": folder}
+    pages["html"] = _filled(pages["html"], shown, templates, figures)
     pages["tex"], lines = printable(pages["tex"])
     pages["tex"] = pages["tex"].replace("%CHARACTERS", "\n".join(lines), 1)
     for form, page in pages.items():
@@ -220,12 +223,12 @@ def _environment(templates: Path) -> SandboxedEnvironment:
 
 
 def _render(
-    environment: SandboxedEnvironment, view: View, form: str, templates: Path, figures: Path, context: Mapping[str, Any]
+    environment: SandboxedEnvironment, view: View, form: str, templates: Path, figures: Path, context: Context
 ) -> tuple[str, Printer]:
     """The Markdown that pandoc makes a form of; rendered twice, since a reference may come before what it names."""
     study, found = view.study, findings(view.study)
     names = {
-        **context,
+        **context._asdict(),
         "about": study.about,
         "benchmarks": study.about["benchmarks"],
         "form": form,
@@ -236,8 +239,8 @@ def _render(
         "controls": CONTROLS,
         "relations": RELATIONS,
         "not_run": not_run(study),
-        "authors": authors_of(context["paper"]),
-        "command": command(context["overlays"]),
+        "authors": authors_of(context.paper),
+        "command": command(context.overlays),
         "tables": table_names(
             {b: about["stream"] for b, about in view.benchmarks.items()}, scaling=bool(study.about.get("scaling"))
         ),
@@ -257,7 +260,7 @@ def _render(
     return page, printer
 
 
-def _files(benchmarks: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _files(benchmarks: Mapping[str, Config]) -> list[tuple[str, str]]:
     """Checksums of the files of data and of encoders, and revisions of these, each once."""
     told = [(name, about.get("data", {}).get("files", {})) for name, about in benchmarks.items()]
     told += [(one["name"], one["sha256"]) for about in benchmarks.values() for one in about.get("encoders", ())]
@@ -276,7 +279,7 @@ def _pandoc() -> str | None:
 
 def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], templates: Path) -> str:
     """What pandoc makes of the source; no citation may be unknown."""
-    settings: dict[str, Any] = {
+    settings: dict[str, object] = {
         "from": "markdown-smart" + ("-implicit_figures" if form == "md" else ""),
         "to": FORMS[form],
         "wrap": "preserve" if form == "md" else "none",
@@ -324,7 +327,7 @@ def _convert(pandoc: str, form: str, source: str, variables: Mapping[str, str], 
     return page
 
 
-def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
+def _tex_variables(paper: Paper) -> dict[str, str]:
     authors = authors_of(paper)
     places = list(dict.fromkeys(place for _, place in authors if place))
 
@@ -339,16 +342,10 @@ def _tex_variables(paper: Mapping[str, Any]) -> dict[str, str]:
     return shown | {f"pdf{name}": pdf_string(text) for name, text in fields.items()}
 
 
-def _escape_html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
-
-
-def _filled(page: str, document: Mapping[str, Any], statistics: str, templates: Path, figures: Path) -> str:
+def _filled(page: str, provenance: Mapping[str, object], templates: Path, figures: Path) -> str:
     """The page with its style, its script, its numbers and its figures, which pandoc would be slow to read."""
-    kept = ("digest", "versions", "overlays", "paths", "codes", "units", "rules", "numbers", "records")
-    shown = {name: document[name] for name in kept} | {"command": command(document["overlays"])}
     parts = {"style": _read(templates / "report.css"), "script": _read(templates / "report.js")}
-    parts["provenance"] = _compact(shown | {"statistics": statistics}).replace("</", "<\\/")
+    parts["provenance"] = _compact(provenance).replace("</", "<\\/")
     page = re.sub(r'(<img\s+src=")([^"]*)\.png"', lambda image: f'{image[1]}{_embedded(figures, image[2])}"', page)
     return re.sub("<!--(STYLE|SCRIPT|PROVENANCE)-->", lambda part: parts[part[1].lower()], page)
 
@@ -362,7 +359,7 @@ def _embedded(figures: Path, name: str) -> str:
     return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
 
 
-def _compact(document: Any) -> str:
+def _compact(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 

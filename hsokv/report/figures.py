@@ -10,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -24,7 +23,7 @@ from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.distributed.swing_up import TARGET
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report import panels as parts
-from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, Look, frame, grey, in_order, opened
+from hsokv.report.panels import BLUE, BROKEN, DASHED, DOTTED, GREY, ORANGE, Lines, Look, frame, grey, in_order, opened
 
 TASKS_SHOWN = ("full", "ridge", "experience_replay", "joint", "neither", "fine_tune")  # arms drawn task by task
 THOUSANDTH = 1e-3  # nats under which the scale of regret is linear
@@ -59,7 +58,9 @@ def architecture(study: Study) -> Figure:
     return figure
 
 
-def _boxes(axes: Axes, boxes: dict[str, Any], arrows: dict[str, list[Any]]) -> None:
+def _boxes(
+    axes: Axes, boxes: dict[str, tuple[float, float, str, str]], arrows: dict[str, list[tuple[str, str, str]]]
+) -> None:
     axes.set_axis_off()
     axes.set(xlim=(0, 1), ylim=(0, 1))
     drawn = {}
@@ -151,7 +152,7 @@ def learning_curve(study: Study) -> Figure:
     pairs = zip(rows["benchmark"], rows["condition"], strict=True)
     rows = rows.assign(shots=[shots.get(pair) for pair in pairs]).dropna(subset="shots").sort_values("shots")
 
-    def draw(axes: Axes, rows: pd.DataFrame, lines: list[Any]) -> None:
+    def draw(axes: Axes, rows: pd.DataFrame, lines: Lines) -> None:
         points = [int(point) for point in rows["shots"].unique()]
         if len(points) < 2:
             parts.sentence(axes, f"{points[0]} shots a class is the only condition that was run: no curve to draw")
@@ -265,7 +266,7 @@ def flops(study: Study) -> Figure:
     costs = study.costs[["benchmark", "arm", "flops_allowed", "flops_spent"]]
     rows = frame(study, "scores", condition="headline", score="accuracy").merge(costs, "left", ["benchmark", "arm"])
 
-    def draw(axes: Axes, rows: pd.DataFrame, lines: list[Any]) -> None:
+    def draw(axes: Axes, rows: pd.DataFrame, lines: Lines) -> None:
         for look, line in lines:
             parts.bars(axes, line["flops_spent"], line, look)
         for allowed in rows["flops_allowed"].dropna().unique():
@@ -282,7 +283,7 @@ def regret(study: Study) -> Figure:
     rows, spans = frame(study, "regret"), study.regret_spans.set_index("benchmark")
     rows = rows.assign(low=rows["low"].clip(lower=0)).sort_values("flops", kind="stable")  # no regret is under 0
 
-    def draw(axes: Axes, rows: pd.DataFrame, lines: list[Any]) -> None:
+    def draw(axes: Axes, rows: pd.DataFrame, lines: Lines) -> None:
         for look, line in lines:
             steps = look | {"drawstyle": "steps-post", "markevery": [0]}
             if line["mean"].nunique() > 1:
@@ -470,7 +471,7 @@ def scaling(study: Study) -> Figure:
     return figure
 
 
-def _range(row: Any, name: str) -> np.ndarray:
+def _range(row: object, name: str) -> np.ndarray:
     """The lowest and the highest run, as lengths below and above the median."""
     middle = getattr(row, name)
     return np.array([[middle - getattr(row, f"{name}_low")], [getattr(row, f"{name}_high") - middle]])

@@ -1,7 +1,7 @@
 """What the report must say first, decided from the frames alone: how `full` stands to its rivals."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -73,7 +73,8 @@ def _finding(study: Study, name: str) -> Finding:
     contrasts = contrasts[
         (contrasts["benchmark"] == name) & (contrasts["a"] == PROPOSED) & (contrasts["score"] == "accuracy")
     ]
-    standings = {row.b: _standing(row) for row in contrasts.drop_duplicates("b").itertuples()}
+    ends = contrasts.drop_duplicates("b")[["b", "low", "high", "name"]]
+    standings = {b: _standing(b, *others) for b, *others in ends.itertuples(index=False, name=None)}
     baselines = [arm for arm in study.about["baselines"] if arm in means and arm != REFERENCE and arm in standings]
     best = standings[max(baselines, key=means.__getitem__)] if baselines else None
     ablated = standings.get(ABLATED) if ABLATED in means else None
@@ -82,9 +83,9 @@ def _finding(study: Study, name: str) -> Finding:
     )
 
 
-def _standing(row: Any) -> Standing:
-    relation = "better" if row.low > 0 else "worse" if row.high < 0 else "no different"
-    return Standing(row.b, "not measured" if pd.isna(row.low) else relation, row.name, CONTROLS.get(row.b, row.b))
+def _standing(arm: str, low: float, high: float, contrast: str) -> Standing:
+    relation = "better" if low > 0 else "worse" if high < 0 else "no different"
+    return Standing(arm, "not measured" if pd.isna(low) else relation, contrast, CONTROLS.get(arm, arm))
 
 
 def lead(found: Iterable[Finding]) -> str:

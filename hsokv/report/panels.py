@@ -6,7 +6,6 @@ import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -35,7 +34,8 @@ ARM_COLOURS = (BLUE, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", ORANGE, "#00000
 ARM_COLOURS += ("#332288", "#7F9A1B", "#AA4499", "#8A8A8A", "#44AA99", "#882255", "#117733", "#B8A038", "#661100")
 ARM_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*", "d")  # colours alone do not suffice
 KINDS = {"variant": (BLUE, "o"), "baseline": (ORANGE, "s"), "control": (GREY, "D")}
-Look = dict[str, Any]  # of a line: what Line2D takes
+Look = dict[str, object]  # of a line: what Line2D takes
+Lines = list[tuple[Look, pd.DataFrame]]  # by arm
 Panels = dict[str, list[Axes]]
 
 
@@ -102,7 +102,7 @@ def opened(look: Look, synthetic: bool) -> Look:
     return look | {"markerfacecolor": "white"} if synthetic else look
 
 
-def grey(linestyle: Any, width: float = 0.7) -> Look:
+def grey(linestyle: str | tuple[int, tuple[float, ...]], width: float = 0.7) -> Look:
     """The look of a line that is no arm's."""
     return {"color": GREY, "linestyle": linestyle, "linewidth": width}
 
@@ -255,7 +255,8 @@ def dots(
             colour, marker = KINDS[one.arm_kind]
             if one.status == "done":
                 look = opened({"color": colour, "marker": marker, "markerfacecolor": colour}, one.synthetic)
-                axes.errorbar(100 * one.mean, arms.index(one.arm), xerr=whiskers(one, one.mean), **look)
+                ends = [[100 * (one.mean - one.low)], [100 * (one.high - one.mean)]]
+                axes.errorbar(100 * one.mean, arms.index(one.arm), xerr=ends, **look)
             else:
                 words = textwrap.shorten(f"not run: {one.reason}", room(axes) + 8, placeholder=" ...")
                 axes.text(0.03, arms.index(one.arm), fold(words, 99), fontsize=6, **side)
@@ -270,9 +271,9 @@ def dots(
             axes.set_xlim(-reach, reach)
 
 
-def whiskers(rows: Any, middle: Any, scale: float = 100) -> list[np.ndarray]:
-    """The interval of a row, or of rows, as lengths below and above `middle`, in points."""
-    return [np.atleast_1d(scale * (middle - rows.low)), np.atleast_1d(scale * (rows.high - middle))]
+def whiskers(rows: pd.DataFrame, scale: float = 100) -> list[pd.Series]:
+    """The intervals of rows as lengths below and above their means, in points."""
+    return [scale * (rows["mean"] - rows["low"]), scale * (rows["high"] - rows["mean"])]
 
 
 def explain_kinds(figure: Figure, rows: pd.DataFrame, entries: Mapping[str, Look]) -> None:
@@ -284,7 +285,7 @@ def explain_kinds(figure: Figure, rows: pd.DataFrame, entries: Mapping[str, Look
     legend(figure, kinds | entries | stand_in)
 
 
-Draw = Callable[[Axes, pd.DataFrame, list[tuple[Look, pd.DataFrame]]], None]
+Draw = Callable[[Axes, pd.DataFrame, Lines], None]
 
 
 def by_arm(
@@ -325,7 +326,7 @@ def curve(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: Look, *, scale: fl
 def bars(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: Look, *, scale: float = 100, linestyle: str = "") -> None:
     """Draw points of means, in percent, with their intervals as whiskers and, if there is a `linestyle`, a line."""
     look = look | {"linestyle": linestyle}
-    axes.errorbar(x, scale * rows["mean"], yerr=whiskers(rows, rows["mean"], scale), **look)
+    axes.errorbar(x, scale * rows["mean"], yerr=whiskers(rows, scale), **look)
 
 
 def decades(axes: Axes, costs: Iterable[float]) -> None:

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 from hsokv.analysis.scores import SCORES
+from hsokv.definitions import Definition, Paper
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.report.characters import printable, unprintable
 from hsokv.report.pdf import PACKAGES, has_file, has_tex
@@ -25,9 +25,9 @@ _NAME = re.compile(r"[^\W\d_]+(?:[-.]?\w+)*")  # CIFAR-10, but no 63.4
 
 
 def check_paper(
-    paper: Mapping[str, Any],
+    paper: Paper,
     subjects: Iterable[str] = (),
-    benchmarks: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    benchmarks: Mapping[str, Definition] = MappingProxyType({}),
     arms: Iterable[str] = (),
 ) -> None:
     """Refuse a title, names, keywords or an abstract that the report could not print.
@@ -86,7 +86,7 @@ def check_paper(
             raise ConfigurationError(f"{what} needs {file}, which this TeX does not have. Install {packages}.")
 
 
-def authors_of(paper: Mapping[str, Any]) -> list[tuple[str, str]]:
+def authors_of(paper: Paper) -> list[tuple[str, str]]:
     """The name and the affiliation of each author; one without, where the paper is anonymous."""
     if paper["anonymous"]:
         return [(ANONYMOUS, "")]

@@ -78,14 +78,14 @@ def typeset(tex: Path, *, bibtex: bool = True) -> list[str]:
     return re.findall(r"^(?:Overfull .*|(?:LaTeX|Package \w+) Warning: .*)$", log, flags=re.MULTILINE)
 
 
-def overfull(complaints: list[str], most: float = 1.0) -> list[str]:
-    r"""Those complaints of TeX that tell of a box which sticks out by more than `most` points.
+def overfull(complaints: list[str]) -> list[str]:
+    r"""Those complaints of TeX that tell of a box which sticks out by more than a point.
 
     >>> overfull([r"Overfull \hbox (0.4pt too wide) in paragraph", r"Overfull \hbox (12.5pt too wide) in paragraph"])
     ['Overfull \\hbox (12.5pt too wide) in paragraph']
     """
     boxes = ((line, re.match(r"Overfull \\[hv]box \(([\d.]+)pt", line)) for line in complaints)
-    return [line for line, found in boxes if found and float(found[1]) > most]
+    return [line for line, found in boxes if found and float(found[1]) > 1]
 
 
 def _first_error(output: str) -> str:

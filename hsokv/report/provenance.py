@@ -2,11 +2,15 @@
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from hsokv.analysis.frames import Study
+from pydantic import JsonValue
+
+from hsokv.analysis.frames import Config, Study
 from hsokv.analysis.numbers import Number, Numbers
+from hsokv.definitions import Paper
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import checksum, read_json
 from hsokv.report.cells import INTERVALS
@@ -14,24 +18,35 @@ from hsokv.report.cells import INTERVALS
 FORMAT = "hsokv-provenance/2"
 
 
+class Context(NamedTuple):
+    """What a report is made with beside frames and records, kept to make it again: the study as it was analysed, what
+    the configuration says of the paper, its digest, the overlays by name, and the versions of programs."""
+
+    study: Config
+    paper: Paper
+    digest: str
+    overlays: list[str]
+    versions: dict[str, str]
+
+
 def provenance(
     study: Study,
     numbers: Mapping[str, Number],
     printed: Iterable[str],
     files: Mapping[str, Iterable[str]],
-    context: Mapping[str, Any],
+    context: Context,
     base: Path,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The document that is kept as results/report/provenance.json, and that the HTML report carries.
 
     Args:
         printed: keys of the numbers that the report prints.
         files: paths below `base` whose checksums are kept, by kind: records and measured.
-        context: `study`, `paper`, `digest`, `overlays` and `versions`: what all was made with, to make it again.
     """
-    shared: dict[str, dict[Any, int]] = {"units": {}, "rules": {}, "paths": {}}  # what many numbers share, by its index
+    # What many numbers share, by its index.
+    shared: dict[str, dict[str, int]] = {"units": {}, "rules": {}, "paths": {}}
 
-    def index(kind: str, value: Any) -> int:
+    def index(kind: str, value: str) -> int:
         return shared[kind].setdefault(value, len(shared[kind]))
 
     entries = {}
@@ -47,7 +62,7 @@ def provenance(
     codes = _codes(study)
     return {
         "format": FORMAT,
-        **context,
+        **context._asdict(),
         **{kind: {path: checksum(base / path) for path in sorted(paths)} for kind, paths in files.items()},
         "codes": [codes.get(path, []) for path in shared["paths"]],
         **{kind: list(values) for kind, values in shared.items()},
@@ -70,7 +85,7 @@ def command(overlays: Collection[str], records: Iterable[str] = ()) -> str:
     return f"{shlex.join(['rm', *removed])} && {remade}" if removed else remade
 
 
-def trace(key: str, statistics: Path, document: Path) -> dict[str, Any]:
+def trace(key: str, statistics: Path, document: Path) -> dict[str, JsonValue]:
     """All that is known of the number called `key`.
 
     Args:
@@ -126,10 +141,6 @@ def line_ranges(lines: Iterable[int]) -> str:
     >>> line_ranges([1, 2, 3, 7])
     '1-3, 7'
     """
-    runs: list[list[int]] = []
-    for line in sorted(lines):
-        if runs and line == runs[-1][1] + 1:
-            runs[-1][1] = line
-        else:
-            runs.append([line, line])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    runs = [[*run] for _, run in groupby(enumerate(sorted(lines)), lambda place: place[1] - place[0])]
+    ends = [(run[0][1], run[-1][1]) for run in runs]
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ends)

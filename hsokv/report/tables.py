@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from hsokv.analysis.frames import HEADLINE, Study
+from hsokv.analysis.frames import HEADLINE, Config, Study
 from hsokv.analysis.numbers import SCALING, Numbers
 from hsokv.analysis.scaling import NODE_NAMES
 from hsokv.analysis.scores import format_value
@@ -48,7 +48,7 @@ class View:
         """Whether there is such a number, and a run gave it."""
         return key in self.numbers and self.numbers[key].status == "done"
 
-    def cell(self, template: str, stem: str, row: Mapping[str, Any] | None = None) -> Cell:
+    def cell(self, template: str, stem: str, row: Mapping[str, object] | None = None) -> Cell:
         """A cell of a template such as `{hit_rate+}` or `{reached} of {runs}`.
 
         A name stands for the number, or the mean of the score, of this name at a stem, with `+` with its interval; else
@@ -77,12 +77,13 @@ def frame(columns: Iterable[str], rows: list[tuple[Cell, ...]], note: str = "") 
     return made
 
 
-def _every(about: Mapping[str, Any], arm: str) -> bool:
-    return True
-
-
 def by_arm(
-    view: View, columns: Mapping[str, str], of: str, *, dashes: bool = False, where: Callable[..., bool] = _every
+    view: View,
+    columns: Mapping[str, str],
+    of: str,
+    *,
+    dashes: bool = False,
+    where: Callable[[Config, str], bool] | None = None,
 ) -> pd.DataFrame:
     """A row for each benchmark and arm whose headline has one of the scores `of`; a template of a cell by title.
 
@@ -91,7 +92,7 @@ def by_arm(
     """
     rows = []
     for name, about in view.benchmarks.items():
-        for arm in (arm for arm in about["arms"] if where(about, arm)):
+        for arm in (arm for arm in about["arms"] if where is None or where(about, arm)):
             stem = f"{name}.{HEADLINE}.{arm}"
             known = [score for score in of.split() if f"{stem}.{score}.mean" in view.numbers]
             cells = [view.cell(template, stem) for template in columns.values()]
@@ -160,7 +161,7 @@ def tracks(view: View) -> pd.DataFrame:
     return frame([*columns, "full minus it (points)", "lost without memory (points)"], rows)
 
 
-def _unequal(about: Mapping[str, Any], arm: str) -> bool:
+def _unequal(about: Config, arm: str) -> bool:
     """Whether the largest class has twice the test examples of the smallest, or more."""
     sizes = [test for _, test in about.get("data", {}).get("classes", {}).values()]
     return bool(sizes) and max(sizes) >= 2 * min(sizes)

@@ -51,8 +51,10 @@ def table_to_tex(table: Table, name: str, numbers: Mapping[str, Number]) -> str:
     rows = [[tex(cell) for cell in row] for row in table.rows]
     groups = [""] * len(rows)
     if GROUP in columns and len({row[columns.index(GROUP)] for row in plain}) < len(plain):
-        groups = [row[columns.index(GROUP)] for row in rows]
-        plain, rows, (columns,) = (_without(columns.index(GROUP), part) for part in (plain, rows, [columns]))
+        at = columns.index(GROUP)
+        groups = [row[at] for row in rows]
+        for row in (columns, *plain, *rows):
+            del row[at]
 
     layouts = ((layout, _widths(columns, plain, layout)) for layout in LAYOUTS)
     layout, widths = next((found for found in layouts if sum(found[1]) <= LINE), (None, []))
@@ -86,10 +88,6 @@ def table_to_tex(table: Table, name: str, numbers: Mapping[str, Number]) -> str:
         opening = [r"\begin{table}\centering", title, rf"\fit{{{size}", rf"\begin{{tabular}}{tabular}", heading]
         closing = [r"\end{tabular}}", r"\end{table}"]
     return "\n".join([*opening, *body, r"\bottomrule", *closing, ""])
-
-
-def _without(index: int, rows: list[list[str]]) -> list[list[str]]:
-    return [row[:index] + row[index + 1 :] for row in rows]
 
 
 def _signed(heading: str) -> str:

@@ -1,24 +1,17 @@
 """What a benchmark of the configuration is made of: the arms it can run, their modules, its data."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import OWN, DataSource
+from hsokv.definitions import Configuration, Definition, Task
 from hsokv.study.config import KINDS
 
 
-def arms_of(definition: Mapping[str, Any], arms: list[str]) -> list[str]:
+def arms_of(definition: Definition, arms: list[str]) -> list[str]:
     """Those of the study's `arms` that are defined for a benchmark, in their order."""
-
-    def defined(arm: str) -> bool:
-        method = METHODS[arm]
-        if _lives(definition):
-            return method.events is not None
-        with_background = definition["kind"] == "words"
-        return KINDS[definition["kind"]].protocol in method.protocols and (with_background or not method.background)
-
-    return [arm for arm in arms if defined(arm)]
+    kind = definition["kind"]
+    if (protocol := KINDS[kind].protocol) == "events":
+        return [arm for arm in arms if METHODS[arm].events is not None]
+    return [a for a in arms if protocol in METHODS[a].protocols and (kind == "words" or not METHODS[a].background)]
 
 
 def module_of(arm: str, protocol: str = "episode") -> str:
@@ -27,28 +20,25 @@ def module_of(arm: str, protocol: str = "episode") -> str:
     return f"hsokv.arms.{method.events if protocol == 'events' else method.module}"
 
 
-def settings_of(definition: Mapping[str, Any], arm: str) -> tuple[str, ...]:
+def settings_of(definition: Definition, arm: str) -> tuple[str, ...]:
     """The groups of settings that an arm reads under the protocol of a benchmark."""
-    return METHODS[arm].event_settings if _lives(definition) else METHODS[arm].settings
+    lives = KINDS[definition["kind"]].protocol == "events"
+    return METHODS[arm].event_settings if lives else METHODS[arm].settings
 
 
-def _lives(definition: Mapping[str, Any]) -> bool:
-    return KINDS[definition["kind"]].protocol == "events"
-
-
-def source_of(definition: Mapping[str, Any]) -> DataSource | None:
+def source_of(definition: Definition) -> DataSource | None:
     """Where the data of a benchmark come from, where a user's own are included; None for one without data."""
     keys = ("source", *KINDS[definition["kind"]].own)
     return {key: definition[key] for key in keys if key in definition} if "source" in definition else None
 
 
-def manifest_of(name: str, definition: Mapping[str, Any]) -> str | None:
+def manifest_of(name: str, definition: Definition) -> str | None:
     """The name under which the study keeps what it found of a benchmark's data: one for all that share a source."""
     source = definition.get("source")
     return f"{OWN}_{name}" if source == OWN else source
 
 
-def task_of(definition: Mapping[str, Any], arm: str, device: str = "cpu") -> dict[str, Any]:
+def task_of(definition: Definition, arm: str, device: str = "cpu") -> Task:
     """What an arm has to know of a benchmark of the configuration, its seeds apart; arms of images use the device."""
     images = METHODS[arm].images and definition["kind"] == "stream"
     return {
@@ -61,10 +51,10 @@ def task_of(definition: Mapping[str, Any], arm: str, device: str = "cpu") -> dic
     }
 
 
-def described_study(study: Mapping[str, Any], digest: str) -> dict[str, Any]:
+def described_study(study: Configuration, digest: str) -> dict[str, object]:
     """What statistics depend on beside the records; the settings of methods are in the records."""
 
-    def described(definition: Mapping[str, Any]) -> dict[str, Any]:
+    def described(definition: Definition) -> dict[str, object]:
         conditions, elsewhere = definition["conditions"], definition.get("run_in_overlay", {})
         keys = ("seeds", "headline", "conditions", "controls", "published")
         return {key: list(definition.get(key, [])) for key in keys} | {

@@ -1,13 +1,15 @@
-"""What a condition of a benchmark says of its encoder and its texts, read in one place."""
+"""What a condition of a benchmark says of its encoder, read in one place."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hsokv.definitions import Condition
 
 DESCRIPTIONS = "descriptions"
 """The way of tuning an encoder that does not learn from the shots: descriptions guess the labels of other texts."""
 
 
-def encoding_of(name: str, condition: Mapping[str, Any]) -> str:
+def encoding_of(name: str, condition: "Condition") -> str:
     """The encoding whose features a condition reads, a folder of its benchmark's features.
 
     It is `default` or the name of another encoder, with the layer that it is cut after, if any; or the name of the
@@ -24,19 +26,10 @@ def encoding_of(name: str, condition: Mapping[str, Any]) -> str:
     return name if "tuning" in condition else encoder
 
 
-def ranks_on_dev(condition: Mapping[str, Any]) -> bool:
+def ranks_on_dev(condition: "Condition") -> bool:
     """Whether the encoder was tuned on the shots: then folds of them are not unseen, and the dev shots rank settings.
 
     >>> ranks_on_dev({"shots": 16}), ranks_on_dev({"tuning": {"by": "contrast"}})
     (False, True)
     """
-    return condition.get("tuning", {}).get("by", DESCRIPTIONS) != DESCRIPTIONS
-
-
-def descriptions_of(condition: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The descriptions of the labels that arms learn from, or that the encoder is tuned by; None where there are none.
-
-    >>> descriptions_of({"shots": 1, "tuning": {"by": "descriptions", "descriptions": {"words": [["no"], ["yes"]]}}})
-    {'words': [['no'], ['yes']]}
-    """
-    return condition.get("descriptions") or condition.get("tuning", {}).get("descriptions")
+    return "tuning" in condition and condition["tuning"]["by"] != DESCRIPTIONS

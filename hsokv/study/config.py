@@ -6,7 +6,7 @@ A kind of benchmark is a class and a word in `KINDS`.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import OWN, SYNTHETIC
 from hsokv.data.texts import TASKS
+from hsokv.definitions import Configuration, Definition
 from hsokv.exceptions import ConfigurationError, nearest
 from hsokv.study.encoders import encoder_source, encoders_named
 from hsokv.study.rare_words import world_settings
@@ -60,9 +63,9 @@ def _needed(value: object, needed: bool, key: str, where: str) -> None:
         raise _wrong(key, f"{'required' if needed else 'not allowed'} for {where}")
 
 
-def _text(pattern: str, meaning: str) -> Any:
+def _text(pattern: str, meaning: str) -> FieldInfo:
     MEANINGS[pattern] = meaning
-    return Annotated[str, Field(pattern=pattern)]
+    return Field(pattern=pattern)
 
 
 def _one_of(names: Iterable[str]) -> Any:
@@ -71,22 +74,28 @@ def _one_of(names: Iterable[str]) -> Any:
 
 Distinct = Annotated[list[T], AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True})]
 Several = Annotated[Distinct[T], Field(min_length=1, max_length=1000)]
-Name = _text("^[a-z][a-z0-9_]*$", "a name of a-z, 0-9 and _, a letter first")
-BenchmarkName = _text("^[a-z][a-z0-9_-]*$", "a name of a-z, 0-9, _ and -, a letter first")
-Hub = _text("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", "a repository, owner/name")
-Commit = _text("^[0-9a-f]{40}$", "a commit of 40 hexadecimal digits")
-Sha256 = _text("^[0-9a-f]{64}$", "64 hexadecimal digits")
-Orcid = _text(r"^https://orcid\.org/[0-9]{4}(-[0-9]{3}[0-9X]){3}$", "an address of orcid.org")
-Category = _text(r"^[a-z-]+(\.[A-Za-z-]+)?$", "a category of arXiv such as cs.LG")
-Template = _text(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")
-Folder = _text(
-    r"""^[^~{}"'`$*?\\\x00-\x1f][^{}"'`$*?\\\x00-\x1f]*$""", "a path without any of {}\"'`$*?\\ and no ~ in front"
-)
-Line = _text(r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", "a line of text that is not blank")
-Text = _text(
-    r"^[^\x00-\x08\x0b-\x1f]*[^\x00-\x20][^\x00-\x08\x0b-\x1f]*$",
-    "a text that is not blank, without control characters",
-)
+Name = Annotated[str, _text("^[a-z][a-z0-9_]*$", "a name of a-z, 0-9 and _, a letter first")]
+BenchmarkName = Annotated[str, _text("^[a-z][a-z0-9_-]*$", "a name of a-z, 0-9, _ and -, a letter first")]
+Hub = Annotated[str, _text("^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", "a repository, owner/name")]
+Commit = Annotated[str, _text("^[0-9a-f]{40}$", "a commit of 40 hexadecimal digits")]
+Sha256 = Annotated[str, _text("^[0-9a-f]{64}$", "64 hexadecimal digits")]
+Orcid = Annotated[str, _text(r"^https://orcid\.org/[0-9]{4}(-[0-9]{3}[0-9X]){3}$", "an address of orcid.org")]
+Category = Annotated[str, _text(r"^[a-z-]+(\.[A-Za-z-]+)?$", "a category of arXiv such as cs.LG")]
+Template = Annotated[str, _text(r"^[^{}]*\{\}[^{}]*$", "a text with one {} where a word goes")]
+Folder = Annotated[
+    str,
+    _text(
+        r"""^[^~{}"'`$*?\\\x00-\x1f][^{}"'`$*?\\\x00-\x1f]*$""", "a path without any of {}\"'`$*?\\ and no ~ in front"
+    ),
+]
+Line = Annotated[str, _text(r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", "a line of text that is not blank")]
+Text = Annotated[
+    str,
+    _text(
+        r"^[^\x00-\x08\x0b-\x1f]*[^\x00-\x20][^\x00-\x08\x0b-\x1f]*$",
+        "a text that is not blank, without control characters",
+    ),
+]
 Arm = Annotated[Name, AfterValidator(partial(_known, METHODS))]
 Natural = Annotated[int, Field(ge=1, le=100)]
 Few = Annotated[int, Field(ge=1, le=1000)]
@@ -272,10 +281,10 @@ class Benchmark(Model):
     protocol: ClassVar[str] = "episode"
     own: ClassVar[tuple[str, ...]] = ()
 
-    kind: Any
+    kind: str
     seeds: Seeds = Field(description="One run per seed; of words the seed of the world (below 1000 for validation).")
     headline: Several[Name] = Field(description="Conditions whose mean is the benchmark's main score.")
-    conditions: dict[Name, Any]
+    conditions: dict[Name, Model | None]
     flops_allowed: Flops = Field(description="Floating-point operations that an arm may spend in a run.")
     published: list[Published] = Field([], description="Results of others, printed beside the study's, marked.")
 
@@ -672,7 +681,7 @@ class Study(Model):
                 raise _wrong(f"contrasts.{contrast.name}.benchmark", why)
         return self
 
-    def _check_benchmark(self, name: str, benchmark: Mapping[str, Any]) -> None:
+    def _check_benchmark(self, name: str, benchmark: Definition) -> None:
         """What hangs on the name of a benchmark that is run, or on the test set of the study."""
         source = benchmark.get("source")
         if (source in SYNTHETIC) != name.endswith("_synthetic"):
@@ -685,7 +694,7 @@ class Study(Model):
                 raise _wrong(f"benchmarks.{name}.seeds", why)
 
 
-def selected(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def selected(configuration: Configuration) -> tuple[Configuration, list[str]]:
     """The configuration of what is run, and the names of the benchmarks that are left out.
 
     `only` keeps the benchmarks that it names, with their contrasts and criteria, and `cartpole` where it is among them;
@@ -694,8 +703,8 @@ def selected(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
     >>> selected({"benchmarks": {"sst2": None, "mnli": {"conditions": {"a": None, "b": {"shots": 1}}}}})
     ({'benchmarks': {'mnli': {'conditions': {'b': {'shots': 1}}}}}, ['sst2'])
     """
-    study = {key: value for key, value in configuration.items() if key != "only"}
-    only = configuration.get("only")
+    study: Configuration = {**configuration}
+    only = study.pop("only", None)
     study["benchmarks"] = {
         name: {**definition, "conditions": {key: c for key, c in definition["conditions"].items() if c is not None}}
         for name, definition in configuration["benchmarks"].items()
@@ -708,7 +717,7 @@ def selected(configuration: Mapping[str, Any]) -> tuple[dict[str, Any], list[str
     return study, [name for name in configuration["benchmarks"] if name not in study["benchmarks"]]
 
 
-def check_configuration(configuration: Mapping[str, Any]) -> None:
+def check_configuration(configuration: Mapping[str, object]) -> None:
     """Raise ConfigurationError with a sentence for each mistake: its dotted key, what is allowed, what was given."""
     try:
         Study.model_validate(configuration)
@@ -735,8 +744,8 @@ def check_files(paths: Iterable[str | Path]) -> None:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # 1 ms for the study's own file, against 26
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        lines: dict[Any, int] = {}
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        lines: dict[str, int] = {}
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             line = key.start_mark.line + 1
             if key.value in lines:
@@ -761,7 +770,7 @@ _PLAIN = {
 """Words of pydantic, and plainer ones."""
 
 
-def _sentence(error: Any, configuration: Any) -> str:
+def _sentence(error: ErrorDetails, configuration: Any) -> str:
     """An error of pydantic in plain words: the dotted key, what is wrong, what was given."""
     parts, why, given, context = [*error["loc"]], error["type"], error["input"], error.get("ctx", {})
     if parts[-1:] == ["[key]"]:
@@ -815,7 +824,7 @@ def _shown(value: object) -> str:
     return text if len(text) < 80 else f"{text[:77]}..."
 
 
-def groups() -> dict[str, Any]:
+def groups() -> dict[str, JsonSchemaValue]:
     """The JSON schema of each group of keys, by its name."""
     schema = Study.model_json_schema()
     return {"Study": schema, **schema.pop("$defs")}

@@ -4,18 +4,19 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from pydantic.json_schema import JsonSchemaValue
 
 from hsokv.files import write_text
 from hsokv.study.config import MEANINGS, Study, groups
 
 
-def editor_schema() -> dict[str, Any]:
+def editor_schema() -> JsonSchemaValue:
     """The JSON schema of the study and its overlays, of which no key is required."""
 
-    def plain(node: dict[str, Any]) -> dict[str, Any]:
+    def plain(node: JsonSchemaValue) -> JsonSchemaValue:
         node = {key: value for key, value in node.items() if key not in ("required", "discriminator")}
         if node.get("default", 0) is None:
             del node["default"]
@@ -30,7 +31,7 @@ def editor_schema() -> dict[str, Any]:
 def reference() -> str:
     """The page of all keys: a table for each group, with what is allowed, the default, and the meaning."""
 
-    def allowed(node: Mapping[str, Any]) -> str:
+    def allowed(node: JsonSchemaValue) -> str:
         if "$ref" in node:
             name = node["$ref"].rpartition("/")[2]
             return f"[{name}](#{name.lower()})"
@@ -47,7 +48,7 @@ def reference() -> str:
         limits = "".join(f", {word} {node[limit]}" for limit, word in words.items() if limit in node)
         return f"{node.get('type', 'any')}{limits}" + (f", each {allowed(node['items'])}" if "items" in node else "")
 
-    def rows(group: Mapping[str, Any]) -> Iterator[str]:
+    def rows(group: JsonSchemaValue) -> Iterator[str]:
         for name, node in group["properties"].items():
             default = "required" if name in group.get("required", ()) else node.get("default") or ""
             cells = (f"`{name}`", allowed(node), str(default), node.get("description", ""))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hsokv import __version__
 from hsokv.data.rare_words import draw_episode
@@ -14,12 +14,15 @@ from hsokv.study.digest import value_digest
 from hsokv.study.rare_words import draw_world, provenance_data
 from hsokv.study.runs import complete_records
 
+if TYPE_CHECKING:
+    from hsokv.definitions import Condition
+
 
 def run_control(
     benchmark: str,
     control: str,
-    world: Mapping[str, Any],
-    conditions: Mapping[str, Mapping[str, Any]],
+    world: Mapping[str, object],
+    conditions: "Mapping[str, Condition]",
     seeds: list[int],
     records: Path,
     code: str,

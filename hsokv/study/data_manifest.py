@@ -1,9 +1,8 @@
 """What data and encoders hold, whatever their kind: read through once, described in a manifest, checked against a
 benchmark."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +17,10 @@ from hsokv.data.texts import TASKS, Task, read_clinc150, read_texts
 from hsokv.encoders.files import MODALITIES, resolve_encoder
 from hsokv.exceptions import DataError
 from hsokv.machine import cache_folder, data_root
-from hsokv.study.conditions import descriptions_of
 from hsokv.study.encoders import encoder_source
+
+if TYPE_CHECKING:
+    from hsokv.definitions import Configuration, Definition, Manifest, Sought
 
 OWN_VALIDATION = {"clinc150": "val"}
 """Sources with a part for validation, by name: nothing is carved out of their train texts."""
@@ -43,7 +44,7 @@ def locate_data(name: str, source: DataSource, root: Path | None, progress: bool
     return locate(find_source(source["source"]), root, cache_folder())
 
 
-def own_files(source: Mapping[str, Any], encoder_folder: str | None) -> list[str]:
+def own_files(source: "Sought", encoder_folder: str | None) -> list[str]:
     """The files of a user's own that a source or an encoder is made of, sorted; those that are not there are left out.
 
     Nothing is read of them: who reads them says what is missing or damaged.
@@ -86,7 +87,7 @@ def read_dataset(source: DataSource, root: Path | None, part: str = "test") -> D
     return dataset._replace(dropped=dataset.dropped | others)
 
 
-def describe_source(name: str, source: DataSource, root: Path | None, encoder_folder: str | None) -> dict[str, Any]:
+def describe_source(name: str, source: "Sought", root: Path | None, encoder_folder: str | None) -> "Manifest":
     """What a record may say of the data or encoder of one name: the same on every machine that holds the same files.
 
     What is not on this machine is downloaded. Raises DataUnavailableError where it cannot be had.
@@ -102,7 +103,7 @@ def describe_source(name: str, source: DataSource, root: Path | None, encoder_fo
     return described | describe_contents(source, root)
 
 
-def describe_contents(source: DataSource, root: Path | None) -> dict[str, Any]:
+def describe_contents(source: DataSource, root: Path | None) -> "Manifest":
     """`texts` or `images`: the `labels`, examples of each in `train` and `test`, what was `dropped` and why.
 
     Of a user's own `events` the number of each kind.
@@ -121,9 +122,7 @@ def describe_contents(source: DataSource, root: Path | None) -> dict[str, Any]:
     return {kind: {"labels": list(train.names), "train": train.counts(), "test": test.counts(), "dropped": dropped}}
 
 
-def check_contents(
-    name: str, described: Mapping[str, Any], benchmark: Mapping[str, Any], configuration: Mapping[str, Any]
-) -> None:
+def check_contents(name: str, described: "Manifest", benchmark: "Definition", configuration: "Configuration") -> None:
     """Raise DataError where a benchmark asks for more than the data have that `described` tells of."""
     kind, options, conditions = benchmark["kind"], configuration["data"] | benchmark, benchmark["conditions"]
     what, contents = next(((key, described[key]) for key in ("texts", "images") if key in described), (None, None))
@@ -149,13 +148,14 @@ def check_contents(
     if (capacity := benchmark.get("capacity", 2 * len(labels))) < 2 * len(labels):
         raise DataError(f"{name}: {capacity} entries are too few, {2 * len(labels)} are needed, two a class")
     for condition_name, condition in conditions.items():
-        words = (descriptions_of(condition) or {}).get("words", labels)
+        tuning = condition.get("tuning", {})
+        words = condition.get("descriptions", tuning.get("descriptions", {})).get("words", labels)
         if len(words) != len(labels):
             raise DataError(
                 f"{name}: {condition_name} has {len(words)} lists of words, the {len(labels)} classes are {labels}"
             )
         left = sum(contents["train"].values()) - len(labels) * (aside + 2 * condition.get("shots", 0))
-        if (wanted := condition.get("tuning", {}).get("unlabelled", 0)) > left:
+        if (wanted := tuning.get("unlabelled", 0)) > left:
             raise DataError(
                 f"{name}: {condition_name} asks for {wanted} texts without labels, {left} are left beside validation "
                 "rows and shots; ask for fewer"

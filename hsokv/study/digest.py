@@ -3,6 +3,7 @@
 import hashlib
 import json
 import marshal
+import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
@@ -10,10 +11,10 @@ from importlib.util import find_spec
 from opcode import opmap
 from pathlib import Path
 from types import CodeType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
-def value_digest(value: Any) -> str:
+def value_digest(value: object) -> str:
     """SHA-256 of a JSON value, whatever the order of its keys.
 
     >>> value_digest({"a": 1, "b": 2}) == value_digest({"b": 2, "a": 1})
@@ -26,7 +27,8 @@ def code_digest(modules: Iterable[str], scripts: Iterable[Path] = ()) -> str:
     """SHA-256 over the compiled code of modules, of all they import from this package, of scripts, and over the
     versions of torch and numpy.
 
-    Comments, docstrings and layout do not count; a module named only in a string (a table of methods) is not followed.
+    Comments, docstrings, layout and imports for types alone do not count; a module named only in a string (a table of
+    methods) is not followed.
     """
     lines = [f"{name} {version(name)}" for name in ("numpy", "torch")]
     lines += sorted(f"{path.name} {_code(path).digest}" for path in closure(modules, scripts))
@@ -46,6 +48,7 @@ def closure(modules: Iterable[str], scripts: Iterable[Path] = ()) -> set[Path]:
 
 
 NOP = opmap["NOP"]
+FOR_TYPES = re.compile(rb"^if TYPE_CHECKING:\n(?:    .*\n|\n)+", re.MULTILINE)
 
 
 class _Code(NamedTuple):
@@ -59,14 +62,15 @@ class _Code(NamedTuple):
 def _code(path: Path) -> _Code:
     # Compiled: a few times faster than a walk through its syntax tree. Optimised: without docstrings.
     names: set[str] = set()
-    content = _content(compile(path.read_bytes(), "", "exec", dont_inherit=True, optimize=2), names)
+    source = FOR_TYPES.sub(b"if TYPE_CHECKING:\n    pass\n", path.read_bytes())
+    content = _content(compile(source, "", "exec", dont_inherit=True, optimize=2), names)
     packages = {name for name in names if name.split(".")[0] == "hsokv"}
     named = packages | {f"{package}.{name}" for package in packages for name in names}
     imports = tuple(sorted(name for name in named if _path(name)))
     return _Code(hashlib.sha256(marshal.dumps(content, 2)).hexdigest(), imports)
 
 
-def _content(code: CodeType, names: set[str]) -> tuple[Any, ...]:
+def _content(code: CodeType, names: set[str]) -> tuple[object, ...]:
     """What of compiled code says what it does, without its lines; `names` takes up all names in it."""
     names |= set(code.co_names)
     constants = _constant(code.co_consts, names)

@@ -1,12 +1,11 @@
 """The encodings of a benchmark: the features that some of its conditions share, and what makes them."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from hsokv.definitions import Condition, Configuration, Encoder
 from hsokv.machine import device
 from hsokv.study.benchmarks import manifest_of, source_of
 from hsokv.study.conditions import encoding_of
-from hsokv.study.encoders import encoder_of
 
 SETTINGS = {
     "words": ("world", "encoder_steps", "keys", "maps"),
@@ -24,25 +23,25 @@ class Encoding(NamedTuple):
     `encoder`: the name of its encoder in the table, or None; `data`: the names of the manifests of data and encoder."""
 
     function: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     encoder: str | None
     data: list[str]
 
 
-def encodings_of(study: Mapping[str, Any], name: str) -> dict[str, Encoding]:
+def encodings_of(study: Configuration, name: str) -> dict[str, Encoding]:
     """The encodings of the benchmark `name` by name (see `encoding_of`), in the order of its conditions."""
-    groups: dict[str, dict[str, Any]] = {}
+    groups: dict[str, dict[str, Condition]] = {}
     for condition_name, condition in study["benchmarks"][name]["conditions"].items():
         groups.setdefault(encoding_of(condition_name, condition), {})[condition_name] = condition
     return {encoding: _encoding(study, name, conditions) for encoding, conditions in groups.items()}
 
 
-def described(study: Mapping[str, Any], encoder: str) -> dict[str, Any]:
+def described(study: Configuration, encoder: str) -> Encoder:
     """What the configuration says of an encoder, its folder apart: one that moved makes nothing stale."""
     return {key: value for key, value in study["encoders"][encoder].items() if key != "folder"}
 
 
-def _encoding(study: Mapping[str, Any], name: str, conditions: Mapping[str, Any]) -> Encoding:
+def _encoding(study: Configuration, name: str, conditions: dict[str, Condition]) -> Encoding:
     benchmark = study["benchmarks"][name]
     kind, first = benchmark["kind"], next(iter(conditions.values()))
     function = {
@@ -56,12 +55,12 @@ def _encoding(study: Mapping[str, Any], name: str, conditions: Mapping[str, Any]
     if kind == "stream":
         settings["tasks"] = max(condition["tasks"] for condition in conditions.values())
     else:
-        settings["conditions"] = dict(conditions)
+        settings["conditions"] = conditions
     if kind != "words":
         settings |= {"source": source_of(benchmark), "split": study["split"]}
         settings |= {} if "tuning" in first else {"device": device()}
     if kind in ("texts", "events", "images"):
-        encoder = encoder_of(first, study["encoder"] if kind != "images" else None)
+        encoder = first.get("encoder", study["encoder"] if kind != "images" else None)
         settings["encoder"] = encoder and described(study, encoder)
     names = (manifest_of(name, benchmark), encoder and f"encoder_{encoder}")
     return Encoding(function, settings, encoder, [manifest for manifest in names if manifest])

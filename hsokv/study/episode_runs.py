@@ -1,8 +1,7 @@
 """One run on an episode: fit, predict the test queries, score; nothing of the test is seen before."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,19 +9,22 @@ from hsokv.metrics.classification import accuracy, balanced_accuracy, log_loss, 
 from hsokv.metrics.retrieval import chance_hit_rate, gate_entropy, hit_rate, reads, similarity_range
 from hsokv.study.conditions import ranks_on_dev
 from hsokv.study.features import load_episode, read_provenance, read_texts
+from hsokv.study.runs import Found
 
 if TYPE_CHECKING:
     import torch
+    from pydantic import JsonValue
 
-    from hsokv.arms.interface import Fit, Fitted, Prediction
+    from hsokv.arms.interface import Fit, Fitted, Prediction, Settings
     from hsokv.data.episode import Episode
+    from hsokv.definitions import Task
     from hsokv.learning.budget import Budget
 
 SWARM_SCORES = ("diversity", "diversity_initial", "disagreement")
 """Instruments of a swarm that are scores, too."""
 
 
-def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> "tuple[Episode, list[str]]":
+def load(features: Path, seed: int, condition: str, task: "Task") -> "tuple[Episode, list[str]]":
     """The episode of one seed and condition, and the texts of what is learnt from, as people read them."""
     classes = read_provenance(features / f"seed{seed}.npz")["classes"]
     folds = None if ranks_on_dev(task["conditions"][condition]) else task.get("folds")
@@ -33,10 +35,10 @@ def run(
     fit: "Fit",
     episode: "Episode",
     texts: list[str],
-    settings: Mapping[str, Any],
+    settings: "Settings",
     budget: "Budget",
     generator: "torch.Generator",
-) -> dict[str, Any]:
+) -> Found:
     """Scores, outcomes, curves and instruments of the method `fit` on an episode."""
     if "maps" in settings and episode.background is not None:
         budget.charge(episode.background.map_flops)
@@ -50,13 +52,12 @@ def run(
         "macro_f1": macro_f1(predicted, labels),
         "log_loss": log_loss(prediction.log_probs.double().exp().numpy(), labels),
     }
-    told = outcomes(predicted, labels)
-    return {"scores": scores, "outcomes": told, "curves": fitted.curves, "instruments": instruments}
+    return Found(scores, outcomes(predicted, labels), fitted.curves, instruments, {})
 
 
 def inside(
     fitted: "Fitted", prediction: "Prediction", labels: np.ndarray, texts: list[str]
-) -> tuple[dict[str, float], dict[str, Any]]:
+) -> "tuple[dict[str, float], dict[str, JsonValue]]":
     """(scores, instruments) of memory and swarm, where there are these, of a prediction of queries with `labels` [n].
 
     `texts` are those of the entries, where these have some.

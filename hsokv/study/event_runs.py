@@ -1,9 +1,9 @@
 """One run on a stream of events: after every step ask, count what the update took, and in the end look for traces."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,16 +11,19 @@ from hsokv.data.events import KINDS, Events, without_withdrawn
 from hsokv.data.texts import OUT_OF_SCOPE
 from hsokv.metrics.classification import accuracy, auroc, outcomes
 from hsokv.study.features import opened
+from hsokv.study.runs import Found
 
 if TYPE_CHECKING:
     import torch
 
-    from hsokv.arms.events import EventLearner, Start
+    from hsokv.arms.events import EventLearner, Rows, Start
+    from hsokv.arms.interface import Settings
     from hsokv.data.episode import Shots
+    from hsokv.definitions import Task
     from hsokv.learning.budget import Budget
 
 
-def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> "tuple[Events, torch.Tensor, Shots]":
+def load(features: Path, seed: int, condition: str, task: "Task") -> "tuple[Events, torch.Tensor, Shots]":
     """The events of a seed, the features of their texts, and the queries, on the grid that keeps sums exact."""
     import torch
 
@@ -49,7 +52,7 @@ class Life:
         self.labels: dict[int, int] = {}  # of the examples in force
         self.called = torch.arange(labels)  # what each label is called now
 
-    def rows(self, examples: list[int]) -> Any:
+    def rows(self, examples: list[int]) -> "Rows":
         """Examples in force with their labels of today."""
         import torch
 
@@ -60,11 +63,12 @@ class Life:
 
     def tell(self, events: Events, settle: bool = True) -> None:
         """The events of one step; neighbouring ones that add, or withdraw, come together."""
-        for kind, rows in runs_of(events):
-            if KINDS[kind] == "add":
+        for rows in np.split(np.arange(len(events.kind)), np.flatnonzero(np.diff(events.kind)) + 1):
+            kind = KINDS[events.kind[rows[0]]]
+            if kind == "add":
                 self.labels |= dict(zip(events.example[rows].tolist(), events.label[rows].tolist(), strict=True))
                 self.learner.add(self.rows(events.example[rows].tolist()))
-            elif KINDS[kind] == "withdraw":
+            elif kind == "withdraw":
                 named, labels = set(events.example[rows].tolist()), set(events.label[rows].tolist()) - {-1}
                 gone = [one for one, label in self.labels.items() if one in named or label in labels]
                 self.learner.withdraw(self.rows(gone))
@@ -96,22 +100,15 @@ class Life:
         return mask
 
 
-def runs_of(events: Events) -> Iterator[tuple[int, np.ndarray]]:
-    """Neighbouring rows of one kind."""
-    rows = np.arange(len(events.kind))
-    for part in np.split(rows, np.flatnonzero(np.diff(events.kind)) + 1):
-        yield int(events.kind[part[0]]), part
-
-
 def run(
     start: "Start",
     events: Events,
     x: "torch.Tensor",
     queries: "Shots",
-    settings: Mapping[str, Any],
+    settings: "Settings",
     budget: "Budget",
     generator: "torch.Generator",
-) -> dict[str, Any]:
+) -> Found:
     """Scores, outcomes, curves and instruments of an arm that goes through events, whose texts have features `x`.
 
     Outcomes are those after the last step, on the queries whose label is in force then.
@@ -146,19 +143,15 @@ def run(
     carried |= {name: sum(part.nbytes for part in parts) for name, parts in life.learner.carried().items()}
     seconds = curves.pop("update_seconds")
     curves["accuracy_in_force"] = curves.pop("accuracy")
-    return {
-        "scores": {
-            "accuracy": accuracy(predicted, labels),
-            **{name: values[-1] for name, values in curves.items() if name.startswith("auroc")},
-            "update_flops": float(np.mean(curves["update_flops"])),
-            "answer_flops": float(np.mean(curves["answer_flops"])),
-            **traces(events, life, twin, queries),
-        },
-        "outcomes": outcomes(predicted, labels),
-        "curves": curves,
-        "instruments": {"carried": {f"{name}_bytes": size for name, size in carried.items()}},
-        "seconds": {"update_seconds": seconds},
+    scores = {
+        "accuracy": accuracy(predicted, labels),
+        **{name: values[-1] for name, values in curves.items() if name.startswith("auroc")},
+        "update_flops": float(np.mean(curves["update_flops"])),
+        "answer_flops": float(np.mean(curves["answer_flops"])),
+        **traces(events, life, twin, queries),
     }
+    instruments = {"carried": {f"{name}_bytes": size for name, size in carried.items()}}
+    return Found(scores, outcomes(predicted, labels), curves, instruments, {"update_seconds": seconds})
 
 
 def steps_of(events: Events) -> Iterator[Events]:

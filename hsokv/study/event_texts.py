@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ PARTS = {"validation": ("val", ("oos_val", "oos_train")), "test": ("test", ("oos
 
 
 def load_events(
-    source: DataSource, root: Path | None, split: str, definition: Mapping[str, Any], seed: int
+    source: DataSource, root: Path | None, split: str, definition: Mapping[str, object], seed: int
 ) -> tuple[dict[str, np.ndarray], Examples]:
     """(arrays of the events of a seed, queries); own events are the same for every seed."""
     paths = locate_data(source["source"], source, root).paths

@@ -1,15 +1,15 @@
 """A run of the study as a model: its method is fitted again, held against its record, and saved with its encoder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 
 from hsokv.arms.registry import METHODS
 from hsokv.data.catalogue import SOURCES
-from hsokv.data.rare_words import Settings, draw_background, make_world
+from hsokv.data.rare_words import draw_background, make_world
 from hsokv.encoders.files import MINILM, EncoderSource
 from hsokv.exceptions import RecordError
 from hsokv.records import RunRecord
@@ -21,7 +21,11 @@ from hsokv.study.rare_words import spell, train_encoders, world_settings
 from hsokv.study.runs import PROTOCOLS, run_method
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor, nn
+
     from hsokv.arms.interface import Fitted
+    from hsokv.definitions import Definition
     from hsokv.encoders.patches import PatchDictionary
     from hsokv.hub import HSOKVForSequenceClassification
 
@@ -29,6 +33,15 @@ NAMES = {"sst2": ["negative", "positive"], "sst2_synthetic": ["negative", "posit
 """What classes are called that a source only numbers."""
 
 SOURCE = ("shot", "description")  # by the origins of hsokv.arms.members
+
+
+class Parts(TypedDict, total=False):
+    """What a model has beside what its method learnt, as `hsokv.hub.make_model` takes it."""
+
+    labels: list[str]
+    encoder: "nn.Module"
+    tokenizer: "Tokenizer"
+    transform: "tuple[Tensor, Tensor]"
 
 
 class Texts(NamedTuple):
@@ -42,7 +55,7 @@ class Texts(NamedTuple):
 
 def export_model(
     record: RunRecord,
-    definition: Mapping[str, Any],
+    definition: "Definition",
     features: Path,
     scores: Mapping[int, Mapping[str, float]],
     texts: Texts | None = None,
@@ -79,7 +92,7 @@ def export_model(
     return make_model(fitted.predict, capacity=capacity, entries=entries, run=run, **parts)
 
 
-def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) -> "Fitted":
+def fit_again(record: RunRecord, definition: "Definition", features: Path) -> "Fitted":
     """What the method of a record ends with, fitted as it was; RecordError where it does not answer as the record says.
 
     `features` is the folder of the record's condition.
@@ -91,7 +104,7 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
     method = getattr(import_module(module_of(record.arm)), protocol.method)
     answers: list[Fitted] = []
 
-    def kept(*arguments: Any) -> Any:
+    def kept(*arguments: object) -> object:
         found = method(*arguments)
         if protocol.method == "fit":
             answers.append(found)
@@ -104,8 +117,8 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
         **{key: record.configuration[key] for key in ("folds", "capacity") if key in record.configuration},
     }
     budget = Budget(record.flops["allowed"] - kept_back)
-    found = run_method(vars(record), kept, record.configuration["settings"], task, features, budget)
-    if found["outcomes"] != record.outcomes:
+    found = run_method(record, kept, record.configuration["settings"], task, features, budget)
+    if found.outcomes != record.outcomes:
         raise RecordError(
             f"{record.benchmark}/{record.condition}/{record.arm}/seed{record.seed}: fitted again, it does not answer "
             "as its record says: the features or the code have changed; run `snakemake --cores 2` on the record first"
@@ -113,7 +126,7 @@ def fit_again(record: RunRecord, definition: Mapping[str, Any], features: Path) 
     return answers[-1]
 
 
-def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
+def _texts(record: RunRecord, definition: "Definition", path: Path, texts: Texts) -> Parts:
     """Encoder, tokenizer, centre and class names of a text benchmark."""
     import torch
 
@@ -139,7 +152,7 @@ def _texts(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     }
 
 
-def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
+def _words(record: RunRecord, definition: "Definition", path: Path, texts: Texts) -> Parts:
     """The encoders of a world, trained again, its words as a tokenizer; classes are the numbers of the rare words."""
     import torch
 
@@ -154,11 +167,11 @@ def _words(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: 
     return {
         "labels": [f"word {c}" for c in range(settings.rare_words)],
         "encoder": ContextInputs.of(encoders, mean),
-        "tokenizer": word_tokenizer(_vocabulary(settings)),
+        "tokenizer": word_tokenizer(spell(settings, np.arange(1, settings.vocabulary)[:, None])),
     }
 
 
-def _images(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
+def _images(record: RunRecord, definition: "Definition", path: Path, texts: Texts) -> Parts:
     """The patch dictionary of a few-shot task: features as standard scores by its pool, centred on the train shots."""
     if "encoder" in record.configuration["condition"]:
         raise RecordError(
@@ -176,7 +189,7 @@ def _images(record: RunRecord, definition: Mapping[str, Any], path: Path, texts:
     return {"labels": names, "encoder": PatchInputs.of(dictionary), "transform": (mean + scale * centre, scale)}
 
 
-def _stream(record: RunRecord, definition: Mapping[str, Any], path: Path, texts: Texts) -> dict[str, Any]:
+def _stream(record: RunRecord, definition: "Definition", path: Path, texts: Texts) -> Parts:
     """The patch dictionary of a stream, and how its first task scales features; an arm of images has its own."""
     import torch
 
@@ -203,8 +216,3 @@ def _dictionary(arrays: Mapping[str, np.ndarray]) -> "PatchDictionary":
     from hsokv.encoders.patches import PatchDictionary
 
     return PatchDictionary(*(torch.from_numpy(arrays[f"dictionary/{name}"]) for name in PatchDictionary._fields))
-
-
-def _vocabulary(settings: Settings) -> Sequence[str]:
-    """The words of a world, from token 1 on."""
-    return spell(settings, np.arange(1, settings.vocabulary)[:, None])

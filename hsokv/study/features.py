@@ -1,9 +1,7 @@
 """Feature files: what the encoders left for the arms, one .npz per seed, with its provenance inside.
 
 A condition whose encoder is its own (it was tuned for it) has a folder of its own under that of its benchmark, and its
-files hold the test too. A file holds arrays by name and one JSON text, `provenance`:
-{"status": "done" | "not run", "reason", "stamp", "classes": number of them, "shared_test": whether every seed is tested
-on the same examples, "data": {...}, "encoder": {...}}.
+files hold the test too. A file holds arrays by name and one JSON text, its `Provenance`.
 """
 
 import json
@@ -11,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 from zipfile import BadZipFile
 
 import numpy as np
@@ -21,14 +19,33 @@ from hsokv.exceptions import DataError, HsokvError
 from hsokv.files import write_arrays
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from hsokv.data.episode import Episode
+    from hsokv.definitions import Condition, Manifest
     from hsokv.encoders.files import EncoderSource
 
 SAW = {"mnli": ("all-MiniLM-L6-v2", "all-mpnet-base-v2")}
 """Encoders that saw a source in their own training, as their authors say; of others it is not known here."""
 
 
-def write_features(path: Path, provenance: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> None:
+class Provenance(TypedDict):
+    """What a feature file was made of, and what that cost; `stamp` stands for all of it.
+
+    `status`: "done" or "not run", and then the `reason`. `classes`: number of them. `shared_test`: whether every seed
+    is tested on the same examples.
+    """
+
+    status: str
+    reason: str | None
+    stamp: str
+    classes: int
+    shared_test: bool
+    data: "dict[str, JsonValue]"
+    encoder: "dict[str, JsonValue]"
+
+
+def write_features(path: Path, provenance: Provenance, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays and their provenance atomically; the same content gives the same bytes."""
     write_arrays(path, {**arrays, "provenance": np.array(json.dumps(provenance, sort_keys=True))})
 
@@ -46,7 +63,7 @@ def opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
         raise DataError(f"{path}: not a whole feature file ({error}): delete it and run again") from error
 
 
-def read_provenance(path: Path) -> dict[str, Any]:
+def read_provenance(path: Path) -> Provenance:
     """The provenance of a feature file; raises DataError naming a file that is damaged."""
     with opened(path) as arrays:
         return json.loads(str(arrays["provenance"]))
@@ -62,16 +79,16 @@ def is_current(path: Path, stamp: str) -> bool:
 
 
 def done(
-    stamp: str, classes: int, shared_test: bool, data: Mapping[str, object], encoder: Mapping[str, object]
-) -> dict[str, object]:
+    stamp: str, classes: int, shared_test: bool, data: "dict[str, JsonValue]", encoder: "dict[str, JsonValue]"
+) -> Provenance:
     """The provenance of features that were made, by what `stamp` stands for."""
-    made = {"status": "done", "reason": None, "stamp": stamp, "classes": classes, "shared_test": shared_test}
-    return made | {"data": dict(data), "encoder": dict(encoder)}
+    made = {"stamp": stamp, "classes": classes, "shared_test": shared_test, "data": data, "encoder": encoder}
+    return {"status": "done", "reason": None, **made}
 
 
-def not_run(reason: str, data: Mapping[str, object], encoder: Mapping[str, object] | None = None) -> dict[str, object]:
+def not_run(reason: str, data: "dict[str, JsonValue]", encoder: "dict[str, JsonValue] | None" = None) -> Provenance:
     """The provenance of features that could not be made, with the name of their `encoder` where it has one."""
-    return done("", 0, False, data, encoder or {}) | {"status": "not run", "reason": reason}
+    return {**done("", 0, False, data, encoder or {}), "status": "not run", "reason": reason}
 
 
 class Request(NamedTuple):
@@ -86,11 +103,11 @@ class Request(NamedTuple):
     folder: Path
     stamp: str
     report: Callable[[str], None]
-    conditions: Mapping[str, Mapping[str, Any]] = {}
+    conditions: Mapping[str, "Condition"] = {}
     source: DataSource | None = None
     root: Path | None = None
     split: str = "generated"
-    manifests: Sequence[Mapping[str, Any]] = ()
+    manifests: "Sequence[Manifest]" = ()
     encoder: "EncoderSource | None" = None
     device: str = "cpu"
 
@@ -99,7 +116,7 @@ class Made(NamedTuple):
     """What goes into a feature file: arrays, what it says of its encoder, the number of classes, a line for the log."""
 
     arrays: Mapping[str, np.ndarray]
-    encoder: Mapping[str, object]
+    encoder: "dict[str, JsonValue]"
     classes: int
     said: str
 
@@ -137,7 +154,7 @@ def write_missing(
         request.report(f"{path.stem}: {made.said}")
 
 
-def describe_data(request: Request) -> dict[str, object]:
+def describe_data(request: Request) -> "dict[str, JsonValue]":
     """What feature files say of the data they are made from: what their manifest, the first, does."""
     data, encoder = request.manifests[0], request.encoder
     told = {key: data[key] for key in ("name", "kind", "synthetic", "files", "texts", "images") if key in data}

@@ -5,10 +5,11 @@ import resource
 import socket
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hsokv import __version__
 from hsokv.exceptions import BudgetError
@@ -25,9 +26,13 @@ from hsokv.records import (
 )
 from hsokv.study.conditions import encoding_of
 from hsokv.study.digest import value_digest
-from hsokv.study.features import read_provenance
+from hsokv.study.features import Provenance, read_provenance
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from hsokv.arms.interface import Settings
+    from hsokv.definitions import Task
     from hsokv.learning.budget import Budget
 
 
@@ -37,6 +42,16 @@ class Protocol(NamedTuple):
 
     module: str
     method: str
+
+
+class Found(NamedTuple):
+    """What a run tells: the fields of a record of these names, and `seconds` of the parts that it was timed in."""
+
+    scores: dict[str, float]
+    outcomes: str
+    curves: dict[str, list[float]]
+    instruments: "dict[str, JsonValue]"
+    seconds: dict[str, list[float]]
 
 
 PROTOCOLS = {
@@ -97,8 +112,8 @@ def run_arm(
     benchmark: str,
     arm: str,
     module: str,
-    settings: Mapping[str, Any],
-    task: Mapping[str, Any],
+    settings: "Settings",
+    task: "Task",
     seeds: list[int],
     features: Path,
     records: Path,
@@ -114,59 +129,62 @@ def run_arm(
     shared = ["evaluation.npz"] + (["images.npz"] if task.get("images") else [])
 
     @cache
-    def features_of(folder: Path, seed: int) -> tuple[dict[str, Any], str]:
+    def features_of(folder: Path, seed: int) -> tuple[Provenance, str]:
         """Provenance and digest of the features of a seed."""
         parts = [folder / f"seed{seed}.npz", *(folder / name for name in shared)]
         digests = [checksum(part) for part in parts if part.exists()]
         return read_provenance(parts[0]), value_digest(digests)
 
-    def common_of(condition: str, seed: int) -> dict[str, Any]:
-        """What a record says of its run before it is made."""
+    def folder_of(condition: str) -> Path:
+        return features / encoding_of(condition, task["conditions"][condition])
+
+    def before(condition: str, seed: int) -> RunRecord:
+        """The record of a run that is not made: what it is made from is known."""
         definition = task["conditions"][condition]
-        provenance, data = features_of(features / encoding_of(condition, definition), seed)
+        provenance, data = features_of(folder_of(condition), seed)
+        allowed = int(definition.get("flops_allowed", task["flops_allowed"]))
         configuration = {
             "condition": dict(definition),
             "settings": {name: settings[name] for name in sorted(settings)},
             **{key: task[key] for key in ("folds", "capacity") if key in task},
-            "flops_allowed": int(definition.get("flops_allowed", task["flops_allowed"])),
+            "flops_allowed": allowed,
         }
-        return {
-            "benchmark": benchmark,
-            "condition": condition,
-            "arm": arm,
-            "seed": seed,
-            "configuration": configuration,
-            "stamp": {"configuration": value_digest(configuration), "code": code, "data": data},
-            "version": __version__,
-            "data": {**provenance["data"], "encoder": provenance["encoder"]},
-            "shared_test": provenance["shared_test"],
-        }
+        return RunRecord(
+            benchmark=benchmark,
+            condition=condition,
+            arm=arm,
+            seed=seed,
+            status="not run",
+            reason=provenance["reason"] or "its features are there",
+            configuration=configuration,
+            stamp={"configuration": value_digest(configuration), "code": code, "data": data},
+            version=__version__,
+            data={**provenance["data"], "encoder": provenance["encoder"]},
+            flops={"allowed": allowed, "spent": 0},
+            scores={},
+            outcomes="",
+            shared_test=provenance["shared_test"],
+            curves={},
+            instruments={},
+        )
 
     def make(condition: str, seed: int) -> tuple[RunRecord, CostRecord | None]:
-        common, folder = common_of(condition, seed), features / encoding_of(condition, task["conditions"][condition])
-        provenance = features_of(folder, seed)[0]
-        if provenance["status"] == "done":
-            result, cost = _run(common, module, settings, task, folder)
-            return RunRecord(**common, status="done", reason=None, **result), cost
-        flops = {"allowed": common["configuration"]["flops_allowed"], "spent": 0}
-        nothing = {"scores": {}, "outcomes": "", "curves": {}, "instruments": {}}
-        return RunRecord(**common, status="not run", reason=provenance["reason"], flops=flops, **nothing), None
+        folder = folder_of(condition)
+        if features_of(folder, seed)[0]["status"] != "done":
+            return before(condition, seed), None
+        return _run(before(condition, seed), module, settings, task, folder)
 
-    planned = {(name, seed): common_of(name, seed)["stamp"] for name in task["conditions"] for seed in seeds}
+    planned = {(name, seed): before(name, seed).stamp for name in task["conditions"] for seed in seeds}
     complete_records(records_path(benchmark, arm, records), planned, make, report)
 
 
 def _run(
-    common: Mapping[str, Any],
-    module: str,
-    settings: Mapping[str, Any],
-    task: Mapping[str, Any],
-    features: Path,
-) -> tuple[dict[str, Any], CostRecord]:
+    record: RunRecord, module: str, settings: "Settings", task: "Task", features: Path
+) -> tuple[RunRecord, CostRecord]:
     """What tuning the encoder took is spent before the arm begins, by every arm that learns from its features."""
     from hsokv.learning.budget import Budget
 
-    allowed, tuning = common["configuration"]["flops_allowed"], common["data"]["encoder"].get("tuning_flops", 0)
+    allowed, tuning = record.flops["allowed"], record.data["encoder"].get("tuning_flops", 0)
     if tuning >= allowed:
         raise BudgetError(
             f"wanted more than the {tuning:.3g} FLOPs that tuning the encoder took, came flops_allowed {allowed:.3g}; "
@@ -174,39 +192,39 @@ def _run(
         )
     method, budget = getattr(import_module(module), PROTOCOLS[task["protocol"]].method), Budget(allowed - tuning)
     start = time.perf_counter()
-    found = run_method(common, method, settings, task, features, budget)
+    found = run_method(record, method, settings, task, features, budget)
     cost = CostRecord(
-        condition=common["condition"],
-        seed=common["seed"],
+        condition=record.condition,
+        seed=record.seed,
         wall_seconds=time.perf_counter() - start,
         peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         host=socket.gethostname(),
         device=task.get("device", "cpu"),
         threads=1,
-        seconds=found.pop("seconds", {}),
+        seconds=found.seconds,
     )
     flops = {"allowed": allowed, "spent": tuning + budget.spent}
-    return {"flops": flops, **found}, cost
+    told = {name: value for name, value in found._asdict().items() if name != "seconds"}
+    return replace(record, status="done", reason=None, flops=flops, **told), cost
 
 
 def run_method(
-    common: Mapping[str, Any],
-    method: Callable[..., Any],
-    settings: Mapping[str, Any],
-    task: Mapping[str, Any],
+    record: RunRecord,
+    method: Callable[..., object],
+    settings: "Settings",
+    task: "Task",
     features: Path,
     budget: "Budget",
-) -> dict[str, Any]:
-    """What a method scores on the benchmark, condition and seed that `common` names, as a record does.
+) -> Found:
+    """What a method scores on the benchmark, condition and seed that `record` names.
 
     Randomness starts at one seed for each of these, the same for every arm.
     """
     import torch
 
     torch.set_num_threads(1)  # the last digits differ between thread counts
-    name = f"{common['benchmark']}/{common['condition']}/{common['seed']}"
-    root_seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
-    generator = torch.Generator().manual_seed(root_seed)
+    name = f"{record.benchmark}/{record.condition}/{record.seed}"
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
     runs = import_module(PROTOCOLS[task["protocol"]].module)
-    problem = runs.load(features, common["seed"], common["condition"], task)
-    return runs.run(method, *problem, settings, budget, generator)
+    problem = runs.load(features, record.seed, record.condition, task)
+    return runs.run(method, *problem, settings, budget, torch.Generator().manual_seed(seed))

@@ -1,12 +1,15 @@
 """Shots of texts or images, drawn from a pool for every seed and encoded, with one evaluation set for all of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from hsokv.data.examples import PAIR, Examples, draw_shots
 from hsokv.study.features import Made, Request, write_missing
+
+if TYPE_CHECKING:
+    from hsokv.definitions import Condition
 
 SHOWN = ("train", "descriptions", "pseudo")
 """The parts whose texts a feature file keeps, for people."""
@@ -20,7 +23,7 @@ class Encoding(NamedTuple):
     """
 
     features: Callable[[Sequence[Examples]], tuple[Sequence[np.ndarray], int]]
-    told: Mapping[str, object]
+    told: dict[str, object]
     arrays: Mapping[str, np.ndarray] = {}
 
 
@@ -70,7 +73,7 @@ def describe(templates: Sequence[str], words: Sequence[Sequence[str]]) -> Exampl
     return Examples(texts, np.array(labels), tuple(map(str, range(len(words)))))
 
 
-def _draw(pool: Examples, conditions: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, Examples]:
+def _draw(pool: Examples, conditions: "Mapping[str, Condition]", seed: int) -> dict[str, Examples]:
     parts = {}
     for name, condition in conditions.items():
         parts[f"{name}/train"], parts[f"{name}/dev"] = draw_shots(pool, condition["shots"], seed)

@@ -1,8 +1,8 @@
 """One run on a stream: learn task after task, be tested after each on all that came so far."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,17 +10,19 @@ from hsokv.metrics.classification import accuracy, log_loss, outcomes
 from hsokv.metrics.continual import bwt, forgetting, retention
 from hsokv.study.episode_runs import inside
 from hsokv.study.features import opened
+from hsokv.study.runs import Found
 
 if TYPE_CHECKING:
     import torch
 
-    from hsokv.arms.interface import Learn, StreamShape
+    from hsokv.arms.interface import Learn, Settings, StreamShape
     from hsokv.data.episode import Shots
     from hsokv.data.stream import Stream
+    from hsokv.definitions import Task
     from hsokv.learning.budget import Budget
 
 
-def load(features: Path, seed: int, condition: str, task: Mapping[str, Any]) -> "tuple[Stream, StreamShape]":
+def load(features: Path, seed: int, condition: str, task: "Task") -> "tuple[Stream, StreamShape]":
     """The stream of one seed and condition, and what a method knows of it beforehand.
 
     `task` holds the conditions, each with its number of `tasks` and `passes`, `capacity`, the cap on past examples, and
@@ -54,10 +56,10 @@ def run(
     learn: "Learn",
     stream: "Stream",
     shape: "StreamShape",
-    settings: Mapping[str, Any],
+    settings: "Settings",
     budget: "Budget",
     generator: "torch.Generator",
-) -> dict[str, Any]:
+) -> Found:
     """Scores, outcomes, curves and instruments of the method `learn`, tested after every task.
 
     The method is handed one task at a time, and never a test. Outcomes are those after the last task among all classes,
@@ -102,12 +104,8 @@ def run(
             scores[name + ending] = metric(matrices[scenario])
     told = {name: outcomes(answers, labels) for name, answers in predicted.items()}
     instruments |= {"accuracy_matrix": matrices, "outcomes_task_incremental": told["task_incremental"]}
-    return {
-        "scores": scores,
-        "outcomes": told["class_incremental"],
-        "curves": {**fitted.curves, "accuracy_seen": accuracy_seen},
-        "instruments": instruments,
-    }
+    curves = {**fitted.curves, "accuracy_seen": accuracy_seen}
+    return Found(scores, told["class_incremental"], curves, instruments, {})
 
 
 def predictions(log_probs: np.ndarray, labels: np.ndarray, classes_per_task: int) -> dict[str, np.ndarray]:

@@ -1,11 +1,11 @@
 """The encoder of a condition that tunes one: tuned again, as its features were, for a model that keeps it."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hsokv.data.catalogue import DataSource
 from hsokv.data.examples import Examples, draw_shots
 from hsokv.exceptions import RecordError
 from hsokv.study.conditions import DESCRIPTIONS
@@ -14,6 +14,7 @@ from hsokv.study.text import load_texts
 from hsokv.study.tuned_text import ConditionTuner
 
 if TYPE_CHECKING:
+    from hsokv.definitions import Condition
     from hsokv.encoders.texts import TextEncoder
 
 CLOSE = 1e-5
@@ -23,10 +24,10 @@ CLOSE = 1e-5
 def tune_again(
     encoder: "TextEncoder",
     name: str,
-    condition: Mapping[str, Any],
+    condition: "Condition",
     features: Path,
     seed: int,
-    source: Mapping[str, Any],
+    source: DataSource,
     root: Path | None,
     validation_rows: int,
 ) -> "TextEncoder":

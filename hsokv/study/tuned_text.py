@@ -1,8 +1,8 @@
 """The features of text conditions whose encoder is tuned for them: one encoder a seed, its top layers tuned on the
 shots, or on texts without labels that descriptions of the labels label (semi-supervised)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from hsokv.data.examples import PAIR, Examples, draw_shots, draw_unlabelled
 from hsokv.encoders.files import resolve_encoder
@@ -14,6 +14,7 @@ from hsokv.study.shots import arrays_of, describe
 from hsokv.study.text import load_texts
 
 if TYPE_CHECKING:
+    from hsokv.definitions import Condition
     from hsokv.encoders.texts import States, TextEncoder
 
 
@@ -40,7 +41,7 @@ class ConditionTuner:
         pool: the texts that shots are drawn from; with `by: descriptions` also those that are read without labels.
     """
 
-    def __init__(self, encoder: "TextEncoder", condition: Mapping[str, Any], pool: Examples | None) -> None:
+    def __init__(self, encoder: "TextEncoder", condition: "Condition", pool: Examples | None) -> None:
         self.condition, self.tuning = condition, condition["tuning"]
         frozen = encoder.size.layers - self.tuning["layers"]
         if frozen < 0:
@@ -58,7 +59,8 @@ class ConditionTuner:
 
     def read(self, examples: Examples) -> "States":
         """The token states of texts, or of pairs with a PAIR between, below the layers that are tuned."""
-        return read_states(self.below, examples.inputs)
+        rows = [text.split(PAIR) for text in examples.inputs]
+        return self.below.states([text for row in rows for text in row], columns=len(rows[0]))
 
     def tune(self, seed: int, train: Examples, dev: Examples, shots: "States") -> Tuned:
         """Tune for the shots of a seed; `shots` are the states of `train`, and `dev` is only left out."""
@@ -138,9 +140,3 @@ def encode_shots(request: Request, validation_rows: int) -> None:
         return make
 
     write_missing(request, prepare)
-
-
-def read_states(encoder: "TextEncoder", inputs: Sequence[str]) -> "States":
-    """The token states of texts, or of pairs with a PAIR between."""
-    rows = [text.split(PAIR) for text in inputs]
-    return encoder.states([text for row in rows for text in row], columns=len(rows[0]))

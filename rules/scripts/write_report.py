@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hsokv
 from hsokv.report.document import write_report
+from hsokv.report.provenance import Context
 from hsokv.study.job import job
 
 PROGRAMS = ("hsokv", "torch", "numpy", "pandas", "snakemake", "transformers")
@@ -20,6 +21,6 @@ if __name__ == "__main__":
             templates=Path(hsokv.__file__).parents[1] / "report",
             figures=Path(snakemake.input[0]).parent,
             output=Path(snakemake.output[0]).parent,
-            context={name: params[name] for name in ("study", "paper", "digest", "overlays")} | {"versions": versions},
+            context=Context(params.study, params.paper, params.digest, params.overlays, versions),
             measured=list(snakemake.input.measured),
         )

@@ -65,8 +65,7 @@ def life(arm, seed=1):
     settings = {group: SETTINGS[group] for group in method.event_settings}
     learner = import_module(f"hsokv.arms.{method.events}").Learner
     lived = run(learner, *cluster_world(seed), settings, Budget(10**12), torch.Generator().manual_seed(seed))
-    del lived["seconds"]
-    return lived
+    return lived._replace(seconds={})
 
 
 once = cache(life)
@@ -74,7 +73,7 @@ once = cache(life)
 
 @pytest.mark.parametrize("arm", EXACT)
 def test_what_was_withdrawn_leaves_no_trace_in_any_bit(arm):
-    assert [once(arm, seed)["scores"]["exact_answers"] for seed in (1, 2)] == [1.0, 1.0]
+    assert [once(arm, seed).scores["exact_answers"] for seed in (1, 2)] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -85,8 +84,8 @@ def test_a_life_repeats_to_the_bit(arm):
 @pytest.mark.parametrize("arm", [arm for arm in ARMS if arm != "fine_tune"])
 def test_easy_clusters_are_learnt_and_relearnt(arm):
     found = once(arm)
-    assert min(found["curves"]["accuracy_in_force"][-2:]) > 0.8
-    assert found["scores"]["accuracy"] == found["outcomes"].count("1") / len(found["outcomes"])
+    assert min(found.curves["accuracy_in_force"][-2:]) > 0.8
+    assert found.scores["accuracy"] == found.outcomes.count("1") / len(found.outcomes)
 
 
 @pytest.mark.parametrize("arm", ARMS)

@@ -8,6 +8,7 @@ from hsokv.analysis.frames import Study
 from hsokv.analysis.scaling import summarise
 from hsokv.report.document import write_report
 from hsokv.report.figures import FIGURES
+from hsokv.report.provenance import Context
 from tests.analysis import study as plain
 from tests.analysis.example_scaling import SPEED_UP, measured, projected
 
@@ -40,7 +41,7 @@ PAPER = {
     "keywords": ["memory"],
     "abstract": "On CIFAR-10. {headline} {criteria} {study.runs_done} runs; {rare_words.headline.full.accuracy}.",
 }
-CONTEXT = {"study": {}, "paper": PAPER, "digest": "d" * 64, "overlays": ["config/own.yaml"], "versions": {"hsokv": "1"}}
+CONTEXT = Context({}, PAPER, "d" * 64, ["config/own.yaml"], {"hsokv": "1"})
 
 
 def record(benchmark, condition, arm, seed, best):
@@ -94,6 +95,6 @@ def write(folder: Path, study: Study, paper: dict = PAPER) -> Path:
     (folder / "figures").mkdir(exist_ok=True)
     for name in FIGURES:
         (folder / "figures" / f"{name}.png").write_bytes(PIXEL)
-    context, report = CONTEXT | {"paper": paper}, folder / "report"
+    context, report = CONTEXT._replace(paper=paper), folder / "report"
     write_report(folder / "statistics", records, TEMPLATES, folder / "figures", report, context, base=folder)
     return report

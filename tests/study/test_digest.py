@@ -12,6 +12,7 @@ FILES = {
     "low.py": "def add(x):\n    return x + 1\n",
     "knn.py": "K = 1\n\ndef cut(x):\n    return x[:1, 2:]\n",
     "table.py": 'METHODS = {"knn": "hsokv.knn"}\n',
+    "typed.py": "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from hsokv.low import add\n\nX = 1\n",
     "inner.py": "def load():\n    from hsokv.low import add\n\n    return add\n",
 }
 
@@ -57,8 +58,9 @@ def differs(tmp_path, monkeypatch):
         ("hsokv.knn", "knn.py", "K = 1\n", 'K = 1\n"""Neighbours."""\n'),
         ("hsokv.table", "knn.py", "1", "2"),
         ("hsokv.top", "extra.py", "", "X = 1\n"),
+        ("hsokv.typed", "low.py", "1", "2"),
     ],
-    ids=["comment", "docstring", "layout", "docstring of an attribute", "module named in a string", "unused module"],
+    ids=["comment", "docstring", "layout", "attribute's docstring", "named in a string", "unused", "for types"],
 )
 def test_what_changes_no_result_does_not_count(differs, module, name, old, new):
     assert not differs(module, name, old, new)

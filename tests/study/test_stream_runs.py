@@ -53,38 +53,38 @@ def test_scores_and_matrices_by_hand(settings):
 
     found = stream_run("neither", settings, stream, knows(labels))
     right = stream.test.y.numpy() >= PER_TASK
-    assert found["outcomes"] == "".join("01"[int(one)] for one in right)
-    assert found["instruments"]["accuracy_matrix"]["class_incremental"] == [[1.0], [0.0, 1.0], [0.0, 1.0, 1.0]]
+    assert found.outcomes == "".join("01"[int(one)] for one in right)
+    assert found.instruments["accuracy_matrix"]["class_incremental"] == [[1.0], [0.0, 1.0], [0.0, 1.0, 1.0]]
     # All classes of the first task score alike then, so its first class is taken: half of them are right.
-    assert found["instruments"]["accuracy_matrix"]["task_incremental"] == [[1.0], [0.5, 1.0], [0.5, 1.0, 1.0]]
-    told = found["instruments"]["outcomes_task_incremental"]
+    assert found.instruments["accuracy_matrix"]["task_incremental"] == [[1.0], [0.5, 1.0], [0.5, 1.0, 1.0]]
+    told = found.instruments["outcomes_task_incremental"]
     assert told.count("1") == right.sum() + (~right).sum() / 2
     assert all(one == "1" for one, known in zip(told, right, strict=True) if known)
-    scores = found["scores"]
+    scores = found.scores
     assert scores["accuracy"] == pytest.approx(right.mean())
     assert scores["accuracy_task_incremental"] == pytest.approx(5 / 6)
     assert (scores["bwt"], scores["forgetting"], scores["retention"]) == (-0.5, 0.5, 0.5)
     assert scores["bwt_task_incremental"] == -0.25
     assert scores["retention_task_incremental"] == 0.75
     assert scores["carried_bytes"] == 6
-    assert found["curves"]["accuracy_seen"] == pytest.approx([1.0, 0.5, 2 / 3])
+    assert found.curves["accuracy_seen"] == pytest.approx([1.0, 0.5, 2 / 3])
 
 
 def test_a_run_of_an_arm_with_a_memory_says_what_it_holds(settings):
     stream = draw_stream()
     found = stream_run("full", settings, stream)
-    matrices, inside = found["instruments"]["accuracy_matrix"], found["instruments"]["memory"]
+    matrices, inside = found.instruments["accuracy_matrix"], found.instruments["memory"]
     for scenario, ending in (("class_incremental", ""), ("task_incremental", "_task_incremental")):
         assert [len(row) for row in matrices[scenario]] == list(range(1, TASKS + 1))
         for metric in (bwt, forgetting, retention):
-            assert found["scores"][metric.__name__ + ending] == metric(matrices[scenario])
-    assert found["scores"]["accuracy"] == pytest.approx(np.mean(matrices["class_incremental"][-1]))
-    assert found["scores"]["accuracy_task_incremental"] >= found["scores"]["accuracy"]
-    assert len(found["outcomes"]) == len(inside["outcomes_without"]) == len(stream.test.y)
+            assert found.scores[metric.__name__ + ending] == metric(matrices[scenario])
+    assert found.scores["accuracy"] == pytest.approx(np.mean(matrices["class_incremental"][-1]))
+    assert found.scores["accuracy_task_incremental"] >= found.scores["accuracy"]
+    assert len(found.outcomes) == len(inside["outcomes_without"]) == len(stream.test.y)
     assert len(inside["reads"]) == len(inside["labels"])
     assert inside["texts"] == []
-    assert 0 <= found["scores"]["hit_rate"] <= 1
-    assert 0 <= found["scores"]["diversity"] <= 1
+    assert 0 <= found.scores["hit_rate"] <= 1
+    assert 0 <= found.scores["diversity"] <= 1
 
 
 def test_a_method_that_looks_ahead_or_stops_early_is_a_fault(settings):
