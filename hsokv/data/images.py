@@ -160,7 +160,7 @@ def _read_all(classes: dict[str, list[Path]], problems: dict[str, list[Path]]) -
 
     paths = tuple(path for files in classes.values() for path in files)
     pixels = np.zeros((len(paths), *SHAPE), np.uint8)
-    deep = {}
+    deep: dict[Path, float] = {}
     for row, path in enumerate(paths):
         try:
             image = _open(path)
