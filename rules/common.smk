@@ -120,10 +120,13 @@ def watched_files(wildcards):
     return own_files(source, encoder.get("folder"))
 
 
-def content_of(wildcards, input):
-    """What tells a file of a user's own from an older one in its place: its content, of the many images their sizes."""
+def content_of(wildcards):
+    """What tells a file of a user's own from an older one in its place: its content, of the many images their sizes.
+
+    Snakemake would not compare a parameter that is made from `input`.
+    """
     sizes = "folder" in DATA_SOURCES.get(wildcards.source, {})
-    readable = (Path(path) for path in input if os.access(path, os.R_OK))
+    readable = (Path(path) for path in watched_files(wildcards) if os.access(path, os.R_OK))
     return value_digest([path.stat().st_size if sizes else checksum(path) for path in readable])
 
 
