@@ -20,7 +20,7 @@ install = $(1) --quiet --no-deps $(PIP_FLAGS) -r envs/lock.txt && $(1) --quiet -
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: environment report test lint docs campaign
+.PHONY: environment report test lint docs coverage campaign
 
 environment: .venv/.complete
 
@@ -49,6 +49,10 @@ test: lint
 docs: environment
 	@$(BIN)/python -c 'import furo, myst_parser' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -e '.[docs]'
 	$(BIN)/python -m sphinx -W -q -b html docs docs/_build/html
+
+# The lines of the package that the tests run, in jobs and workers too; the floor stands in pyproject.toml.
+coverage: environment
+	$(BIN)/python -m pytest -n logical --dist loadgroup --cov --cov-report=term:skip-covered
 
 # What takes too long for every change: kills at many moments, damage, two runs byte by byte.
 campaign: environment

@@ -99,7 +99,7 @@ def compare_workers(settings: dict) -> tuple[float, float]:
         ups[(ups.index.get_level_values("node") == node) & (ups.index.get_level_values("workers") == count)].min()
         for node, count in (("cores", 2), ("equal_share", 4))
     )
-    print(f"\nTwo processes at once, unrelated: {measure_ceiling(settings, settings['repeats']):.2f} of one alone.")
+    print(f"\nTwo processes at once, unrelated: {measure_ceiling(settings):.2f} of one alone.")
     return two, four
 
 

@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from hsokv.exceptions import HsokvError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+
+_held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())  # folders that are locked here
 
 
 @contextmanager
@@ -56,13 +60,20 @@ def locked(folder: Path) -> Iterator[bool]:
     """Make `folder` and hold it against other processes, which wait; a process that ends lets go however it ends.
 
     Yields False where nobody waits, as the system (Windows) or the file system (NFS) has no such locks. Unlike a file
-    that says so, it leaves nothing in the folder.
+    that says so, it leaves nothing in the folder. Inside a block that holds the folder it does nothing more.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder.resolve()
+    if path in _held.get():
+        yield True
+        return
     descriptor = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
+    alone = descriptor is not None and _flock(descriptor)
+    token = _held.set(_held.get() | {path} if alone else _held.get())
     try:
-        yield descriptor is not None and _flock(descriptor)
+        yield alone
     finally:
+        _held.reset(token)
         if descriptor is not None:
             os.close(descriptor)
 

@@ -39,7 +39,7 @@ class Fitted:
 
     predict: Callable[[Tensor], Prediction]
     curves: dict[str, list[float]] = field(default_factory=dict)
-    instruments: dict[str, Any] = field(default_factory=dict)
+    instruments: dict[str, object] = field(default_factory=dict)
 
 
 class StreamShape(NamedTuple):

@@ -3,7 +3,7 @@
 One code for all four variants, on episodes and streams: a single learner or several, with a memory or without.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -155,7 +155,7 @@ def finish(
 
     gate = torch.tensor(0.0)
     on_dev = ensemble(problems.dev, gate)
-    instruments: dict[str, Any] = {"temperature": temperature.tolist()}
+    instruments: dict[str, object] = {"temperature": temperature.tolist()}
     if len(temperature) > 1:
         instruments["disagreement"] = disagreement(on_dev.by_member(dev.x).argmax(-1).numpy())
     if reader is not None:

@@ -153,7 +153,7 @@ def learn_swarm(
 
 
 def _through_task(
-    progress: Progress,
+    progress: Progress[Learners],
     batches: Iterator[Problems],
     steps: int,
     reader: MemoryReader | None,
@@ -161,7 +161,7 @@ def _through_task(
     search_space: SearchSpace,
     swarm: SwarmSettings,
     budget: Budget,
-) -> Progress:
+) -> Progress[Learners]:
     """All rounds of a task, each through its share of the `steps` minibatches."""
     shares = iter([steps * (r + 1) // swarm.rounds - steps * r // swarm.rounds for r in range(swarm.rounds)])
 
@@ -187,7 +187,7 @@ def _through_task(
     return progress
 
 
-def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
+def with_history(fitted: Fitted, swarm: Swarm[Learners]) -> Fitted:
     """Add what the swarm did to what goes into the record."""
     told = describe(swarm.initial, swarm.history, len(OPTIMIZERS))
     return replace(
@@ -195,12 +195,14 @@ def with_history(fitted: Fitted, swarm: Swarm) -> Fitted:
         curves={
             "fold_log_loss": [float(step.score.min()) for step in swarm.history],
             "spent": [step.spent for step in swarm.history],
-            "diversity": told.pop("diversity_by_round"),
+            "diversity": told.diversity,
             "failed_agents": [int(torch.isinf(step.score).sum()) for step in swarm.history],
         },
         instruments={
             **fitted.instruments,
-            **told,
+            **told._asdict(),
+            "diversity": told.diversity[1],
+            "diversity_initial": told.diversity[0],
             "members": {name: value.tolist() for name, value in swarm.values.items()},
         },
     )

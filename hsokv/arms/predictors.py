@@ -1,14 +1,13 @@
 """What fitted methods predict with, as modules: a linear head, neighbours, and heads mixed with what a memory says."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, one_hot
 
 from hsokv.arms.interface import Prediction, unseen
-from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.learning.head import Head, logits
 from hsokv.learning.modules import WideModule
 from hsokv.memory import KeyValueMemory
@@ -39,10 +38,10 @@ class Predictor(WideModule):
             else:
                 setattr(self, name, part)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """The parts without what was learnt, as JSON: what `from_description` makes a predictor of this form from."""
 
-        def described(part: Any) -> Any:
+        def described(part: Tensor | KeyValueMemory | int | None) -> object:
             if isinstance(part, KeyValueMemory):
                 return {name: getattr(part, name) for name in ("key_dim", "classes", "capacity", "k")}
             return {"shape": [*part.shape], "dtype": str(part.dtype)[6:]} if isinstance(part, Tensor) else part
@@ -50,10 +49,10 @@ class Predictor(WideModule):
         return {name: described(getattr(self, name)) for name in self._names}
 
     @classmethod
-    def from_description(cls, description: Mapping[str, Any]) -> Self:
+    def from_description(cls, description: Mapping[str, object]) -> Self:
         """A predictor whose tensors are zero and whose memory is empty."""
 
-        def made(part: Any) -> Any:
+        def made(part: object) -> object:
             if not isinstance(part, Mapping):
                 return part
             if "shape" in part:
@@ -125,10 +124,6 @@ class Ensemble(Predictor):
         self, classes: int, weight: Tensor, bias: Tensor, temperature: Tensor, **read: Tensor | KeyValueMemory | None
     ) -> None:
         optional = dict.fromkeys(list(Ensemble.__annotations__)[3:])
-        for name in read:
-            check_known("part of an Ensemble", name, optional)
-        if read.get("memory") is not None and (read.get("gate") is None or read.get("inverse_temperature") is None):
-            raise ConfigurationError("an Ensemble with a memory wants a gate and inverse_temperature beside it")
         super().__init__(classes=classes, weight=weight, bias=bias, temperature=temperature, **optional | read)
 
     def forward(self, x: Tensor) -> Prediction:

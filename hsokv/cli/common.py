@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from typer.core import TyperGroup
 
 from hsokv import __version__
 from hsokv.exceptions import HsokvError
+from hsokv.files import locked
 from hsokv.machine import device as find_device
 
 if TYPE_CHECKING:
@@ -75,6 +77,11 @@ def tell(result: Mapping[str, object], as_json: bool, rows: Mapping[str, object]
     for name, value in rows.items():
         typer.echo(f"{name:<{width}}  {format(value, '.4f') if isinstance(value, float) else value}")
     return None
+
+
+def in_turn(model: str, output: Path | None) -> AbstractContextManager[object]:
+    """Other processes that write the same model wait until it is saved, so that nothing they remember is lost."""
+    return locked(Path(model)) if output is None and Path(model).is_dir() else nullcontext()
 
 
 def load(model: str, device: str) -> "HSOKVForSequenceClassification":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, load, print_json, tell, texts_and_labels
+from hsokv.cli.common import Device, Folder, Json, in_turn, load, print_json, tell, texts_and_labels
 from hsokv.exceptions import ConfigurationError, DataError, nearest
 
 File = Annotated[Path, typer.Option(metavar="FILE", help="A .csv, or lines with tabs, with a header.")]
@@ -65,14 +65,15 @@ def remember(
         texts, labels = texts_and_labels(file, [text_column], label_column)
     else:
         texts, labels = text, label or []
-    loaded = load(model, device)
-    new = [name for name in dict.fromkeys(labels) if name not in loaded.labels] if add_classes else []
-    if new:
-        loaded.add_classes(new)
-    if gate is not None:
-        loaded.gate = gate
-    loaded.remember(texts, labels)
-    loaded.save_pretrained(output or model)
+    with in_turn(model, output):
+        loaded = load(model, device)
+        new = [name for name in dict.fromkeys(labels) if name not in loaded.labels] if add_classes else []
+        if new:
+            loaded.add_classes(new)
+        if gate is not None:
+            loaded.gate = gate
+        loaded.remember(texts, labels)
+        loaded.save_pretrained(output or model)
     result = {"entries": len(loaded), "classes": loaded.labels, "gate": loaded.gate, "model": str(output or model)}
     if as_json:
         print_json(result)

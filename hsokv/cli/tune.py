@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hsokv.cli.common import Device, Folder, Json, finite, load, tell, texts_and_labels
+from hsokv.cli.common import Device, Folder, Json, finite, in_turn, load, tell, texts_and_labels
 from hsokv.cli.model import File, Label, Output, Text
 
 
@@ -38,11 +38,6 @@ def tune(
     `remember` is what needs no training; the study's own runs are `train`.
     """
     texts, labels = texts_and_labels(file, text or ["text"], label)
-    loaded = load(model, device)
-    if gate is not None:
-        loaded.gate = gate
-    if loaded.encoder is not None:
-        loaded.encoder.requires_grad_(encoder)
     from transformers import PrinterCallback, ProgressCallback, TrainingArguments
 
     from hsokv.hub.trainer import HSOKVTrainer
@@ -53,18 +48,24 @@ def tune(
         def on_log(self, *_: object, **__: object) -> None:
             pass
 
-    with tempfile.TemporaryDirectory() as folder:
-        plain = {"save_strategy": "no", "logging_strategy": "no", "report_to": [], "disable_tqdm": True}
-        args = TrainingArguments(
-            folder, max_steps=iterations, learning_rate=rate, seed=seed, use_cpu=device == "cpu", **plain
-        )
-        rows = [{"text": one, "label": name} for one, name in zip(texts, labels, strict=True)]
-        trainer = HSOKVTrainer(loaded, args, train_dataset=rows)
-        trainer.remove_callback(PrinterCallback)
-        if sys.stderr.isatty() and not as_json:
-            trainer.add_callback(Bar)
-        loss = trainer.train().training_loss
-    loaded.save_pretrained(output or model)
+    with in_turn(model, output):
+        loaded = load(model, device)
+        if gate is not None:
+            loaded.gate = gate
+        if loaded.encoder is not None:
+            loaded.encoder.requires_grad_(encoder)
+        with tempfile.TemporaryDirectory() as folder:
+            plain = {"save_strategy": "no", "logging_strategy": "no", "report_to": [], "disable_tqdm": True}
+            args = TrainingArguments(
+                folder, max_steps=iterations, learning_rate=rate, seed=seed, use_cpu=device == "cpu", **plain
+            )
+            rows = [{"text": one, "label": name} for one, name in zip(texts, labels, strict=True)]
+            trainer = HSOKVTrainer(loaded, args, train_dataset=rows)
+            trainer.remove_callback(PrinterCallback)
+            if sys.stderr.isatty() and not as_json:
+                trainer.add_callback(Bar)
+            loss = trainer.train().training_loss
+        loaded.save_pretrained(output or model)
     result = {"texts": len(texts), "steps": trainer.state.global_step, "loss": loss, "entries": len(loaded)}
     result |= {"flops": int(trainer.state.total_flos), "model": str(output or model)}
     tell(result, as_json, result | {"flops": f"{result['flops']:.3g}"})

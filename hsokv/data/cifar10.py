@@ -8,7 +8,6 @@ import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -62,7 +61,7 @@ def _names(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _pixels(path: Path, array: Any) -> np.ndarray:
+def _pixels(path: Path, array: object) -> np.ndarray:
     """The array [n, 3072] of bytes that a recorder's state (version, shape, type, by column, content) tells of."""
     try:
         _, (rows, columns), kind, by_column, content = array.state
@@ -74,21 +73,21 @@ def _pixels(path: Path, array: Any) -> np.ndarray:
     return flat.reshape(rows, *SHAPE)
 
 
-def _unpickle(path: Path) -> dict[str, Any]:
+def _unpickle(path: Path) -> dict[str, object]:
     """The dictionary in a pickle, keys as text, arrays as recorders."""
 
     class Recorder:  # made anew for every file: what a pickle sets on it ends with that file
-        def __init__(self, *given: Any) -> None:
+        def __init__(self, *given: object) -> None:
             self.given = given
 
-        def __setstate__(self, state: Any) -> None:
+        def __setstate__(self, state: object) -> None:
             self.state = state
 
     def encode(text: str, encoding: str) -> bytes:  # bytes, as Python 3 writes them for Python 2
         return text.encode("latin1")
 
     class Restricted(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
+        def find_class(self, module: str, name: str) -> object:
             if (module, name) not in _ALLOWED:
                 raise DataError(
                     f"{path}: wanted numbers and names alone, but the file asks for {module}.{name}, "
@@ -109,5 +108,5 @@ def _unpickle(path: Path) -> dict[str, Any]:
     return {_text(key): value for key, value in content.items()}
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     return value.decode("latin1") if isinstance(value, bytes) else value

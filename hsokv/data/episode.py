@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hsokv.exceptions import ConfigurationError, DataError
+from hsokv.exceptions import DataError
 
 
 class Shots(NamedTuple):
@@ -100,16 +100,10 @@ def stratified_folds(shots: Shots, folds: int, classes: int) -> tuple[Fold, ...]
     """Cross-validation folds in which every class is spread as evenly as it goes.
 
     Example j of a class (in the order given) is scored in fold j mod `folds` and learnt from in the others.
-    Raises ConfigurationError where a class has fewer examples than folds.
     """
     place = torch.empty_like(shots.y)
     for c in range(classes):
         members = (shots.y == c).nonzero().squeeze(1)
-        if len(members) < folds:
-            raise ConfigurationError(
-                f"wanted at least {folds} examples of every class for {folds} folds, class {c} has {len(members)}; "
-                "use fewer folds or more shots"
-            )
         place[members] = torch.arange(len(members)) % folds
     return tuple(
         Fold(Shots(shots.x[place != f], shots.y[place != f]), Shots(shots.x[place == f], shots.y[place == f]))

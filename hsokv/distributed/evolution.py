@@ -12,8 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy import ndarray
 
-from hsokv.exceptions import ConfigurationError
-
 TASKS = ("swing_up", "cartpole")
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Adam's, as its authors set them
 TESTS = 64  # starts that a policy is scored on, the same for all
@@ -69,15 +67,8 @@ def init_learner(task: ModuleType, seed: int, agent: int) -> ndarray:
 
 
 def ask(generation: Generation, parts: int) -> list[Part]:
-    """The generation in at most so many parts of equal size; raises ConfigurationError for values out of range."""
-    candidates, episodes = generation.candidates, generation.episodes
-    if candidates < 2 or candidates % 2:
-        raise ConfigurationError(f"candidates: expected an even number of at least 2, got {candidates}")
-    if episodes < 1 or parts < 1:
-        raise ConfigurationError(f"episodes, parts: expected at least 1, got {episodes} and {parts}")
-    if not (np.isfinite(generation.sigma) & (generation.sigma > 0)).all():
-        raise ConfigurationError(f"sigma: expected positive numbers, got {generation.sigma.tolist()}")
-    rows = len(generation.parameters) * candidates
+    """The generation in at most so many parts of equal size."""
+    rows = len(generation.parameters) * generation.candidates
     ends = np.linspace(0, rows, min(parts, rows) + 1).astype(int).tolist()
     return [Part(generation, *ends[i : i + 2]) for i in range(len(ends) - 1)]
 

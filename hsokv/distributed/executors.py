@@ -14,12 +14,12 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import SimpleQueue
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from hsokv.exceptions import BackendError, ConfigurationError, check_known
@@ -32,6 +32,9 @@ RAY_ANSWER_SECONDS = 10.0  # a cluster may take to answer, and to free the cores
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)  # of gRPC's protocol, with empty SETTINGS
 OPENING = threading.Lock()  # one thread connects to Ray, and takes cores there, at a time
 REFUSALS = 3  # results of one part that are not accepted, after which a map ends
+
+P = TypeVar("P")
+R = TypeVar("R")
 
 Answer = tuple[float, bytes, str]
 """Seconds of work, the pickled result, and why there is none; blank where there is."""
@@ -116,10 +119,10 @@ class Executor:
 
     def map(
         self,
-        function: Callable[[Any], Any],
-        parts: Iterable[Any],
-        accept: Callable[[Any], bool] = lambda result: True,
-    ) -> list[Any]:
+        function: Callable[[P], R],
+        parts: Iterable[P],
+        accept: Callable[[R], bool] = lambda result: True,
+    ) -> list[R]:
         """What the function returns for each part, in order; an error closes the executor.
 
         Args:
@@ -148,8 +151,8 @@ class Executor:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _map(self, function: Callable[[Any], Any], parts: list[Any], accept: Callable[[Any], bool]) -> list[Any]:
-        results, todo, refusals = [None] * len(parts), deque(range(len(parts))), Counter[int]()
+    def _map(self, function: Callable[[P], R], parts: list[P], accept: Callable[[R], bool]) -> list[R]:
+        results, todo, refusals = dict[int, R](), deque(range(len(parts))), Counter[int]()
         name = f"{getattr(function, '__module__', '?')}.{getattr(function, '__qualname__', function)}"
         while todo or any(task.part is not None for task in self._pending.values()):
             busy = {task.worker for task in self._pending.values()}
@@ -173,7 +176,7 @@ class Executor:
                         f"a result was refused {REFUSALS} times in a row, it holds NaN or infinity: lower the noise or "
                         "the learning rate"
                     )
-        return results
+        return [results[part] for part in range(len(parts))]
 
     def _begin(self, worker: int) -> None:
         self._live[worker] = self._start()
@@ -189,7 +192,7 @@ class Executor:
             future.set_exception(error)
         self._pending[future] = _Task(worker, part, since)
 
-    def _answers(self, name: str) -> Iterator[tuple[int, bool, Any]]:
+    def _answers(self, name: str) -> Iterator[tuple[int, bool, object]]:
         """Wait, then yield parts that are over, whether the worker was lost, and the result."""
         limits = {True: self.limits.start_seconds, False: self.limits.seconds}  # by whether a worker starts
         ends = {future: task.since + limits[task.part is None] for future, task in self._pending.items()}
@@ -306,7 +309,7 @@ class RayActor(Worker):
         "limits=Limits(start_seconds=...)"
     )
 
-    def __init__(self, ray: ModuleType, runtime_env: dict[str, Any] | None) -> None:
+    def __init__(self, ray: ModuleType, runtime_env: Mapping[str, object] | None) -> None:
         self.ray = ray
         self.actor = ray.remote(num_cpus=1, max_restarts=0, runtime_env=runtime_env)(_Actor).remote()
 
@@ -340,7 +343,7 @@ def open_executor(
     workers: int,
     *,
     address: str | None = None,
-    runtime_env: dict[str, Any] | None = None,
+    runtime_env: Mapping[str, object] | None = None,
     limits: Limits | None = None,
 ) -> Executor:
     """Workers of one of `BACKENDS` that have given a sign of life; a context manager.
@@ -409,7 +412,7 @@ def connect_ray(address: str | None, workers: int) -> ModuleType:
 
 
 def _init_ray(ray: ModuleType, address: str | None, workers: int) -> None:
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
+    options: dict[str, object] = {"log_to_driver": False, "logging_level": "error"}
     if address is None:  # Ray counts cores as it is told; where workers exceed cores the record says so
         options |= {"num_cpus": max(workers, cores()), "include_dashboard": False}
         if threading.current_thread() is not threading.main_thread():  # Linux ends Ray's servers with the thread

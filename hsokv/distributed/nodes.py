@@ -7,21 +7,29 @@ such share. It is no measurement of whole cores, and is never called one.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TypedDict
 
-from hsokv.distributed.executors import Executor, cores
-from hsokv.exceptions import BackendError, ConfigurationError
+from hsokv.distributed.executors import Executor, P, R, cores
+from hsokv.exceptions import BackendError
 
 ROOT = Path("/sys/fs/cgroup/cpu")  # the cpu controller of cgroups, version 1
 PERIOD = 10_000  # microseconds in which a quota is refilled: short beside a generation
 WEIGHT = 10_240  # of a node against other processes, so that these do not take its share
 
 
-def why_no_nodes(settings: Mapping[str, Any] | None) -> str | None:
-    """Why nodes of equal share cannot be had here, or None; `settings`: their numbers, `nodes`, and their `share`."""
+class EqualShare(TypedDict):
+    """Numbers of `nodes`, and the `share` of a core that each has."""
+
+    nodes: list[int]
+    share: float
+
+
+def why_no_nodes(settings: EqualShare | None) -> str | None:
+    """Why nodes of equal share cannot be had here, or None."""
     if settings is None:
         return "the configuration asks for no equal-share nodes"
     if not os.access(ROOT / "cgroup.procs", os.W_OK):
@@ -36,13 +44,8 @@ def equal_share_nodes(executor: Executor, share: float) -> Iterator[None]:
     """Hold every worker to `share` of a core, for the block; this process, the supervisor, shares the first node.
 
     Raises:
-        ConfigurationError: a share outside (0, 1], or shares that add up to more than the cores.
         BackendError: quotas cannot be set here, or a worker was replaced in the block, so that it had no quota.
     """
-    if not 0 < share <= 1 or share * executor.workers > cores():
-        raise ConfigurationError(
-            f"share: expected a share of a core in (0, 1], for {executor.workers} nodes on {cores()} cores, got {share}"
-        )
     folders = [ROOT / f"hsokv-{os.getpid()}-{worker}" for worker in range(executor.workers)]
     losses, supervisor = len(executor.lost), str(os.getpid())
     try:
@@ -72,26 +75,20 @@ def equal_share_nodes(executor: Executor, share: float) -> Iterator[None]:
                     folder.rmdir()
 
 
-class Distant(NamedTuple):
-    """What `run_search` needs of an executor whose workers are so far away."""
+class Distant:
+    """An executor whose workers are `latency` seconds away, each way: they wait so long before and after their work."""
 
-    workers: int
-    lost: list[str]
-    map: Callable[..., list[Any]]
+    def __init__(self, executor: Executor, latency: float) -> None:
+        self.executor, self.latency = executor, latency
+        self.workers, self.lost = executor.workers, executor.lost
 
-
-def distant(executor: Executor, latency: float) -> Distant:
-    """The executor with workers `latency` seconds away, each way: they wait so long before and after their work."""
-
-    def map_far(function: Callable[[Any], Any], parts: Sequence[Any], accept: Callable[..., Any]) -> list[Any]:
-        return executor.map(_wait_around, [(latency, function, part) for part in parts], accept)
-
-    return Distant(executor.workers, executor.lost, map_far)
+    def map(self, function: Callable[[P], R], parts: Sequence[P], accept: Callable[[R], bool]) -> list[R]:
+        """As that of the executor."""
+        return self.executor.map(partial(_wait_around, self.latency, function), parts, accept)
 
 
-def _wait_around(job: tuple[float, Callable[[Any], Any], Any]) -> Any:
-    latency, function, part = job
+def _wait_around(latency: float, function: Callable[[P], R], part: P) -> R:
     time.sleep(latency)
-    found = function(part)
+    result = function(part)
     time.sleep(latency)
-    return found
+    return result

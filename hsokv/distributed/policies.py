@@ -1,6 +1,6 @@
 """The shared memory of policies: a `KeyValueMemory` by what a policy does, beside its parameters and score."""
 
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -8,6 +8,13 @@ from torch import Tensor
 from hsokv.memory import KeyValueMemory
 
 SCORE_CLASSES = 20  # equal intervals of the score in [0, 1]: the quota by class keeps policies of every quality
+
+
+class MemoryContent(TypedDict):
+    """What `PolicyMemory.load_state_dict` needs, as tensors and plain values."""
+
+    memory: dict[str, Tensor]
+    values: dict[tuple[int, int], tuple[Tensor, float]]
 
 
 class PolicyMemory:
@@ -45,11 +52,11 @@ class PolicyMemory:
         names = sorted(self.values, key=lambda name: (-self.values[name][1], name[1], name[0]))[:count]
         return torch.stack([self.values[name][0] for name in names])
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs, as tensors and plain values."""
+    def state_dict(self) -> MemoryContent:
+        """All that `load_state_dict` needs."""
         return {"memory": self.memory.state_dict(), "values": self.values}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: MemoryContent) -> None:
         """Hold what another memory of the same key_dim held."""
         self.memory.load_state_dict(state["memory"])
         self.values = dict(state["values"])

@@ -6,24 +6,60 @@ Measurements depend on the machine and its moment, so they say what they were ta
 import os
 import resource
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from typing import Any
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
 from hsokv.distributed import swing_up
 from hsokv.distributed.evolution import Trial, evaluate, find_task
 from hsokv.distributed.executors import Executor, connect_ray, cores, open_executor
-from hsokv.distributed.nodes import distant, equal_share_nodes
+from hsokv.distributed.nodes import Distant, EqualShare, equal_share_nodes
 from hsokv.distributed.search import Plan, run_search
+from hsokv.distributed.simulation import Measured, ServiceRow
 from hsokv.swarm.history import describe
 
 SEQUENTIAL = {"candidates": 128, "episodes": 1}  # of the single search that needs fewest steps; tuned on other seeds
 BATCH = 256  # policies that random search draws and tries at a time
 
 
-def machine() -> dict[str, Any]:
+class LearningSettings(TypedDict):
+    """What `measure_learning` reads: `candidates` in a generation, `rounds` of generations, `steps` of a run."""
+
+    candidates: int
+    episodes_per_candidate: int
+    rounds: int
+    steps: float
+    seeds: list[int]
+
+
+class SpeedSettings(TypedDict):
+    """What is timed: `rounds` generations in each of `periods`, `repeats` times, on so many `workers` and nodes."""
+
+    candidates: int
+    episodes_per_candidate: int
+    rounds: int
+    periods: int
+    repeats: int
+    workers: list[int]
+    backends: list[str]
+    equal_share: EqualShare | None
+
+
+class Speed(NamedTuple):
+    """Environment steps a second, wall seconds, the `overhead` of `_overhead`, and what supervisor and workers took."""
+
+    throughput: float
+    seconds: float
+    overhead: float
+    bytes_sent: int
+    supervisor_cpu_seconds: float
+    work_seconds: float
+    peak_memory_bytes: int
+
+
+def machine() -> dict[str, float]:
     """What a measurement stands on: cores, and load in the minute before."""
     return {"cores": cores(), "load": round(os.getloadavg()[0], 2)}
 
@@ -46,14 +82,11 @@ def learning_arms(candidates: int, episodes: int, managers: int, rounds: int) ->
     }
 
 
-def measure_learning(settings: Mapping[str, Any], managers: int, backend: str, workers: int) -> list[dict[str, Any]]:
-    """One row per arm and seed, on swing-up, all with the same allowance of steps.
-
-    `settings`: candidates, episodes_per_candidate, rounds, steps and seeds.
-    """
+def measure_learning(settings: LearningSettings, managers: int) -> list[dict[str, object]]:
+    """One row per arm and seed, on swing-up, all with the same allowance of steps, on two processes or in one."""
     episodes, rows = settings["episodes_per_candidate"], []
     arms = learning_arms(settings["candidates"], episodes, managers, settings["rounds"])
-    with open_executor(backend, workers) as many, open_executor("single", 1) as one:
+    with open_executor("processes", 2) as many, open_executor("single", 1) as one:
         run_search(arms["one_search"], many, rounds=1)  # in which workers load what they need
         for seed in settings["seeds"]:
             for arm, plan in arms.items():
@@ -97,7 +130,7 @@ def _reached(best: float, steps: int, seconds: float) -> dict[str, float | None]
     }
 
 
-def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, Any]:
+def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, object]:
     """What a run took to the target, its best score by steps, and the swarm's instruments."""
     sent, first = executor.sent, len(executor.timings)
     outcome = run_search(plan, executor, steps=steps, target=swing_up.TARGET)
@@ -106,9 +139,9 @@ def _learn(plan: Plan, executor: Executor, steps: float) -> dict[str, Any]:
     return {
         **_reached(last.best, last.steps, last.seconds),
         "curve": [[event.steps, event.best] for event in outcome.events],
-        "copies": sum(int((np.array(parents) != own).sum()) for parents in told["lineage"]),
-        "diversity": told["diversity"],
-        "lineage": told["lineage"],
+        "copies": sum(int((np.array(parents) != own).sum()) for parents in told.lineage),
+        "diversity": told.diversity[1],
+        "lineage": told.lineage,
         "bytes_sent": executor.sent - sent,
         "overhead": _overhead(executor, first, last.seconds),
     }
@@ -120,37 +153,35 @@ def _overhead(executor: Executor, first: int, seconds: float) -> float:
     return max(0.0, 1 - float(work.max()) / seconds)
 
 
-def timed(executor: Executor, plan: Plan, periods: int, share: float | None, latency: float = 0.0) -> dict[str, Any]:
+def timed(executor: Executor, plan: Plan, periods: int, share: float | None, latency: float = 0.0) -> Speed:
     """A run of so many rounds on warm workers, held to `share` of a core each if one is given."""
     with equal_share_nodes(executor, share) if share is not None else nullcontext():
-        far = distant(executor, latency) if latency else executor
+        far = Distant(executor, latency) if latency else executor
         sent, first, before = executor.sent, len(executor.timings), time.process_time()
         last = run_search(plan, far, rounds=periods).events[-1]
         used = time.process_time() - before
-    timings = executor.timings[first:]
-    return {
-        "throughput": last.steps / last.seconds,
-        "seconds": last.seconds,
-        "overhead": _overhead(executor, first, last.seconds),
-        "bytes_sent": executor.sent - sent,
-        "supervisor_cpu_seconds": used,
-        "work_seconds": sum(timing.work for timing in timings),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
+    return Speed(
+        throughput=last.steps / last.seconds,
+        seconds=last.seconds,
+        overhead=_overhead(executor, first, last.seconds),
+        bytes_sent=executor.sent - sent,
+        supervisor_cpu_seconds=used,
+        work_seconds=sum(timing.work for timing in executor.timings[first:]),
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    )
 
 
-def speed_plan(settings: Mapping[str, Any], nodes: int = 1) -> Plan:
+def speed_plan(settings: SpeedSettings, nodes: int = 1) -> Plan:
     """The one search that is timed, with `candidates` for each of so many nodes."""
     candidates = settings["candidates"] * nodes
     return Plan(candidates=candidates, episodes=settings["episodes_per_candidate"], generations=settings["rounds"])
 
 
-def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> list[dict[str, Any]]:
+def measure_speed(settings: SpeedSettings, address: str | None = None) -> list[dict[str, object]]:
     """Environment steps a second by backend, workers and node, in turns, so that other load weighs on all alike.
 
-    `settings`: candidates, episodes_per_candidate, rounds, periods, repeats, workers, backends, and `equal_share`:
-    nodes and share of a core, or None. Strong scaling: the same candidates in all; weak: as many for each worker.
-    Without the address of a cluster, whole cores are measured for as many workers as there are cores.
+    Strong scaling: the same candidates in all; weak: as many for each worker. Without the address of a cluster, whole
+    cores are measured for as many workers as there are cores.
     """
     rows, counts = [], [count for count in settings["workers"] if address or count <= cores()]
     kinds = [("cores", None, counts)]
@@ -171,17 +202,26 @@ def measure_speed(settings: Mapping[str, Any], address: str | None = None) -> li
                         plan = speed_plan(settings, count if scaling == "weak" else 1)
                         row = {"scaling": scaling, "backend": backend, "node": node, "workers": count}
                         row |= {"candidates": plan.candidates, "repeat": repeat}
-                        rows.append(row | timed(executor, plan, settings["periods"], share) | machine())
+                        speed = timed(executor, plan, settings["periods"], share)
+                        rows.append(row | speed._asdict() | machine())
     return rows
 
 
-def measure_service(settings: Mapping[str, Any], latencies: Sequence[float]) -> dict[str, list[dict[str, Any]]]:
-    """What the simulation is fitted to, `services` of one node for each size of part, and what it is tried on:
-    `configurations`, all nodes and latencies, strong scaling. Nodes are of equal share where the settings say so."""
+class Measurement(TypedDict):
+    """`services` of one node for each size of part, and `configurations`: all nodes and latencies, strong scaling."""
+
+    services: list[ServiceRow]
+    configurations: list[Measured]
+
+
+def measure_service(settings: SpeedSettings, latencies: Sequence[float]) -> Measurement:
+    """What the simulation is fitted to, and what it is tried on; nodes are of equal share where the settings say so."""
     share, nodes = None, settings["workers"]
     if settings["equal_share"]:
         share, nodes = settings["equal_share"]["share"], settings["equal_share"]["nodes"]
-    services, configurations, whole = [], [], speed_plan(settings)
+    services: list[ServiceRow] = []
+    configurations: list[Measured] = []
+    whole = speed_plan(settings)
     with ExitStack() as stack:
         executors = {n: stack.enter_context(open_executor("processes", n)) for n in sorted({1, *nodes})}
         for executor in executors.values():
@@ -195,28 +235,37 @@ def measure_service(settings: Mapping[str, Any], latencies: Sequence[float]) -> 
             timings = one.timings[first:-1]  # but for the finalists
             timings = [t for i, t in enumerate(timings) if i % (plan.generations + 1) != plan.generations]
             work, transfer = [t.work for t in timings], [t.transfer for t in timings]
-            handle = _handling(one, share)
-            supervise = (found["seconds"] - sum(work) - sum(transfer)) / generations
-            steps = round(found["throughput"] * found["seconds"] / generations)
-            row = {"candidates": plan.candidates, "work": work, "transfer": transfer, "handle": handle}
-            services.append(row | {"supervise": max(0.0, supervise), "steps": steps, "trips": 1 + 1 / plan.generations})
+            supervise = (found.seconds - sum(work) - sum(transfer)) / generations
+            steps = round(found.throughput * found.seconds / generations)
+            services.append(
+                {
+                    "candidates": plan.candidates,
+                    "work": work,
+                    "transfer": transfer,
+                    "handle": _handling(one),
+                    "supervise": max(0.0, supervise),
+                    "steps": steps,
+                    "trips": 1 + 1 / plan.generations,
+                }
+            )
         for count in nodes:
             for latency in latencies:
                 turns = range(settings["repeats"])
                 found = [timed(executors[count], whole, settings["periods"], share, latency) for _ in turns]
-                place = {"nodes": count, "latency": latency, "candidates": whole.candidates}
-                configurations.append(place | {"throughput": float(np.median([run["throughput"] for run in found]))})
+                throughput = float(np.median([run.throughput for run in found]))
+                row = {"nodes": count, "latency": latency, "candidates": whole.candidates, "throughput": throughput}
+                configurations.append(row)
     return {"services": services, "configurations": configurations}
 
 
-def _handling(executor: Executor, share: float | None, parts: int = 200) -> float:
+def _handling(executor: Executor) -> float:
     """Processor seconds of the supervisor for a part, one way."""
-    before = time.process_time()
+    before, parts = time.process_time(), 200
     executor.map(abs, [0] * parts)
     return (time.process_time() - before) / (2 * parts)
 
 
-def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
+def measure_ceiling(settings: SpeedSettings) -> float:
     """How many times the work of one process two do at once here: 2 where they do not disturb each other."""
     trial = Trial("swing_up", np.zeros((settings["candidates"] // 4, swing_up.SIZE), np.float32))
     with open_executor("processes", 2) as executor:
@@ -227,4 +276,4 @@ def measure_ceiling(settings: Mapping[str, Any], repeats: int) -> float:
             return float(np.mean([timing.work for timing in executor.timings[first:]]))
 
         seconds(2)  # in which processes load what they need
-        return float(np.median([2 * seconds(1) / seconds(2) for _ in range(repeats)]))
+        return float(np.median([2 * seconds(1) / seconds(2) for _ in range(settings["repeats"])]))

@@ -9,7 +9,8 @@ import io
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from hsokv.distributed.evolution import Generation, Trial, ask, evaluate, evaluate_part, find_task, init_learner, tell
 from hsokv.distributed.executors import Executor
+from hsokv.distributed.nodes import Distant
 from hsokv.distributed.policies import PolicyMemory
 from hsokv.exceptions import ConfigurationError
 from hsokv.files import replacing
@@ -68,7 +70,7 @@ class Outcome(NamedTuple):
     """The swarm at the end, the shared memory, all events; `policy` [P] and `score`: the best of the memory's
     finalists, scored on fresh starts."""
 
-    progress: Progress
+    progress: Progress[Tensor]
     memory: PolicyMemory
     events: list[Event]
     policy: Tensor
@@ -95,13 +97,13 @@ def search_space(task: str) -> SearchSpace:
 
 def run_search(
     plan: Plan,
-    executor: Executor,
+    executor: Executor | Distant,
     *,
     rounds: int = 10**6,
     steps: float = float("inf"),
     target: float | None = None,
     checkpoint: Path | None = None,
-    watch: Callable[[Event], Any] = lambda event: None,
+    watch: Callable[[Event], object] = lambda event: None,
 ) -> Outcome:
     """Search until `rounds` are done, the next would pass `steps` environment steps, or a score reaches `target`.
 
@@ -116,7 +118,8 @@ def run_search(
         HsokvError: the checkpoint cannot be written.
         BackendError: no worker is left, or a generation fails again and again.
     """
-    counts = {"managers": plan.managers, "agents": plan.agents, "generations": plan.generations, "rounds": rounds}
+    counts = {name: getattr(plan, name) for name in ("candidates", "episodes", "generations", "managers", "agents")}
+    counts["rounds"] = rounds
     if wrong := {name: count for name, count in counts.items() if count < 1}:
         raise ConfigurationError(f"{', '.join(wrong)}: expected at least 1, got {list(wrong.values())}")
     task, count = find_task(plan.task), plan.managers * plan.agents
@@ -183,11 +186,11 @@ def _is_finite(found: tuple[np.ndarray, int]) -> bool:
     return bool(np.isfinite(found[0]).all())
 
 
-def _behaviour(task: Any, policies: np.ndarray) -> Tensor:
+def _behaviour(task: ModuleType, policies: np.ndarray) -> Tensor:
     return torch.from_numpy(task.behaviour(policies.astype(np.float32)).astype(np.float32))
 
 
-def _write(path: Path, plan: Plan, progress: Progress, memory: PolicyMemory, events: list[Event]) -> None:
+def _write(path: Path, plan: Plan, progress: Progress[Tensor], memory: PolicyMemory, events: list[Event]) -> None:
     content = {"plan": plan._asdict(), "progress": progress, "memory": memory.state_dict()}
     file = io.BytesIO()
     torch.save(content | {"events": [tuple(event) for event in events]}, file)
@@ -195,7 +198,7 @@ def _write(path: Path, plan: Plan, progress: Progress, memory: PolicyMemory, eve
         temporary.write_bytes(file.getvalue())
 
 
-def _read(path: Path, plan: Plan, memory: PolicyMemory) -> tuple[Progress, list[Event]]:
+def _read(path: Path, plan: Plan, memory: PolicyMemory) -> tuple[Progress[Tensor], list[Event]]:
     if not path.is_file():
         raise ConfigurationError(f"the checkpoint {path} is not a file. Name another")
     try:

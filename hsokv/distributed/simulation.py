@@ -5,13 +5,11 @@ of a part are drawn from what one node was measured to take for a part of that s
 after the other, both ways, and the network adds a latency each way.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy import ndarray
-
-from hsokv.exceptions import ConfigurationError
 
 REPLICATIONS = 30
 
@@ -34,6 +32,27 @@ class Service(NamedTuple):
     trips: float = 1.0
 
 
+class ServiceRow(TypedDict):
+    """A `Service` as JSON has it, and the candidates of the parts that it was measured with."""
+
+    candidates: int
+    work: list[float]
+    transfer: list[float]
+    handle: float
+    supervise: float
+    steps: int
+    trips: float
+
+
+class Measured(TypedDict):
+    """Environment steps a second of so many nodes, with `latency` seconds each way and `candidates` in all."""
+
+    nodes: int
+    latency: float
+    candidates: int
+    throughput: float
+
+
 class Projection(NamedTuple):
     """Environment steps a second of all nodes, and the share of time that the supervisor is busy, by replication."""
 
@@ -47,24 +66,14 @@ def simulate(
     generations: int,
     generator: np.random.Generator,
     latency: float = 0.0,
-    replications: int = REPLICATIONS,
 ) -> Projection:
     """Simulate so many generations on `nodes` nodes; `latency` in seconds, one way.
 
-    Raises ConfigurationError for measurements that are missing, negative or not finite, and for less than one node.
-
     >>> service = Service(np.array([1.0]), np.array([0.0]), 0.0, 0.0, 500)
-    >>> simulate(service, 4, 10, np.random.default_rng(0), replications=1).throughput.tolist()
+    >>> simulate(service, 4, 10, np.random.default_rng(0)).throughput[:1].tolist()
     [2000.0]
     """
-    for name, seconds in (("work", service.work), ("transfer", service.transfer)):
-        if len(seconds) == 0 or not (np.isfinite(seconds).all() and (np.asarray(seconds) >= 0).all()):
-            raise ConfigurationError(f"{name}: expected measured seconds, finite and not negative; measure again")
-    if nodes < 1 or generations < 1 or latency < 0:
-        raise ConfigurationError(
-            f"expected at least 1 node and 1 generation and no negative latency, got {nodes}, {generations}, {latency}"
-        )
-    shape, turn = (replications, generations, nodes), service.handle * np.arange(1, nodes + 1)
+    shape, turn = (REPLICATIONS, generations, nodes), service.handle * np.arange(1, nodes + 1)
     away = (
         generator.choice(service.work, shape) + generator.choice(service.transfer, shape) + 2 * latency * service.trips
     )
@@ -77,15 +86,13 @@ def simulate(
     return Projection(generations * nodes * service.steps / seconds, np.minimum(1.0, busy / seconds))
 
 
-def service_of(row: Mapping[str, Any]) -> Service:
+def service_of(row: ServiceRow) -> Service:
     """The service that one node was measured to give; see `hsokv.distributed.scaling.measure_service`."""
     found = Service(**{name: row[name] for name in Service._fields})
     return found._replace(work=np.asarray(found.work, float), transfer=np.maximum(found.transfer, 0.0))
 
 
-def validate(
-    services: Sequence[Mapping[str, Any]], measured: Sequence[Mapping[str, Any]], generations: int
-) -> list[dict[str, float]]:
+def validate(services: Sequence[ServiceRow], measured: Sequence[Measured], generations: int) -> list[dict[str, float]]:
     """Predicted beside measured throughput and the relative error, for every measured number of nodes and latency.
 
     A prediction comes from one node alone, which had parts of the size that each of the nodes had.

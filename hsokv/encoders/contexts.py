@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from hsokv.exceptions import DataError
-
 PADDING = 0
 HIDDEN, FEATURES = 96, 64
 ENCODERS = 3
@@ -72,22 +70,11 @@ def train_context_encoders(
         count: number of encoders, 1 or more.
         context_weight: w of the loss, 0 or more.
 
-    Raises:
-        DataError: tokens outside the vocabulary, or not one label a context.
-        ValueError: no encoder is asked for.
-
     >>> tokens, labels = np.array([[1, 2, 0], [3, 4, 5]]), np.array([0, 1])
     >>> encoders = train_context_encoders(tokens, labels, 6, torch.Generator().manual_seed(0), steps=2)
     >>> encode(encoders, tokens).shape
     (2, 192)
     """
-    if count < 1:
-        raise ValueError(f"count: wanted at least 1 encoder, came {count}; leave it out for {ENCODERS}")
-    _check(tokens, vocabulary)
-    if labels.shape != tokens.shape[:1]:
-        raise DataError(
-            f"labels: wanted one for each of {len(tokens)} contexts, came {labels.shape}; draw them together"
-        )
     contexts, targets = torch.from_numpy(tokens), torch.from_numpy(labels)
     return tuple(_train(contexts, targets, vocabulary, generator, steps, context_weight) for _ in range(count))
 
@@ -106,17 +93,7 @@ def encode(encoders: Sequence[ContextEncoder], tokens: NDArray[np.int64], batch:
 
     Every encoder has the same weight, and lengths, which naming a word by cosine leaves free, are not read. Takes
     `batch` contexts at a time, without gradients.
-
-    Raises:
-        DataError: tokens outside the encoders' vocabulary.
-        TypeError: not a sequence of encoders, or an empty one.
     """
-    if not encoders or not all(isinstance(encoder, ContextEncoder) for encoder in encoders):
-        raise TypeError(
-            "encoders: wanted a sequence of at least one ContextEncoder, "
-            f"came {type(encoders).__name__} of {len(encoders)}; use what train_context_encoders returns"
-        )
-    _check(tokens, min(len(encoder.embedding) for encoder in encoders))
 
     def side_by_side(part: Tensor) -> Tensor:
         return torch.cat([functional.normalize(features(encoder, part), dim=1) for encoder in encoders], dim=1)
@@ -169,12 +146,3 @@ def _loss(
     read = features(encoder, tokens.scatter(1, place, PADDING))
     word = functional.cross_entropy(WORD_SCALE * functional.normalize(read, dim=1) @ heads.word, labels)
     return word + context_weight * functional.cross_entropy(read @ heads.context, tokens.gather(1, place).squeeze(1))
-
-
-def _check(tokens: NDArray[np.int64], vocabulary: int) -> None:
-    if tokens.ndim != 2 or tokens.size == 0 or tokens.min() < 0 or tokens.max() >= vocabulary:
-        raise DataError(
-            f"tokens: wanted int [n, length] from 0 to {vocabulary - 1}, came shape {tokens.shape}"
-            + (f" with {tokens.min()} to {tokens.max()}" if tokens.size else "")
-            + "; use contexts of the encoder's own world"
-        )

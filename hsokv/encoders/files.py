@@ -154,10 +154,10 @@ def resolve_encoder(source: EncoderSource = MINILM, download: bool = True) -> En
     """
     if source.folder is not None:
         return _verify(source, Path(source.folder).expanduser(), "folder")
-    # The mirror's files come before the hub: their checksum is the same, and they need no network.
-    for origin, find in (("hub cache", _hub_cache), ("PyPI mirror", _mirror)):
-        if path := find(source):
-            return _verify(source, path, origin)
+    if path := _hub_files(source, local_files_only=True):
+        return _verify(source, path, "hub cache")
+    if path := _mirror(source):  # before the hub: its checksum is the same, and it needs no network
+        return _verify(source, path, "PyPI mirror")
     if path := _hub_files(source, local_files_only=False) if download and hub_in_reach() else None:
         return _verify(source, path, "hub")
     if path := _unpacked_mirror(source):
@@ -208,10 +208,6 @@ def _vocabulary_sha256(file: Path) -> str:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EncoderError(f"{file}: wanted a tokenizer with a vocabulary, came something else ({error})") from error
     return hashlib.sha256("".join(f"{token}\n" for token in tokens).encode()).hexdigest()
-
-
-def _hub_cache(source: EncoderSource) -> Path | None:
-    return _hub_files(source, local_files_only=True)
 
 
 def _mirror(source: EncoderSource) -> Path | None:
@@ -287,26 +283,11 @@ def _mirrored(source: EncoderSource) -> Iterator[Path]:
 def _hub_files(source: EncoderSource, local_files_only: bool) -> Path | None:
     try:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.utils import (
-            are_progress_bars_disabled,
-            disable_progress_bars,
-            enable_progress_bars,
-            logging,
-        )
-    except ImportError:
-        return None
-    shown, verbosity = not are_progress_bars_disabled(), logging.get_verbosity()
-    disable_progress_bars()
-    logging.set_verbosity_error()
-    try:
+
         paths = [
             hf_hub_download(source.repo_id, name, revision=source.revision, local_files_only=local_files_only)
             for name in source.kind.files
         ]
-    except OSError:  # not in the cache, no network, refused: the hub's errors all derive from it
+    except (ImportError, OSError):  # not in the cache, no network, refused: the hub's errors all derive from it
         return None
-    finally:
-        logging.set_verbosity(verbosity)
-        if shown:
-            enable_progress_bars()
     return Path(paths[0]).parent

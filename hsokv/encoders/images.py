@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hsokv.encoders.files import ARCHITECTURE, PREPROCESSOR, EncoderFiles
-from hsokv.encoders.pretrained import load_pretrained
+from hsokv.encoders.pretrained import load_pretrained, single_thread
 from hsokv.exceptions import ConfigurationError, DataError, EncoderError
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ class ImageEncoder:
         if batch < 1:
             raise ConfigurationError(f"batch: wanted at least 1, came {batch}")
         out, left = [np.zeros((0, self.width), dtype=np.float32)], (_pixels(self.processor, image) for image in images)
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)  # within a product: the last digits differ between thread counts
-        try:
+        with single_thread():
             while part := list(islice(left, batch)):
                 if len(sizes := {tuple(pixels.shape) for pixels in part}) > 1:
                     raise EncoderError(
@@ -59,8 +57,6 @@ class ImageEncoder:
                 pixels = torch.cat(part).to(self.device)
                 with torch.autocast("cuda", torch.float16, enabled=self.device == "cuda"):
                     out.append(_vectors(self.model, pixels, self.pooling).cpu().numpy())
-        finally:
-            torch.set_num_threads(before)
         return np.concatenate(out)
 
 

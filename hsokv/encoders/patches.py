@@ -59,18 +59,12 @@ def learn_dictionary(
 
     Raises:
         DataError: images of another shape or type.
-        ValueError: no image, fewer than one centroid, fewer patches than centroids, or steps under 0.
 
     >>> images = torch.randint(256, (4, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     >>> learn_dictionary(images, 8, torch.Generator().manual_seed(0), patches=500, steps=3).centroids.shape
     torch.Size([8, 108])
     """
-    _check(images)
-    if centroids < 1 or steps < 0 or patches < centroids or len(images) == 0:
-        raise ValueError(
-            "wanted images, 1 or more centroids, at least as many patches and 0 or more steps, "
-            f"came {len(images)} images, {centroids} centroids, {patches} patches, {steps} steps"
-        )
+    check_images(images)
     row, y, x = (torch.randint(size, (patches,), generator=generator) for size in (len(images), PLACES, PLACES))
     drawn = _windows(images)[row, y, x].reshape(patches, DIM).float()
     flat = drawn - drawn.mean(1, keepdim=True)
@@ -115,7 +109,7 @@ def encode(images: Tensor, dictionary: PatchDictionary, batch: int = BLOCK) -> T
 
     Raises DataError for images of another shape or type.
     """
-    _check(images)
+    check_images(images)
     return torch.cat([features(part, dictionary) for part in images.split(batch)])
 
 
@@ -158,7 +152,8 @@ def _cluster(x: Tensor, centroids: int, steps: int) -> Tensor:
     return centres
 
 
-def _check(images: Tensor) -> None:
+def check_images(images: Tensor) -> None:
+    """Raise DataError for anything but uint8 [n, 3, 32, 32]."""
     if images.dtype != torch.uint8 or images.shape[1:] != (CHANNELS, SIDE, SIDE):
         raise DataError(
             f"images: wanted uint8 [n, {CHANNELS}, {SIDE}, {SIDE}], came {images.dtype} {list(images.shape)}; "

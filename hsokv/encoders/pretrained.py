@@ -1,5 +1,7 @@
 """Models of transformers loaded from verified files, to compute and not to learn."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hsokv.encoders.files import ARCHITECTURE, WEIGHTS, EncoderFiles
@@ -56,3 +58,16 @@ def load_pretrained(files: EncoderFiles) -> "PreTrainedModel":
             "write pooling: cls, or pooling: mean"
         )
     return model.eval().requires_grad_(False)
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """One thread within a product: the last digits differ between thread counts."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -9,9 +9,8 @@ model is loaded, so that naming an encoder costs no start-up.
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from hsokv.encoders.files import ARCHITECTURE, TOKENIZER, EncoderFiles
-from hsokv.encoders.pretrained import load_pretrained
+from hsokv.encoders.pretrained import load_pretrained, single_thread
 from hsokv.exceptions import ConfigurationError, EncoderError
 
 if TYPE_CHECKING:
@@ -83,8 +82,7 @@ class TextEncoder:
 
         Texts of one length share a batch, so none is padded: no operation is wasted, the operations follow from the
         lengths alone (`encoder_flops`), and a text's vector depends on its neighbours in the last digits at most.
-        Threads take whole batches, so how many there are changes no digit. No gradient. Raises ConfigurationError where
-        batch or threads is under 1.
+        Threads take whole batches, so how many there are changes no digit. No gradient.
         """
         return self._vectors(self._ids(texts), batch, threads).numpy()
 
@@ -157,8 +155,6 @@ class TextEncoder:
         return [torch.tensor(encoding.ids) for encoding in self.tokenizer.encode_batch(list(texts))]
 
     def _vectors(self, inputs: Sequence[Tensor], batch: int, threads: int = 1) -> Tensor:
-        if min(batch, threads) < 1:
-            raise ConfigurationError(f"batch and threads must be at least 1, got {batch} and {threads}")
         if not inputs:
             return torch.zeros(0, self.size.width)
         batches = _batches(inputs, batch)
@@ -168,7 +164,7 @@ class TextEncoder:
             states = self._run([inputs[row] for row in rows])
             return normalize(states.mean(dim=1) if self.pooling == "mean" else states[:, 0]).cpu()
 
-        with _single_thread():
+        with single_thread():
             if threads == 1:
                 parts = [pooled(rows) for rows in batches]
             else:
@@ -292,14 +288,3 @@ def _batches(inputs: Sequence[Tensor], batch: int) -> list[list[int]]:
         for _, rows in sorted(by_length.items(), reverse=True)
         for start in range(0, len(rows), batch)
     ]
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    """One thread within a product: the last digits differ between thread counts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,8 +14,8 @@ Operations come by formula with the result (`step_flops`).
 """
 
 import copy
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -44,9 +44,6 @@ class Tuned(NamedTuple):
     flops: int
 
 
-Report = Callable[[str], None]
-
-
 def contrast(z: Tensor, labels: Tensor, temperature: float, unit: bool = True) -> Tensor:
     """Supervised contrastive loss in nats of z [n, width], as above; an example alone in its class adds 0.
 
@@ -66,38 +63,52 @@ def contrast(z: Tensor, labels: Tensor, temperature: float, unit: bool = True) -
     return -((log_share * partner).sum(-1) / partner.sum(-1).clamp(min=1)).mean()
 
 
-def tune_contrastive(
+def tune(
     encoder: TextEncoder,
     states: States,
     labels: Tensor,
     settings: TuningSettings,
     generator: torch.Generator,
-    report: Report = lambda line: None,
+    loss: Literal["contrast", "cross_entropy"] = "contrast",
 ) -> Tuned:
-    """Tune the layers of `encoder`, which read states, by contrast; labels int64 [n], given or guessed.
+    """Tune the layers of `encoder`, which read states, by a loss on labels int64 [n], given or guessed.
 
-    Raises DataError where there are not two examples and one label each, ConfigurationError for a setting out of range.
+    Cross-entropy reads no `temperature`, and has a linear head, which is not kept: it starts at 0 and moves at a
+    hundred times the rate. Raises ConfigurationError for an encoder without layers.
     """
-    return _descend(encoder, states, labels, None, settings, generator, report)
-
-
-def tune_cross_entropy(
-    encoder: TextEncoder,
-    states: States,
-    labels: Tensor,
-    settings: TuningSettings,
-    generator: torch.Generator,
-    report: Report = lambda line: None,
-) -> Tuned:
-    """Tune the layers of `encoder` and a linear head, which is not kept, by cross-entropy.
-
-    The head starts at 0 and moves at a hundred times the rate. `temperature` is not read. Raises as `tune_contrastive`.
-    """
-    classes = int(labels.max()) + 1 if len(labels) else 0
-    head = nn.utils.skip_init(nn.Linear, states.columns * encoder.size.width, classes)
-    head.requires_grad_(False)
-    head.weight.zero_(), head.bias.zero_()
-    return _descend(encoder, states, labels, head.requires_grad_(), settings, generator, report)
+    rate, epochs, size, temperature = settings
+    if not encoder.size.layers:
+        raise ConfigurationError("layers: wanted at least one to tune, came none")
+    layers = copy.deepcopy(encoder.layers).requires_grad_()
+    tuned = encoder.with_layers(layers, from_states=True)
+    groups, head = [{"params": list(layers.parameters()), "lr": rate}], None
+    if loss == "cross_entropy":
+        head = nn.utils.skip_init(nn.Linear, states.columns * encoder.size.width, int(labels.max()) + 1)
+        for part in head.parameters():
+            nn.init.zeros_(part)
+        groups.append({"params": list(head.parameters()), "lr": 100 * rate})
+    batches = -(-len(labels) // size)
+    steps, flops = epochs * batches, 0
+    optimiser = torch.optim.Adam(groups)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min(1, (step + 1) / (WARM_UP * steps)) * (1 - step / steps)
+    )
+    for _ in range(epochs):
+        for rows in torch.randperm(len(labels), generator=generator).tensor_split(batches):
+            batch = states.take(rows)
+            z = tuned.packed_vectors(batch)
+            if head is None:
+                value = contrast(z, labels[rows], temperature, unit=states.columns == 1)
+            else:
+                value = functional.cross_entropy(head(HEAD_SCALE * z), labels[rows])
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+            schedule.step()
+            lengths = [len(text) for text in batch.tokens]
+            flops += step_flops(lengths, tuned.size, head.out_features if head else 0, states.columns)
+    layers.requires_grad_(False).zero_grad()
+    return Tuned(tuned, flops)
 
 
 def pseudo_labels(described: Tensor, labels: Tensor, pool: Tensor, fraction: float) -> tuple[Tensor, Tensor]:
@@ -151,52 +162,3 @@ def step_flops(lengths: Sequence[int], size: Size, classes: int = 0, columns: in
     """
     outputs, packed = classes or len(lengths) // columns, [sum(lengths[row] for row in rows) for rows in packs(lengths)]
     return 3 * encoder_flops(packed, size) + 6 * size.width * (len(lengths) * outputs - sum(lengths) * size.width)
-
-
-def _descend(
-    encoder: TextEncoder,
-    states: States,
-    labels: Tensor,
-    head: nn.Linear | None,
-    settings: TuningSettings,
-    generator: torch.Generator,
-    report: Report,
-) -> Tuned:
-    rate, epochs, size, temperature = settings
-    if not encoder.size.layers:
-        raise ConfigurationError("layers: wanted at least one to tune, came none")
-    if len(labels) != states.examples or states.examples < 2:
-        raise DataError(f"wanted at least two examples and a label of each, came {states.examples} and {len(labels)}")
-    if rate <= 0 or epochs < 1 or size < 2 or temperature <= 0:
-        raise ConfigurationError(
-            f"wanted learning_rate and temperature above 0, at least 1 epoch and 2 examples a batch, came {settings}"
-        )
-    layers = copy.deepcopy(encoder.layers).requires_grad_()
-    tuned = encoder.with_layers(layers, from_states=True)
-    groups = [{"params": list(layers.parameters()), "lr": rate}]
-    groups += [{"params": list(head.parameters()), "lr": 100 * rate}] if head else []
-    batches = -(-len(labels) // size)
-    steps, flops = epochs * batches, 0
-    optimiser = torch.optim.Adam(groups)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1, (step + 1) / (WARM_UP * steps)) * (1 - step / steps)
-    )
-    for epoch in range(epochs):
-        total = 0.0
-        for rows in torch.randperm(len(labels), generator=generator).tensor_split(batches):
-            batch = states.take(rows)
-            z = tuned.packed_vectors(batch)
-            if head is None:
-                loss = contrast(z, labels[rows], temperature, unit=states.columns == 1)
-            else:
-                loss = functional.cross_entropy(head(HEAD_SCALE * z), labels[rows])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += float(loss.detach())
-            lengths = [len(text) for text in batch.tokens]
-            flops += step_flops(lengths, tuned.size, head.out_features if head else 0, states.columns)
-        report(f"epoch {epoch + 1} of {epochs}: loss {total / batches:.3f}")
-    layers.requires_grad_(False).zero_grad()
-    return Tuned(tuned, flops)

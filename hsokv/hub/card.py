@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from hsokv import __version__
 
@@ -18,20 +18,36 @@ Then, without `trust_remote_code`:
 
 Models of texts also work as `pipeline("text-classification", ".")` of transformers, once `hsokv.hub` is imported.
 
+The texts that it remembers stand in hsokv.json, for everyone who has this folder.
+
 Cite H-SOKV by its CITATION.cff.
 """
 
 
-def model_card(run: Mapping[str, Any], labels: Sequence[str]) -> str:
-    """README.md of a model, with the hub's metadata before it.
+class Run(TypedDict):
+    """The run of the study that a model comes from, as its record has it.
 
-    `run` holds, where the model comes from the study: benchmark, condition, arm, seed, version, scores (by seed, this
-    one's first), flops, data (of the record), terms (licence, citation), small. Numbers are the records', as they are.
+    `scores` by seed, this one's first; `terms`: licence and citation of the data; `small`: of a small study.
     """
-    metadata = {"license": "mit", "library_name": "transformers", "tags": TAGS}
+
+    benchmark: str
+    condition: str
+    arm: str
+    seed: int
+    version: str
+    scores: Mapping[str, Mapping[str, float]]
+    flops: Mapping[str, int]
+    data: Mapping[str, object]
+    terms: Mapping[str, str]
+    small: bool
+
+
+def model_card(run: Run | None, labels: Sequence[str]) -> str:
+    """README.md of a model, with the hub's metadata before it; numbers are the records', as they are."""
+    metadata: dict[str, object] = {"library_name": "transformers", "tags": TAGS}
     title, lines = "H-SOKV", ["Not from a run of the study: no score is known."]
-    if "benchmark" in run:
-        metadata |= {"datasets": [run["benchmark"]], "metrics": ["accuracy"]}
+    if run:
+        metadata |= {"license": "mit", "datasets": [run["benchmark"]], "metrics": ["accuracy"]}
         title += f": {run['arm']} on {run['benchmark']} ({run['condition']}, seed {run['seed']})"
         lines = _run_lines(run)
     front = [f"{key}: {json.dumps(value)}" for key, value in metadata.items()]  # JSON is YAML
@@ -45,7 +61,7 @@ def is_card(text: str) -> bool:
     return f"tags: {json.dumps(TAGS)}" in text
 
 
-def _run_lines(run: Mapping[str, Any]) -> list[str]:
+def _run_lines(run: Run) -> list[str]:
     data, flops, terms = run["data"], run["flops"], run["terms"]
     rows = [f"| {seed} | {score['accuracy']:.4f} | {score['log_loss']:.4f} |" for seed, score in run["scores"].items()]
     facts = [

@@ -1,7 +1,5 @@
 """The configuration of a model: which encoder, which predictor, and the shapes of all that is learnt."""
 
-from typing import Any
-
 from transformers import PreTrainedConfig
 
 from hsokv.exceptions import ConfigurationError
@@ -24,14 +22,14 @@ class HSOKVConfig(PreTrainedConfig):
 
     model_type = "hsokv"
 
-    encoder: dict[str, Any] | None = None
-    predictor: dict[str, Any] | None = None
+    encoder: dict[str, object] | None = None
+    predictor: dict[str, object] | None = None
     transform: int | None = None
     capacity: int = 1000
     added: int = 0
     format: int = FORMAT
 
-    def __post_init__(self, **kwargs: Any) -> None:
+    def __post_init__(self, **kwargs: object) -> None:
         if self.format != FORMAT:
             newer = "a newer version: `pip install --upgrade hsokv`"
             older = "an older version: export the model again, or load it with that version, which its README.md names"

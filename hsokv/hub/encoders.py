@@ -1,7 +1,6 @@
 """From input to features, for each kind of benchmark: texts or pairs of texts, contexts of rare words, images."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from tokenizers import Tokenizer
@@ -12,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from hsokv.encoders import contexts as context_encoder
 from hsokv.encoders import patches as patch_encoder
 from hsokv.encoders.contexts import ContextEncoder
-from hsokv.encoders.patches import CHANNELS, SIDE, PatchDictionary
+from hsokv.encoders.patches import PatchDictionary
 from hsokv.encoders.texts import TextEncoder, pair_features, size_of
 from hsokv.exceptions import DataError
 from hsokv.hub.inputs import Text, check_ids
@@ -24,22 +23,22 @@ class TextInputs(nn.Module):
 
     reads = "input_ids"
 
-    def __init__(self, described: Mapping[str, Any], model: nn.Module | None = None) -> None:
+    def __init__(self, model: dict[str, object], pair: bool, pooling: str, trained: nn.Module | None = None) -> None:
         from transformers import AutoConfig, AutoModel
 
         super().__init__()
-        self.described, self.pair, self.pooling = described, described["pair"], described["pooling"]
-        if model is None:
-            config = AutoConfig.for_model(**described["model"])
+        self.described = {"kind": "text", "model": model, "pair": pair, "pooling": pooling}
+        self.pair, self.pooling, self.model = pair, pooling, trained
+        if trained is None:
             plain = {"attn_implementation": "eager", "dtype": torch.get_default_dtype()}  # not that of its own file
-            model = AutoModel.from_config(config, add_pooling_layer=False, **plain)
-        self.model = model
+            self.model = AutoModel.from_config(AutoConfig.for_model(**model), add_pooling_layer=False, **plain)
 
     @classmethod
     def of(cls, encoder: TextEncoder, pair: bool = False) -> "TextInputs":
         """The study's text encoder as a model has it."""
-        described = {"kind": "text", "model": encoder.model.config.to_dict(), "pair": pair, "pooling": encoder.pooling}
-        return cls(described, encoder.model)
+        model = encoder.model.config.to_dict()
+        model.pop("_name_or_path", None)  # a path of the machine that made it
+        return cls(model, pair, encoder.pooling, encoder.model)
 
     @property
     def tokens(self) -> int:
@@ -91,19 +90,19 @@ class ContextInputs(WideModule):
 
     reads, pair, padding = "input_ids", False, context_encoder.PADDING
 
-    def __init__(self, described: Mapping[str, Any]) -> None:
+    def __init__(self, vocabulary: int, count: int) -> None:
         super().__init__()
-        self.described = described
+        self.described = {"kind": "contexts", "vocabulary": vocabulary, "count": count}
         hidden, features = context_encoder.HIDDEN, context_encoder.FEATURES
-        shapes = ((described["vocabulary"], hidden), (hidden, hidden), (hidden,), (hidden, features))
-        made = (ContextEncoder(*(wide_zeros(*shape) for shape in shapes)) for _ in range(described["count"]))
+        shapes = ((vocabulary, hidden), (hidden, hidden), (hidden,), (hidden, features))
+        made = (ContextEncoder(*(wide_zeros(*shape) for shape in shapes)) for _ in range(count))
         self.encoders = nn.ModuleList(map(TupleModule, made))
-        self.register_buffer("mean", wide_zeros(described["count"] * features))
+        self.register_buffer("mean", wide_zeros(count * features))
 
     @classmethod
     def of(cls, encoders: Sequence[ContextEncoder], mean: Tensor) -> "ContextInputs":
         """These encoders of a world, and the mean of what they say of its frequent words."""
-        inputs = cls({"kind": "contexts", "vocabulary": len(encoders[0].embedding), "count": len(encoders)})
+        inputs = cls(len(encoders[0].embedding), len(encoders))
         for module, encoder in zip(inputs.encoders, encoders, strict=True):
             module.keep(encoder)
         inputs.mean = mean
@@ -141,16 +140,16 @@ class PatchInputs(nn.Module):
 
     reads = "pixel_values"
 
-    def __init__(self, described: Mapping[str, Any]) -> None:
+    def __init__(self, centroids: int) -> None:
         super().__init__()
-        self.described, dim = described, patch_encoder.DIM
-        shapes = ((dim, dim), (dim,), (described["centroids"], dim))
+        self.described, dim = {"kind": "patches", "centroids": centroids}, patch_encoder.DIM
+        shapes = ((dim, dim), (dim,), (centroids, dim))
         self.dictionary = TupleModule(PatchDictionary(*(wide_zeros(*shape) for shape in shapes)))
 
     @classmethod
     def of(cls, dictionary: PatchDictionary) -> "PatchInputs":
         """This dictionary."""
-        inputs = cls({"kind": "patches", "centroids": len(dictionary.centroids)})
+        inputs = cls(len(dictionary.centroids))
         inputs.dictionary.keep(dictionary)
         return inputs
 
@@ -162,19 +161,11 @@ class PatchInputs(nn.Module):
 class FlatImages(nn.Module):
     """Images as they are, for an arm that has its own encoder."""
 
-    reads = "pixel_values"
-
-    def __init__(self, described: Mapping[str, Any] | None = None) -> None:
-        super().__init__()
-        self.described = described or {"kind": "images"}
+    reads, described = "pixel_values", {"kind": "images"}
 
     def forward(self, pixel_values: Tensor) -> Tensor:
         """uint8 images [n, 3, 32, 32], flat."""
-        if pixel_values.dtype is not torch.uint8 or pixel_values.shape[1:] != (CHANNELS, SIDE, SIDE):
-            raise DataError(
-                f"images: wanted uint8 [n, {CHANNELS}, {SIDE}, {SIDE}], came {pixel_values.dtype} "
-                f"{list(pixel_values.shape)}; resize them first"
-            )
+        patch_encoder.check_images(pixel_values)
         return pixel_values.flatten(1)
 
 

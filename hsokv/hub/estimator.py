@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from numbers import Number
-from typing import Any
+from typing import Protocol, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
@@ -14,6 +15,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hsokv.exceptions import ConfigurationError, DataError, check_count
 from hsokv.hub.inputs import check_texts
 from hsokv.memory import KeyValueMemory
+
+Samples = ArrayLike | Iterable[str]
+"""X: vectors [n, dim], or n texts where there is an encoder."""
+
+
+class Encoder(Protocol):
+    """Anything that makes vectors of texts."""
+
+    def encode(self, texts: list[str], /) -> ArrayLike | torch.Tensor:
+        """Vectors [n, dim] of n texts."""
+        ...
 
 
 class MemoryClassifier(ClassifierMixin, BaseEstimator):
@@ -39,7 +51,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        encoder: Callable[[list[str]], Any] | Any = None,
+        encoder: Callable[[list[str]], ArrayLike | torch.Tensor] | Encoder | None = None,
         n_neighbors: int = 16,
         inverse_temperature: float = 16.0,
         capacity: int = 1000,
@@ -49,14 +61,14 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         self.inverse_temperature = inverse_temperature
         self.capacity = capacity
 
-    def fit(self, X: Any, y: Iterable[object]) -> "MemoryClassifier":
+    def fit(self, X: Samples, y: Iterable[object]) -> Self:
         """Remember examples and nothing else: X [n, dim], or n texts; y [n] of any labels.
 
         Raises DataError (a ValueError) for strings without an encoder.
         """
         return self._remember(X, y, None, None)
 
-    def partial_fit(self, X: Any, y: Iterable[object], classes: Iterable[object] | None = None) -> "MemoryClassifier":
+    def partial_fit(self, X: Samples, y: Iterable[object], classes: Iterable[object] | None = None) -> Self:
         """Remember more examples, one or many; labels may be new. `classes`: further labels that will come.
 
         The estimator's parameters count from the next `fit` on.
@@ -64,8 +76,12 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         return self._remember(X, y, classes, getattr(self, "memory_", None))
 
     def _remember(
-        self, X: Any, y: Iterable[object], classes: Iterable[object] | None, held: KeyValueMemory | None
-    ) -> "MemoryClassifier":
+        self,
+        X: Samples,
+        y: Iterable[object],
+        classes: Iterable[object] | None,
+        held: KeyValueMemory | None,
+    ) -> Self:
         given = np.asarray(y)
         odd = [label for label in given.flat if not isinstance(label, str | Number)] if given.dtype == object else []
         if y is not None and odd:
@@ -89,18 +105,20 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         self.memory_.write(vectors, torch.from_numpy(np.searchsorted(labels, y)))
         return self
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Samples) -> np.ndarray:
         """The probability of every label, [n, classes], in the order of `classes_`."""
         check_is_fitted(self)
         with torch.no_grad():
             return self.memory_(_directions(self._checked(X))).exp().numpy()
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Samples) -> np.ndarray:
         """The most likely label of each row, [n]."""
         best = self.predict_proba(X).argmax(1)
         return self.classes_[best]
 
-    def kneighbors(self, X: Any, n_neighbors: int | None = None, return_distance: bool = True) -> Any:
+    def kneighbors(
+        self, X: Samples, n_neighbors: int | None = None, return_distance: bool = True
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """The nearest entries of the memory to each row, nearest first.
 
         Args:
@@ -118,7 +136,7 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
             read = self.memory_.read(_directions(self._checked(X)), k)
         return (1 - read.similarity.numpy(), read.slots.numpy()) if return_distance else read.slots.numpy()
 
-    def forget(self, indices: Any = None, *, label: object = None) -> "MemoryClassifier":
+    def forget(self, indices: ArrayLike | None = None, *, label: object = None) -> Self:
         """Remove the entries at `indices`, as `kneighbors` gives them, or all those of a label.
 
         The entries that stay move up, so that indices found before name others then. Raises DataError for a label that
@@ -139,7 +157,9 @@ class MemoryClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.string, tags.input_tags.two_d_array = self.encoder is not None, self.encoder is None
         return tags
 
-    def _checked(self, X: Any, y: Any = "no_validation", reset: bool = False) -> Any:
+    def _checked(
+        self, X: Samples, y: ArrayLike = "no_validation", reset: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
         """X as vectors [n, dim], with y where there are labels."""
         vectors = X
         if self.encoder is not None:

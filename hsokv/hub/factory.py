@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -12,6 +11,7 @@ from hsokv.arms.predictors import Ensemble, Predictor
 from hsokv.encoders.files import MINILM, EncoderSource, resolve_encoder
 from hsokv.encoders.texts import load_text_encoder
 from hsokv.exceptions import check_count, check_positive
+from hsokv.hub.card import Run
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import TextInputs
 from hsokv.hub.inputs import check_class_names
@@ -28,7 +28,7 @@ def make_model(
     transform: tuple[Tensor, Tensor] | None = None,
     capacity: int = 1000,
     entries: Mapping[str, Mapping[str, str]] | None = None,
-    run: Mapping[str, Any] | None = None,
+    run: Run | None = None,
 ) -> HSOKVForSequenceClassification:
     """A model around a copy of `predictor` (what a fitted method predicts with); without an encoder it takes features.
 
@@ -54,7 +54,7 @@ def make_model(
     model.hold(copy.deepcopy(predictor))
     if transform:
         model.transform.keep(Transform(*transform))
-    model.tokenizer, model.entries, model.run = tokenizer, dict(entries or {}), dict(run or {})
+    model.tokenizer, model.entries, model.run = tokenizer, dict(entries or {}), run
     return model.eval()
 
 

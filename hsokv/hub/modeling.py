@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from hsokv.arms.fine_tune import FromImages
 from hsokv.arms.predictors import Ensemble, Linear, Neighbours, Predictor
 from hsokv.data.stream import standardise
 from hsokv.exceptions import ConfigurationError, DataError, ModelError, check_count, nearest
+from hsokv.hub.card import Run
 from hsokv.hub.configuration import HSOKVConfig
 from hsokv.hub.encoders import ENCODERS
 from hsokv.hub.inputs import Text, as_list, check_class_names, check_features, check_strings, check_texts
@@ -33,6 +34,9 @@ PREDICTORS = {"ensemble": Ensemble, "linear": Linear, "neighbours": Neighbours, 
 
 REMEMBERED, TRAINED = 2, 3
 """Origins of entries written to a model, by itself or by a trainer, beside hsokv.arms.members' two."""
+
+SEPARATOR = " | "
+"""Between the two texts of a pair, in what an entry was written from."""
 
 
 class Recalled(NamedTuple):
@@ -76,8 +80,8 @@ class HSOKVForSequenceClassification(SavedModel):
         if not config.predictor:
             raise ConfigurationError("a configuration of its own makes no model: take text_memory, or from_pretrained")
         check_count(config.capacity, "capacity")
-        kind = (config.encoder or {"kind": "none"})["kind"]
-        self.encoder = ENCODERS[kind](config.encoder) if kind in ENCODERS else None
+        kind, shapes = config.encoder["kind"], {key: of for key, of in config.encoder.items() if key != "kind"}
+        self.encoder = ENCODERS[kind](**shapes) if kind in ENCODERS else None
         dim = config.transform
         self.transform = None if dim is None else TupleModule(Transform(wide_zeros(dim), wide_zeros(dim)))
         self.hold(PREDICTORS[config.predictor["kind"]].from_description(config.predictor["parts"]))
@@ -92,7 +96,7 @@ class HSOKVForSequenceClassification(SavedModel):
         self._ddp_params_and_buffers_to_ignore = [f"predictor.{name}" for name, _ in self.predictor.named_buffers()]
         self.tokenizer: Tokenizer | None = None
         self.entries: dict[str, dict[str, str]] = {}
-        self.run: dict[str, Any] = {}
+        self.run: Run | None = None
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -104,7 +108,7 @@ class HSOKVForSequenceClassification(SavedModel):
         text = json.dumps(state | {"entries": self.entries}).encode()
         return torch.from_numpy(np.frombuffer(text, np.uint8).copy())
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    def state_dict(self, *args: object, **kwargs: object) -> dict[str, Tensor]:
         """The tensors, the texts and the names of one moment, whatever other threads write."""
         with LOCK:
             return super().state_dict(*args, **kwargs)
@@ -296,12 +300,12 @@ class HSOKVForSequenceClassification(SavedModel):
 
         The memory doubles up to the capacity, then consolidates.
         """
-        x, (source,) = self._transformed(features), check_strings([source], "source")
+        keys, (source,) = self.keys(features), check_strings([source], "source")
         texts = [None] * len(numbers) if texts is None else check_texts(texts, getattr(self.encoder, "pair", False))
         if len(texts) != len(numbers):
             raise DataError(f"got {len(texts)} texts and {len(numbers)} labels: give one label for each text")
         with LOCK:
-            memory, keys = self._ensemble().memory, self._ensemble().keys(x)
+            memory = self._ensemble().memory
             kv.check_entries(keys, numbers, memory.classes)
             first, needed, most = int(memory.clock), len(memory) + len(numbers), self.config.capacity
             if memory.capacity < min(needed, most):
@@ -376,6 +380,10 @@ class HSOKVForSequenceClassification(SavedModel):
 
     # --- what trainers use
 
+    def keys(self, features: Tensor) -> Tensor:
+        """Keys [n, key_dim] of the memory, of features [n, dim] of the encoder."""
+        return self._ensemble().keys(self._transformed(features))
+
     def hold(self, predictor: Predictor) -> None:
         """Predict with `predictor` from now on; its heads can be trained."""
         self.predictor = predictor
@@ -415,7 +423,7 @@ class HSOKVForSequenceClassification(SavedModel):
     def _ensemble(self) -> Ensemble:
         predictor = self.predictor
         if not isinstance(predictor, Ensemble) or predictor.memory is None:
-            arm = self.run.get("arm", "an arm without one")
+            arm = self.run["arm"] if self.run else "an arm without one"
             raise ModelError(f"this model has no memory ({arm}): take an arm that has, such as full or kv_only")
         return predictor
 
@@ -431,7 +439,14 @@ class HSOKVForSequenceClassification(SavedModel):
                 del self.entries[number]  # from this very dict, which shallow copies share as they share the memory
 
 
-def _read_extra(state: Tensor, predictor: Predictor) -> dict[str, Any]:
+class _Extra(TypedDict):
+    predictor: dict[str, object]
+    labels: list[str]
+    added: int
+    entries: dict[str, dict[str, str]]
+
+
+def _read_extra(state: Tensor, predictor: Predictor) -> _Extra:
     """What `get_extra_state` says of a model with such a predictor; raises ModelError."""
     try:
         extra = json.loads(state.cpu().numpy().tobytes())
@@ -446,4 +461,4 @@ def _read_extra(state: Tensor, predictor: Predictor) -> dict[str, Any]:
 
 
 def _joined(text: Text) -> str:
-    return " | ".join(text) if isinstance(text, list | tuple) else text
+    return SEPARATOR.join(text) if isinstance(text, list | tuple) else text

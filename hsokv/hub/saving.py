@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from threading import RLock
-from typing import Any
+from typing import Any, Self, TypedDict
 
 import torch
 from huggingface_hub import snapshot_download
@@ -23,7 +23,7 @@ from transformers import PreTrainedModel
 from hsokv.encoders.files import hub_in_reach
 from hsokv.exceptions import ConfigurationError, ModelError
 from hsokv.files import checksum, locked, write_json, write_text, writing
-from hsokv.hub.card import is_card, model_card
+from hsokv.hub.card import Run, is_card, model_card
 from hsokv.hub.tokenizer import tokenizer_config
 from hsokv.memory.storage import told
 
@@ -52,7 +52,7 @@ class SavedModel(PreTrainedModel):
 
     tokenizer: Tokenizer | None
     entries: dict[str, dict[str, str]]
-    run: dict[str, Any]
+    run: Run | None
 
     def save_pretrained(
         self,
@@ -119,13 +119,13 @@ class SavedModel(PreTrainedModel):
     def _write_card(self, folder: Path) -> None:
         write_text(folder / CARD, model_card(self.run, [*self.config.id2label.values()]))
 
-    def _upload_modified_files(self, working_dir: str | Path, *args: Any, **kwargs: Any) -> Any:
+    def _upload_modified_files(self, working_dir: str | Path, *args: object, **kwargs: object) -> object:
         """Upload this model's card where transformers has put the template of one."""
         self._write_card(Path(working_dir))
         return super()._upload_modified_files(working_dir, *args, **kwargs)
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Any:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, *args: Any, **kwargs: Any) -> Self:
         """Load a folder or a repository of the hub; no code and no pickle is read.
 
         Raises ModelError for what is no such model, is damaged or was changed; ConfigurationError for a newer format,
@@ -146,7 +146,7 @@ class SavedModel(PreTrainedModel):
             raise ModelError(f"{name}: {WEIGHTS} does not fit config.json, {wrong}: export it again")
         for part in (*model.parameters(), *model.buffers()):
             part.data = part.data.clone()  # out of the mapped file: last digits may depend on where a number lies
-        model.entries, model.run = side["entries"], side["run"]
+        model.entries, model.run = side["entries"], side["run"] or None
         if TOKENIZER in side["sha256"]:
             model.tokenizer = _read_tokenizer(folder / TOKENIZER, model.encoder.tokens)
         return (model, info) if with_info else model
@@ -193,14 +193,22 @@ def _put_in_place(stage: Path, folder: Path) -> None:
         raise
 
 
-def write_side(folder: Path, entries: Mapping[str, Mapping[str, str]], run: Mapping[str, Any]) -> None:
+def write_side(folder: Path, entries: Mapping[str, Mapping[str, str]], run: Run | None) -> None:
     """Write the side file of a folder in which all else stands."""
     files = [path for path in folder.iterdir() if _is_checked(path.name)]
     sums = {path.name: checksum(path) for path in files}
-    write_json(folder / SIDE, {"entries": entries, "run": run, "sha256": sums})
+    write_json(folder / SIDE, {"entries": entries, "run": run or {}, "sha256": sums})
 
 
-def read_side(folder: Path) -> dict[str, Any]:
+class Side(TypedDict):
+    """The side file of a model's folder: texts and sources of entries by number, the run, and the files' checksums."""
+
+    entries: dict[str, dict[str, str]]
+    run: Run | None
+    sha256: dict[str, str]
+
+
+def read_side(folder: Path) -> Side:
     """The side file of a model's folder, after a look at what else is there.
 
     Raises ModelError for a folder that is none of a model, pickles, or files that are not those which were saved.
@@ -244,7 +252,7 @@ def _is_checked(file: str) -> bool:
     return file in (CONFIG, TOKENIZER) or bool(WEIGHT_FILES.fullmatch(file))
 
 
-def _find_folder(name: str, **source: Any) -> Path:
+def _find_folder(name: str, **source: object) -> Path:
     """The folder of a model on this machine; a model of the hub is downloaded first.
 
     Without a way to the hub its cache is all there is, at once: its client would try again for 23 s.

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from hsokv.learning.budget import Budget
 from hsokv.swarm.state import SearchSpace
 from hsokv.swarm.supervisor import Swarm, SwarmSettings, finish, start, supervisor_round
 
-MakeTrainer = Callable[[Mapping[str, Any], Path | None], HSOKVTrainer]
+MakeTrainer = Callable[[Mapping[str, float | str], Path | None], HSOKVTrainer]
 """(hyperparameters, checkpoint) -> what trains one agent for one round: from the model in the folder `checkpoint`, or
 from a new one where that is None. `hyperparameters` are those of the search space by name, "optimizer", one
 of its names, and "seed", another number for every agent and round. The trainer's eval_dataset is what agents are
@@ -28,7 +28,7 @@ class SearchResult(NamedTuple):
     folder: Path
     score: float
     hyperparameters: dict[str, float]
-    swarm: Swarm
+    swarm: Swarm[Tensor]
 
 
 def swarm_search(
@@ -77,7 +77,7 @@ def swarm_search(
         copied_from = set(map(str, progress.state.learners.flatten().tolist()))
         with writing(folder):
             for path in folder.iterdir():
-                if path.name not in copied_from:
+                if path.name.isdecimal() and path.name not in copied_from:  # what trainers write there stays
                     shutil.rmtree(path)
     swarm = finish(progress, search_space, settings)
     best = {name: float(value[0]) for name, value in swarm.values.items()}

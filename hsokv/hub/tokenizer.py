@@ -1,12 +1,11 @@
 """The tokenizer of a saved model, as transformers' pipelines and `AutoTokenizer` use it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
-from transformers import PreTrainedTokenizerFast
+from transformers import BatchEncoding, PreTrainedTokenizerFast
 
 
 class HSOKVTokenizer(PreTrainedTokenizerFast):
@@ -14,11 +13,11 @@ class HSOKVTokenizer(PreTrainedTokenizerFast):
 
     model_input_names = ("input_ids", "attention_mask")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> BatchEncoding:
         return super().__call__(*args, **{"truncation": self.model_max_length < 10**9} | kwargs)
 
 
-def tokenizer_config(tokenizer: Tokenizer, padding: int) -> dict[str, Any]:
+def tokenizer_config(tokenizer: Tokenizer, padding: int) -> dict[str, str | int]:
     """What tokenizer_config.json says of a tokenizer whose padding is the token `padding`."""
     length = {"model_max_length": tokenizer.truncation["max_length"]} if tokenizer.truncation else {}
     return {"tokenizer_class": HSOKVTokenizer.__name__, "pad_token": tokenizer.id_to_token(padding)} | length

@@ -1,14 +1,13 @@
 """transformers' Trainer for models with a memory: heads and encoder by gradient, the memory by writing."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import (
     EvalPrediction,
+    PreTrainedModel,
     Trainer,
     TrainerCallback,
     TrainerState,
@@ -18,13 +17,18 @@ from transformers import (
 from transformers.training_args import ParallelMode
 
 from hsokv.exceptions import ConfigurationError, DataError
-from hsokv.hub.inputs import check_texts
-from hsokv.hub.modeling import TRAINED, HSOKVForSequenceClassification
-from hsokv.learning.budget import FORMULAS
+from hsokv.hub.inputs import Text, check_texts
+from hsokv.hub.modeling import SEPARATOR, TRAINED, HSOKVForSequenceClassification
+from hsokv.learning.budget import FlopCounter
 from hsokv.memory import functional as kv
 from hsokv.metrics.classification import accuracy
 
 INPUTS = ("input_ids", "pixel_values", "features")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Batch = dict[str, Tensor | list[Text]]
+"""One of `INPUTS` by its name, and where known "labels", classes [n], and "text", the texts."""
 
 
 class HSOKVTrainer(Trainer):
@@ -33,8 +37,9 @@ class HSOKVTrainer(Trainer):
     A row of a dataset is {"text": a text or a pair, "label": a name}, or tensors as `forward` takes them ("features",
     "pixel_values" or "input_ids", and "labels"). Every epoch begins with the memory as it was before training; after
     each step its examples are written, so that none finds itself, and a memory that is full folds. At the end of an
-    epoch that moved the encoder, or was cut short, all examples are written anew. Evaluation only reads. `total_flos`
-    is counted, writes included. Checkpoints are folders for `from_pretrained`, and resume to the same bytes.
+    epoch that moved the encoder, or was cut short, all examples are written anew. An encoder that is trained also makes
+    the keys of remembered texts anew, except of those that were averaged. Evaluation only reads. `total_flos` is
+    counted, writes included. Checkpoints are folders for `from_pretrained`, and resume to the same bytes.
 
     All else, callbacks, `report_to` and `model_init` included, is as in transformers; `args` is told not to remove
     columns, nor to pin memory where nothing reads it. Raises DataError for labels that the model does not know,
@@ -42,7 +47,9 @@ class HSOKVTrainer(Trainer):
     differ.
     """
 
-    def __init__(self, model: Any = None, args: TrainingArguments | None = None, **more: Any) -> None:
+    def __init__(
+        self, model: PreTrainedModel | nn.Module | None = None, args: TrainingArguments | None = None, **more: object
+    ) -> None:
         args = args or TrainingArguments(output_dir="tmp_trainer")
         args.remove_unused_columns = False  # the texts go to the memory
         args.dataloader_pin_memory &= torch.accelerator.is_available()  # else torch warns at every loader
@@ -54,7 +61,7 @@ class HSOKVTrainer(Trainer):
         super().__init__(model, args, **{"data_collator": self._collate, "compute_metrics": _metrics} | more)
         if not isinstance(self.model, HSOKVForSequenceClassification):
             raise ConfigurationError(f"this trainer is for models with a memory, got a {type(self.model).__name__}")
-        self._trained: list[Mapping[str, Any]] = []  # since the last step of the optimizer
+        self._trained: list[Batch] = []  # since the last step of the optimizer
         self._step_flops = 0
         self._has_memory = getattr(self.model.predictor, "memory", None) is not None
         self._check()
@@ -83,7 +90,7 @@ class HSOKVTrainer(Trainer):
     def _load_best_model(self) -> None:
         self._load_from_checkpoint(self.state.best_model_checkpoint)
 
-    def _collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def _collate(self, rows: Sequence[Mapping[str, object]]) -> Batch:
         if "text" not in rows[0]:
             if not any(name in rows[0] for name in INPUTS):
                 raise DataError(
@@ -118,11 +125,19 @@ class _Writing(TrainerCallback):
 
     def __init__(self, trainer: HSOKVTrainer) -> None:
         self.trainer = trainer
-        state, entries = trainer.model.predictor.memory.state, trainer.model.entries
+        self._take()  # where training is resumed, the model holds a checkpoint when it begins
+
+    def _take(self) -> None:
+        state, entries = self.trainer.model.predictor.memory.state, self.trainer.model.entries
         own = (state.origin == TRAINED) & state.occupied  # of a training before: it may be on the same examples
         gone = set(map(str, state.number[own].tolist()))
         self.before = kv.remove(state, own)
         self.entries = {number: entry for number, entry in entries.items() if number not in gone}
+
+    def on_train_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
+        """Begin with what is held now: texts may have been remembered or forgotten since the trainer was made."""
+        if not state.global_step:
+            self._take()
 
     def on_epoch_begin(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Begin with the memory from before training, unless the epoch is resumed in its middle."""
@@ -137,19 +152,36 @@ class _Writing(TrainerCallback):
 
     def on_epoch_end(self, args: object, state: TrainerState, control: object, **_: object) -> None:
         """Write all examples anew where the encoder has moved, or the epoch was cut short."""
-        encoder = self.trainer.model.encoder
-        moved = encoder is not None and any(part.requires_grad for part in encoder.parameters())
-        if moved or not float(state.epoch).is_integer():
+        if self._moved() or not float(state.epoch).is_integer():
             self._begin()
             for inputs in self.trainer.get_test_dataloader(self.trainer.train_dataset):  # in order, each once
                 self._write(inputs)
 
     def _begin(self) -> None:
         self.trainer._trained.clear()
-        self.trainer.model.predictor.memory.state = self.before
+        self.trainer.model.predictor.memory.state = self._renewed() if self._moved() else self.before
         self.trainer.model.entries = dict(self.entries)
 
-    def _write(self, inputs: Mapping[str, Any]) -> None:
+    def _moved(self) -> bool:
+        encoder = self.trainer.model.encoder
+        return encoder is not None and any(part.requires_grad for part in encoder.parameters())
+
+    @torch.no_grad()
+    def _renewed(self) -> kv.MemoryState:
+        """What was held before training, with keys as the encoder makes them now."""
+        model, state = self.trainer.model, self.before
+        held = zip(state.number.tolist(), state.count.tolist(), strict=True)
+        texts = [self.entries.get(str(number), {}).get("text") if count == 1 else None for number, count in held]
+        parts = [text.split(SEPARATOR) if text and model.encoder.pair else text for text in texts]
+        slots = [slot for slot, text in enumerate(parts) if text and (isinstance(text, str) or len(text) == 2)]
+        if not slots:
+            return state
+        features, flops = counted(model.encode, [parts[slot] for slot in slots])
+        self.trainer.current_flos += flops
+        renewed = kv.entries(state, model.keys(features), state.labels[slots]).keys
+        return state._replace(keys=state.keys.index_copy(0, torch.tensor(slots, device=renewed.device), renewed))
+
+    def _write(self, inputs: Batch) -> None:
         model = self.trainer.model
         given = {name: inputs[name].to(model.device) for name in (*INPUTS, "attention_mask") if name in inputs}
         labels = inputs["labels"].to(model.device)
@@ -159,26 +191,12 @@ class _Writing(TrainerCallback):
         self.trainer.current_flos += flops + more
 
 
-def counted(function: Callable[..., Any], *args: Any, **given: Any) -> tuple[Any, int]:
-    """What a function returns, and its floating-point operations: products, and the study's formulas.
-
-    Unlike the study's counter, which refuses what it cannot count, it lets operations pass that it does not know:
-    normalisations, dropout and others that are linear in what the products made.
-    """
-    with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
+def counted(function: Callable[P, T], *args: P.args, **given: P.kwargs) -> tuple[T, int]:
+    """What a function returns, and its floating-point operations, without those that the counter does not know:
+    normalisations, dropout and others that are linear in what the products made."""
+    with FlopCounter(strict=False) as counter:
         result = function(*args, **given)
-    return result, counter.get_total_flops()
-
-
-def _raw(formula: Callable[..., float]) -> Callable[..., int]:
-    def flops(*args: object, out_val: object = None, **given: object) -> int:
-        return math.ceil(formula(*args, **given))
-
-    flops._get_raw = True  # takes tensors, not shapes
-    return flops
-
-
-_COUNTED = {getattr(torch.ops.aten, name): _raw(formula) for name, formula in FORMULAS.items()}
+    return result, counter.total
 
 
 def _metrics(result: EvalPrediction) -> dict[str, float]:

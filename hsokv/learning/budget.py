@@ -8,7 +8,7 @@ negligible operations raises, so that no work is free by oversight.
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -16,6 +16,7 @@ from torch.utils.flop_counter import flop_registry
 
 from hsokv.exceptions import BudgetError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # FLOPs by formula: topk keeps a heap of k while it scans each row, sort is along the last axis; the factorisations are
@@ -55,16 +56,24 @@ def _is_negligible(operation: torch._ops.OpOverload) -> bool:
     return bool(tagged) or operation.is_view or operation._overloadpacket.__name__ in NEGLIGIBLE
 
 
-class _FlopCounter(TorchDispatchMode):
-    def __init__(self) -> None:
+class FlopCounter(TorchDispatchMode):
+    """Adds up the operations inside the block in `total`; `strict`: one that it does not know raises BudgetError."""
+
+    def __init__(self, strict: bool = True) -> None:
         super().__init__()
-        self.total = 0
+        self.total, self.strict = 0, strict
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         return False  # nothing is compiled here, and True imports torch._dynamo: 2.3 s a process
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self,
+        func: torch._ops.OpOverload,
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
         out = func(*args, **(kwargs or {}))
         packet = func._overloadpacket
         name = packet.__name__
@@ -72,7 +81,7 @@ class _FlopCounter(TorchDispatchMode):
             self.total += flop_registry[packet](*args, **(kwargs or {}), out_val=out)
         elif name in FORMULAS:
             self.total += math.ceil(FORMULAS[name](*args, **(kwargs or {})))
-        elif not _is_negligible(func):
+        elif self.strict and not _is_negligible(func):
             raise BudgetError(
                 f"the operation aten.{name} is neither counted nor given a formula; "
                 "add its formula to hsokv/learning/budget.py, or name it negligible there with reason"
@@ -80,15 +89,15 @@ class _FlopCounter(TorchDispatchMode):
         return out
 
 
-def count_flops(function: Callable[..., T], *args: Any) -> tuple[T, int]:
-    """Run `function(*args)` and return its result with the floating-point operations it took.
+def count_flops(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, int]:
+    """Run `function(*args, **kwargs)` and return its result with the floating-point operations it took.
 
     >>> import torch
     >>> count_flops(torch.matmul, torch.ones(2, 3), torch.ones(3, 4))[1]  # 2 x 2 x 3 x 4
     48
     """
-    with _FlopCounter() as counter:
-        result = function(*args)
+    with FlopCounter() as counter:
+        result = function(*args, **kwargs)
     return result, counter.total
 
 
@@ -120,8 +129,8 @@ class Budget:
             )
         self.spent += int(flops)
 
-    def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Run `function(*args)` counted and charged."""
-        result, flops = count_flops(function, *args)
+    def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run `function(*args, **kwargs)` counted and charged."""
+        result, flops = count_flops(function, *args, **kwargs)
         self.charge(flops)
         return result

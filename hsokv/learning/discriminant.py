@@ -8,7 +8,6 @@ Both start from the within-class covariance, shrunk towards a multiple of the id
 import torch
 from torch import Tensor
 
-from hsokv.exceptions import ConfigurationError
 from hsokv.learning.head import Head
 
 
@@ -57,14 +56,12 @@ def key_projection(within: Tensor, between: Tensor, shrinkage: float, directions
 
     With W_r whitened to I, `between` B has eigenvalues e_1 >= e_2 >= ...; direction i is kept with the weight
     sqrt(e_i / (e_i + 1)), the root of the share of it that is the class and not the example (Ioffe 2006). Directions
-    with e_i <= 0 weigh nothing. At most dim `directions`; raises ConfigurationError for fewer than one.
+    with e_i <= 0 weigh nothing. `directions` in 1..dim.
 
     >>> key_projection(torch.eye(2), torch.diag(torch.tensor([0.0, 3.0])), shrinkage=0.1, directions=1).abs()
     tensor([[0.0000],
             [0.8660]])
     """
-    if directions < 1:
-        raise ConfigurationError(f"key directions: wanted at least 1, got {directions}; raise it")
     values, vectors = torch.linalg.eigh(shrink(within, shrinkage))
     whiten = vectors * values.rsqrt()
     ratio, axes = torch.linalg.eigh(whiten.mT @ between @ whiten)
@@ -85,8 +82,6 @@ def class_directions(means: Tensor, counts: Tensor, within: Tensor, shrinkage: f
     tensor([[0.0000],
             [0.9411]])
     """
-    if directions < 1:
-        raise ConfigurationError(f"key directions: wanted at least 1, got {directions}; raise it")
     means, spare = means - means.mean(0), len(means) - 1
     solved = torch.cholesky_solve(means.mT.contiguous(), torch.linalg.cholesky(shrink(within, shrinkage)))
     values, vectors = torch.linalg.eigh(means @ solved / spare)

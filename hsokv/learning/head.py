@@ -29,13 +29,6 @@ def logits(head: Head, x: Tensor) -> Tensor:
     return _apart(_scores(head, x, len(heads)), heads, 2).mT
 
 
-def loss(head: Head, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
-    """Mean cross-entropy in nats over the examples that `mask` [..., n] keeps, one value per head [...]."""
-    scores = logits(head, x)
-    picked = scores.log_softmax(-1).gather(-1, y.expand(scores.shape[:-1]).unsqueeze(-1)).squeeze(-1)
-    return -(picked * mask).sum(-1) / mask.sum(-1)
-
-
 @torch.no_grad()
 def gradient(head: Head, x: Tensor, y: Tensor, mask: Tensor) -> Head:
     """d loss / d head for each head: d loss / d W = x' (p - onehot(y)) / n, d loss / d b = sum (p - onehot(y)) / n.

@@ -1,7 +1,7 @@
 """Training of populations of heads on stacked problems; evaluation is read-only."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,8 +13,16 @@ from hsokv.learning.budget import Budget, count_flops
 from hsokv.learning.head import Head, gradient, init_head
 from hsokv.learning.optimizers import UNIT_RATES, OptimizerState, apply_rule, init_state, rule
 
-ParallelMap = Callable[[Callable[[Any], Any], list[Any]], Iterable[Any]]
-"""(function of one part, parts) -> what it returns for each, in their order: `map`, or that of an executor."""
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+class ParallelMap(Protocol):
+    """`map`, or that of an executor."""
+
+    def __call__(self, function: Callable[[P], R], parts: list[P], /) -> Iterable[R]:
+        """What the function returns for each part, in their order."""
+        ...
 
 
 class Problems(NamedTuple):
@@ -67,9 +75,7 @@ def _stack(parts: list[Shots]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def stack_problems(episode: Episode) -> Problems:
-    """Everything an agent has to be fitted on in this episode, folds first; refuses an episode without folds."""
-    if not episode.folds:
-        raise ConfigurationError("an episode wants at least one fold to rank agents on, got none")
+    """Everything an agent has to be fitted on in this episode, folds first."""
     parts = [fold.fit for fold in episode.folds]
     dev = len(parts)
     if episode.dev.fit is not episode.train:

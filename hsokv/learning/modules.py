@@ -1,10 +1,12 @@
 """Named tuples and learnt tensors as modules that compute in float32 or wider, whatever the model around them does."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Generic, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+T = TypeVar("T", bound=NamedTuple)
 
 
 def wide_zeros(*shape: int) -> Tensor:
@@ -27,20 +29,20 @@ class WideModule(nn.Module):
         return super()._apply(widely, recurse)
 
 
-class TupleModule(WideModule):
+class TupleModule(WideModule, Generic[T]):
     """A named tuple of tensors as a module: persistent buffers of the same names."""
 
-    def __init__(self, value: NamedTuple) -> None:
+    def __init__(self, value: T) -> None:
         super().__init__()
         self._kind = type(value)
         for name, part in value._asdict().items():
             self.register_buffer(name, part.detach())
 
-    def value(self) -> Any:
+    def value(self) -> T:
         """The tuple; its tensors are the module's own."""
         return self._kind._make(getattr(self, name) for name in self._kind._fields)
 
-    def keep(self, value: NamedTuple) -> None:
+    def keep(self, value: T) -> None:
         """Hold the tensors of another such tuple."""
         for name, part in value._asdict().items():
             setattr(self, name, part.detach())

@@ -22,6 +22,7 @@ __all__ = [
     "MemoryState",
     "Retrieval",
     "check_entries",
+    "collide",
     "entries",
     "init",
     "label_distribution",
@@ -37,6 +38,7 @@ __all__ = [
 GROUP = 8  # slots a group: what a read first ranks by their best
 BLOCK = 2**21  # cosines a block, so that they stay in the cache of a core
 MEGABYTES = 256  # what a read takes at most, where nothing else is asked for
+SAME = 0.99  # least cosine of two copies of an entry, of which one may have been rounded to half precision
 ONE = 0x3F800000  # the bits of 1.0 in float32
 
 
@@ -100,6 +102,17 @@ def merge(state: MemoryState, other: MemoryState) -> MemoryState:
     again = (number.diff(dim=-1) == 0) & (origin.diff(dim=-1) == 0)
     again = torch.cat([torch.zeros_like(again[..., :1]), again], -1)
     return remove(both, torch.zeros_like(again).scatter(-1, order, again))
+
+
+def collide(state: MemoryState, other: MemoryState) -> bool:
+    """Whether one origin and number names different entries of two memories, averaged ones (count over 1) aside."""
+    both = join(state, other)
+    order = sort(both.origin, age(both))
+    number, origin, count = (part[order] for part in (both.number, both.origin, both.count))
+    pairs = (number.diff() == 0) & (origin.diff() == 0) & (count[1:] == 1) & (count[:-1] == 1)
+    slots = pairs.nonzero().squeeze(-1)
+    cosine = (both.keys[order[slots]] * both.keys[order[slots + 1]]).sum(-1)
+    return bool((cosine < SAME).any())
 
 
 def remove(state: MemoryState, chosen: Tensor) -> MemoryState:

@@ -5,7 +5,7 @@
 
 import importlib.util
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from torch import Tensor
 
 from hsokv.exceptions import ConfigurationError, check_known
 from hsokv.memory.state import MemoryState
+
+if TYPE_CHECKING:
+    import faiss
 
 INDEX_FROM = 20_000  # entries, under which a product of torch is as fast
 REBUILD = 0.1  # share of entries that may be compared one by one before the index is made anew
@@ -55,8 +58,8 @@ class Approximate:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.made: tuple[Any, MemoryState] | None = None  # each is set at once, since threads may read
-        self.last: tuple[int, Any, Tensor, Tensor] | None = None
+        self.made: tuple[faiss.Index, MemoryState] | None = None  # each is set at once, since threads may read
+        self.last: tuple[int, faiss.Index, Tensor, Tensor] | None = None
 
     def __call__(self, state: MemoryState, queries: Tensor, k: int, version: int) -> tuple[Tensor, Tensor]:
         """Slots and cosines [..., n, k], as `exact` gives them, most of them."""
@@ -86,7 +89,7 @@ class Approximate:
             slots[short], similarity[short] = exact(state, torch.from_numpy(rows)[short], k)
         return _shaped(slots, similarity, queries)
 
-    def _follow(self, state: MemoryState) -> tuple[Any, Tensor, Tensor]:
+    def _follow(self, state: MemoryState) -> tuple["faiss.Index", Tensor, Tensor]:
         """The index, for each of its entries the slot now, and the slots of those that it lacks."""
         state = state._replace(**{part: getattr(state, part).cpu() for part in ("number", "origin", "count")})
         made = self.made or self._make(state)
@@ -97,7 +100,7 @@ class Approximate:
         self.made = made
         return made[0], *changes
 
-    def _make(self, state: MemoryState) -> tuple[Any, MemoryState]:
+    def _make(self, state: MemoryState) -> tuple["faiss.Index", MemoryState]:
         import faiss
 
         (n, key_dim), keys = state.keys.shape, _array(state.keys)

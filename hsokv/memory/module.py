@@ -15,6 +15,8 @@ from hsokv.memory import functional as kv
 from hsokv.memory.index import INDEX_FROM, check_index, open_index
 from hsokv.memory.storage import Storage, is_dense, told, wide
 
+LOG_SUM = 0.1  # how far off the log of a sum of probabilities may be, for rounding in half precision
+
 
 class KeyValueMemory(Storage):
     """Labelled feature vectors, and what the `k` nearest of them say about the label of a query.
@@ -154,8 +156,9 @@ class KeyValueMemory(Storage):
     def merge(self, other: "KeyValueMemory") -> None:
         """Take in what another memory holds, its copies of own entries once; where too much, as `write` does.
 
-        An entry is known by its writer and the time of writing, so the two memories need different origins. Raises
-        ConfigurationError for equal ones, and for another key_dim or other classes.
+        An entry is known by its writer and the time of writing, so memories that are written apart need different
+        origins. What only one of them has forgotten comes back: forget in both. Raises ConfigurationError for equal
+        origins, entries that are known by the same yet differ, another key_dim or other classes.
         """
         fits = isinstance(other, KeyValueMemory) and (other.key_dim, other.classes) == (self.key_dim, self.classes)
         if not fits or other.keys.is_meta:
@@ -172,6 +175,11 @@ class KeyValueMemory(Storage):
         with self._lock:
             state = self.state
             theirs = kv.MemoryState(*(part.to(like) for part, like in zip(theirs, state, strict=True)))
+            if kv.collide(state, theirs):
+                raise ConfigurationError(
+                    "these memories hold different entries of one origin and time, of which one would be lost: make "
+                    "each memory that writes with an origin of its own"
+                )
             self._keep(kv.prune(kv.merge(state, theirs), self.capacity))
 
     @torch.inference_mode(False)
@@ -271,8 +279,11 @@ class KeyValueMemory(Storage):
                 f"or {list(shape)}, got {told(log_param)} and {told(gate)}: make them fit"
             )
         g = torch.as_tensor(gate, device=log_param.device)
-        if not torch.compiler.is_compiling() and not ((g >= 0) & (g <= 1)).all():
-            raise DataError("wanted a gate in 0..1, got some outside or NaN: take the sigmoid of what you have")
+        if not torch.compiler.is_compiling():
+            if not ((g >= 0) & (g <= 1)).all():
+                raise DataError("wanted a gate in 0..1, got some outside or NaN: take the sigmoid of what you have")
+            if (log_param.detach().logsumexp(-1).abs() > LOG_SUM).any():
+                raise DataError("wanted log_param whose exponentials sum to 1, got others: take log_softmax of logits")
         retrieval = self.read(queries)
         log_memory = self._log_probs(retrieval)
         g = g.unsqueeze(-1) * (retrieval.count[..., :1] > 0)

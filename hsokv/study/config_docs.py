@@ -69,10 +69,10 @@ What belongs to the machine is no part of the study: no record depends on where 
 
 | to | write |
 |---|---|
-| compute on a GPU (docs/own-encoder.md) | `HSOKV_DEVICE=cuda snakemake --cores 4 report` |
-| use your own copies of the data (docs/data.md) | `HSOKV_DATA_DIR=/path/to/data snakemake --cores 4 report` |
+| [compute on a GPU](own-encoder.md#the-device) | `HSOKV_DEVICE=cuda snakemake --cores 4 report` |
+| use [your own copies of the data](data.md) | `HSOKV_DATA_DIR=/path/to/data snakemake --cores 4 report` |
 | keep downloads elsewhere | `HSOKV_CACHE_DIR=/path/to/cache snakemake --cores 4 report` |
-| use a running Ray cluster (docs/distributed.md) | `HSOKV_RAY_ADDRESS=host:6379 snakemake --cores all scaling` |
+| use [a running Ray cluster](distributed.md) | `HSOKV_RAY_ADDRESS=host:6379 snakemake --cores all scaling` |
 | write results to another disk | `snakemake --cores 4 --directory /path/on/it report` |
 | limit the time of a job on a cluster | `runtime` in profiles/slurm/profile.yaml, or `--set-resources` |
 

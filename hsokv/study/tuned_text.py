@@ -64,15 +64,15 @@ class ConditionTuner:
         """Tune for the shots of a seed; `shots` are the states of `train`, and `dev` is only left out."""
         import torch
 
-        from hsokv.encoders.tuning import TuningSettings, tune_contrastive, tune_cross_entropy
+        from hsokv.encoders.tuning import TuningSettings, tune
 
         settings = TuningSettings(*(self.tuning[name] for name in TuningSettings._fields))
         generator = torch.Generator().manual_seed(seed)
         if self.tuning["by"] != DESCRIPTIONS:
-            tune = tune_contrastive if self.tuning["by"] == "contrast" else tune_cross_entropy
-            return Tuned(*tune(self.above, shots, torch.from_numpy(train.labels), settings, generator))
+            labels = torch.from_numpy(train.labels)
+            return Tuned(*tune(self.above, shots, labels, settings, generator, self.tuning["by"]))
         pseudo, states, reading, right = self._label({*train.inputs, *dev.inputs})
-        tuned = tune_contrastive(self.above, states, torch.from_numpy(pseudo.labels), settings, generator)
+        tuned = tune(self.above, states, torch.from_numpy(pseudo.labels), settings, generator)
         return Tuned(tuned.encoder, tuned.flops + reading, pseudo, states, right)
 
     def whole(self, tuned: Tuned) -> "TextEncoder":

@@ -14,8 +14,6 @@ def optimizer_entropy(optimizers: ArrayLike, available: int) -> float:
     1.0
     """
     optimizers = np.asarray(optimizers)
-    if optimizers.ndim != 1 or optimizers.size == 0 or optimizers.min() < 0 or optimizers.max() >= available:
-        raise ValueError(f"Optimizers {optimizers.tolist()} are empty, or not optimizers in 0..{available - 1}.")
     share = np.bincount(optimizers) / optimizers.size
     share = share[share > 0]
     most = min(optimizers.size, available)
@@ -35,8 +33,6 @@ def coverage(position: ArrayLike) -> float:
     0.5
     """
     position = np.asarray(position, dtype=np.float64)
-    if position.ndim != 2 or position.size == 0 or not ((position >= -1e-9) & (position <= 1 + 1e-9)).all():
-        raise ValueError(f"Positions of shape {position.shape} are not [agents, axes] in [0, 1].")
     agents = len(position)
     if agents == 1:
         return 0.0
@@ -50,8 +46,6 @@ def diversity(optimizers: ArrayLike, available: int, position: ArrayLike) -> flo
     >>> diversity([0, 1], 2, [[0.2], [0.7]])
     1.0
     """
-    if len(np.asarray(optimizers)) != len(np.asarray(position)):
-        raise ValueError(f"Give one optimizer an agent, not {np.shape(optimizers)} for {np.shape(position)} positions.")
     return (optimizer_entropy(optimizers, available) + coverage(position)) / 2
 
 
@@ -65,7 +59,5 @@ def disagreement(predictions: ArrayLike) -> float:
     0.5
     """
     predictions = np.asarray(predictions)
-    if predictions.ndim != 2 or predictions.size == 0:
-        raise ValueError(f"Predictions have the shape {predictions.shape}, not [agents, examples].")
     first, second = np.triu_indices(len(predictions), k=1)
     return float((predictions[first] != predictions[second]).mean()) if len(first) else 0.0

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from hsokv.exceptions import ConfigurationError
-from hsokv.swarm.state import SwarmState
+from hsokv.swarm.state import L, SwarmState
 
 
 class ManagerSettings(NamedTuple):
@@ -35,8 +35,8 @@ def check_manager(settings: ManagerSettings) -> ManagerSettings:
 
 
 def manager_step(
-    group: SwarmState, settings: ManagerSettings, optimizers: int, generator: torch.Generator
-) -> SwarmState:
+    group: SwarmState[L], settings: ManagerSettings, optimizers: int, generator: torch.Generator
+) -> SwarmState[L]:
     """The worst agents of a group copy one drawn among its best, whole, and move a step away.
 
     A copy takes weights, optimizer state, hyperparameters and score. Each of its coordinates then moves by plus or
@@ -76,7 +76,7 @@ def manager_step(
     return group
 
 
-def copy_agents(agents: SwarmState, sources: Tensor, targets: Tensor) -> SwarmState:
+def copy_agents(agents: SwarmState[L], sources: Tensor, targets: Tensor) -> SwarmState[L]:
     """Everything an agent is, its parent too, from each source to the target at the same place, all at once.
 
     Every tensor of `agents` leads with one axis, of agents; the result shares no memory with it.

@@ -1,12 +1,15 @@
 """The swarm's state: a population in groups, its hyperparameters as points in a search space."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from hsokv.exceptions import ConfigurationError
+
+L = TypeVar("L", covariant=True)
+"""Learners: whatever the train step works on, a nest of tensors [managers, agents, ...]."""
 
 
 class Axis(NamedTuple):
@@ -81,17 +84,17 @@ def check_search_space(search_space: SearchSpace) -> SearchSpace:
     return search_space
 
 
-class SwarmState(NamedTuple):
+class SwarmState(NamedTuple, Generic[L]):
     """A population of managers x agents; every tensor leads with these two axes.
 
-    learners   whatever the train step works on, a nest of tensors [managers, agents, ...]
+    learners   a nest of tensors [managers, agents, ...]
     point      [managers, agents, axes] unit coordinates in the search space
     optimizer  [managers, agents] int64, index into the search space's optimizers
     score      [managers, agents] log-loss on folds in nats, lower is better, +inf for an agent that failed
     parent     [managers, agents] int64, flat index of the agent it was copied from in this round, else its own
     """
 
-    learners: Any
+    learners: L
     point: Tensor
     optimizer: Tensor
     score: Tensor
@@ -99,8 +102,8 @@ class SwarmState(NamedTuple):
 
 
 def init_swarm(
-    learners: Any, search_space: SearchSpace, managers: int, agents: int, generator: torch.Generator
-) -> SwarmState:
+    learners: L, search_space: SearchSpace, managers: int, agents: int, generator: torch.Generator
+) -> SwarmState[L]:
     """A Latin hypercube in the search space: an axis is cut in managers x agents strata, and each agent has its own.
 
     The first axis is dealt out in order, so groups start in different regions of it; optimizers go round. Agent

@@ -1,7 +1,7 @@
 """The supervisor: rounds of training under one budget, migration between groups, and what the swarm ends with."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,13 +9,13 @@ from torch.utils._pytree import tree_map
 
 from hsokv.exceptions import ConfigurationError, SwarmCollapsedError
 from hsokv.swarm.manager import ManagerSettings, check_manager, copy_agents, manager_step
-from hsokv.swarm.state import SearchSpace, SwarmState, check_search_space, init_swarm
+from hsokv.swarm.state import L, SearchSpace, SwarmState, check_search_space, init_swarm
 from hsokv.typing import FlopBudget
 
-TrainStep = Callable[[Any, dict[str, Tensor], Tensor], Any]
+TrainStep = Callable[[L, dict[str, Tensor], Tensor], L]
 """(learners, hyperparameters by name [managers, agents], optimizer [managers, agents]) -> learners, charged."""
 
-Score = Callable[[Any, dict[str, Tensor]], Tensor]
+Score = Callable[[L, dict[str, Tensor]], Tensor]
 """(learners, hyperparameters by name) -> log-loss on folds [managers, agents], charged; NaN means failed."""
 
 
@@ -40,7 +40,7 @@ class Round(NamedTuple):
     parent: Tensor
 
 
-class Progress(NamedTuple):
+class Progress(NamedTuple, Generic[L]):
     """Where a run stands between two rounds: all that the rest of it depends on, besides what it was called with.
 
     state      the swarm that goes into the next round
@@ -54,36 +54,36 @@ class Progress(NamedTuple):
     with Progress, SwarmState, Round and the classes that the learners are made of.
     """
 
-    state: SwarmState
-    initial: SwarmState
+    state: SwarmState[L]
+    initial: SwarmState[L]
     history: tuple[Round, ...]
     spent: int
     generator: Tensor
     over: bool
 
 
-class Swarm(NamedTuple):
+class Swarm(NamedTuple, Generic[L]):
     """The members that are averaged, best first (leading axis `averaged`), and the history by round.
 
     `initial` is the state before the first round.
     """
 
-    learners: Any
+    learners: L
     values: dict[str, Tensor]
     score: Tensor
     history: tuple[Round, ...]
-    initial: SwarmState
+    initial: SwarmState[L]
 
 
 def run_swarm(
-    learners: Any,
+    learners: L,
     search_space: SearchSpace,
     settings: SwarmSettings,
-    train: TrainStep,
-    score: Score,
+    train: TrainStep[L],
+    score: Score[L],
     budget: FlopBudget,
     generator: torch.Generator,
-) -> Swarm:
+) -> Swarm[L]:
     """Train, score, copy inside groups, migrate between them; end with the best few agents.
 
     `start`, then `supervisor_round` until it is over, then `finish`: who calls these may stop after any round, save
@@ -96,8 +96,8 @@ def run_swarm(
 
 
 def start(
-    learners: Any, search_space: SearchSpace, settings: SwarmSettings, budget: FlopBudget, generator: torch.Generator
-) -> Progress:
+    learners: L, search_space: SearchSpace, settings: SwarmSettings, budget: FlopBudget, generator: torch.Generator
+) -> Progress[L]:
     """The swarm before its first round; raises ConfigurationError for a search space or a shape that cannot be."""
     if settings.rounds < 1 or settings.ensemble_size < 1:
         raise ConfigurationError(
@@ -110,15 +110,15 @@ def start(
 
 
 def supervisor_round(
-    progress: Progress,
+    progress: Progress[L],
     search_space: SearchSpace,
     settings: SwarmSettings,
-    train: TrainStep,
-    score: Score,
+    train: TrainStep[L],
+    score: Score[L],
     budget: FlopBudget,
     *,
     copies: bool = True,
-) -> Progress:
+) -> Progress[L]:
     """One round: train and score all agents, then, but for the last round, let the managers step and one agent migrate.
 
     The best agent of all replaces the worst agent of the group whose best is worst. A round is the last where
@@ -146,7 +146,7 @@ def supervisor_round(
     return Progress(state, progress.initial, history, budget.spent, generator.get_state(), over)
 
 
-def finish(progress: Progress, search_space: SearchSpace, settings: SwarmSettings) -> Swarm:
+def finish(progress: Progress[L], search_space: SearchSpace, settings: SwarmSettings) -> Swarm[L]:
     """The best few agents of the last round, without those that failed."""
     state = progress.state
     kept = state.score.flatten().argsort(stable=True)[: settings.ensemble_size]
@@ -155,7 +155,9 @@ def finish(progress: Progress, search_space: SearchSpace, settings: SwarmSetting
     return Swarm(members[0], search_space.values(members[1]), members[2], progress.history, progress.initial)
 
 
-def _manage(state: SwarmState, settings: ManagerSettings, optimizers: int, generator: torch.Generator) -> SwarmState:
+def _manage(
+    state: SwarmState[L], settings: ManagerSettings, optimizers: int, generator: torch.Generator
+) -> SwarmState[L]:
     """Every manager's step on its own group."""
     groups = [
         manager_step(tree_map(lambda part, g=g: part[g], state), settings, optimizers, generator)
@@ -164,7 +166,7 @@ def _manage(state: SwarmState, settings: ManagerSettings, optimizers: int, gener
     return tree_map(lambda *parts: torch.stack(parts), *groups)
 
 
-def _migrate(state: SwarmState) -> SwarmState:
+def _migrate(state: SwarmState[L]) -> SwarmState[L]:
     """The best agent of the swarm replaces the worst agent of the weakest group, unless that group holds the best."""
     shape = state.score.shape
     own = torch.arange(state.score.numel()).reshape(shape)

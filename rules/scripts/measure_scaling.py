@@ -15,7 +15,7 @@ def main(settings: dict, output: Path) -> None:
     reason = why_no_nodes(speed["equal_share"])
     speed = speed | {"equal_share": None if reason else speed["equal_share"]}
     print("learning", flush=True)
-    learning = measure_learning(settings["learning"], settings["managers"], "processes", 2)
+    learning = measure_learning(settings["learning"], settings["managers"])
     print("speed", flush=True)
     rows = measure_speed(speed, ray_address())
     print("service", flush=True)
@@ -25,7 +25,7 @@ def main(settings: dict, output: Path) -> None:
         "no_equal_share": reason,
         "learning": learning,
         "speed": rows,
-        "ceiling": measure_ceiling(speed, speed["repeats"]),
+        "ceiling": measure_ceiling(speed),
         **measure_service(speed, settings["projection"]["latencies"]),
     }
     write_sealed(output, found)

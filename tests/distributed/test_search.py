@@ -116,6 +116,7 @@ def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(tmp_path
     ("change", "rounds", "words"),
     [
         ({"agents": 0}, 1, "at least 1"),
+        ({"episodes": 0}, 1, "at least 1"),
         ({"agents": 3}, 1, "multiple of 6"),
         ({"generations": 0}, 1, "at least 1"),
         ({}, 0, r"rounds: expected at least 1, got \[0\]"),

@@ -7,7 +7,6 @@ import torch
 from hsokv.data.rare_words import Level, Settings, draw_background, draw_episode, make_world
 from hsokv.data.rare_words_controls import nearest
 from hsokv.encoders.contexts import ENCODERS, ContextEncoder, encode, features, train_context_encoders
-from hsokv.exceptions import DataError
 from hsokv.learning.budget import count_flops
 
 VOCABULARY = 12
@@ -74,21 +73,3 @@ def test_it_learns_to_recognise_words_it_was_not_trained_on():
 
     assert accuracy(0) < 0.4
     assert accuracy(200) > 0.8
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "said"),
-    [
-        *(
-            (lambda encoders, tokens=tokens: encode(encoders, tokens), DataError, r"tokens: wanted int \[n, length\]")
-            for tokens in (TOKENS + 1, TOKENS - 2, TOKENS[0], TOKENS[:0])
-        ),
-        (lambda encoders: encode((), TOKENS), TypeError, "wanted a sequence of at least one ContextEncoder"),
-        (lambda encoders: encode(encoders[0], TOKENS), TypeError, "wanted a sequence of at least one ContextEncoder"),
-        (lambda _: train_context_encoders(TOKENS, LABELS[:-1], 12, torch.Generator()), DataError, "labels: wanted one"),
-        (lambda _: train(count=0), ValueError, "count: wanted at least 1 encoder, came 0"),
-    ],
-)
-def test_what_does_not_fit_is_refused(encoders, call, error, said):
-    with pytest.raises(error, match=said):
-        call(encoders)

@@ -54,8 +54,8 @@ def test_a_folder_comes_first_then_the_cache_then_the_mirror_then_the_hub(tiny, 
     monkeypatch.setattr(encoder_files, "hub_in_reach", lambda: True)
     monkeypatch.setattr(encoder_files, "_hub_files", lambda _, local_files_only: None if local_files_only else folder)
     assert resolve_encoder(on_hub).origin == "hub"
-    for name, origin in (("_mirror", "PyPI mirror"), ("_hub_cache", "hub cache")):
-        monkeypatch.setattr(encoder_files, name, lambda _: folder)
+    for name, origin in (("_mirror", "PyPI mirror"), ("_hub_files", "hub cache")):
+        monkeypatch.setattr(encoder_files, name, lambda *_, **__: folder)
         assert resolve_encoder(on_hub).origin == origin
     assert resolve_encoder(replace(on_hub, folder=str(folder))).origin == "folder"
 

@@ -124,13 +124,6 @@ def test_other_images_are_refused(shape, dictionary):
             call()
 
 
-@pytest.mark.parametrize("given", [(2, 0, 10, 1), (2, 11, 10, 1), (2, 4, 10, -1), (0, 4, 10, 1)])
-def test_a_dictionary_that_cannot_be_is_refused(given):
-    count, centroids, patches, steps = given
-    with pytest.raises(ValueError, match="wanted images, 1 or more centroids"):
-        learn_dictionary(draw(2)[:count], centroids, generator(), patches, steps)
-
-
 def test_all_is_computed_on_the_device_of_images_and_dictionary():
     """The meta device computes nothing, and refuses a tensor of another device as a GPU would."""
     dictionary = PatchDictionary(*(torch.empty(shape, device="meta") for shape in ((DIM, DIM), (DIM,), (6, DIM))))

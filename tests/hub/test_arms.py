@@ -20,7 +20,7 @@ STREAMS = [arm for arm, method in METHODS.items() if "stream" in method.protocol
 
 def comes_back(predictor, x, folder):
     """Save and load a model around a predictor; the loaded one says the same, and is described by the same shapes."""
-    model = make_model(predictor, [f"class {c}" for c in range(predictor.classes)], run={"arm": "a"})
+    model = make_model(predictor, [f"class {c}" for c in range(predictor.classes)])
     model.save_pretrained(folder)
     loaded = HSOKVForSequenceClassification.from_pretrained(folder)
     assert loaded.predictor.describe() == predictor.describe()

@@ -193,6 +193,7 @@ def test_numbers_of_numpy_and_any_names_of_classes_are_kept(source, tmp_path):
     assert len(model.recall("dull", k=np.int64(3))) == 1
     model.save_pretrained(tmp_path)
     assert load(tmp_path).labels == names.tolist()
+    assert source.folder not in (tmp_path / "config.json").read_text(), "a folder of this machine is nobody else's"
 
 
 # --- what is refused

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import distributed, nn
 
+from hsokv.cli.model import remember
 from hsokv.exceptions import ConfigurationError, DataError
 from hsokv.hub import HSOKVForSequenceClassification
 
@@ -47,6 +48,7 @@ def write_to_a_model(rank):
 
 def save_often(rank, folder):
     model = build(capacity=500)
+    model.save_pretrained(folder.with_name("taught"))
     model.remember([f"w{3 + rank}"], ["a"])
     distributed.barrier()
     for _ in range(10):
@@ -61,6 +63,8 @@ def work(rank, folder):
         torch.save((write_to_a_memory(rank), write_to_a_model(rank)), folder / str(rank))
     finally:
         distributed.destroy_process_group()
+    for _ in range(5):
+        remember(str(folder / "taught"), text=[f"w{3 + rank}"], label=["a"])
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +91,11 @@ def test_ranks_keep_the_rows_of_all(folder):
 
 def test_ranks_of_a_model_keep_their_own_entries(folder):
     assert [torch.load(folder / str(rank))[1] for rank in range(2)] == [(4, "w3 w4"), (5, "w4 w4")]
+
+
+def test_what_two_processes_remember_in_one_folder_at_once_is_all_there(folder):
+    entries = HSOKVForSequenceClassification.from_pretrained(folder / "taught").entries.values()
+    assert sorted(entry["text"] for entry in entries)[-10:] == ["w3"] * 5 + ["w4"] * 5
 
 
 def test_saves_into_one_folder_take_turns(folder):

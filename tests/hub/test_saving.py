@@ -53,7 +53,9 @@ def test_a_folder_is_the_same_to_the_byte_and_holds_no_code_and_a_card_that_clai
     model.save_pretrained(tmp_path / "other")
     assert files(saved) == files(tmp_path / "other")
     assert {path.suffix for path in saved.iterdir()} == {".json", ".safetensors", ".md"}
-    assert "no score is known" in (saved / "README.md").read_text()
+    assert "no score is known" in (card := (saved / "README.md").read_text())
+    assert "license" not in card
+    assert "hsokv.json" in card
 
 
 def test_a_model_that_an_earlier_commit_saved_loads_or_says_why_not():

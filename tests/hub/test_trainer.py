@@ -112,6 +112,18 @@ def test_a_checkpoint_resumes_to_the_same_bytes(make, tmp_path):
         assert flops[0] == flops[1] > 0
 
 
+def test_what_was_remembered_or_forgotten_before_a_training_is_so_after_it(make):
+    trainer = make(build())
+    model = trainer.model
+    for text, other in (("w0 w2", "w1 w3"), ("w1 w3", "w0 w2")):
+        model.remember([text], ["a"])
+        trainer.train()
+        texts = [entry.get("text") for entry in model.entries.values()]
+        assert text in texts
+        assert other not in texts
+        model.forget([text])
+
+
 def test_the_best_checkpoint_comes_back_with_its_memory(make):
     best = {"load_best_model_at_end": True, "metric_for_best_model": "loss", "eval_strategy": "epoch"}
     trainer = make(save_strategy="epoch", learning_rate=50.0, **best)
@@ -154,7 +166,8 @@ def test_an_encoder_that_is_trained_makes_the_keys_anew(source, tmp_path):
     texts, model = ["a charming film", "dull", "the plot bears a comedy"], text_memory(["a", "b"], source)
     model.gate = 0.5
     model.encoder.requires_grad_(True)
-    rows = [{"text": text, "label": label} for text, label in zip(texts, "aab", strict=True)]
+    model.remember(texts[:1], ["a"])
+    rows = [{"text": text, "label": label} for text, label in zip(texts[1:], "ab", strict=True)]
     before = model.encode(texts)
     HSOKVTrainer(model, TrainingArguments(str(tmp_path), learning_rate=0.01, **PLAIN), train_dataset=rows).train()
     state = model.eval().predictor.memory.state
@@ -188,6 +201,7 @@ def search(folder, flops=10**9):
     def make_trainer(point, checkpoint):
         asked.append((point, checkpoint))
         assert checkpoint is None or (checkpoint / "model").exists()
+        (folder / "logs").mkdir(parents=True, exist_ok=True)  # as a trainer whose output_dir it is
         return SimpleNamespace(
             train=lambda: None,
             evaluate=lambda: {"eval_loss": abs(point["gate"] - 0.7) if point["seed"] else math.nan},
@@ -213,7 +227,7 @@ def test_agents_go_on_from_what_they_copied_one_that_fails_is_not_copied_and_the
     assert (found.score, found.folder.name) == (float(scores.min()), str(best))
     assert found.hyperparameters["gate"] == pytest.approx(asked[best][0]["gate"])
     assert (found.folder / "model").read_text() == str(asked[best][0])
-    assert sorted(path.name for path in (tmp_path / "agents").iterdir()) == ["10", "11", "8", "9"]
+    assert sorted(path.name for path in (tmp_path / "agents").iterdir()) == ["10", "11", "8", "9", "logs"]
 
 
 def test_the_same_seed_finds_the_same_and_no_round_is_begun_without_means(tmp_path):

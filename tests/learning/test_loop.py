@@ -127,10 +127,8 @@ def test_each_step_is_charged_and_the_steps_stop_at_the_budget(make_episode):
     assert small.spent == 0
 
 
-def test_an_episode_without_folds_and_training_without_steps_are_refused(make_episode):
+def test_training_without_steps_is_refused(make_episode):
     episode = make_episode("shots")
-    with pytest.raises(ConfigurationError, match="at least one fold"):
-        stack_problems(episode._replace(folds=()))
     with pytest.raises(ConfigurationError, match="at least one step, got 0; raise head"):
         fit(stack_problems(episode), agents(2), 0)
 

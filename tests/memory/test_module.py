@@ -54,7 +54,7 @@ def test_reading_in_any_mode_and_changing_nothing_change_nothing():
     memory, queries = filled(), draw(5, KEY_DIM, seed=1)
     before, expected = snapshot(memory), memory(queries).detach()
     memory.read(queries).labels.zero_()
-    memory.mix(torch.zeros(5, CLASSES), queries, 0.5)
+    memory.mix(draw(5, CLASSES).log_softmax(-1), queries, 0.5)
     memory.eval()
     for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
         with mode():

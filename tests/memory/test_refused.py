@@ -62,14 +62,23 @@ LABELS = [
 ]  # fmt: skip
 SLOTS = [torch.tensor([20]), torch.tensor([-1]), torch.tensor([1.0]), torch.ones(3) > 0, NOTHING.to("meta"), [0], "0"]
 NAMES = [3, -1, 1.5, "0", torch.tensor([0, 1]), None]
-OTHERS = [KeyValueMemory(5, CLASSES, origin=1), filled(seed=1), nn.Linear(2, 2), filled(origin=1).to("meta")]
+WRITTEN_APART = filled(0, origin=1)  # its entry is another one of the same origin and number
+WRITTEN_APART.write(draw(1, KEY_DIM, seed=1), torch.tensor([0]), origin=0)
+OTHERS = [
+    WRITTEN_APART,
+    KeyValueMemory(5, CLASSES, origin=1),
+    filled(seed=1),
+    nn.Linear(2, 2),
+    filled(origin=1).to("meta"),
+]
 PROJECTIONS = [
     draw(KEY_DIM + 1, 2), draw(KEY_DIM), draw(KEY_DIM, 0), torch.ones(KEY_DIM, 2, dtype=torch.int64),
     torch.full((KEY_DIM, 2), math.nan), torch.ones(KEY_DIM, 2, device="meta"), np.eye(KEY_DIM),
 ]  # fmt: skip
 MIXED = [
-    (torch.zeros(5, 4), 0.5), (torch.zeros(5, CLASSES, dtype=torch.int64), 0.5), (None, 0.5),
-    *((torch.zeros(5, CLASSES), gate) for gate in (1.1, torch.full((5,), math.nan), torch.zeros(5, 1), None)),
+    (draw(5, 4).log_softmax(-1), 0.5), (torch.zeros(5, CLASSES, dtype=torch.int64), 0.5), (None, 0.5),
+    (draw(5, CLASSES), 0.5), (draw(5, CLASSES).softmax(-1), 0.5),
+    *((draw(5, CLASSES).log_softmax(-1), gate) for gate in (1.1, torch.full((5,), math.nan), torch.zeros(5, 1), None)),
 ]  # fmt: skip
 STATES = [
     {"keys": torch.zeros(20, 7)}, {"labels": torch.full((20,), 9)}, {"keys": torch.full((20, KEY_DIM), math.nan)},

@@ -31,18 +31,3 @@ def test_known_values():
     assert optimizer_entropy([0, 0], available=1) == optimizer_entropy([2], available=4) == 0.0
     assert coverage([[0.0], [1.0]]) == 1.0
     assert disagreement([[0, 0], [0, 1], [1, 1]]) == pytest.approx((0.5 + 1.0 + 0.5) / 3)
-
-
-@pytest.mark.parametrize(
-    ("function", "arguments", "match"),
-    [
-        (optimizer_entropy, ([0, 4], 4), r"optimizers in 0\.\.3"),
-        (coverage, ([[np.nan]],), r"in \[0, 1\]"),
-        (coverage, ([[1.5]],), r"in \[0, 1\]"),
-        (diversity, ([0], 2, [[0.1], [0.2]]), "one optimizer an agent"),
-        (disagreement, ([0, 1],), "agents, examples"),
-    ],
-)
-def test_bad_input_is_refused(function, arguments, match):
-    with pytest.raises(ValueError, match=match):
-        function(*arguments)
