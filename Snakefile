@@ -23,6 +23,9 @@ include: "rules/report.smk"
 include: "rules/archive.smk"
 
 
+look_again([*FETCHED, *FEATURES, *COMPLETE])
+
+
 # No output of its own: whatever page, table, figure or record is missing or stale is made again.
 rule report:
     default_target: True

@@ -1,7 +1,9 @@
 # Input: config.yaml and overlays, and nothing else. Output: nothing.
 # Checks the configuration before any rule can run; names and input functions that the other files share.
+import os
 import re
 import sys
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -9,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 import hsokv
 from hsokv.analysis.scores import check_scores
 from hsokv.exceptions import HsokvError
+from hsokv.files import checksum
 from hsokv.machine import check_machine, device
 from hsokv.report.paper import check_paper
 from hsokv.study.benchmarks import arms_of as defined_arms
@@ -106,12 +109,25 @@ def arms_of(benchmark):
 
 
 def watched_files(wildcards):
-    """A user's own files of a source: Snakemake compares their times, and their checksums where a time is newer."""
+    """A user's own files of a source: Snakemake compares their times, and their checksums where a time is newer.
+
+    Where one is replaced by an older one `content_of` tells.
+    """
     from hsokv.study.data_manifest import own_files
 
     encoder = ENCODERS.get(wildcards.source.removeprefix("encoder_"), {})
     source = DATA_SOURCES.get(wildcards.source, {"source": wildcards.source})
     return own_files(source, encoder.get("folder"))
+
+
+def content_of(wildcards):
+    """What tells a file of a user's own from an older one in its place: its content, of the many images their sizes.
+
+    Snakemake would not compare a parameter that is made from `input`.
+    """
+    sizes = "folder" in DATA_SOURCES.get(wildcards.source, {})
+    readable = (Path(path) for path in watched_files(wildcards) if os.access(path, os.R_OK))
+    return value_digest([path.stat().st_size if sizes else checksum(path) for path in readable])
 
 
 def asked_of(wildcards):
@@ -177,3 +193,35 @@ RECORDS = [
 ]
 # Made last by every job of records: see rules/training.smk.
 COMPLETE = [re.sub(r"([^/]+)\.jsonl$", r".\1.complete", path) for path in RECORDS]
+FEATURES = [
+    f"{R}/features/{benchmark}/.{encoding}.complete"
+    for benchmark, encodings in ENCODINGS.items()
+    for encoding in encodings
+]
+
+
+def is_artifact():
+    """Whether the study is an unpacked artifact under its own configuration: what it holds is current."""
+    from hsokv.archive.artifact import CONFIGURATION
+    from hsokv.archive.arxiv import configuration_text
+
+    packed = BASE / CONFIGURATION
+    return packed.exists() and packed.read_text(encoding="utf-8") == configuration_text(IN_FORCE)
+
+
+def look_again(markers):
+    """Take away the markers of jobs that Snakemake keeps no parameters of; these run, and keep what still fits.
+
+    Results that were copied or moved here, or whose `.snakemake` was deleted, are current to Snakemake whatever the
+    configuration says.
+    """
+
+    def kept(path):
+        parts = re.findall(".{1,254}", urlsafe_b64encode(path.encode()).decode())
+        return Path(".snakemake", "metadata", *(f"@{part}" for part in parts[:-1]), parts[-1]).exists()
+
+    unknown = [path for path in markers if Path(path).exists() and not kept(path)]
+    if unknown and workflow.is_main_process and not is_artifact():
+        print(f"{R} was not made from this folder: what it holds is checked, and kept where it fits", file=sys.stderr)
+        for path in unknown:
+            Path(path).unlink()

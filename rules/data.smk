@@ -30,6 +30,7 @@ rule fetch_data:
     params:
         source=lambda wildcards: DATA_SOURCES.get(wildcards.source, {"source": wildcards.source}),
         asked=asked_of,
+        content=content_of,
         code=code_of("fetch_data", "hsokv.study.data_manifest"),
     message:
         "Looking for {wildcards.source}"

@@ -30,6 +30,9 @@ SYSTEM_FILES = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r",
 BACKGROUND = (128, 128, 128, 255)
 """Behind transparent pixels: neither a black nor a white drawing vanishes on it."""
 
+BRIGHTEST = "brightest"
+"""What `_open` notes of deep grey: its brightest pixel, as a share of white."""
+
 
 def locate_image_folder(name: str, folder: str, root: Path | None) -> DataFiles:
     """A user's own `folder` of images: relative to `root` where it is there, else to the working directory.
@@ -157,9 +160,13 @@ def _read_all(classes: dict[str, list[Path]], problems: dict[str, list[Path]]) -
 
     paths = tuple(path for files in classes.values() for path in files)
     pixels = np.zeros((len(paths), *SHAPE), np.uint8)
+    deep: dict[Path, float] = {}
     for row, path in enumerate(paths):
         try:
-            image = ImageOps.fit(_open(path), SHAPE[1:], Image.Resampling.BILINEAR)
+            image = _open(path)
+            if BRIGHTEST in image.info:
+                deep[path] = image.info[BRIGHTEST]
+            image = ImageOps.fit(image, SHAPE[1:], Image.Resampling.BILINEAR)
             pixels[row] = np.asarray(image).transpose(2, 0, 1)
         except Image.DecompressionBombError:
             limit = 2 * Image.MAX_IMAGE_PIXELS
@@ -168,6 +175,8 @@ def _read_all(classes: dict[str, list[Path]], problems: dict[str, list[Path]]) -
             problems[str(error)].append(path)
         except Exception:  # a damaged file makes decoders raise nearly anything
             problems["not whole images, they cannot be read: take them away or save them anew"].append(path)
+    if 0 < max(deep.values(), default=1) < 1 / 16:  # 10 or 12 bits in a file of 16, as cameras and microscopes write
+        problems["16-bit grey that uses 12 bits at most would be nearly black: scale it up to 65535"] += deep
     labels = np.repeat(np.arange(len(classes)), [len(files) for files in classes.values()])
     return Examples(pixels, labels, tuple(classes), paths)
 
@@ -189,7 +198,9 @@ def _open(path: Path) -> "PIL.Image.Image":
         grey = np.rint(pixels.astype(float) * (255 / white)).clip(0, 255).astype(np.uint8)
         grey = 255 - grey if tags.get(262) == 0 else grey  # 0: white is zero
         grey[pixels == image.info.get("transparency", -1)] = BACKGROUND[0]
-        return Image.fromarray(grey).convert("RGB")
+        image = Image.fromarray(grey).convert("RGB")
+        image.info[BRIGHTEST] = pixels.max() / white
+        return image
     if image.mode in ("I", "F"):
         raise DataError(f"pixels of mode {image.mode} have no known white: save them with 8 or 16 bits a colour")
     if image.has_transparency_data:

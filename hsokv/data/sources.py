@@ -152,6 +152,8 @@ def fetch(source: Source, cache: Path, progress: bool = False) -> DataFiles:
     except ValueError as error:  # pooch's, of another checksum
         raise DataError(f"{source.name}: not the official file ({error}): try again, or see what answers") from error
     except OSError as error:
+        if error.errno is None:  # of requests, too: there is no file of certificates at REQUESTS_CA_BUNDLE
+            raise DataUnavailableError(unavailable_message(source)) from error
         raise HsokvError(
             f"cannot write {folder}: {error.strerror or error}; free some space, make it writable, or choose another "
             "cache folder (HSOKV_CACHE_DIR)"

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
+from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -811,6 +812,10 @@ def _sentence(error: ErrorDetails, configuration: Any) -> str:
 _HINTS = {
     ("float_type", str): "; YAML reads 1e-4 as a text and 1.0e-4 as a number; --config gives texts inside braces",
     ("int_type", str): "; write it without quotation marks; --config gives texts inside braces, a file numbers",
+    **dict.fromkeys(
+        (("string_type", kind) for kind in (bool, int, float, date)),
+        "; put it in quotation marks: YAML reads yes, 1.0 and 2024-01-01 as other than texts",
+    ),
     ("bool_type", str): "; a file says true or false, --config says True or False",
 }
 

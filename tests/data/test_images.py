@@ -142,6 +142,15 @@ def test_a_mode_without_a_known_white_is_refused_by_name(folder, pixels, mode):
         read(folder)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_deep_grey_of_12_bits_is_refused_and_a_dark_image_beside_bright_ones_is_not(folder, suffix):
+    put(folder / f"train/ant/dark{suffix}", DEEP // 16)
+    with pytest.raises(DataError, match=rf"ant/dark\{suffix}: .*nearly black"):
+        read(folder)
+    put(folder / f"train/cat/bright{suffix}", DEEP)
+    assert len(read(folder)[0]) == 8
+
+
 def test_an_image_over_the_limit_is_refused_with_it_and_one_that_pillow_warns_of_is_read(folder, monkeypatch):
     stream = io.BytesIO()
     Image.fromarray(GREY).save(stream, "PNG")

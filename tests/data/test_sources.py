@@ -242,7 +242,10 @@ def test_of_an_archive_that_cannot_be_used_nothing_is_taken(server, cache, name,
     assert files_in(cache) == [f"archives/toy/{name}"]
 
 
-@pytest.mark.parametrize("error", [None, requests.HTTPError("404"), requests.ConnectTimeout("dns")])
+NO_CERTIFICATES = OSError("Could not find a suitable TLS CA certificate bundle")
+
+
+@pytest.mark.parametrize("error", [None, requests.HTTPError("404"), requests.ConnectTimeout("dns"), NO_CERTIFICATES])
 def test_every_failure_of_the_network_gives_the_same_sentence(cache, monkeypatch, error):
     if error:  # else the port refuses
         monkeypatch.setattr(requests, "get", Mock(side_effect=error))

@@ -128,6 +128,8 @@ BAD = [  # place, value, what the message says, and the key that it names where 
     ("methods.head.steps", 16.0, "16.0"),
     ("methods.head.steps", True, "true"),
     ("methods.head.learning_rate", "1e-4", "1.0e-4"),
+    ("paper.title", 1984, "put it in quotation marks"),
+    ("paper.title", True, "put it in quotation marks"),
     ("methods.head.learning_rate", float("inf"), "finite"),
     ("methods.head.learning_rate", 0, "above 0"),
     ("methods.memory.k", 0, "at least 1"),

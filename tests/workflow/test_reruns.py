@@ -124,6 +124,26 @@ def test_a_fresh_checkout_elsewhere_with_the_results_moved_along_reruns_nothing(
     assert moved.planned() == Counter()
 
 
+def test_an_older_file_in_place_of_a_users_own_is_seen(built, data):
+    path = data / "glue/SST-2/train.tsv"
+    good, times = path.read_bytes(), path.stat()
+    path.write_bytes(good.swapcase())
+    os.utime(path, (1e9, 1e9))
+    assert built.planned()["fetch_data"] == 1
+    path.write_bytes(good)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert built.planned() == Counter()
+
+
+def test_results_made_in_another_folder_are_not_taken_for_current(built, data, tmp_path):
+    copy = Study(tmp_path / "study", data)
+    shutil.copytree(built.folder / "results", copy.folder / "results")
+    target = "results/small/records/rare_words/kv_only.jsonl"
+    code, output = copy.run(target, overlay="methods: {memory: {k: 8}}")
+    assert code == 0, output
+    assert runs_made(copy, "rare_words.kv_only")
+
+
 def test_a_figure_is_remade_without_the_report(built):
     figure = built.folder / "results/small/figures/flops.png"
     before = figure.read_bytes()
