@@ -221,7 +221,11 @@ def look_again(markers):
         return Path(".snakemake", "metadata", *(f"@{part}" for part in parts[:-1]), parts[-1]).exists()
 
     unknown = [path for path in markers if Path(path).exists() and not kept(path)]
-    if unknown and workflow.is_main_process and not is_artifact():
+    locked = any(Path(".snakemake", "locks").glob("*"))  # another run makes them now
+    if unknown and workflow.is_main_process and not locked and not is_artifact():
         print(f"{R} was not made from this folder: what it holds is checked, and kept where it fits", file=sys.stderr)
-        for path in unknown:
-            Path(path).unlink()
+        try:
+            for path in unknown:
+                Path(path).unlink()
+        except OSError as error:
+            raise WorkflowError(f"{error}: copy the results to where you may write, or run where they were made")

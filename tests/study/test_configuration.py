@@ -12,7 +12,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from hsokv import definitions
 from hsokv.exceptions import ConfigurationError
+from hsokv.study import config
 from hsokv.study.benchmarks import manifest_of, source_of, task_of
 from hsokv.study.config import check_configuration, check_files, selected
 from hsokv.study.config_docs import editor_schema, reference
@@ -91,6 +93,17 @@ def test_the_schema_for_editors_and_the_page_are_those_of_the_model():
     assert (ROOT / "docs/configuration.md").read_text() == reference()
     shown = re.search(r"^```yaml\n(.*?)^```$", (ROOT / "docs/own-data.md").read_text(), re.DOTALL | re.MULTILINE)
     assert yaml.safe_load(shown[1]) == load("examples/own-data.yaml")
+
+
+def test_the_types_of_a_checked_configuration_have_the_keys_of_its_model():
+    tuning, conditions = (config.Tuning, config.SemiSupervisedTuning), ("Words", "Shots", "Texts", "Stream", "Events")
+    models = {name: (getattr(config, name),) for name in ("Encoder", "Paper", "Author", "Descriptions", "Columns")}
+    models |= {"Tuning": tuning, "Definition": tuple(config.KINDS.values()), "Configuration": (config.Study,)}
+    models["Condition"] = tuple(getattr(config, f"{kind}Condition") for kind in conditions)
+    derived = {"Configuration": {"arms"}}
+    for name, of in models.items():
+        keys = {key for model in of for key in model.model_fields}
+        assert getattr(definitions, name).__annotations__.keys() - derived.get(name, set()) == keys, name
 
 
 def test_conditions_that_are_run_elsewhere_are_those_of_the_overlay_that_is_named(configuration):
